@@ -1,0 +1,85 @@
+"""Paths below a root, resolved by the kernel (SECURITY R5): openat2, never joined strings.
+
+A root file system is hostile: a component may be replaced by a symlink between two looks. openat2 resolves as if
+the root were `/`, so that neither `..` nor an absolute symlink leads out, and refuses magic links of /proc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.syscall import Flags, call
+
+# The kernel answers EAGAIN when a rename or mount raced with a resolution that met `..` (openat2(2)); under an
+# attacker that renames for ever this must end.
+_ATTEMPTS = 128
+
+
+class Resolve(Flags):
+    """`open_how.resolve` (linux/openat2.h)."""
+
+    NO_XDEV = 0x01
+    NO_MAGICLINKS = 0x02
+    NO_SYMLINKS = 0x04
+    BENEATH = 0x08
+    IN_ROOT = 0x10
+
+
+NO_RESTRICTION = Resolve(0)
+
+
+class OpenHow(ctypes.Structure):
+    """struct open_how, 24 bytes (Linux 5.6)."""
+
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def openat2(directory: int, path: str, flags: int, mode: int, resolve: Resolve) -> Fd:
+    """Open `path` relative to `directory`, O_CLOEXEC always. Raises OSError (openat2(2))."""
+    how = OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    return Fd(call("openat2", directory, path, how, ctypes.sizeof(how)))
+
+
+def open_in_root(root: int, path: str, flags: int, *, mode: int = 0, resolve: Resolve = NO_RESTRICTION) -> Fd:
+    """Open `path` as a process would whose root is `root`; `resolve` adds restrictions such as NO_SYMLINKS.
+
+    Raises OSError: ENOENT, ELOOP (a magic link, or a symlink under NO_SYMLINKS), EAGAIN when the tree was
+    renamed under each of 128 attempts.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
+        except OSError as problem:
+            if problem.errno != errno.EAGAIN:
+                raise
+    return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
+
+
+def make_directories_in_root(root: int, path: str, *, mode: int = 0o755) -> Fd:
+    """Make `path` and its missing parents below `root`; return it opened with O_PATH. Existing symlinks are followed
+    inside the root. Raises OSError: ENOTDIR where a component is a file, ENOENT where it is a dangling symlink.
+    """
+    current = open_in_root(root, "/", os.O_PATH | os.O_DIRECTORY)
+    walked = ""
+    for name in filter(None, path.split("/")):
+        with current as parent:
+            walked += f"/{name}"
+            current = _enter_or_make(root, parent.fileno(), name, walked, mode)
+    return current
+
+
+def _enter_or_make(root: int, parent: int, name: str, walked: str, mode: int) -> Fd:
+    """Open the directory at `walked`, made in `parent` if nothing stands there."""
+    try:
+        return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        if name in (".", ".."):
+            raise
+    # Somebody else may have made it, or a dangling symlink stands there: opening it tells which.
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=parent)
+    return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)

@@ -1,0 +1,215 @@
+"""What travels over the HTTP API: the Python twin of openapi.yaml.
+
+Requests are strict (no coercion, no unknown field), everything is frozen. Nothing here knows how a request is
+served; the client and the daemon share this module and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+IDENTIFIER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$"
+
+
+def _without_parent_reference(value: str) -> str:
+    if ".." in value:
+        raise ValueError("must not contain '..'")
+    return value
+
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN), AfterValidator(_without_parent_reference)]
+"""An id or a name of a container (SECURITY R20): it becomes a file name and a cgroup name."""
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4095)]
+Strings = Annotated[tuple[Text, ...], Field(strict=False)]
+Status = Literal["creating", "created", "running", "stopped"]
+Reason = Literal["exited", "signaled", "lost"]
+Stream = Literal["stdout", "stderr"]
+Network = Literal["private", "none", "host"]
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class MountSpec(Wire):
+    """One mount: a bind of `source` where `type` is "bind" (the default when a source is given), else a file system."""
+
+    target: AbsolutePath
+    source: Text | None = None
+    type: Text | None = None
+    options: Strings = ()
+
+
+class ResourcesSpec(Wire):
+    """Limits. Only `pids` is enforced so far; any other one that is asked for is refused, never ignored."""
+
+    pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
+    memory_bytes: Annotated[int, Field(ge=1)] | None = None
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class Common(Wire):
+    """What every form of creation may carry."""
+
+    id: Identifier | None = None
+    name: Identifier | None = None
+    labels: dict[Text, Text] = {}
+    stdin: bool = False
+    """Keep the payload's standard input open for attached clients; without it stdin is /dev/null."""
+
+
+class ContainerSpec(Common):
+    """The friendly form: what most people need, lowered to an OCI document with safe defaults."""
+
+    rootfs: AbsolutePath
+    args: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    env: dict[Text, Text] = {}
+    cwd: AbsolutePath = "/"
+    user: Text | None = None
+    """ "uid[:gid]" or a name (or "name:group") of the container's own /etc/passwd and /etc/group."""
+    hostname: Text | None = None
+    terminal: bool = False
+    read_only: bool = False
+    mounts: Annotated[tuple[MountSpec, ...], Field(strict=False)] = ()
+    resources: ResourcesSpec = ResourcesSpec()
+    network: Network = "private"
+
+
+class BundleSpec(Common):
+    """An OCI bundle on the daemon's host: a directory with config.json."""
+
+    bundle: AbsolutePath
+
+
+class OciSpec(Common):
+    """An OCI runtime document as is; its root.path must be absolute."""
+
+    oci: dict[str, Any]
+
+
+CreateRequest = ContainerSpec | BundleSpec | OciSpec
+"""Told apart by which of `rootfs`, `bundle` and `oci` is present."""
+
+
+# ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ErrorBody(Wire):
+    kind: str
+    message: str
+    step: str | None = None
+    errno: str | None = None
+    hint: str | None = None
+
+
+class Created(Wire):
+    id: str
+    name: str
+
+
+class Exit(Wire):
+    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost")."""
+
+    exit_code: int | None
+    reason: Reason
+    signal: str | None = None
+    finished_at: str
+
+
+class ContainerSummary(Wire):
+    id: str
+    name: str
+    status: Status
+    args: Strings
+    rootfs: str
+    labels: dict[str, str]
+    terminal: bool
+    pid: int | None
+    created_at: str
+    started_at: str | None
+    exit: Exit | None
+
+
+class ContainerDetail(ContainerSummary):
+    stdin: bool
+    spec: dict[str, Any]
+    """The request as it was given."""
+    oci: dict[str, Any]
+    """The OCI runtime document it was lowered to."""
+    cgroup_paths: Strings
+    output_bytes: int
+    """How much output is in the log: the offset at which the next byte will stand."""
+    lost_output_bytes: int
+
+
+class ContainerList(Wire):
+    containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
+
+
+class Version(Wire):
+    version: str
+    api_version: str
+    oci_version: str
+    python: str
+    kernel: str
+    machine: str
+
+
+class Info(Wire):
+    """The host as probed, and the daemon's own state."""
+
+    containers: dict[Status, int]
+    state_dir: str
+    data_dir: str
+    cgroup_driver: str
+    cgroup_controllers: Strings
+    cgroup_parent: str
+    features: dict[str, bool]
+    """What this host has: kernel features by name, each true or false."""
+    daemon_pid: int
+    spawner_pid: int | None
+    daemon_rss_bytes: int
+    spawner_rss_bytes: int | None
+
+
+class Event(Wire):
+    """One event. `seq` grows by one; after a gap the type is "gap" and `attributes` tells how many were dropped."""
+
+    seq: int
+    time: str
+    type: str
+    id: str | None = None
+    name: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class PlanStep(Wire):
+    index: int
+    step: str
+    description: str
+
+
+class Explanation(Wire):
+    namespaces: Strings
+    steps: Annotated[tuple[PlanStep, ...], Field(strict=False)]
+
+
+class TimedStep(Wire):
+    """`start_us` counts from the request's arrival, on the monotonic clock."""
+
+    phase: Literal["create", "start"]
+    step: str
+    description: str
+    start_us: float
+    duration_us: float
+
+
+class Timeline(Wire):
+    steps: Annotated[tuple[TimedStep, ...], Field(strict=False)]
