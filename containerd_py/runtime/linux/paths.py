@@ -67,7 +67,7 @@ def make_directories_in_root(root: int, path: str, *, mode: int = 0o755) -> Fd:
     walked = ""
     for name in filter(None, path.split("/")):
         with current as parent:
-            walked += f"/{name}"
+            walked = f"{walked}/{name}" if walked else name  # relative: absolute paths meet the root only in the kernel
             current = _enter_or_make(root, parent.fileno(), name, walked, mode)
     return current
 
