@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+PACKAGES := busybox-static gcc libseccomp2 libsystemd-dev pkg-config python3-dev python3-venv
+
 .PHONY: test clean
 test: .venv/installed
 	$(BIN)/ruff format --check .
@@ -12,7 +14,7 @@ test: .venv/installed
 
 .venv/installed: pyproject.toml
 	@echo "installing into .venv ($$($(PYTHON) --version))"
-	$(PYTHON) -c 'import ensurepip' || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@dpkg --status $(PACKAGES) >/dev/null 2>&1 || { echo "installing $(PACKAGES)"; apt-get update -qq && apt-get install -y -qq $(PACKAGES); }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@

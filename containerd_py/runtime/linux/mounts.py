@@ -6,10 +6,13 @@ A detached mount is in no namespace and ends with its last file descriptor, so t
 from __future__ import annotations
 
 import ctypes
+import os
 
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.syscall import Flags, call
 
+_AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
 _OPEN_TREE_CLONE = 0x1
@@ -21,6 +24,8 @@ _MOVE_MOUNT_T_EMPTY_PATH = 0x40
 _FSCONFIG_SET_FLAG = 0
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
+_MS_REC = 0x4000
+_MNT_DETACH = 0x2
 
 
 class MountAttr(Flags):
@@ -32,6 +37,7 @@ class MountAttr(Flags):
     NOEXEC = 0x08
     NOATIME = 0x10
     STRICTATIME = 0x20
+    ATIME_MASK = 0x70
     NODIRATIME = 0x80
     NOSYMFOLLOW = 0x200000
 
@@ -45,6 +51,15 @@ class _MountAttr(ctypes.Structure):
         ("propagation", ctypes.c_uint64),
         ("userns_fd", ctypes.c_uint64),
     )
+
+
+class Propagation(Flags):
+    """Propagation of mount events (MS_*, mount(2), mount_namespaces(7))."""
+
+    UNBINDABLE = 1 << 17
+    PRIVATE = 1 << 18
+    SLAVE = 1 << 19
+    SHARED = 1 << 20
 
 
 def new_filesystem(fstype: str, options: tuple[tuple[str, str | None], ...], attributes: MountAttr) -> Fd:
@@ -74,8 +89,26 @@ def attach(tree: int, target: int) -> None:
     call("move_mount", tree, "", target, "", _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH)
 
 
-def mount_setattr(tree: int, *, add: MountAttr, remove: MountAttr, recursive: bool) -> None:
-    """Change the attributes of a mount, or of all mounts below it too (mount_setattr(2))."""
-    change = _MountAttr(add, remove, 0, 0)
+def mount_setattr(tree: int, *, add: int = 0, remove: int = 0, propagation: int = 0, recursive: bool = False) -> None:
+    """Change a mount's attributes (MountAttr) and propagation, or those of all mounts below it too (mount_setattr(2)).
+
+    To set NOATIME or STRICTATIME, `remove` holds ATIME_MASK.
+    """
+    change = _MountAttr(add, remove, propagation, 0)
     flags = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
     call("mount_setattr", tree, "", flags, change, ctypes.sizeof(change))
+
+
+def pivot_root(new_root: int) -> None:
+    """Make the mount at `new_root` the root and the working directory, and drop the old one (pivot_root(2), "." twice).
+
+    The old root lies under the new one for a moment; it is detached at once, with propagation off, so that the host
+    keeps its mounts.
+    """
+    os.fchdir(new_root)
+    with openat2(_AT_FDCWD, "/", os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION) as old_root:
+        call("pivot_root", ".", ".")
+        os.fchdir(old_root.fileno())
+    call("mount", "", ".", None, Propagation.SLAVE | _MS_REC, None)
+    call("umount2", ".", _MNT_DETACH)
+    os.chdir("/")

@@ -59,7 +59,7 @@ def open_in_root(root: int, path: str, flags: int, *, mode: int = 0, resolve: Re
     return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
 
 
-def make_directories_in_root(root: int, path: str, *, mode: int = 0o755) -> Fd:
+def make_directories_in_root(root: int, path: str, *, mode: int = 0o755, resolve: Resolve = NO_RESTRICTION) -> Fd:
     """Make `path` and its missing parents below `root`; return it opened with O_PATH. Existing symlinks are followed
     inside the root. Raises OSError: ENOTDIR where a component is a file, ENOENT where it is a dangling symlink.
     """
@@ -68,18 +68,19 @@ def make_directories_in_root(root: int, path: str, *, mode: int = 0o755) -> Fd:
     for name in filter(None, path.split("/")):
         with current as parent:
             walked = f"{walked}/{name}" if walked else name  # relative: absolute paths meet the root only in the kernel
-            current = _enter_or_make(root, parent.fileno(), name, walked, mode)
+            current = _enter_or_make(root, parent.fileno(), walked, mode, resolve)
     return current
 
 
-def _enter_or_make(root: int, parent: int, name: str, walked: str, mode: int) -> Fd:
+def _enter_or_make(root: int, parent: int, walked: str, mode: int, resolve: Resolve) -> Fd:
     """Open the directory at `walked`, made in `parent` if nothing stands there."""
     try:
-        return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)
+        return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY, resolve=resolve)
     except FileNotFoundError:
+        name = walked.rpartition("/")[2]
         if name in (".", ".."):
             raise
     # Somebody else may have made it, or a dangling symlink stands there: opening it tells which.
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
-    return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)
+    return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY, resolve=resolve)

@@ -26,8 +26,36 @@ _COMMON = {
     "mount_setattr": 442,
 }
 _BY_MACHINE = {
-    "x86_64": {"pivot_root": 155, "umount2": 166, "setns": 308, "unshare": 272, "prctl": 157},
-    "aarch64": {"pivot_root": 41, "umount2": 39, "setns": 268, "unshare": 97, "prctl": 167},
+    "x86_64": {
+        "capget": 125,
+        "capset": 126,
+        "keyctl": 250,
+        "mount": 165,
+        "pivot_root": 155,
+        "prctl": 157,
+        "rt_sigaction": 13,
+        "seccomp": 317,
+        "setdomainname": 171,
+        "sethostname": 170,
+        "setns": 308,
+        "umount2": 166,
+        "unshare": 272,
+    },
+    "aarch64": {
+        "capget": 90,
+        "capset": 91,
+        "keyctl": 219,
+        "mount": 40,
+        "pivot_root": 41,
+        "prctl": 167,
+        "rt_sigaction": 134,
+        "seccomp": 277,
+        "setdomainname": 162,
+        "sethostname": 161,
+        "setns": 268,
+        "umount2": 39,
+        "unshare": 97,
+    },
 }
 
 
@@ -47,7 +75,7 @@ _NUMBERS = _numbers_of(os.uname().machine)
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long, *[ctypes.c_void_p] * 6, use_errno=True)
 _syscall = _PROTOTYPE(("syscall", ctypes.CDLL(None, use_errno=True)))
 
-Argument = int | bytes | str | ctypes.Structure | None
+Argument = int | bytes | str | ctypes.Structure | ctypes.Array[ctypes.c_char] | None
 
 
 class Flags(enum.IntFlag):
@@ -62,8 +90,7 @@ def call(name: str, *arguments: Argument) -> int:
 
     Raises OSError with the call and its arguments as text, ValueError for a NUL inside text.
     """
-    held: list[object] = []
-    words = [_word(argument, held) for argument in arguments]
+    words = [_word(argument) for argument in arguments]
     words += [None] * (6 - len(words))
     result = int(_syscall(_NUMBERS[name], *words))
     if result == -1:
@@ -72,22 +99,18 @@ def call(name: str, *arguments: Argument) -> int:
     return result
 
 
-def _word(argument: Argument, held: list[object]) -> int | None:
-    """Turn an argument into a register's value; `held` keeps what it points to alive during the call."""
-    if argument is None:
-        return None
+def _word(argument: Argument) -> object:
+    """Turn an argument into what ctypes passes as one register: a number, or the address of bytes or of a struct."""
     if isinstance(argument, int):
         return int(argument) & 0xFFFF_FFFF_FFFF_FFFF
-    if isinstance(argument, ctypes.Structure):
-        held.append(argument)
-        return ctypes.addressof(argument)
-    data = os.fsencode(argument)
-    if b"\0" in data:
-        raise ValueError(f"embedded NUL in {argument!r}")
-    buffer = ctypes.create_string_buffer(data)
-    held.append(buffer)
-    return ctypes.addressof(buffer)
+    if isinstance(argument, str):
+        argument = os.fsencode(argument)
+    if isinstance(argument, bytes):
+        if b"\0" in argument:
+            raise ValueError(f"embedded NUL in {argument!r}")
+        return argument
+    return ctypes.byref(argument) if argument is not None else None
 
 
 def _shown(argument: Argument) -> str:
-    return type(argument).__name__ if isinstance(argument, ctypes.Structure) else repr(argument)
+    return repr(argument) if isinstance(argument, int | bytes | str | None) else type(argument).__name__

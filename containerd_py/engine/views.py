@@ -1,0 +1,120 @@
+"""What the engine shows of its containers: frozen snapshots, made without waiting for any container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Status(StrEnum):
+    """The states of the OCI runtime specification, section "State"."""
+
+    CREATING = "creating"
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Stream(StrEnum):
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a payload ended.
+
+    exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
+    reason:    "exited", "signaled" or "lost".
+    signal:    "SIGKILL", where a signal ended it.
+    """
+
+    exit_code: int | None
+    reason: str
+    signal: str | None
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimedStep:
+    """phase: "create" or "start"; times in nanoseconds of the monotonic clock, from the arrival of the request."""
+
+    phase: str
+    step: str
+    description: str
+    start_ns: int
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    id: str
+    name: str
+    status: Status
+    args: tuple[str, ...]
+    rootfs: str
+    labels: dict[str, str]
+    terminal: bool
+    stdin: bool
+    pid: int | None
+    created_at: datetime
+    started_at: datetime | None
+    exit: Exit | None
+    cgroup_paths: tuple[str, ...]
+    output_bytes: int
+    lost_output_bytes: int
+    spec: dict[str, Any] = field(repr=False)
+    oci: dict[str, Any] = field(repr=False)
+    timeline: tuple[TimedStep, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. type: "container.created", ".started", ".exited", ".killed", ".deleted" or "gap"."""
+
+    seq: int
+    time: datetime
+    type: str
+    id: str | None
+    name: str | None
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChunk:
+    """Bytes of the container's output; `offset` is where they begin in all of its output."""
+
+    stream: Stream
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    step: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    namespaces: tuple[str, ...]
+    steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    containers: dict[Status, int]
+    state_dir: str
+    data_dir: str
+    cgroup_driver: str
+    cgroup_controllers: tuple[str, ...]
+    cgroup_parent: str
+    features: dict[str, bool]
+    daemon_pid: int
+    spawner_pid: int | None
+    daemon_rss_bytes: int
+    spawner_rss_bytes: int | None

@@ -1,0 +1,110 @@
+"""What a worker and its parent say to each other, over one SOCK_SEQPACKET socket that exec closes.
+
+    parent                                   worker
+      PLAN  names of the handles, fds  ────►
+                                             (executes the plan up to AwaitStart)
+                        ◄────  READY  the time each step ended [, the terminal's master]
+      START                            ────►
+                        ◄────  TIMES  the time each further step ended
+                        ◄────  (end of stream: execve succeeded)
+
+    At any time instead:  ◄────  FAILED  index of the step, errno, a short text
+
+The parent may close its end before START: the worker ends. Nobody else reads or writes this socket.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import array
+
+_FAILED = struct.Struct("<Hi")
+_LARGEST = 16_384  # READY of a plan with 2 000 steps
+_MOST_FDS = 64
+WORKER_DEFECT = 0  # errno of a FAILED that no system call caused
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """ended_ns: when each step ended, on the monotonic clock."""
+
+    ended_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    ended_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """index: of the step in the plan; errno: WORKER_DEFECT where no system call failed."""
+
+    index: int
+    errno: int
+    text: str
+
+
+Message = Ready | Times | Failed
+
+
+def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
+    """Send the handles by name; "plan" is the sealed memfd. The caller keeps its descriptors."""
+    socket.send_fds(control, [b"P" + json.dumps(list(handles)).encode()], list(handles.values()))
+
+
+def receive_plan(control: socket.socket) -> dict[str, int]:
+    """Return the handles; their descriptors are the worker's now. Raises EOFError when the parent is gone."""
+    data, fds = _receive(control)
+    if data[:1] != b"P":
+        raise EOFError("no plan came")
+    return dict(zip(json.loads(data[1:]), fds, strict=True))
+
+
+def send_ready(control: socket.socket, ended_ns: array.array[int], terminal: int | None) -> None:
+    socket.send_fds(control, [b"R" + ended_ns.tobytes()], [] if terminal is None else [terminal])
+
+
+def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
+    control.send(b"T" + ended_ns.tobytes())
+
+
+def send_failed(control: socket.socket, index: int, errno: int, text: str) -> None:
+    control.send(b"F" + _FAILED.pack(index, errno) + text.encode(errors="replace")[:1000])
+
+
+def send_start(control: socket.socket) -> None:
+    """Raises BrokenPipeError or ConnectionResetError when the worker is gone, or has become the payload already."""
+    control.send(b"S", socket.MSG_NOSIGNAL)
+
+
+def await_start(control: socket.socket) -> bool:
+    """Return True for START, False when the parent closed the socket."""
+    return control.recv(1) == b"S"
+
+
+def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
+    """Return the worker's next message and its fds; None at the end of the stream. Raises BlockingIOError."""
+    try:
+        data, fds = _receive(control)
+    except ConnectionResetError:  # the worker ended with a message of ours unread
+        return None, []
+    if not data:
+        return None, []
+    kind, body = data[:1], data[1:]
+    if kind == b"F":
+        index, number = _FAILED.unpack_from(body)
+        return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds
+    times = tuple(memoryview(body).cast("Q"))
+    return (Ready(times) if kind == b"R" else Times(times)), fds
+
+
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    data, fds, _flags, _address = socket.recv_fds(control, _LARGEST, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+    return data, fds

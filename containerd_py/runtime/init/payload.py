@@ -1,0 +1,55 @@
+"""The last steps: finding the program, and becoming it with nothing of ours left (SECURITY R3)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+
+from containerd_py.runtime.init.steps import Context, StepFailed, executes
+from containerd_py.runtime.linux import process
+from containerd_py.runtime.plan import operations as op
+
+
+@executes(op.ChangeDirectory)
+def change_directory(_context: Context, step: op.ChangeDirectory) -> None:
+    os.chdir(step.path)
+    if not os.getcwd().startswith("/"):  # "(unreachable)/…": a directory of the host that leaked in [CVE-2024-21626]
+        raise StepFailed(errno.ENOENT, "the working directory lies outside the root")
+
+
+@executes(op.FindProgram)
+def find_program(context: Context, step: op.FindProgram) -> None:
+    names = (step.name,) if "/" in step.name else tuple(f"{folder or '.'}/{step.name}" for folder in step.search)
+    refusal: StepFailed | None = None
+    for name in names:
+        try:
+            _check_executable(name)
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            continue
+        except StepFailed as problem:
+            refusal = refusal or problem
+            continue
+        context.program = name
+        return
+    raise refusal or StepFailed(errno.ENOENT, f"{step.name}: no such program in the container")
+
+
+def _check_executable(name: str) -> None:
+    if stat.S_ISDIR(os.stat(name).st_mode):
+        raise StepFailed(errno.EISDIR, f"{name} is a directory")
+    if not os.access(name, os.X_OK):
+        raise StepFailed(errno.EACCES, f"{name} is not executable")
+
+
+@executes(op.Exec)
+def execute(context: Context, step: op.Exec) -> None:
+    process.reset_signals()  # Python ignores SIGPIPE and SIGXFSZ, and exec would keep that
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0)
+    process.cloexec_from(3)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    process.execve(context.program, step.arguments, step.environment)

@@ -1,0 +1,95 @@
+"""The table of executors, and what they share while a Plan is carried out."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from containerd_py.runtime.linux.mounts import attach, clone_tree
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
+from containerd_py.runtime.plan.operations import Operation
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.linux.fd import Fd
+
+_NULL = os.makedev(1, 3)
+
+
+class StepFailed(Exception):
+    """A step that failed for a reason of our own finding; `errno` names the nearest error of the kernel."""
+
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(text)
+        self.errno = errno
+
+
+@dataclass(slots=True)
+class Stencil:
+    """A detached mount that is attached in several places: first itself, then clones of where it is.
+
+    Kernels before 6.15 refuse to clone a mount that is in no namespace.
+    """
+
+    tree: Fd
+    attached: bool = False
+
+    def put(self, target: int) -> None:
+        if not self.attached:
+            attach(self.tree.fileno(), target)
+            self.attached = True
+            return
+        with clone_tree(self.tree.fileno(), "", recursive=False) as copy:
+            attach(copy.fileno(), target)
+
+
+@dataclass(slots=True)
+class Context:
+    """The worker's state between steps. handles: descriptors that the parent passed, by name."""
+
+    handles: dict[str, int]
+    root: Fd | None = None
+    trees: dict[int, Fd] = field(default_factory=dict)
+    devpts: Fd | None = None
+    null: Stencil | None = None
+    empty: Stencil | None = None
+    terminal_master: Fd | None = None
+    terminal: Fd | None = None
+    program: str = ""
+
+    def root_fd(self) -> int:
+        if self.root is None:
+            raise StepFailed(2, "the plan has no root yet")
+        return self.root.fileno()
+
+
+OperationType = TypeVar("OperationType", bound=Operation)
+Executor = Callable[[Context, Any], None]
+EXECUTORS: dict[type[Operation], Executor] = {}
+
+
+def executes(
+    kind: type[OperationType],
+) -> Callable[[Callable[[Context, OperationType], None]], Callable[[Context, OperationType], None]]:
+    """Register a function as the executor of one kind of operation."""
+
+    def register(function: Callable[[Context, OperationType], None]) -> Callable[[Context, OperationType], None]:
+        EXECUTORS[kind] = function
+        return function
+
+    return register
+
+
+def restriction_for(path: str) -> Resolve:
+    """Below /proc, /sys and /dev nothing of ours is a symlink (SECURITY R5): whoever put one there is an attacker."""
+    top = path.lstrip("/").split("/", 1)[0]
+    return Resolve.NO_SYMLINKS if top in ("proc", "sys", "dev") else NO_RESTRICTION
+
+
+def check_null(fd: int) -> None:
+    """Raise StepFailed unless `fd` is the null device."""
+    found = os.fstat(fd)
+    if not stat.S_ISCHR(found.st_mode) or found.st_rdev != _NULL:
+        raise StepFailed(19, "/dev/null is not the null device")

@@ -1,0 +1,77 @@
+"""The payload's standard streams and its terminal (SECURITY R7: never a terminal of the host)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+
+from containerd_py.runtime.init.steps import Context, StepFailed, check_null, executes, restriction_for
+from containerd_py.runtime.linux import mounts, paths
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.plan import operations as op
+
+# asm-generic/ioctls.h, equal on x86 and ARM
+_TIOCSCTTY = 0x540E
+_TIOCSWINSZ = 0x5414
+_TIOCGPTPEER = 0x5441  # Linux 4.13
+_TIOCSPTLCK = 0x4004_5431
+_WINSIZE = struct.Struct("HHHH")
+_NAMES = ("stdin", "stdout", "stderr")
+
+
+@executes(op.OpenConsole)
+def open_console(context: Context, step: op.OpenConsole) -> None:
+    if context.devpts is None:
+        raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
+    beneath = paths.Resolve.BENEATH | paths.Resolve.NO_SYMLINKS | paths.Resolve.NO_XDEV
+    master = paths.openat2(context.devpts.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY, 0, beneath)
+    fcntl.ioctl(master.fileno(), _TIOCSPTLCK, struct.pack("i", 0))
+    slave = Fd(fcntl.ioctl(master.fileno(), _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    if step.rows or step.columns:
+        fcntl.ioctl(master.fileno(), _TIOCSWINSZ, _WINSIZE.pack(step.rows, step.columns, 0, 0))
+    os.fchown(slave.fileno(), step.uid, -1)
+    _bind_on_console(context, slave.fileno())
+    context.terminal_master, context.terminal = master, slave
+
+
+def _bind_on_console(context: Context, slave: int) -> None:
+    root, restriction = context.root_fd(), restriction_for("/dev/console")
+    with paths.make_directories_in_root(root, "/dev", resolve=restriction) as dev:
+        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW
+        paths.openat2(dev.fileno(), "console", flags, 0o600, paths.Resolve.BENEATH).close()
+    with (
+        paths.open_in_root(root, "/dev/console", os.O_PATH, resolve=restriction) as target,
+        mounts.clone_tree(slave, "", recursive=False) as tree,
+    ):
+        mounts.attach(tree.fileno(), target.fileno())
+
+
+@executes(op.AttachStdio)
+def attach_stdio(context: Context, step: op.AttachStdio) -> None:
+    if step.terminal:
+        _attach_terminal(context)
+        return
+    with _own_null(context) as null:
+        for number, name in enumerate(_NAMES):
+            source = context.handles.get(name, null.fileno())
+            os.dup2(source, number, inheritable=True)
+            if stat.S_ISFIFO(os.fstat(number).st_mode):
+                os.fchown(number, step.uid, -1)  # or /dev/stdout could not be opened again by the payload's user
+
+
+def _attach_terminal(context: Context) -> None:
+    if context.terminal is None:
+        raise StepFailed(errno.ENOTTY, "the plan attaches a terminal that it did not open")
+    fcntl.ioctl(context.terminal.fileno(), _TIOCSCTTY, 0)
+    for number in range(3):
+        os.dup2(context.terminal.fileno(), number, inheritable=True)
+
+
+def _own_null(context: Context) -> Fd:
+    """Open the container's own /dev/null, checked: a payload holds no file of the host's /dev."""
+    null = paths.open_in_root(context.root_fd(), "/dev/null", os.O_RDWR, resolve=restriction_for("/dev/null"))
+    check_null(null.fileno())
+    return null

@@ -1,0 +1,82 @@
+"""The worker's life: receive, freeze, execute, become the payload; or say which step failed, and end."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+import time
+from typing import NoReturn
+
+from containerd_py.runtime.init import confinement, dialogue, payload, rootfs, terminal
+from containerd_py.runtime.init.freeze import freeze
+from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
+from containerd_py.runtime.linux import process
+from containerd_py.runtime.plan.operations import AwaitStart, Exec, Operation
+from containerd_py.runtime.plan.plan import decode
+
+EXECUTOR_MODULES = (confinement, payload, rootfs, terminal)
+CONTROL = 3
+NAME = "pyc:[1:INIT]"
+
+
+def run(control_fd: int) -> NoReturn:
+    """Be the worker of a fresh process, whose parent is at the other end of `control_fd`. Never returns."""
+    try:
+        os.dup2(control_fd, CONTROL, inheritable=False)
+        process.close_from(CONTROL + 1)
+        process.set_name(NAME)
+        control = socket.socket(fileno=CONTROL)
+        Worker(control).run()
+    except BaseException:
+        os._exit(1)
+    os._exit(1)
+
+
+class Worker:
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._index = 0
+        self._ended_ns = array.array("Q")
+
+    def run(self) -> None:
+        handles = dialogue.receive_plan(self._control)
+        operations = decode(_read(handles["plan"])).operations
+        freeze(self._report_defect)
+        context = Context(handles)
+        for self._index, operation in enumerate(operations):
+            try:
+                self._execute(context, operation)
+            except (OSError, StepFailed) as problem:
+                dialogue.send_failed(self._control, self._index, problem.errno or 0, str(problem))
+                return
+            except BaseException as problem:
+                self._report_defect(f"{type(problem).__name__}: {problem}")
+                return
+            self._ended_ns.append(time.monotonic_ns())
+
+    def _execute(self, context: Context, operation: Operation) -> None:
+        if type(operation) is AwaitStart:
+            self._await_start(context)
+            return
+        if type(operation) is Exec:
+            dialogue.send_times(self._control, self._ended_ns)
+        EXECUTORS[type(operation)](context, operation)
+
+    def _await_start(self, context: Context) -> None:
+        master = context.terminal_master
+        dialogue.send_ready(self._control, self._ended_ns, master.fileno() if master else None)
+        if master:
+            master.close()
+        del self._ended_ns[:]
+        if not dialogue.await_start(self._control):
+            os._exit(1)
+
+    def _report_defect(self, text: str) -> None:
+        dialogue.send_failed(self._control, self._index, dialogue.WORKER_DEFECT, text)
+
+
+def _read(fd: int) -> bytes:
+    data = os.pread(fd, os.fstat(fd).st_size, 0)
+    os.close(fd)
+    return data

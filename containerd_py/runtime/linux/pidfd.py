@@ -1,0 +1,78 @@
+"""Processes by file descriptor (SECURITY R10): never by a number that somebody else may bear by now."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+from dataclasses import dataclass
+
+_PIDFD_GET_INFO = 0xC000_FF0B  # _IOWR(0xFF, 11, struct of the given size), Linux 6.13
+_PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStatus:
+    """How a process ended: `code` where it exited, `signal` where a signal ended it; the other is None."""
+
+    code: int | None
+    signal: int | None
+
+    @classmethod
+    def from_wait(cls, status: int) -> WaitStatus:
+        """Read the status word of wait(2)."""
+        if os.WIFSIGNALED(status):
+            return cls(None, os.WTERMSIG(status))
+        return cls(os.WEXITSTATUS(status), None)
+
+
+class _PidfdInfo(ctypes.Structure):
+    """struct pidfd_info up to exit_code (linux/pidfd.h): 64 bytes in its first version, 72 with what follows."""
+
+    _fields_ = (
+        ("mask", ctypes.c_uint64),
+        ("cgroupid", ctypes.c_uint64),
+        *((name, ctypes.c_uint32) for name in ("pid", "tgid", "ppid", "ruid", "rgid", "euid", "egid")),
+        *((name, ctypes.c_uint32) for name in ("suid", "sgid", "fsuid", "fsgid")),
+        ("exit_code", ctypes.c_int32),
+    )
+
+
+def pidfd_open(pid: int) -> int:
+    """Return a pidfd, close-on-exec by the kernel's own doing."""
+    return os.pidfd_open(pid)
+
+
+def pidfd_send_signal(pidfd: int, number: int) -> None:
+    """Raises ProcessLookupError when the process has been waited for."""
+    signal.pidfd_send_signal(pidfd, number)
+
+
+def wait_exit(pidfd: int) -> WaitStatus | None:
+    """Reap the child behind `pidfd` if it has ended; None while it runs. Raises ChildProcessError: not our child."""
+    result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+    if result is None:
+        return None
+    if result.si_code == os.CLD_EXITED:
+        return WaitStatus(result.si_status, None)
+    return WaitStatus(None, result.si_status)
+
+
+def exit_info(pidfd: int) -> WaitStatus | None:
+    """Return how a process that was reaped by anybody ended (Linux 6.15); None where the kernel does not tell."""
+    info = _PidfdInfo(mask=_PIDFD_INFO_EXIT)
+    request = _PIDFD_GET_INFO | ctypes.sizeof(info) << 16
+    try:
+        fcntl.ioctl(pidfd, request, info)
+    except OSError:
+        return None
+    return WaitStatus.from_wait(info.exit_code) if info.mask & _PIDFD_INFO_EXIT else None
+
+
+def witness_exit(pidfd: int) -> WaitStatus | None:
+    """Tell how an ended process ended, as its parent or from the kernel's record; None if nobody knows."""
+    try:
+        return wait_exit(pidfd)
+    except ChildProcessError:
+        return exit_info(pidfd)

@@ -1,0 +1,83 @@
+"""A Plan and its bytes: what the parent compiles, and what the worker reads from a sealed memfd."""
+
+from __future__ import annotations
+
+import binascii
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.plan.operations import AwaitStart, Operation
+
+FORMAT = 1
+
+NAMESPACE_FLAGS = {
+    "mount": Clone.NEWNS,
+    "pid": Clone.NEWPID,
+    "network": Clone.NEWNET,
+    "ipc": Clone.NEWIPC,
+    "uts": Clone.NEWUTS,
+}
+"""The namespaces that clone3 makes, by their OCI names; "cgroup" is entered later, by an operation."""
+
+_OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
+_FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]
+
+
+class UnreadablePlan(ValueError):
+    """The bytes are no plan, or one of another format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """namespaces: OCI names of the new namespaces; operations: in order of execution, the last one being Exec."""
+
+    namespaces: tuple[str, ...]
+    operations: tuple[Operation, ...]
+
+    def clone_flags(self) -> Clone:
+        flags = Clone(0)
+        for name in self.namespaces:
+            flags |= NAMESPACE_FLAGS.get(name, Clone(0))
+        return flags
+
+    def start_index(self) -> int:
+        """Return the index of AwaitStart: operations from there on belong to start."""
+        return next(index for index, operation in enumerate(self.operations) if isinstance(operation, AwaitStart))
+
+    def encode(self) -> bytes:
+        steps = [[type(operation).__name__, *_values(operation)] for operation in self.operations]
+        document = {"format": FORMAT, "namespaces": self.namespaces, "operations": steps}
+        return json.dumps(document, default=_bytes_as_text, ensure_ascii=True).encode()
+
+
+def decode(data: bytes) -> Plan:
+    """Read what `Plan.encode` wrote. Raises UnreadablePlan."""
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            raise UnreadablePlan(f"cannot read plan: format {document['format']!r}, not {FORMAT}")
+        steps = tuple(_OPERATIONS[name](*map(_frozen, values)) for name, *values in document["operations"])
+        return Plan(tuple(document["namespaces"]), steps)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise UnreadablePlan(f"cannot read plan: {problem!r}") from problem
+
+
+def _values(operation: Operation) -> list[Any]:
+    return [getattr(operation, name) for name in _FIELDS[type(operation).__name__]]
+
+
+def _bytes_as_text(value: object) -> object:
+    if isinstance(value, bytes):
+        return {"bytes": binascii.b2a_base64(value, newline=False).decode()}
+    raise TypeError(f"no plan value: {value!r}")
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return binascii.a2b_base64(value["bytes"])
+    return value

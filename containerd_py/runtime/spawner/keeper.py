@@ -1,0 +1,242 @@
+"""The spawner's main loop: fork on request, keep descriptors, tell exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import struct
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from containerd_py import __version__
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.memfd import sealed
+from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.spawner import protocol
+from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.spawner.protocol import Message
+
+_UCRED = struct.Struct("iII")
+
+
+@dataclass(slots=True)
+class Child:
+    """One container as the spawner knows it. kept: descriptors by name, so that a daemon's end closes none."""
+
+    id: str
+    pid: int
+    pidfd: Fd
+    kept: dict[str, Fd] = field(default_factory=dict)
+    exit: dict[str, int | None] | None = None
+
+    def close(self) -> None:
+        self.pidfd.close()
+        for fd in self.kept.values():
+            fd.close()
+
+
+class Keeper:
+    """One daemon at a time is connected; requests are handled in the order in which they come."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._daemon: socket.socket | None = None
+        self._children: dict[str, Child] = {}
+        self._by_pidfd: dict[int, Child] = {}
+        self._poll = select.epoll()
+        self._poll.register(listener, select.EPOLLIN)
+        self._handlers = {
+            "spawn": self._spawn,
+            "keep": self._keep,
+            "drop": self._drop,
+            "adopt": self._adopt,
+            "forget": self._forget,
+            "upgrade": self._upgrade,
+            "quit": self._quit,
+        }
+
+    def run(self) -> None:
+        while True:
+            for number, _events in self._poll.poll():
+                if number == self._listener.fileno():
+                    self._accept()
+                elif self._daemon is not None and number == self._daemon.fileno():
+                    self._serve(self._daemon)
+                elif number in self._by_pidfd:
+                    self._note_exit(self._by_pidfd[number])
+
+    # ── the connection ──
+
+    def _accept(self) -> None:
+        connection, _address = self._listener.accept()
+        _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        if uid != os.geteuid() or (self._daemon is not None and not self._daemon_is_gone()):
+            connection.close()
+            return
+        self._daemon = connection
+        self._poll.register(connection, select.EPOLLIN)
+        self._tell({"op": "hello", "protocol": protocol.PROTOCOL, "version": __version__, "pid": os.getpid()})
+        for child in self._children.values():
+            message = {
+                "op": "container",
+                "id": child.id,
+                "pid": child.pid,
+                "keep": list(child.kept),
+                "exit": child.exit,
+            }
+            self._tell(message, [child.pidfd.fileno(), *(fd.fileno() for fd in child.kept.values())])
+        self._tell({"op": "ready"})
+
+    def _daemon_is_gone(self) -> bool:
+        """A daemon that was killed may not have been noticed yet when the next one connects: serve what it left."""
+        while self._daemon is not None and select.select([self._daemon], [], [], 0)[0]:
+            self._serve(self._daemon)
+        return self._daemon is None
+
+    def _serve(self, daemon: socket.socket) -> None:
+        message, numbers = protocol.receive(daemon)
+        if message is None:
+            self._hang_up()
+            return
+        fds = [Fd(number) for number in numbers]
+        try:
+            self._handlers[message["op"]](message, fds)
+        finally:
+            for fd in fds:
+                fd.close()  # what was kept has been taken out of its `Fd`
+
+    def _hang_up(self) -> None:
+        if self._daemon is not None:
+            self._poll.unregister(self._daemon)
+            self._daemon.close()
+            self._daemon = None
+
+    def _tell(self, message: Message, fds: list[int] | tuple[int, ...] = ()) -> None:
+        """Tell the daemon; one that is gone learns it from the inventory when it is back."""
+        if self._daemon is None:
+            return
+        try:
+            protocol.send(self._daemon, message, fds)
+        except OSError:
+            self._hang_up()
+
+    # ── requests ──
+
+    def _spawn(self, message: Message, fds: list[Fd]) -> None:
+        control, *others = fds
+        cgroup = others.pop(0) if message["cgroup"] else None
+        answer = {"seq": message["seq"], "id": message["id"]}
+        try:
+            pid, pidfd = fork_worker(
+                control.fileno(), Clone(message["flags"]), cgroup=cgroup.fileno() if cgroup else None
+            )
+        except OSError as problem:
+            self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
+            return
+        except NotAlone as problem:
+            self._tell({"op": "refused", **answer, "errno": None, "text": str(problem)})
+            return
+        self._add(Child(message["id"], pid, pidfd, _kept(message, others)))
+        self._tell({"op": "spawned", **answer, "pid": pid}, [pidfd.fileno()])
+
+    def _adopt(self, message: Message, fds: list[Fd]) -> None:
+        pidfd, *others = fds
+        self._add(Child(message["id"], message["pid"], Fd(pidfd.take()), _kept(message, others)))
+
+    def _keep(self, message: Message, fds: list[Fd]) -> None:
+        child = self._children.get(message["id"])
+        if child is not None:
+            child.kept.update(_kept(message, fds))
+
+    def _drop(self, message: Message, _fds: list[Fd]) -> None:
+        child = self._children.get(message["id"])
+        for name in message["names"] if child is not None else ():
+            if child is not None and name in child.kept:
+                child.kept.pop(name).close()
+
+    def _forget(self, message: Message, _fds: list[Fd]) -> None:
+        child = self._children.pop(message["id"], None)
+        if child is not None:
+            self._unwatch(child)
+            child.close()
+
+    def _quit(self, _message: Message, _fds: list[Fd]) -> None:
+        if not self._children:
+            sys.exit(0)
+
+    # ── children ──
+
+    def _add(self, child: Child) -> None:
+        self._children[child.id] = child
+        self._by_pidfd[child.pidfd.fileno()] = child
+        self._poll.register(child.pidfd.fileno(), select.EPOLLIN)
+
+    def _unwatch(self, child: Child) -> None:
+        if self._by_pidfd.pop(child.pidfd.fileno(), None) is not None:
+            self._poll.unregister(child.pidfd.fileno())
+
+    def _note_exit(self, child: Child) -> None:
+        self._unwatch(child)
+        status = witness_exit(child.pidfd.fileno()) or WaitStatus(None, None)
+        child.exit = {"code": status.code, "signal": status.signal}
+        self._tell({"op": "exited", "id": child.id, **child.exit})
+
+    # ── upgrade in place ──
+
+    def _upgrade(self, message: Message, fds: list[Fd]) -> None:
+        """Become another version of this program: same pid, same children, every descriptor kept."""
+        self._hang_up()
+        inheritance: list[dict[str, Any]] = [
+            {
+                "id": child.id,
+                "pid": child.pid,
+                "pidfd": child.pidfd.fileno(),
+                "kept": {name: fd.fileno() for name, fd in child.kept.items()},
+                "exit": child.exit,
+            }
+            for child in self._children.values()
+        ]
+        document = {"listener": self._listener.fileno(), "children": inheritance}
+        record = sealed("spawner-state", json.dumps(document).encode()).take()
+        for number in (record, self._listener.fileno(), *_numbers(inheritance)):
+            os.set_inheritable(number, True)  # noqa: FBT003 - os's own signature
+        os.execve(  # noqa: S606 - ourselves, sealed
+            f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
+        )
+
+    @classmethod
+    def resume(cls, record: int) -> Keeper:
+        """Take over what `_upgrade` left, from the descriptor of its record."""
+        with Fd(record) as state:
+            document = json.loads(os.pread(state.fileno(), os.fstat(record).st_size, 0))
+        listener = document["listener"]
+        os.set_inheritable(listener, False)  # noqa: FBT003 - os's own signature
+        keeper = cls(socket.socket(fileno=listener))
+        for entry in document["children"]:
+            numbers = entry["kept"]
+            for number in (entry["pidfd"], *numbers.values()):
+                os.set_inheritable(number, False)  # noqa: FBT003 - os's own signature
+            kept = {name: Fd(number) for name, number in numbers.items()}
+            child = Child(entry["id"], entry["pid"], Fd(entry["pidfd"]), kept, entry["exit"])
+            if child.exit is None:
+                keeper._add(child)
+            else:
+                keeper._children[child.id] = child
+        return keeper
+
+
+def _kept(message: Message, fds: list[Fd]) -> dict[str, Fd]:
+    return {name: Fd(fd.take()) for name, fd in zip(message["keep"], fds, strict=True)}
+
+
+def _numbers(inheritance: list[dict[str, Any]]) -> list[int]:
+    numbers: list[int] = []
+    for entry in inheritance:
+        numbers += [entry["pidfd"], *entry["kept"].values()]
+    return numbers

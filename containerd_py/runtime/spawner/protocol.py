@@ -1,0 +1,58 @@
+"""What the daemon and the spawner say to each other: JSON and descriptors over SOCK_SEQPACKET, one message a packet.
+
+    daemon                                             spawner
+      (connects to spawner.sock)                 ────►
+                               ◄────  hello      protocol, version, pid
+                               ◄────  container  id, pid, keep, exit    fds: pidfd, kept …      (one for each it has)
+                               ◄────  ready
+      spawn    seq, id, flags, cgroup, keep      ────►  fds: control [, cgroup directory], kept …
+                               ◄────  spawned    seq, id, pid           fds: pidfd
+                               ◄────  refused    seq, id, errno, text         (instead: nothing was made)
+      keep     id, keep                          ────►  fds: kept …     (more to keep, such as a terminal's master)
+      drop     id, names                         ────►                  (close some: the end of stdin)
+      adopt    id, pid, keep                     ────►  fds: pidfd, kept …    (from a spawner that died)
+      forget   id                                ────►                  (its end is on record: drop everything)
+                               ◄────  exited     id, code, signal             (null, null: nobody knows)
+      upgrade  interpreter's arguments           ────►  fds: sealed interpreter
+                               (re-executes itself; the connection ends, the listening socket stays)
+      quit                                       ────►                  (only heeded without containers)
+
+The control socket's other end stays with the daemon, which speaks to the worker directly (`init.dialogue`). `upgrade`,
+`hello` and `quit` keep their form in every version of the protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+PROTOCOL = 1
+LARGEST = 65_536
+MOST_FDS = 64
+
+Message = dict[str, Any]
+
+
+def send(connection: socket.socket, message: Message, fds: list[int] | tuple[int, ...] = ()) -> None:
+    """Send one message; the descriptors stay the caller's. Raises BrokenPipeError, BlockingIOError."""
+    socket.send_fds(connection, [json.dumps(message).encode()], list(fds), socket.MSG_NOSIGNAL)
+
+
+def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
+    """Return a message and its descriptors, which are the caller's now; None at the end of the connection.
+
+    Raises BlockingIOError where nothing is there yet, ValueError for what is no message.
+    """
+    try:
+        data, fds, _flags, _address = socket.recv_fds(connection, LARGEST, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return None, []
+    if not data:
+        return None, []
+    message = json.loads(data)
+    if not isinstance(message, dict) or not isinstance(message.get("op"), str):
+        raise ValueError(  # noqa: TRY004 - what came is wrong, not its type
+            f"cannot read message of the spawner's protocol: {data[:80]!r}"
+        )
+    return message, fds

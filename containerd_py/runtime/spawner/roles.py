@@ -1,0 +1,89 @@
+"""The programs that this package re-executes itself as, by role; chosen before anything else is imported.
+
+spawner:  fd 3 is the listening socket; or, after an upgrade, an argument is the descriptor of what to take over.
+launcher: fd 3 is a socket with one `spawn` request; forks the worker as its own parent's child and ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.linux import process
+from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.spawner import protocol
+from containerd_py.runtime.spawner.fork import fork_worker
+from containerd_py.runtime.spawner.keeper import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SOCKET = 3
+SPAWNER_NAME = "pyc:[0:SPAWN]"
+
+
+def spawner(arguments: list[str]) -> None:
+    process.set_name(SPAWNER_NAME)
+    _become_private()
+    process.unshare(Clone.NEWNS)
+    with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
+        mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
+    keeper = Keeper.resume(int(arguments[0])) if arguments else Keeper(socket.socket(fileno=SOCKET))
+    _freeze_memory()
+    keeper.run()
+
+
+def launcher(_arguments: list[str]) -> None:
+    _become_private()
+    connection = socket.socket(fileno=SOCKET)
+    message, fds = protocol.receive(connection)
+    if message is None:
+        return
+    control, *others = fds
+    try:
+        pid, pidfd = fork_worker(
+            control, Clone(message["flags"]) | Clone.PARENT, cgroup=others[0] if message["cgroup"] else None
+        )
+    except OSError as problem:
+        protocol.send(connection, {"op": "refused", "errno": problem.errno, "text": str(problem)})
+        return
+    protocol.send(connection, {"op": "spawned", "pid": pid}, [pidfd.fileno()])
+
+
+ROLES: dict[str, Callable[[list[str]], None]] = {"spawner": spawner, "launcher": launcher}
+
+
+def main() -> None:
+    """Run the role named by the first argument of the bootstrap."""
+    role, *arguments = sys.argv[2:]
+    ROLES[role](arguments)
+
+
+def _become_private() -> None:
+    """SECURITY R2, and what a worker must not hand on to payloads: soft limit 0 for core dumps, the rest as at boot."""
+    process.set_dumpable(0)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.chdir("/")
+    for name, value in (("coredump_filter", "0x33"), ("oom_score_adj", "0")):
+        try:
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(value)
+        except OSError:
+            continue  # lowering oom_score_adj below its least value needs CAP_SYS_RESOURCE; the host decided then
+
+
+def _freeze_memory() -> None:
+    """Keep the collector from touching, and so copying, pages that workers share."""
+    gc.collect()
+    gc.disable()
+    gc.freeze()

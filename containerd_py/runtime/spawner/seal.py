@@ -1,0 +1,89 @@
+"""Starting ourselves again under a role, from a sealed copy of the interpreter (SECURITY R1).
+
+A payload whose entry point is /proc/self/exe would otherwise hold the host's own interpreter open for writing
+[CVE-2019-5736]. The fallback for hosts that forbid executable memfds is the interpreter seen through an overlay
+without an upper layer, which nobody can write to.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from functools import cache
+
+from containerd_py.errors import Unavailable
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.memfd import sealed_executable
+from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
+
+_FLAGS = ("-I", "-S", "-E", "-B")
+_BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.spawner.roles import main; main()"
+_PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
+
+
+@cache
+def interpreter() -> Fd:
+    """Return the sealed interpreter of this process, made once and never closed.
+
+    Raises Unavailable where neither an executable memfd nor an overlay can be had.
+    """
+    with Fd(os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)) as source:
+        try:
+            return sealed_executable("pycontainerd", source.fileno())
+        except OSError as problem:
+            refusal = problem
+    try:
+        return _through_overlay(os.path.realpath("/proc/self/exe"))
+    except OSError as problem:
+        raise Unavailable(
+            f"cannot seal the interpreter: {refusal}; nor through an overlay: {problem}",
+            step="seal",
+            errno=refusal.errno,
+            hint="allow executable memfds (sysctl vm.memfd_noexec) or the overlay file system",
+        ) from problem
+
+
+def _through_overlay(path: str) -> Fd:
+    folder, name = os.path.split(path)
+    attributes = MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV
+    with new_filesystem("overlay", (("lowerdir", f"{folder}:/proc/self/fd"),), attributes) as tree:
+        return Fd(os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=tree.fileno()))
+
+
+def arguments(role: str) -> list[str]:
+    """Return the command line of a role; its first word is the interpreter's real path, so that sys.prefix is right."""
+    executable = getattr(sys, "_base_executable", None) or sys.executable
+    return [executable, *_FLAGS, "-c", _BOOTSTRAP, _PACKAGE, role]
+
+
+def start_role(role: str, socket: int, *, session: bool) -> int:
+    """Start this program under a role with `socket` as its descriptor 3 and nothing else; return its pid.
+
+    Its standard streams are /dev/null. Raises OSError, Unavailable.
+    """
+    check_code()
+    streams = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
+    # posix_spawn never runs Python between fork and exec: the daemon has threads.
+    return os.posix_spawn(
+        f"/proc/self/fd/{interpreter().fileno()}",
+        arguments(role),
+        {},
+        file_actions=[*streams, (os.POSIX_SPAWN_DUP2, socket, 3)],
+        setsid=session,
+    )
+
+
+@cache
+def check_code() -> None:
+    """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
+    for folder, _folders, files in os.walk(os.path.join(_PACKAGE, "containerd_py", "runtime")):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            found = os.stat(path)
+            if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise Unavailable(
+                    f"cannot start worker: {path!r} could be changed by others (owner {found.st_uid}, "
+                    f"mode {stat.S_IMODE(found.st_mode):o})",
+                    step="seal",
+                    hint="chown the package to root and remove write permission of group and others",
+                )
