@@ -6,9 +6,7 @@ from containerd_py.errors import ContainerdError, NotFound, errno_name
 
 
 def test_an_error_keeps_its_parts() -> None:
-    problem = NotFound(
-        "cannot start container 'web': no such container", step="find", errno=errno.ENOENT, hint="list them"
-    )
+    problem = NotFound("cannot start container 'web': no such container", step="find", errno=errno.ENOENT, hint="list them")
     assert (problem.kind, problem.step, problem.errno, problem.hint) == (
         "not_found",
         "find",

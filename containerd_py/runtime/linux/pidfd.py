@@ -76,3 +76,16 @@ def witness_exit(pidfd: int) -> WaitStatus | None:
         return wait_exit(pidfd)
     except ChildProcessError:
         return exit_info(pidfd)
+
+
+def knows_exit_info() -> bool:
+    """Tell whether this kernel keeps exit codes behind pidfds (Linux 6.15): it then accepts the question."""
+    info = _PidfdInfo(mask=_PIDFD_INFO_EXIT)
+    pidfd = os.pidfd_open(os.getpid())
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO | ctypes.sizeof(info) << 16, info)
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15)

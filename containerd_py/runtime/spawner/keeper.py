@@ -133,9 +133,7 @@ class Keeper:
         cgroup = others.pop(0) if message["cgroup"] else None
         answer = {"seq": message["seq"], "id": message["id"]}
         try:
-            pid, pidfd = fork_worker(
-                control.fileno(), Clone(message["flags"]), cgroup=cgroup.fileno() if cgroup else None
-            )
+            pid, pidfd = fork_worker(control.fileno(), Clone(message["flags"]), cgroup=cgroup.fileno() if cgroup else None)
         except OSError as problem:
             self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
             return

@@ -134,9 +134,7 @@ def test_nothing_of_ours_is_inherited(rootfs: Path, runs: list[Run]) -> None:
         ("/plain", "EACCES"),
     ],
 )
-def test_a_program_that_cannot_run_is_told_before_start(
-    rootfs: Path, runs: list[Run], program: str, number: str
-) -> None:
+def test_a_program_that_cannot_run_is_told_before_start(rootfs: Path, runs: list[Run], program: str, number: str) -> None:
     (rootfs / "plain").write_text("text")
     runs.append(run := Run(plan_for(rootfs, program)))
     failed = run.ready()

@@ -1,0 +1,64 @@
+"""What this host has, probed once."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from containerd_py.errors import NotSupported
+from containerd_py.runtime.cgroups import layout
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import knows_exit_info
+
+OLDEST = (5, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFeatures:
+    """kernel: (major, minor); the flags tell which guarantees hold here."""
+
+    kernel: tuple[int, int]
+    machine: str
+    cgroups: layout.Layout
+    clone_into_cgroup: bool
+    cgroup_kill: bool
+    exit_info: bool
+    executable_memfd: bool
+
+    def flags(self) -> dict[str, bool]:
+        return {
+            "cgroup_kill": self.cgroup_kill,
+            "clone_into_cgroup": self.clone_into_cgroup,
+            "executable_memfd": self.executable_memfd,
+            "pidfd_exit_info": self.exit_info,
+        }
+
+
+def probe() -> HostFeatures:
+    """Raises NotSupported for a kernel that is too old."""
+    uname = os.uname()
+    kernel = parse_release(uname.release)
+    if kernel < OLDEST:
+        raise NotSupported(f"cannot run containers: Linux {uname.release} is older than 5.14", step="probe")
+    cgroups = layout.probe()
+    return HostFeatures(
+        kernel=kernel,
+        machine=uname.machine,
+        cgroups=cgroups,
+        clone_into_cgroup=cgroups.v2 is not None,
+        cgroup_kill=cgroups.v2 is not None,
+        exit_info=knows_exit_info(),
+        executable_memfd=_executable_memfd(),
+    )
+
+
+def parse_release(release: str) -> tuple[int, int]:
+    """Return (6, 18) for "6.18.44-generic"; (0, 0) for what is no release."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _executable_memfd() -> bool:
+    with Fd(os.memfd_create("probe", os.MFD_CLOEXEC)) as fd:
+        return bool(os.fstat(fd.fileno()).st_mode & 0o100)

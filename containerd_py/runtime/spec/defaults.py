@@ -1,0 +1,49 @@
+"""Safe defaults, made fresh at each call."""
+
+from __future__ import annotations
+
+from containerd_py.runtime.spec.linux import Namespace, NamespaceType
+from containerd_py.runtime.spec.models import Mount
+from containerd_py.runtime.spec.process import Capabilities
+
+NETWORK_ANNOTATION = "org.pycontainerd.network"
+""""none": a network namespace in which not even `lo` is up."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+MASKED_PATHS = (
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
+    *("/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
+    *("/sys/devices/virtual/powercap", "/sys/firmware"),
+)
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+_NAMESPACES: tuple[NamespaceType, ...] = ("pid", "network", "ipc", "uts", "mount", "cgroup")
+
+
+def namespaces(*, network: bool = True) -> tuple[Namespace, ...]:
+    return tuple(Namespace(type=kind) for kind in _NAMESPACES if network or kind != "network")
+
+
+def capabilities() -> Capabilities:
+    """What ordinary images need. No MKNOD: not every host can enforce a list of devices."""
+    kept = (
+        *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE"),
+        *("CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"),
+    )
+    return Capabilities(bounding=kept, effective=kept, permitted=kept)
+
+
+def mounts() -> tuple[Mount, ...]:
+    return (
+        _mount("/proc", "proc", "nosuid", "noexec", "nodev"),
+        _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+        _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+        _mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),  # noqa: S108
+        _mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+        _mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+    )
+
+
+def _mount(destination: str, fstype: str, *options: str) -> Mount:
+    return Mount(destination=destination, type=fstype, source=fstype, options=options)
