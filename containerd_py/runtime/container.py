@@ -206,7 +206,7 @@ def _launch(plan: Plan, cgroup: Cgroup, *, terminal: bool) -> tuple[Worker, Fd |
     """Launch the worker and wait until it is ready; return it and the master of its terminal."""
     streams = {} if terminal else _own_streams()
     with Placement(cgroup) as placement:
-        handles = streams | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.procs)}
+        handles = streams | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
         directory = placement.directory.fileno() if placement.directory else None
         worker = process.launch(plan, handles, cgroup=directory)
     message, fds = dialogue.receive(worker.control)

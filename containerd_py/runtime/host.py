@@ -59,6 +59,12 @@ def parse_release(release: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+def boot_id() -> str:
+    """Return what tells this boot from every other (random(4))."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 def _executable_memfd() -> bool:
     with Fd(os.memfd_create("probe", os.MFD_CLOEXEC)) as fd:
         return bool(os.fstat(fd.fileno()).st_mode & 0o100)

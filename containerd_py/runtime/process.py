@@ -16,7 +16,7 @@ from containerd_py.errors import ContainerdError, Internal, InvalidArgument, Not
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.plan.operations import Exec, FindProgram, Operation
+from containerd_py.runtime.plan.operations import AttachRoot, CloneTree, Exec, FindProgram, Operation
 from containerd_py.runtime.spawner import protocol, seal
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ _EXEC_HINTS = {
     errno.EACCES: "make it executable, by chmod inside the root file system",
     errno.EISDIR: "name a program, not a directory",
     errno.ENOEXEC: "the file is no program of this machine: check its architecture and its #! line",
+}
+_HINTS: dict[type[Operation], dict[int, str]] = {
+    FindProgram: _EXEC_HINTS,
+    Exec: _EXEC_HINTS,
+    AttachRoot: {
+        errno.ENOENT: "make the root file system first, or correct its path",
+        errno.ENOTDIR: "a root file system is a directory",
+        errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path",
+    },
+    CloneTree: {errno.ENOENT: "make the mount's source on the host first, or correct its path"},
 }
 
 
@@ -125,6 +135,7 @@ def _kind(number: int) -> type[ContainerdError]:
 
 
 def _hint(operation: Operation, failed: Failed) -> str | None:
-    if isinstance(operation, FindProgram | Exec):
-        return _EXEC_HINTS.get(failed.errno)
+    hints = _HINTS.get(type(operation), {})
+    if failed.errno in hints:
+        return hints[failed.errno]
     return f"the kernel refused {failed.text}" if failed.text else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -45,23 +46,26 @@ class Cgroup:
 class Placement:
     """Open descriptors by which a process gets into a cgroup; a context manager.
 
-    directory: the v2 directory, for clone3; procs: cgroup.procs of the v1 hierarchies, for writing "0".
+    directory: the v2 directory, for clone3; tasks: the tasks files of the v1 hierarchies, for writing "0".
+
+    `tasks`, since a thread that moves itself needs no lock on all thread groups; cgroup.procs does, and waits for a grace
+    period of the kernel (10 ms here) to get it. The worker has one thread.
     """
 
     def __init__(self, cgroup: Cgroup) -> None:
         self.directory: Fd | None = None
-        self.procs: list[Fd] = []
+        self.tasks: list[Fd] = []
         try:
             if cgroup.v2:
                 self.directory = Fd(os.open(cgroup.v2, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
             for path in cgroup.v1:
-                self.procs.append(Fd(os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)))
+                self.tasks.append(Fd(os.open(f"{path}/tasks", os.O_WRONLY | os.O_CLOEXEC)))
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        for fd in (self.directory, *self.procs):
+        for fd in (self.directory, *self.tasks):
             if fd is not None:
                 fd.close()
 
@@ -100,6 +104,37 @@ class CgroupManager:
             _unmake(made)
             raise
         return cgroup
+
+    def check_free(self, path: str, cgroup: Cgroup) -> None:
+        """Raises Conflict where processes live in the cgroup already."""
+        for directory in cgroup.paths:
+            if _populated(directory):
+                raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
+
+    def everywhere(self, path: str) -> Cgroup:
+        """Return the places of a cgroup whose resources are not known: in every hierarchy that this module uses."""
+        name = path.strip("/")
+        mounts = dict.fromkeys(
+            self._layout.v1[controller] for controller in V1_CONTROLLERS if controller in self._layout.v1
+        )
+        return Cgroup(
+            f"{self._layout.v2}/{name}" if self._layout.v2 else None, tuple(f"{mount}/{name}" for mount in mounts)
+        )
+
+    def children(self, path: str) -> tuple[str, ...]:
+        """Return the names of the cgroups in the one at `path`, from all hierarchies."""
+        names: set[str] = set()
+        for directory in self.everywhere(path).paths:
+            if os.path.isdir(directory):
+                with os.scandir(directory) as entries:
+                    names.update(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        return tuple(sorted(names))
+
+    def remove_empty(self, path: str) -> None:
+        """Remove the cgroup at `path` from every hierarchy where nothing is in it."""
+        for directory in self.everywhere(path).paths:
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
 
     def locate(self, path: str, resources: Resources) -> Cgroup:
         """Return where the cgroup lies, whether it is there or not."""

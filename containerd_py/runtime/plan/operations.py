@@ -25,7 +25,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class JoinCgroup(Operation):
-    """Enter cgroup v1 hierarchies by their cgroup.procs, passed as handles "cgroup0" ... (v2 is entered by clone3)."""
+    """Enter cgroup v1 hierarchies by their tasks files, passed as handles "cgroup0" ... (v2 is entered by clone3)."""
 
     step: ClassVar[str] = "cgroup"
     count: int

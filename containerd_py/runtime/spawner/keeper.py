@@ -27,18 +27,26 @@ _UCRED = struct.Struct("iII")
 
 @dataclass(slots=True)
 class Child:
-    """One container as the spawner knows it. kept: descriptors by name, so that a daemon's end closes none."""
+    """One container as the spawner knows it. kept: descriptors by name, so that a daemon's end closes none.
+
+    forgotten: the daemon has no interest in it any more; it is still to be reaped.
+    """
 
     id: str
     pid: int
     pidfd: Fd
     kept: dict[str, Fd] = field(default_factory=dict)
     exit: dict[str, int | None] | None = None
+    forgotten: bool = False
+
+    def close_kept(self) -> None:
+        for fd in self.kept.values():
+            fd.close()
+        self.kept.clear()
 
     def close(self) -> None:
         self.pidfd.close()
-        for fd in self.kept.values():
-            fd.close()
+        self.close_kept()
 
 
 class Keeper:
@@ -160,8 +168,12 @@ class Keeper:
 
     def _forget(self, message: Message, _fds: list[Fd]) -> None:
         child = self._children.pop(message["id"], None)
-        if child is not None:
-            self._unwatch(child)
+        if child is None:
+            return
+        child.close_kept()
+        if child.exit is None:
+            child.forgotten = True  # and closed once it has ended and is reaped
+        else:
             child.close()
 
     def _quit(self, _message: Message, _fds: list[Fd]) -> None:
@@ -172,6 +184,9 @@ class Keeper:
 
     def _add(self, child: Child) -> None:
         self._children[child.id] = child
+        self._watch(child)
+
+    def _watch(self, child: Child) -> None:
         self._by_pidfd[child.pidfd.fileno()] = child
         self._poll.register(child.pidfd.fileno(), select.EPOLLIN)
 
@@ -182,6 +197,9 @@ class Keeper:
     def _note_exit(self, child: Child) -> None:
         self._unwatch(child)
         status = witness_exit(child.pidfd.fileno()) or WaitStatus(None, None)
+        if child.forgotten:
+            child.close()
+            return
         child.exit = {"code": status.code, "signal": status.signal}
         self._tell({"op": "exited", "id": child.id, **child.exit})
 
@@ -197,8 +215,9 @@ class Keeper:
                 "pidfd": child.pidfd.fileno(),
                 "kept": {name: fd.fileno() for name, fd in child.kept.items()},
                 "exit": child.exit,
+                "forgotten": child.forgotten,
             }
-            for child in self._children.values()
+            for child in {id(child): child for child in (*self._children.values(), *self._by_pidfd.values())}.values()
         ]
         document = {"listener": self._listener.fileno(), "children": inheritance}
         record = sealed("spawner-state", json.dumps(document).encode()).take()
@@ -221,11 +240,11 @@ class Keeper:
             for number in (entry["pidfd"], *numbers.values()):
                 os.set_inheritable(number, False)  # noqa: FBT003 - os's own signature
             kept = {name: Fd(number) for name, number in numbers.items()}
-            child = Child(entry["id"], entry["pid"], Fd(entry["pidfd"]), kept, entry["exit"])
-            if child.exit is None:
-                keeper._add(child)
-            else:
+            child = Child(entry["id"], entry["pid"], Fd(entry["pidfd"]), kept, entry["exit"], entry["forgotten"])
+            if not child.forgotten:
                 keeper._children[child.id] = child
+            if child.exit is None:
+                keeper._watch(child)
         return keeper
 
 

@@ -1,0 +1,1 @@
+"""The HTTP API: one route table, handlers that return replies, one place that writes them. No use cases here."""

@@ -1,0 +1,62 @@
+"""The aiohttp application, built from the route table."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from containerd_py.api import replies
+from containerd_py.api.replies import Reply
+from containerd_py.api.requests import LARGEST_BODY
+from containerd_py.api.routes import ROUTES
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+    from containerd_py.api.access import Access
+    from containerd_py.api.routes import Route
+    from containerd_py.engine.engine import Engine
+
+_LARGEST_HEADER = 16 << 10
+
+
+def build(engine: Engine, access: Access) -> web.Application:
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_errors(access)])
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, functools.partial(_serve, route, engine))
+    return app
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """handler_cancellation: a stream ends with its client; what must not be cut off is the engine's own task."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,
+        max_line_size=_LARGEST_HEADER,
+        max_field_size=_LARGEST_HEADER,
+        shutdown_timeout=2.0,
+        keepalive_timeout=75.0,
+    )
+
+
+async def _serve(route: Route, engine: Engine, request: web.Request) -> web.StreamResponse:
+    answer = await route.handler(request, engine)
+    return replies.write(answer) if isinstance(answer, Reply) else answer
+
+
+def _errors(access: Access) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            access.check(request)
+            return await handler(request)
+        except ConnectionError:
+            raise  # the client has gone: there is nobody to answer
+        except Exception as problem:
+            return replies.write_error(problem)
+
+    return middleware

@@ -1,0 +1,160 @@
+"""Attaching to a container over a WebSocket, in the framing of kubectl and CRI clients (v5.channel.k8s.io).
+
+The first byte of each binary message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 status, 4 resize, 255 close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from containerd_py import strict_json
+from containerd_py.api import requests
+from containerd_py.api.streams import LARGEST_OFFSET
+from containerd_py.engine.views import Stream
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
+
+if TYPE_CHECKING:
+    from aiohttp import WSMessage
+
+    from containerd_py.engine.engine import Engine
+    from containerd_py.engine.views import Exit
+
+PROTOCOL = "v5.channel.k8s.io"
+STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+_CHANNELS = {Stream.STDOUT: STDOUT, Stream.STDERR: STDERR}
+_LARGEST_FRAME = 65_536
+_PING_S = 30.0
+_SLOWEST_S = 30.0
+_LARGEST_WINDOW = 65_535
+
+
+async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
+    query = requests.Query(request)
+    offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
+    query.done()
+    offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    if request.headers.get("Upgrade", "").lower() != "websocket" or PROTOCOL not in offered:
+        raise InvalidArgument(
+            f"cannot attach: a WebSocket with subprotocol {PROTOCOL!r} is needed",
+            step="attach",
+            hint="pyctr attach speaks it; plain HTTP clients read …/logs?follow=true",
+        )
+    view = engine.get(request.match_info["id"])
+    socket = web.WebSocketResponse(
+        protocols=(PROTOCOL,), heartbeat=_PING_S, max_msg_size=_LARGEST_FRAME, compress=False, timeout=_SLOWEST_S
+    )
+    await socket.prepare(request)
+    session = Session(socket, engine, view.id)
+    await session.run(view.output_bytes if offset is None else offset)
+    return socket
+
+
+class Session:
+    """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
+
+    def __init__(self, socket: web.WebSocketResponse, engine: Engine, container_id: str) -> None:
+        self._socket = socket
+        self._engine = engine
+        self._id = container_id
+        self._offset = 0
+
+    async def run(self, offset: int) -> None:
+        self._offset = offset
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self._send_all(), name=f"attach output {self._id}")
+            receiving = group.create_task(self._receive_all(), name=f"attach input {self._id}")
+            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            sending.cancel()
+            receiving.cancel()
+
+    # ── to the client ──
+
+    async def _send_all(self) -> None:
+        try:
+            await self._send_output()
+            await self._send_end()
+        except TimeoutError:
+            reason = f"too slow: go on with offset={self._offset}"
+            await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
+        except ContainerdError as problem:
+            await self._send_status(failure(problem.message, "InternalError"))
+            await self._socket.close(code=WSCloseCode.OK)
+        except ConnectionError:
+            return  # the client has gone
+
+    async def _send_output(self) -> None:
+        async for chunk in self._engine.output(self._id, offset=self._offset, stream=None, follow=True):
+            await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
+            self._offset = chunk.offset + len(chunk.data)
+
+    async def _send_end(self) -> None:
+        view = self._engine.get(self._id)
+        if view.exit is None:  # the daemon stops; the container goes on
+            reason = f"the daemon stops: go on with offset={self._offset}"
+            await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
+            return
+        await self._send(bytes([CLOSE, STDOUT]))
+        await self._send(bytes([CLOSE, STDERR]))
+        await self._send_status(status_of(view.exit))
+        await self._socket.close(code=WSCloseCode.OK)
+
+    async def _send_status(self, status: dict[str, Any]) -> None:
+        await self._send(bytes([STATUS]) + json.dumps(status).encode())
+
+    async def _send(self, frame: bytes) -> None:
+        """Raises TimeoutError for a client that takes nothing for half a minute."""
+        async with asyncio.timeout(_SLOWEST_S):
+            await self._socket.send_bytes(frame)
+
+    # ── from the client ──
+
+    async def _receive_all(self) -> None:
+        async for message in self._socket:
+            try:
+                await self._receive(message)
+            except Conflict:
+                continue  # input for a payload that takes none any more; its end is told by the other task
+            except ContainerdError as problem:
+                await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=problem.message.encode()[:120])
+                return
+
+    async def _receive(self, message: WSMessage) -> None:
+        if message.type is not WSMsgType.BINARY or not message.data:
+            raise InvalidArgument("cannot read frame: binary with a channel in its first byte is needed")
+        channel, data = message.data[0], message.data[1:]
+        if channel == STDIN:
+            await self._engine.write_stdin(self._id, data)
+        elif channel == RESIZE:
+            rows, columns = window(data)
+            self._engine.resize(self._id, rows=rows, columns=columns)
+        elif channel == CLOSE and data == bytes([STDIN]):
+            await self._engine.close_stdin(self._id)
+        else:
+            raise InvalidArgument(f"cannot read frame: channel {channel} is not for clients")
+
+
+def window(data: bytes) -> tuple[int, int]:
+    """Read {"Width": columns, "Height": rows}; return (rows, columns). Raises InvalidArgument."""
+    value = strict_json.loads(data, what="window size")
+    rows, columns = (value.get("Height"), value.get("Width")) if isinstance(value, dict) else (None, None)
+    if not (type(rows) is int and type(columns) is int and 0 < rows <= _LARGEST_WINDOW and 0 < columns <= _LARGEST_WINDOW):
+        raise InvalidArgument('cannot read window size: {"Width": …, "Height": …} is needed, 1 to 65535 each')
+    return rows, columns
+
+
+def status_of(ended: Exit) -> dict[str, Any]:
+    """Return the Kubernetes Status object that tells an exit."""
+    if ended.exit_code == 0:
+        return {"metadata": {}, "status": "Success"}
+    if ended.exit_code is None:
+        return failure("the exit code is lost: nobody saw the end", "InternalError")
+    status = failure(f"command terminated with exit code {ended.exit_code}", "NonZeroExitCode")
+    return status | {"details": {"causes": [{"reason": "ExitCode", "message": str(ended.exit_code)}]}}
+
+
+def failure(message: str, reason: str) -> dict[str, Any]:
+    return {"metadata": {}, "status": "Failure", "reason": reason, "message": message}

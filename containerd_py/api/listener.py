@@ -1,0 +1,86 @@
+"""The API's Unix socket (SECURITY R18): made with its final mode, in a directory of its own, or passed by systemd."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import socket
+import stat
+
+from containerd_py.errors import InvalidArgument, Unavailable
+
+_BACKLOG = 1024
+_LONGEST = 107  # sun_path holds 108 bytes with the NUL (unix(7))
+
+
+def open_socket(path: str, *, group: str | None) -> socket.socket:
+    """Listen at `path`, mode 0600, or 0660 for a named group. A stale socket there is replaced, anything else is not.
+
+    Raises InvalidArgument for a path that cannot be one, Unavailable where another daemon listens.
+    """
+    _check(path)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    _remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        os.fchmod(listener.fileno(), 0o660 if group else 0o600)  # before bind: it is never there with more
+        listener.bind(path)
+        if group:
+            os.chown(path, -1, _gid(group))
+        listener.listen(_BACKLOG)
+    except BaseException as problem:
+        listener.close()
+        if isinstance(problem, OSError):
+            raise _refused(path, problem) from problem
+        raise
+    return listener
+
+
+def remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _check(path: str) -> None:
+    if not path.startswith("/"):
+        raise InvalidArgument(f"cannot listen at {path!r}: the path must be absolute", step="listen")
+    if len(os.fsencode(path)) > _LONGEST:
+        raise InvalidArgument(
+            f"cannot listen at {path!r}: a Unix socket's path has {_LONGEST} bytes at most",
+            step="listen",
+            errno="ENAMETOOLONG",
+        )
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise InvalidArgument(f"cannot listen at {path!r}: something else is there", step="listen", errno="EEXIST")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise Unavailable(
+        f"cannot listen at {path!r}: a daemon listens there already",
+        step="listen",
+        hint="stop it, or give another --socket",
+    )
+
+
+def _gid(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise InvalidArgument(f"cannot give the socket to group {group!r}: no such group", step="listen") from None
+
+
+def _refused(path: str, problem: OSError) -> Unavailable:
+    hint = "run as root, or give a --socket in a directory of your own" if problem.errno == errno.EACCES else None
+    return Unavailable(f"cannot listen at {path!r}: {problem.strerror}", step="listen", errno=problem.errno, hint=hint)

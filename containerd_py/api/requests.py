@@ -1,0 +1,126 @@
+"""Reading requests (SECURITY R19): bounded, strict, each problem named."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from containerd_py import strict_json
+from containerd_py.errors import DeadlineExceeded, InvalidArgument
+from containerd_py.problems import describe
+from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from containerd_py.wire import CreateRequest
+
+LARGEST_BODY = 10 << 20
+_BODY_S = 30.0
+_FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+async def create_request(request: web.Request) -> CreateRequest:
+    """Read the body of create and explain, JSON whatever its content type says. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    if not isinstance(value, dict):
+        raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
+    forms = [form for form in _FORMS if form in value]
+    if len(forms) != 1:
+        found = "none of them" if not forms else " and ".join(forms)
+        raise InvalidArgument(
+            f"cannot parse request: one of 'rootfs', 'bundle' and 'oci' is needed, not {found}",
+            step="parse",
+            hint='the smallest request is {"rootfs": "/path", "args": ["/bin/program"]}',
+        )
+    try:
+        return _FORMS[forms[0]].model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def no_body(request: web.Request) -> None:
+    """Raises InvalidArgument where there is a body: it would be ignored."""
+    if request.can_read_body and await _body(request):
+        raise InvalidArgument("cannot serve request: it takes no body", step="parse", hint="parameters go into the query")
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_S):
+            return await request.read()
+    except TimeoutError:
+        raise DeadlineExceeded(f"cannot read request: the body did not come in {_BODY_S:.0f} s", step="read") from None
+
+
+class Query:
+    """The parameters of a query, each given once; `done` refuses what nobody has asked for."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._left: dict[str, list[str]] = {}
+        for name, value in request.query.items():
+            self._left.setdefault(name, []).append(value)
+
+    def text(self, name: str) -> str | None:
+        values = self._left.pop(name, [])
+        if len(values) > 1:
+            raise InvalidArgument(f"cannot read parameter {name!r}: it is given {len(values)} times", step="parse")
+        return values[0] if values else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(self._left.pop(name, ()))
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        text = self.text(name)
+        if text is None:
+            return default
+        if text not in _BOOLEANS:
+            raise InvalidArgument(f"cannot read parameter {name!r}: true or false, not {text!r}", step="parse")
+        return _BOOLEANS[text]
+
+    def integer(self, name: str, *, least: int, most: int) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 20 and least <= int(text) <= most):
+            raise InvalidArgument(f"cannot read parameter {name!r}: {least} to {most}, not {text!r}", step="parse")
+        return int(text)
+
+    def required_integer(self, name: str, *, least: int, most: int) -> int:
+        value = self.integer(name, least=least, most=most)
+        if value is None:
+            raise InvalidArgument(f"cannot read parameter {name!r}: it is missing", step="parse")
+        return value
+
+    def seconds(self, name: str, *, default: float, most: float) -> float:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            raise InvalidArgument(f"cannot read parameter {name!r}: seconds, 0 to {most:.0f}, not {text!r}", step="parse")
+        return value
+
+    def done(self) -> None:
+        for name in self._left:
+            raise InvalidArgument(f"cannot read parameter {name!r}: no such parameter here", step="parse")
+
+
+def signal_number(text: str) -> int:
+    """Return the number of "SIGTERM", "TERM" or "15". Raises InvalidArgument."""
+    name = text.upper()
+    if text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) < signal.NSIG:
+        return int(text)
+    for candidate in (name, f"SIG{name}"):
+        if candidate in signal.Signals.__members__:
+            return int(signal.Signals[candidate])
+    raise InvalidArgument(
+        f"cannot read signal {text!r}: no such signal", step="parse", hint="a name such as TERM, or a number"
+    )

@@ -1,0 +1,45 @@
+"""The route table: what `openapi.yaml` says, compared with it both ways by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from containerd_py.api import attach, containers, streams, system
+from containerd_py.api.replies import Reply
+from containerd_py.engine.engine import Engine
+
+Handler = Callable[[web.Request, Engine], Awaitable[Reply | web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """operation: its operationId in openapi.yaml."""
+
+    method: str
+    path: str
+    operation: str
+    handler: Handler
+
+
+ROUTES = (
+    Route("GET", "/v1/_ping", "ping", system.ping),
+    Route("GET", "/v1/version", "version", system.version),
+    Route("GET", "/v1/info", "info", system.info),
+    Route("GET", "/v1/containers", "list_containers", containers.list_all),
+    Route("POST", "/v1/containers", "create_container", containers.create),
+    Route("GET", "/v1/containers/{id}", "inspect_container", containers.inspect),
+    Route("DELETE", "/v1/containers/{id}", "delete_container", containers.delete),
+    Route("POST", "/v1/containers/{id}/start", "start_container", containers.start),
+    Route("POST", "/v1/containers/{id}/kill", "kill_container", containers.kill),
+    Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop),
+    Route("POST", "/v1/containers/{id}/wait", "wait_container", containers.wait),
+    Route("POST", "/v1/containers/{id}/resize", "resize_container", containers.resize),
+    Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
+    Route("GET", "/v1/containers/{id}/attach", "attach_container", attach.attach),
+    Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
+    Route("GET", "/v1/events", "events", streams.events),
+    Route("POST", "/v1/explain", "explain", system.explain),
+)

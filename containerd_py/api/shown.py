@@ -1,0 +1,124 @@
+"""From the engine's views to the wire."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, Any, cast
+
+from containerd_py import __version__, wire
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from containerd_py.engine import views
+
+API_VERSION = "1"
+OCI_VERSION = "1.3.0"
+
+
+def time(value: datetime) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def ended(value: views.Exit) -> wire.Exit:
+    return wire.Exit(
+        exit_code=value.exit_code,
+        reason=cast("wire.Reason", value.reason),
+        signal=value.signal,
+        finished_at=time(value.finished_at),
+    )
+
+
+def summary(view: views.ContainerView) -> wire.ContainerSummary:
+    return wire.ContainerSummary(**_summary(view))
+
+
+def detail(view: views.ContainerView) -> wire.ContainerDetail:
+    return wire.ContainerDetail(
+        **_summary(view),
+        stdin=view.stdin,
+        spec=view.spec,
+        oci=view.oci,
+        cgroup_paths=view.cgroup_paths,
+        output_bytes=view.output_bytes,
+        lost_output_bytes=view.lost_output_bytes,
+    )
+
+
+def _summary(view: views.ContainerView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "name": view.name,
+        "status": view.status.value,
+        "args": view.args,
+        "rootfs": view.rootfs,
+        "labels": view.labels,
+        "terminal": view.terminal,
+        "pid": view.pid,
+        "created_at": time(view.created_at),
+        "started_at": None if view.started_at is None else time(view.started_at),
+        "exit": None if view.exit is None else ended(view.exit),
+    }
+
+
+def event(value: views.Event) -> wire.Event:
+    return wire.Event(
+        seq=value.seq,
+        time=time(value.time),
+        type=value.type,
+        id=value.id,
+        name=value.name,
+        attributes=value.attributes,
+    )
+
+
+def explanation(value: views.Explanation) -> wire.Explanation:
+    steps = tuple(
+        wire.PlanStep(index=index, step=step.step, description=step.description) for index, step in enumerate(value.steps)
+    )
+    return wire.Explanation(namespaces=value.namespaces, steps=steps)
+
+
+def timeline(steps: tuple[views.TimedStep, ...]) -> wire.Timeline:
+    return wire.Timeline(
+        steps=tuple(
+            wire.TimedStep(
+                phase="create" if step.phase == "create" else "start",
+                step=step.step,
+                description=step.description,
+                start_us=step.start_ns / 1000,
+                duration_us=step.duration_ns / 1000,
+            )
+            for step in steps
+        )
+    )
+
+
+def info(value: views.EngineInfo) -> wire.Info:
+    return wire.Info(
+        containers={status.value: count for status, count in value.containers.items()},
+        state_dir=value.state_dir,
+        data_dir=value.data_dir,
+        cgroup_driver=value.cgroup_driver,
+        cgroup_controllers=value.cgroup_controllers,
+        cgroup_parent=value.cgroup_parent,
+        features=value.features,
+        daemon_pid=value.daemon_pid,
+        spawner_pid=value.spawner_pid,
+        daemon_rss_bytes=value.daemon_rss_bytes,
+        spawner_rss_bytes=value.spawner_rss_bytes,
+    )
+
+
+def version() -> wire.Version:
+    uname = os.uname()
+    return wire.Version(
+        version=__version__,
+        api_version=API_VERSION,
+        oci_version=OCI_VERSION,
+        python=platform.python_version(),
+        kernel=uname.release,
+        machine=uname.machine,
+    )

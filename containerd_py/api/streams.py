@@ -1,0 +1,58 @@
+"""Streams over plain HTTP: output as bytes, events as lines of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from containerd_py.api import requests, shown
+from containerd_py.engine.views import Stream
+from containerd_py.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from containerd_py.engine.engine import Engine
+
+LARGEST_OFFSET = 2**63 - 1
+_SLOWEST_S = 60.0
+
+
+async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
+    query = requests.Query(request)
+    follow = query.boolean("follow", default=False)
+    stream = _stream(query.text("stream"))
+    offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
+    query.done()
+    reference = engine.get(request.match_info["id"]).id
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    await response.prepare(request)
+    async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
+        await _write(response, chunk.data)
+    await response.write_eof()
+    return response
+
+
+async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
+    query = requests.Query(request)
+    since = query.integer("since", least=0, most=LARGEST_OFFSET)
+    follow = query.boolean("follow", default=True)
+    query.done()
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    async for event in engine.events(since=since, follow=follow):
+        await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
+    await response.write_eof()
+    return response
+
+
+def _stream(text: str | None) -> Stream | None:
+    if text is not None and text not in tuple(Stream):
+        raise InvalidArgument(f"cannot read parameter 'stream': stdout or stderr, not {text!r}", step="parse")
+    return None if text is None else Stream(text)
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    """A client that takes nothing for a minute is dropped; the container never waits for it (SECURITY R12)."""
+    async with asyncio.timeout(_SLOWEST_S):
+        await response.write(data)

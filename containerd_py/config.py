@@ -1,0 +1,93 @@
+"""The daemon's settings: a file, overridden by the environment, overridden by the command line."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import tomllib
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from containerd_py import __version__
+from containerd_py.errors import InvalidArgument
+from containerd_py.problems import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONFIG_FILE = "/etc/pycontainerd/config.toml"
+_PREFIX = "PYCONTAINERD_"
+_HELP = {
+    "socket": "Unix socket of the API",
+    "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
+    "data_dir": "output of containers",
+    "socket_group": "group whose members may use the API (they become root by it)",
+    "cgroup_parent": "cgroup below which containers are; of this daemon only",
+    "log_level": "debug, info, warning or error",
+}
+
+
+class DaemonConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    socket: str = "/run/pycontainerd/pycontainerd.sock"
+    state_dir: str = "/run/pycontainerd"
+    data_dir: str = "/var/lib/pycontainerd"
+    socket_group: str | None = None
+    cgroup_parent: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def parent(self) -> str:
+        """Return the cgroup of this daemon's containers: one for each state directory, so that two never share it."""
+        if self.cgroup_parent:
+            return "/" + self.cgroup_parent.strip("/")
+        digest = hashlib.sha256(os.path.realpath(self.state_dir).encode()).hexdigest()
+        return f"/pycontainerd-{digest[:8]}"
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConfig:
+    """Read all three sources. Raises InvalidArgument naming the one that is wrong; SystemExit for --help."""
+    given = vars(_parser().parse_args(arguments))
+    path = given.pop("config") or environment.get(f"{_PREFIX}CONFIG")
+    settings = _from_file(path or CONFIG_FILE, required=path is not None)
+    settings |= {name: environment[_variable(name)] for name in _HELP if _variable(name) in environment}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    try:
+        config = DaemonConfig.model_validate(settings)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot use settings: {describe(problem)}", step="config") from problem
+    for name in ("socket", "state_dir", "data_dir"):
+        if not getattr(config, name).startswith("/"):
+            raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
+    return config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pycontainerd", description="A container daemon.", epilog=f"Each option may be set as {_PREFIX}… too."
+    )
+    parser.add_argument("--version", action="version", version=f"pycontainerd {__version__}")
+    parser.add_argument("--config", metavar="FILE", help=f"settings in TOML (default: {CONFIG_FILE}, if there)")
+    for name, text in _HELP.items():
+        default = DaemonConfig.model_fields[name].default
+        suffix = f" (default: {default})" if default else ""
+        parser.add_argument("--" + name.replace("_", "-"), metavar=name.rpartition("_")[2].upper(), help=text + suffix)
+    return parser
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+def _from_file(path: str, *, required: bool) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise InvalidArgument(f"cannot read settings {path!r}: no such file", step="config", errno="ENOENT") from None
+    except (OSError, ValueError) as problem:
+        raise InvalidArgument(f"cannot read settings {path!r}: {problem}", step="config") from problem

@@ -1,0 +1,101 @@
+"""The composition root: settings in, a running daemon out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from containerd_py import __version__
+from containerd_py.api import app, listener
+from containerd_py.api.access import Access
+from containerd_py.engine.engine import Engine
+from containerd_py.runtime.linux.process import set_child_subreaper
+
+if TYPE_CHECKING:
+    from containerd_py.config import DaemonConfig
+
+_log = structlog.get_logger()
+
+
+async def run(config: DaemonConfig) -> None:
+    """Serve until SIGTERM or SIGINT. Containers go on without the daemon. Raises ContainerdError where it cannot start."""
+    set_child_subreaper()  # a witness of exits, should the spawner die
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent())
+    passed = _passed_socket()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(engine.close)
+        await engine.start()
+        # uvloop keeps SIGCHLD for itself, though it never has children here: so not by add_signal_handler.
+        signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(Reaper(engine).sweep))
+        stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
+        connection = passed or listener.open_socket(config.socket, group=config.socket_group)
+        if passed is None:
+            stack.callback(listener.remove, config.socket)
+        runner = app.runner(app.build(engine, Access(group_allowed=config.socket_group is not None or passed is not None)))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, connection, backlog=1024).start()
+        _log.info("serving", version=__version__, socket=config.socket if passed is None else "passed", pid=os.getpid())
+        await _serve(stopping)
+        engine.stop_streams()
+
+
+async def _serve(stopping: asyncio.Event) -> None:
+    """Tell systemd how it goes: ready, alive twice per watchdog period, stopping (sd_notify(3))."""
+    _notify("READY=1", f"STATUS=pycontainerd {__version__}")
+    period_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 2
+    while not stopping.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(period_s or None):
+                await stopping.wait()
+        if not stopping.is_set():
+            _notify("WATCHDOG=1")
+    _notify("STOPPING=1")
+
+
+def _notify(*lines: str) -> None:
+    if "NOTIFY_SOCKET" in os.environ:
+        from systemd import daemon as systemd
+
+        systemd.notify("\n".join(lines))
+
+
+def _passed_socket() -> socket.socket | None:
+    """Return the socket that systemd listens at for us (sd_listen_fds(3)), None without one."""
+    if "LISTEN_FDS" not in os.environ:
+        return None
+    from systemd import daemon as systemd
+
+    for number in systemd.listen_fds():
+        if systemd.is_socket_unix(number, socket.SOCK_STREAM, 1):
+            return socket.socket(fileno=number)
+    return None
+
+
+class Reaper:
+    """Reaps what becomes our child by the death of its parent; containers are left to those who want their exit codes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def sweep(self) -> None:
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None or self._engine.waits_for(ended.si_pid):
+                return
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(ended.si_pid, os.WNOHANG)

@@ -1,0 +1,191 @@
+"""One container as the daemon knows it, and the registry of all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from containerd_py.engine.changes import Changes
+from containerd_py.engine.views import ContainerView, Exit, Status
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
+from containerd_py.runtime.cgroups.manager import Cgroup
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from containerd_py.engine.output import OutputLog
+    from containerd_py.engine.stdio import Stdio
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.store.records import ContainerRecord
+
+CREATED, STARTED, EXITED = "created", "started", "exited"
+
+_TRANSITIONS = {
+    (Status.CREATING, CREATED): Status.CREATED,
+    (Status.CREATED, STARTED): Status.RUNNING,
+    (Status.CREATED, EXITED): Status.STOPPED,
+    (Status.RUNNING, EXITED): Status.STOPPED,
+}
+"""(status, event) to the next status. What is not here is a defect of ours."""
+
+
+class Container:
+    """The state of one container and what is open for it. Only `engine.lifecycle` and `engine.recovery` change it."""
+
+    def __init__(self, record: ContainerRecord, request: dict[str, Any], config: dict[str, Any], log: OutputLog) -> None:
+        self.record = record
+        self.request = request
+        self.config = config
+        self.log = log
+        self.changes = Changes()
+        self.lock = asyncio.Lock()
+        self.pidfd: Fd | None = None
+        self.control: socket.socket | None = None
+        self.stdio: Stdio | None = None
+        self.plan: Plan | None = None
+        self.deleted = False
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def status(self) -> Status:
+        return Status(self.record.status)
+
+    @property
+    def alive(self) -> bool:
+        """True while there is a process: a worker or the payload."""
+        return self.status in (Status.CREATED, Status.RUNNING)
+
+    @property
+    def cgroup(self) -> Cgroup:
+        return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1)
+
+    def next_record(self, event: str, **changes: Any) -> ContainerRecord:
+        """Return the record after an event. Raises Internal where the state table does not have it."""
+        after = _TRANSITIONS.get((self.status, event))
+        if after is None:
+            raise Internal(f"cannot note {event!r} of container {self.id!r}: it is {self.status}")
+        return self.record.with_(status=after.value, **changes)
+
+    def publish(self, record: ContainerRecord) -> None:
+        """Make a record, stored before, the one that everybody sees."""
+        self.record = record
+        self.changes.announce()
+
+    def check(self, action: str, *allowed: Status) -> None:
+        """Raises Conflict unless the status is one of `allowed`, NotFound for one that was deleted meanwhile."""
+        if self.deleted:
+            raise NotFound(f"cannot {action} container {self.name!r}: it has been deleted")
+        if self.status not in allowed:
+            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
+
+    def exit(self) -> Exit | None:
+        ended = self.record.exit
+        return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+
+    def view(self) -> ContainerView:
+        record = self.record
+        return ContainerView(
+            id=record.id,
+            name=record.name,
+            status=self.status,
+            args=tuple(self.config.get("process", {}).get("args", ())),
+            rootfs=record.rootfs,
+            labels=dict(record.labels),
+            terminal=bool(self.config.get("process", {}).get("terminal", False)),
+            stdin=record.stdin,
+            pid=record.pid if self.alive else None,
+            created_at=record.created_at,
+            started_at=record.started_at,
+            exit=self.exit(),
+            cgroup_paths=self.cgroup.paths,
+            output_bytes=self.log.size,
+            lost_output_bytes=self.log.lost,
+            spec=self.request,
+            oci=self.config,
+        )
+
+    def fds(self) -> dict[str, int]:
+        """Return the descriptors that the spawner keeps too, by name."""
+        control = {} if self.control is None else {"control": self.control.fileno()}
+        return (self.stdio.numbers() if self.stdio else {}) | control
+
+    def release_control(self) -> None:
+        if self.control is not None:
+            self.control.close()
+            self.control = None
+
+    def close(self) -> None:
+        """Close every descriptor; the processes are not touched."""
+        self.release_control()
+        if self.stdio is not None:
+            self.stdio.close()
+        if self.pidfd is not None:
+            self.pidfd.close()
+            self.pidfd = None
+        self.log.close()
+
+
+class Registry:
+    """All containers, by id and by name; names and ids that are being made are taken already."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Container] = {}
+        self._names: dict[str, str] = {}
+
+    def reserve(self, container_id: str, name: str) -> None:
+        """Take an id and a name. Raises Conflict."""
+        for key in {container_id, name}:
+            holder = self._names.get(key)
+            if holder is not None:
+                what = "id" if key == container_id else "name"
+                raise Conflict(
+                    f"cannot create container {key!r}: the {what} is taken by {holder[:12]!r}",
+                    step="create",
+                    hint="choose another, or delete that container first",
+                )
+        self._names[container_id] = self._names[name] = container_id
+
+    def release(self, container_id: str, name: str) -> None:
+        for key in {container_id, name}:
+            self._names.pop(key, None)
+
+    def add(self, container: Container) -> None:
+        self._by_id[container.id] = container
+
+    def remove(self, container: Container) -> None:
+        self._by_id.pop(container.id, None)
+        self.release(container.id, container.name)
+
+    def get(self, container_id: str) -> Container | None:
+        return self._by_id.get(container_id)
+
+    def find(self, reference: str, action: str) -> Container:
+        """Return the container of an id, a name or the unambiguous beginning of an id. Raises NotFound, InvalidArgument."""
+        key = self._names.get(reference)
+        if key is not None and key in self._by_id:
+            return self._by_id[key]
+        found = [container for key, container in self._by_id.items() if reference and key.startswith(reference)]
+        if len(found) > 1:
+            raise InvalidArgument(
+                f"cannot {action} container {reference!r}: {len(found)} ids begin so",
+                step="find",
+                hint="give more of the id",
+            )
+        if not found:
+            raise NotFound(f"cannot {action} container {reference!r}: no such container", step="find")
+        return found[0]
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter(tuple(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)

@@ -1,0 +1,220 @@
+"""Making a container, in named steps; one that fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from containerd_py.engine import stdio, worker
+from containerd_py.engine.containers import CREATED, Container
+from containerd_py.engine.documents import document
+from containerd_py.errors import ContainerdError, Unavailable
+from containerd_py.runtime import host, process
+from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.manager import Placement
+from containerd_py.runtime.container import resources
+from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.engine.lifecycle import Lifecycle
+    from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.wire import CreateRequest
+
+_REMOVAL_S = 5.0
+_SHORT_ID = 12
+
+
+class Creation:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+
+    async def create(self, request: CreateRequest, *, arrived_ns: int) -> Container:
+        """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
+        container_id = request.id or secrets.token_hex(16)
+        name = request.name or request.id or container_id[:_SHORT_ID]
+        self._parts.registry.reserve(container_id, name)
+        try:
+            attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
+            return await attempt.run(request)
+        except BaseException:
+            self._parts.registry.release(container_id, name)
+            raise
+
+    async def compile(self, request: CreateRequest) -> Plan:
+        """Return the Plan that a request would be carried out by; nothing is made."""
+        container_id = request.id or "0" * 32
+        spec = await document(request, container_id, device_rules=device_rules(self._parts))
+        path = cgroup_path(self._parts, spec, container_id)
+        where = self._parts.cgroups.locate(path, resources(spec.linux))
+        return await compiled(spec, container_id, len(where.v1))
+
+
+class Attempt:
+    """One creation. `run` is the list of its steps; what each has made, `undo` unmakes."""
+
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, container_id: str, name: str, arrived_ns: int) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+        self._id = container_id
+        self._name = name
+        self._arrived_ns = arrived_ns
+        self._timed: list[tuple[str, int, int]] = []
+        self._made = ExitStack()
+
+    async def run(self, request: CreateRequest) -> Container:
+        with self._timing("lower"):
+            spec = await document(request, self._id, device_rules=device_rules(self._parts))
+        container = self._record(request, spec)
+        async with container.lock:
+            try:
+                await self._make(container, spec)
+            except BaseException as problem:
+                await asyncio.shield(self._undo(container))
+                if isinstance(problem, OSError):
+                    raise _refusal(container, problem) from problem
+                raise
+        self._parts.events.publish("container.created", container.id, container.name)
+        return container
+
+    async def _make(self, container: Container, spec: Spec) -> None:
+        with self._timing("prepare"):
+            preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
+            try:
+                plan = await compiled(spec, container.id, len(container.record.cgroups_v1))
+            finally:
+                placement = await preparing
+        container.plan = plan
+        self._parts.registry.add(container)
+        with placement, self._timing("fork"):
+            pid = await self._fork(container, plan, placement)
+        ready, master = await worker.ready(container, plan)
+        self._join_streams(container, master)
+        timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
+        await self._lifecycle.remember(
+            container,
+            container.next_record(CREATED, pid=pid, pidfd_inode=_inode(container), boot_id=host.boot_id(), timing=timing),
+        )
+
+    def _record(self, request: CreateRequest, spec: Spec) -> Container:
+        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), resources(spec.linux))
+        record = ContainerRecord(
+            id=self._id,
+            name=self._name,
+            status="creating",
+            created_at=datetime.now(UTC),
+            labels=request.labels,
+            stdin=request.stdin,
+            rootfs=spec.root.path,
+            cgroup_v2=where.v2,
+            cgroups_v1=where.v1,
+        )
+        asked = request.model_dump(mode="json", exclude_unset=True)
+        return Container(record, asked, spec.document(), self._parts.output_log(self._id))
+
+    def _prepare(self, container: Container, spec: Spec) -> Placement:
+        """Blocking: put the intent on record, then make the cgroup."""
+        path = cgroup_path(self._parts, spec, container.id)
+        self._parts.cgroups.check_free(path, container.cgroup)  # or recovery from the intent would kill strangers
+        self._parts.store.create(
+            StoredContainer(record=container.record, request=container.request, config=container.config)
+        )
+        self._made.callback(self._parts.store.remove, container.id)
+        self._parts.cgroups.create(path, resources(spec.linux))
+        self._made.callback(_remove_cgroup, container)
+        return Placement(container.cgroup)
+
+    async def _fork(self, container: Container, plan: Plan, placement: Placement) -> int:
+        terminal = bool(container.config.get("process", {}).get("terminal"))
+        ours, theirs = ({}, {}) if terminal else stdio.open_pipes(stdin=container.record.stdin)
+        container.stdio = self._lifecycle.streams_of(container, ours) if ours else None
+        try:
+            handles = {name: fd.fileno() for name, fd in theirs.items()}
+            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
+            container.control, worker_end = process.open_dialogue(plan, handles)
+        finally:
+            for fd in theirs.values():
+                fd.close()
+        container.control.settimeout(0)
+        with worker_end:
+            spawned = await self._parts.link.spawn(
+                container.id,
+                int(plan.clone_flags()),
+                worker_end.fileno(),
+                cgroup=placement.directory.fileno() if placement.directory else None,
+                keep=container.fds(),
+            )
+        container.pidfd = spawned.pidfd
+        return spawned.pid
+
+    def _join_streams(self, container: Container, master: Fd | None) -> None:
+        if master is not None:
+            container.stdio = self._lifecycle.streams_of(container, stdio.open_terminal(master))
+            self._parts.link.keep(container.id, container.stdio.numbers())
+        if container.stdio is not None:
+            container.stdio.start()
+
+    async def _undo(self, container: Container) -> None:
+        self._parts.registry.remove(container)
+        self._parts.link.forget(container.id)
+        container.deleted = True
+        container.close()
+        await asyncio.to_thread(self._unmake)
+
+    def _unmake(self) -> None:
+        """Blocking. A failure here never hides the first one; recovery finds the intent at the next start."""
+        with suppress(OSError, ContainerdError):
+            self._made.close()
+
+    @contextmanager
+    def _timing(self, step: str) -> Iterator[None]:
+        start = time.monotonic_ns()
+        yield
+        self._timed.append((step, start, time.monotonic_ns()))
+
+
+def _remove_cgroup(container: Container) -> None:
+    manager.kill(container.cgroup)
+    manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
+
+
+def device_rules(parts: Parts) -> bool:
+    return "devices" in parts.host.cgroups.v1
+
+
+def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:
+    return spec.linux.cgroups_path or f"{parts.cgroup_parent}/{container_id}"
+
+
+async def compiled(spec: Spec, container_id: str, v1_cgroups: int) -> Plan:
+    """Compile the Plan; the seccomp filter in a thread, since a new one takes milliseconds."""
+    profile = spec.linux.seccomp
+    seccomp = None if profile is None else await asyncio.to_thread(compile_profile, profile)
+    return compile_plan(spec, Placing(spec.root.path, container_id, v1_cgroups), seccomp)
+
+
+def _refusal(container: Container, problem: OSError) -> ContainerdError:
+    """A host without descriptors or memory refuses this container only, for now (SECURITY C)."""
+    return Unavailable(
+        f"cannot create container {container.name!r}: {problem.strerror}",
+        step="create",
+        errno=problem.errno,
+        hint="try again later: the host may be out of descriptors, memory or terminals",
+    )
+
+
+def _inode(container: Container) -> int:
+    """The pidfs inode names a process until the next boot (Linux 6.9)."""
+    return os.fstat(container.pidfd.fileno()).st_ino if container.pidfd else 0

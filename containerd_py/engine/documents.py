@@ -1,0 +1,66 @@
+"""The three forms of a request for a container become one: a validated OCI document."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py import strict_json
+from containerd_py.engine.lowering import lower
+from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.spec.models import Spec, parse
+from containerd_py.runtime.spec.validate import validate
+from containerd_py.wire import BundleSpec, ContainerSpec
+
+if TYPE_CHECKING:
+    from containerd_py.wire import CreateRequest
+
+_LARGEST = 10 << 20
+
+
+async def document(request: CreateRequest, container_id: str, *, device_rules: bool) -> Spec:
+    """Return the OCI document of a request, with an absolute root path. Raises InvalidArgument, NotSupported."""
+    if isinstance(request, ContainerSpec):
+        spec = await lower(request, container_id, device_rules=device_rules)
+    elif isinstance(request, BundleSpec):
+        spec = _with_root(parse(await asyncio.to_thread(_read_bundle, request.bundle)), request.bundle)
+    else:
+        spec = _with_root(parse(request.oci), None)
+    validate(spec)
+    if not spec.root.path.strip("/."):
+        raise InvalidArgument("cannot use root file system '/': it is the host's own root", step="rootfs", errno="EINVAL")
+    return spec
+
+
+def _with_root(spec: Spec, bundle: str | None) -> Spec:
+    """Make root.path absolute: relative to the bundle (config.md, "Root"); without one it must be so already."""
+    path = spec.root.path
+    if not path.startswith("/") and bundle is None:
+        raise InvalidArgument(
+            f"cannot use root file system {path!r}: an OCI document without a bundle needs an absolute root.path",
+            step="rootfs",
+            hint="give root.path from '/', or send {\"bundle\": …} instead",
+        )
+    root = spec.root.model_copy(update={"path": os.path.normpath(os.path.join(bundle or "/", path))})
+    return spec.model_copy(update={"root": root})
+
+
+def _read_bundle(bundle: str) -> object:
+    """Blocking."""
+    path = os.path.join(bundle, "config.json")
+    try:
+        # O_NONBLOCK: a FIFO in its place must not hang us
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(fd, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot read bundle {bundle!r}: {path!r}: {problem.strerror}",
+            step="bundle",
+            errno=problem.errno,
+            hint="a bundle is a directory with config.json in it",
+        ) from problem
+    if len(data) > _LARGEST:
+        raise InvalidArgument(f"cannot read bundle {bundle!r}: config.json is larger than 10 MiB", step="bundle")
+    return strict_json.loads(data, what=path)

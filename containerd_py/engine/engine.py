@@ -1,0 +1,296 @@
+"""The facade: what a caller of the engine can do. Built by the daemon's composition root; knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from containerd_py.engine.containers import Container, Registry
+from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.events import EventLog
+from containerd_py.engine.lifecycle import Lifecycle
+from containerd_py.engine.parts import Parts
+from containerd_py.engine.recovery import Recovery
+from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.tasks import Tasks
+from containerd_py.engine.timeline import timeline
+from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
+from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailable
+from containerd_py.runtime import host
+from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.spec.models import parse
+from containerd_py.runtime.spec.seccomp_profile import default_profile
+from containerd_py.store.containers import ContainerStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from containerd_py.engine.views import Stream, TimedStep
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.wire import CreateRequest
+
+_log = structlog.get_logger()
+Result = TypeVar("Result")
+
+_DRAIN_S = 3.0
+_RESPAWN_PAUSE_S = 0.2
+
+
+class Engine:
+    """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
+
+    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str) -> None:
+        self._state_dir = state_dir
+        self._lock: Fd | None = None
+        self._closing = False
+        features = host.probe()
+        self._parts = Parts(
+            registry=Registry(),
+            store=ContainerStore(state_dir),
+            link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
+            cgroups=CgroupManager(features.cgroups),
+            events=EventLog(),
+            tasks=Tasks(),
+            host=features,
+            data_dir=data_dir,
+            cgroup_parent=cgroup_parent,
+        )
+        self._lifecycle = Lifecycle(self._parts)
+        self._creation = Creation(self._parts, self._lifecycle)
+        self._recovery = Recovery(self._parts, self._lifecycle)
+
+    async def start(self) -> None:
+        """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
+        os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
+        os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
+        self._lock = _lock(self._state_dir)
+        self._parts.store.prepare()
+        warming = asyncio.get_running_loop().run_in_executor(None, compile_profile, default_profile())
+        await self._recovery.run()
+        await warming
+
+    async def close(self) -> None:
+        """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
+        self.stop_streams()
+        await self._parts.tasks.close(deadline_s=_DRAIN_S)
+        alive = any(container.alive for container in self._parts.registry)
+        await self._parts.link.close(end=not alive)
+        for container in self._parts.registry:
+            container.close()
+        if not alive:
+            await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
+        if self._lock is not None:
+            self._lock.close()
+
+    def stop_streams(self) -> None:
+        """End every stream to a client and take no further requests."""
+        self._closing = True
+        self._parts.events.close()
+        for container in self._parts.registry:
+            container.changes.announce()
+            container.log.changes.announce()
+
+    def waits_for(self, pid: int) -> bool:
+        """True for the process of a container whose end is still to be noted, and for the spawner."""
+        return pid == self._parts.link.pid or any(
+            container.alive and container.record.pid == pid for container in self._parts.registry
+        )
+
+    # ── containers ──
+
+    async def create(self, request: CreateRequest, *, arrived_ns: int | None = None) -> ContainerView:
+        """Make a container that waits for `start`.
+
+        Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
+        """
+        making = self._creation.create(request, arrived_ns=arrived_ns or time.monotonic_ns())
+        task = self._parts.tasks.start(making, name="create", quiet=True)
+        try:
+            return (await asyncio.shield(task)).view()
+        except asyncio.CancelledError:  # nobody will ever know its id
+            self._parts.tasks.start(self._discard(task), name="discard")
+            raise
+
+    async def _discard(self, making: asyncio.Task[Container]) -> None:
+        with suppress(ContainerdError):
+            await self._lifecycle.delete(await making, force=True)
+
+    async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
+        """Do it to its end, whether the one who asked is still there or not."""
+        return await asyncio.shield(self._parts.tasks.start(work, name=name, quiet=True))
+
+    async def explain(self, request: CreateRequest) -> Explanation:
+        """Return what `create` and `start` would do, without doing it."""
+        plan = await self._creation.compile(request)
+        steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
+        return Explanation(plan.namespaces, steps)
+
+    def list(self, *, status: Status | None = None) -> tuple[ContainerView, ...]:
+        """Return all containers, the oldest first."""
+        found = [container.view() for container in self._parts.registry if status in (None, container.status)]
+        return tuple(sorted(found, key=lambda view: view.created_at))
+
+    def get(self, reference: str) -> ContainerView:
+        """Raises NotFound."""
+        return self._find(reference, "inspect").view()
+
+    async def start_container(self, reference: str) -> None:
+        """Raises NotFound, Conflict, InvalidArgument."""
+        await self._finish(self._lifecycle.start(self._find(reference, "start")), "start")
+
+    def kill(self, reference: str, number: int) -> None:
+        """Raises NotFound, Conflict."""
+        self._lifecycle.kill(self._find(reference, "kill"), number)
+
+    async def stop(self, reference: str, *, timeout_s: float) -> Exit:
+        """Raises NotFound, Conflict, DeadlineExceeded."""
+        return await self._finish(self._lifecycle.stop(self._find(reference, "stop"), timeout_s), "stop")
+
+    async def wait(self, reference: str) -> Exit:
+        """Raises NotFound."""
+        return await self._lifecycle.wait(self._find(reference, "wait for"))
+
+    async def delete(self, reference: str, *, force: bool) -> None:
+        """Raises NotFound, Conflict, DeadlineExceeded."""
+        await self._finish(self._lifecycle.delete(self._find(reference, "delete"), force=force), "delete")
+
+    async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
+        """Raises NotFound."""
+        container = self._find(reference, "time")
+        timing = container.record.timing
+        if timing is None:
+            return ()
+        plan = await compiled(parse(container.config), container.id, len(container.record.cgroups_v1))
+        return timeline(timing, plan)
+
+    # ── streams ──
+
+    async def output(
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
+    ) -> AsyncIterator[OutputChunk]:
+        """Yield output from `offset` on (None: from now on), with `follow` until the container ends.
+
+        Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
+        """
+        container = self._find(reference, "read output of")
+        log = container.log
+        reader = log.reader(log.size if offset is None else offset)
+        try:
+            while True:
+                chunk = reader.next()
+                if chunk is not None:
+                    if stream in (None, chunk.stream):
+                        yield chunk
+                    continue
+                if not follow or log.ended or self._closing:
+                    return
+                await log.changes.wait()
+        finally:
+            reader.close()
+
+    def output_size(self, reference: str) -> int:
+        """Return the offset at which the next byte of output will be."""
+        return self._find(reference, "read output of").log.size
+
+    async def write_stdin(self, reference: str, data: bytes) -> None:
+        """Return once the payload's pipe or terminal has taken everything. Raises NotFound, Conflict."""
+        container = self._find(reference, "write to")
+        if container.stdio is None:
+            raise Conflict(f"cannot write to container {container.name!r}: it has no input, or has ended", step="stdin")
+        await container.stdio.write_stdin(data)
+
+    async def close_stdin(self, reference: str) -> None:
+        """Let the payload see the end of its input. Nothing where it has none any more."""
+        container = self._find(reference, "close input of")
+        if container.stdio is not None and await container.stdio.close_stdin():
+            self._parts.link.drop(container.id, "stdin")
+
+    def resize(self, reference: str, *, rows: int, columns: int) -> None:
+        """Raises NotFound, Conflict where there is no terminal."""
+        container = self._find(reference, "resize")
+        if container.stdio is None:
+            raise Conflict(f"cannot resize container {container.name!r}: it has no terminal, or has ended", step="resize")
+        container.stdio.resize(rows, columns)
+
+    async def events(self, *, since: int | None, follow: bool) -> AsyncIterator[Event]:
+        """Yield events after number `since` (None: from now on), with `follow` until the engine closes."""
+        async for event in self._parts.events.read(since=since, follow=follow):
+            yield event
+
+    # ── the engine itself ──
+
+    def info(self) -> EngineInfo:
+        counts = Counter(container.status for container in self._parts.registry)
+        spawner = self._parts.link.pid
+        return EngineInfo(
+            containers={status: counts[status] for status in Status},
+            state_dir=self._state_dir,
+            data_dir=self._parts.data_dir,
+            cgroup_driver=self._parts.host.cgroups.driver(),
+            cgroup_controllers=self._parts.host.cgroups.controllers(),
+            cgroup_parent=self._parts.cgroup_parent,
+            features=self._parts.host.flags(),
+            daemon_pid=os.getpid(),
+            spawner_pid=spawner,
+            daemon_rss_bytes=_resident_bytes(os.getpid()) or 0,
+            spawner_rss_bytes=_resident_bytes(spawner) if spawner else None,
+        )
+
+    def _find(self, reference: str, action: str) -> Container:
+        if self._closing:
+            raise Unavailable(f"cannot {action} container {reference!r}: the daemon is stopping", hint="try again")
+        container = self._parts.registry.find(reference, action)
+        if container.deleted:
+            raise NotFound(f"cannot {action} container {reference!r}: it has been deleted", step="find")
+        return container
+
+    def _exited(self, container_id: str, status: WaitStatus) -> None:
+        self._lifecycle.exited(container_id, status)
+
+    def _spawner_lost(self) -> None:
+        if not self._closing:
+            _log.error("spawner ended; starting another one")
+            self._parts.tasks.start(self._respawn(), name="respawn")
+
+    async def _respawn(self) -> None:
+        while not self._closing:
+            try:
+                await self._recovery.adopt_all()
+            except ContainerdError as problem:
+                _log.error("cannot replace spawner", error=problem.message)
+                await asyncio.sleep(_RESPAWN_PAUSE_S)
+            else:
+                return
+
+
+def _lock(state_dir: str) -> Fd:
+    """Hold the state directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
+    path = os.path.join(state_dir, "lock")
+    lock = Fd(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    try:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Unavailable(
+            f"cannot use state directory {state_dir!r}: another daemon has it",
+            step="lock",
+            hint="stop that daemon, or give this one another --state-dir",
+        ) from None
+    return lock
+
+
+def _resident_bytes(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None

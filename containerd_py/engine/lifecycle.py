@@ -1,0 +1,230 @@
+"""What happens to a container after it was made: start, signals, its end, deletion."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py.engine import worker
+from containerd_py.engine.containers import EXITED, STARTED, Container
+from containerd_py.engine.stdio import Stdio
+from containerd_py.engine.views import Exit, Status
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
+from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
+from containerd_py.store.records import ExitRecord
+
+if TYPE_CHECKING:
+    from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.store.records import ContainerRecord
+
+_log = structlog.get_logger()
+
+_END_S = 10.0
+_REMOVAL_S = 5.0
+_WITNESS_S = 1.0
+_WITNESS_PAUSE_S = 0.01
+
+
+class Lifecycle:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    # ── start ──
+
+    async def start(self, container: Container) -> None:
+        """Become the payload. Raises Conflict unless created; InvalidArgument where it cannot be executed."""
+        start_ns = time.monotonic_ns()
+        async with container.lock:
+            container.check("start", Status.CREATED)
+            if container.plan is None:
+                raise Conflict(f"cannot start container {container.name!r}: its init worker was lost", step="start")
+            times = await worker.start(container, container.plan)
+            await self.note_start(container, start_ns, times.ended_ns)
+
+    async def note_start(self, container: Container, start_ns: int, ended_ns: tuple[int, ...]) -> None:
+        """Record a start that has happened. The lock is held."""
+        timing = container.record.timing
+        if timing is not None:
+            timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
+        container.plan = None  # not needed any more: `timeline` compiles it again
+        container.release_control()
+        self._parts.link.drop(container.id, "control")
+        await self.remember(container, container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing))
+        self._parts.events.publish("container.started", container.id, container.name)
+
+    async def remember(self, container: Container, record: ContainerRecord) -> None:
+        """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
+        await asyncio.to_thread(self._parts.store.save, record)
+        container.publish(record)
+
+    # ── streams ──
+
+    def streams_of(self, container: Container, fds: dict[str, Fd]) -> Stdio:
+        return Stdio(container.log, fds, on_end=functools.partial(self._streams_ended, container))
+
+    def _streams_ended(self, container: Container) -> None:
+        if container.status is Status.STOPPED:
+            self._let_go(container)
+
+    def _let_go(self, container: Container) -> None:
+        """The end is on record and all output in the log: nothing needs to be open for it any more."""
+        self._parts.link.forget(container.id)
+        container.close()
+
+    # ── the end ──
+
+    def exited(self, container_id: str, status: WaitStatus) -> None:
+        """Called for each end that the spawner tells."""
+        container = self._parts.registry.get(container_id)
+        if container is not None:
+            self._parts.tasks.start(self.note_exit(container, status), name=f"exit {container_id}")
+
+    async def note_exit(self, container: Container, status: WaitStatus) -> None:
+        """Record how a container ended, then let everybody see it."""
+        async with container.lock:
+            if container.deleted or not container.alive:
+                return
+            if container.stdio is not None:
+                container.stdio.drain()
+            status = await _witness(container, status)
+            record = container.next_record(EXITED, exit=_exit(status), lost_output_bytes=container.log.lost)
+            try:
+                await self.remember(container, record)
+            except ContainerdError as problem:  # a full disk must not keep a stop from ending (SECURITY R14)
+                _log.error("cannot record exit", container=container.id, error=problem.message)
+                container.publish(record)
+            container.release_control()
+            container.log.finish()
+            if container.stdio is None or container.stdio.ended:
+                self._let_go(container)
+        self._publish_exit(container)
+
+    def _publish_exit(self, container: Container) -> None:
+        ended = container.exit()
+        if ended is None:
+            return
+        code = "" if ended.exit_code is None else str(ended.exit_code)
+        extra = {"signal": ended.signal} if ended.signal else {}
+        self._parts.events.publish(
+            "container.exited", container.id, container.name, exit_code=code, reason=ended.reason, **extra
+        )
+
+    async def wait(self, container: Container) -> Exit:
+        """Return how it ended, once it has."""
+        while True:
+            ended = container.exit()
+            if ended is not None:
+                return ended
+            container.check("wait for", *Status)
+            await container.changes.wait()
+
+    # ── signals ──
+
+    def kill(self, container: Container, number: int) -> None:
+        """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor."""
+        container.check("kill", Status.CREATED, Status.RUNNING)
+        try:
+            if container.pidfd is not None:
+                pidfd_send_signal(container.pidfd.fileno(), number)
+        except ProcessLookupError:
+            raise Conflict(f"cannot kill container {container.name!r}: it has ended", step="kill") from None
+        self._parts.events.publish("container.killed", container.id, container.name, signal=signal_name(number))
+
+    async def stop(self, container: Container, timeout_s: float) -> Exit:
+        """Ask the payload to end (SIGTERM), and end it after `timeout_s` seconds. One that has ended is left alone."""
+        container.check("stop", Status.CREATED, Status.RUNNING, Status.STOPPED)
+        if container.status is Status.RUNNING:
+            self._try_kill(container, signal.SIGTERM)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await self.wait(container)
+            except TimeoutError:
+                pass
+        return await self._end(container)
+
+    async def _end(self, container: Container) -> Exit:
+        """Kill everything in the container and wait for its end. Raises DeadlineExceeded."""
+        if container.alive:
+            self._try_kill(container, signal.SIGKILL)
+            await asyncio.to_thread(manager.kill, container.cgroup)
+        try:
+            async with asyncio.timeout(_END_S):
+                return await self.wait(container)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"cannot stop container {container.name!r}: it was killed, but has not ended in {_END_S:.0f} s",
+                step="kill",
+                hint="a process of it may be stuck in the kernel (state D): look at its stack, then delete again",
+            ) from None
+
+    def _try_kill(self, container: Container, number: int) -> None:
+        try:
+            self.kill(container, number)
+        except Conflict:
+            return  # it has ended by itself; its end is about to be told
+
+    # ── deletion ──
+
+    async def delete(self, container: Container, *, force: bool) -> None:
+        """Remove a container and all that was made for it. Raises Conflict for a running one without `force`."""
+        container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING] if force else []))
+        if container.alive:
+            await self._end(container)
+        async with container.lock:
+            container.check("delete", Status.STOPPED)
+            container.close()
+            await asyncio.to_thread(self._remove, container)
+            container.deleted = True
+            self._parts.link.forget(container.id)
+            self._parts.registry.remove(container)
+        container.changes.announce()
+        self._parts.events.publish("container.deleted", container.id, container.name)
+
+    def _remove(self, container: Container) -> None:
+        """Blocking. The record goes last: a deletion that is cut off can be done again."""
+        manager.kill(container.cgroup)
+        manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
+        container.log.remove()
+        self._parts.store.remove(container.id)
+
+
+async def _witness(container: Container, status: WaitStatus) -> WaitStatus:
+    """Ask the other witnesses where the spawner could not learn how it ended: our own wait, the kernel's record.
+
+    The record is there only once the process's parent has reaped it (Linux 6.15), which may be a moment later.
+    """
+    deadline = time.monotonic() + _WITNESS_S
+    while status == WaitStatus(None, None) and container.pidfd is not None:
+        found = witness_exit(container.pidfd.fileno())
+        if found is not None:
+            return found
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(_WITNESS_PAUSE_S)
+    return status
+
+
+def _exit(status: WaitStatus) -> ExitRecord:
+    now = datetime.now(UTC)
+    if status.signal is not None:
+        return ExitRecord(
+            exit_code=128 + status.signal, reason="signaled", signal=signal_name(status.signal), finished_at=now
+        )
+    if status.code is not None:
+        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now)
+    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now)
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRT{number - 34:+d}"

@@ -1,0 +1,116 @@
+"""From the friendly form of a container to the OCI document that everything after sees (ADR 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.spec import defaults
+from containerd_py.runtime.spec.linux import DeviceRule, Linux, Pids, Resources
+from containerd_py.runtime.spec.models import Mount, Root, Spec
+from containerd_py.runtime.spec.process import Process, User
+from containerd_py.runtime.spec.seccomp_profile import default_profile
+from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
+
+if TYPE_CHECKING:
+    from containerd_py.wire import ContainerSpec, MountSpec
+
+_ROOT = ResolvedUser(0, 0, (), "/root")
+_SHORT_ID = 12
+
+
+async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool) -> Spec:
+    """Return the OCI document of a friendly spec.
+
+    device_rules: this host can enforce a list of devices, so none but the default ones is allowed.
+    Raises InvalidArgument, NotSupported.
+    """
+    _check_served(request)
+    user = _ROOT if request.user is None else await asyncio.to_thread(_resolve, request.rootfs, request.user)
+    return Spec(
+        root=Root(path=request.rootfs, readonly=request.read_only),
+        process=_process(request, user, _hostname(request, container_id)),
+        hostname=_hostname(request, container_id),
+        mounts=_mounts(request.mounts),
+        annotations={defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {},
+        linux=Linux(
+            namespaces=defaults.namespaces(network=request.network != "host"),
+            resources=_resources(request, device_rules=device_rules),
+            seccomp=default_profile(),
+            masked_paths=defaults.MASKED_PATHS,
+            readonly_paths=defaults.READONLY_PATHS,
+        ),
+    )
+
+
+def _check_served(request: ContainerSpec) -> None:
+    for name in ("memory_bytes", "cpus"):
+        if getattr(request.resources, name) is not None:
+            raise NotSupported(
+                f"cannot create container: resources.{name} is not served yet",
+                step="lower",
+                hint="leave it out: only resources.pids is enforced so far",
+            )
+
+
+def _resolve(rootfs: str, text: str) -> ResolvedUser:
+    """Blocking: reads files of the root, which may be anything."""
+    try:
+        root = Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot use root file system {rootfs!r}: {problem.strerror}", step="rootfs", errno=problem.errno
+        ) from problem
+    with root:
+        return resolve_user(root.fileno(), text)
+
+
+def _hostname(request: ContainerSpec, container_id: str) -> str:
+    return container_id[:_SHORT_ID] if request.hostname is None else request.hostname
+
+
+def _process(request: ContainerSpec, user: ResolvedUser, hostname: str) -> Process:
+    environment = {"PATH": defaults.PATH, "HOSTNAME": hostname, "HOME": user.home}
+    if request.terminal:
+        environment["TERM"] = "xterm"
+    environment |= request.env
+    return Process(
+        terminal=request.terminal,
+        args=request.args,
+        env=tuple(f"{name}={value}" for name, value in environment.items()),
+        cwd=request.cwd,
+        user=User(uid=user.uid, gid=user.gid, additional_gids=user.additional_gids),
+        capabilities=defaults.capabilities(),
+        no_new_privileges=True,
+    )
+
+
+def _mounts(asked: tuple[MountSpec, ...]) -> tuple[Mount, ...]:
+    """The default mounts, save those upon whose target something else is asked for, then what is asked for."""
+    targets = {os.path.normpath(mount.target) for mount in asked}
+    kept = tuple(mount for mount in defaults.mounts() if mount.destination not in targets)
+    return kept + tuple(map(_mount, asked))
+
+
+def _mount(asked: MountSpec) -> Mount:
+    kind = asked.type or ("bind" if asked.source is not None else None)
+    if kind is None:
+        raise InvalidArgument(f"cannot mount on {asked.target!r}: neither source nor type is given", step="lower")
+    if kind == "bind" and not (asked.source or "").startswith("/"):
+        raise InvalidArgument(
+            f"cannot mount on {asked.target!r}: a bind's source must be an absolute path, not {asked.source!r}",
+            step="lower",
+        )
+    options = asked.options
+    if kind == "bind" and not {"bind", "rbind"} & set(options):
+        options = ("rbind", *options)
+    return Mount(destination=asked.target, source=asked.source or kind, type=kind, options=options)
+
+
+def _resources(request: ContainerSpec, *, device_rules: bool) -> Resources | None:
+    rules = (DeviceRule(allow=False, access="rwm"),) if device_rules else ()
+    pids = None if request.resources.pids is None else Pids(limit=request.resources.pids)
+    return Resources(pids=pids, devices=rules) if rules or pids else None

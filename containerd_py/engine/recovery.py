@@ -1,0 +1,235 @@
+"""After a start of the daemon, or the loss of the spawner: every container is made whole again, or gone.
+
+Three sources are compared: the records, the spawner's inventory, and what is really there (processes, cgroups, output).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py.engine import worker
+from containerd_py.engine.containers import Container
+from containerd_py.engine.creation import compiled
+from containerd_py.engine.views import Status
+from containerd_py.errors import ContainerdError
+from containerd_py.runtime import host
+from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
+from containerd_py.runtime.spec.models import parse
+from containerd_py.store.records import ContainerRecord, StoredContainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from containerd_py.engine.lifecycle import Lifecycle
+    from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spawner.client import Inherited
+    from containerd_py.store.containers import Quarantined
+
+_log = structlog.get_logger()
+
+_REMOVAL_S = 5.0
+_UNKNOWN = WaitStatus(None, None)
+
+
+class Recovery:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+
+    async def run(self) -> None:
+        """Bring everything back that an earlier daemon left."""
+        stored, quarantined = await asyncio.to_thread(self._parts.store.load)
+        inventory = {entry.id: entry for entry in await self._parts.link.start()}
+        for lost in quarantined:
+            stored += self._rebuild(lost, inventory.get(lost.id))
+        for entry in stored:
+            await self._restore(entry, inventory.pop(entry.record.id, None))
+        for stranger in inventory.values():
+            self._dismiss(stranger)
+        await asyncio.to_thread(self._sweep)
+
+    # ── one container ──
+
+    async def _restore(self, stored: StoredContainer, inherited: Inherited | None) -> None:
+        record = stored.record
+        if Status(record.status) is Status.CREATING:
+            if inherited is not None:
+                self._dismiss(inherited)
+            await asyncio.to_thread(self._undo, record)
+            return
+        log = self._parts.output_log(record.id, lost=record.lost_output_bytes)
+        log.resume()
+        container = Container(record, stored.request, stored.config, log)
+        self._parts.registry.reserve(record.id, record.name)
+        self._parts.registry.add(container)
+        if inherited is not None:
+            await self._take_over(container, inherited)
+        elif container.alive:
+            await self._find_process(container)
+        else:
+            container.close()
+
+    async def _take_over(self, container: Container, inherited: Inherited) -> None:
+        """Go on with the descriptors that the spawner has kept."""
+        kept = inherited.kept
+        control = kept.pop("control", None)
+        container.pidfd = inherited.pidfd
+        if control is not None:
+            container.control = _socket(control)
+        if kept:
+            container.stdio = self._lifecycle.streams_of(container, kept)
+            container.stdio.start()
+        if container.status is Status.CREATED and inherited.exit is None:
+            await self._note_missed_start(container)
+        if inherited.exit is not None and container.alive:
+            await self._lifecycle.note_exit(container, inherited.exit)
+        elif not container.alive and (container.stdio is None or container.stdio.ended):
+            self._parts.link.forget(container.id)
+            container.close()
+
+    async def _note_missed_start(self, container: Container) -> None:
+        """The daemon may have died between asking for a start and recording it: the control socket tells."""
+        container.plan = await _plan(container)
+        if container.control is None or not _has_news(container.control):
+            return
+        try:
+            async with container.lock:
+                times = await worker.outcome(container, container.plan)
+                await self._lifecycle.note_start(container, times.ended_ns[0] if times.ended_ns else 0, times.ended_ns)
+        except ContainerdError as problem:
+            _log.warning("a start failed while nobody looked", container=container.id, error=problem.message)
+
+    async def _find_process(self, container: Container) -> None:
+        """The spawner is gone too: find the process by its identity, or its end is lost."""
+        pidfd = _same_process(container.record)
+        if pidfd is None or container.status is Status.CREATED:
+            # A worker that waits for start ended with its control socket.
+            if pidfd is not None:
+                pidfd_send_signal(pidfd.fileno(), signal.SIGKILL)
+                pidfd.close()
+            await self._lifecycle.note_exit(container, _UNKNOWN)
+            return
+        container.pidfd = pidfd
+        self._parts.link.adopt(container.id, container.record.pid or 0, pidfd, {})
+
+    def _rebuild(self, lost: Quarantined, inherited: Inherited | None) -> list[StoredContainer]:
+        """A record that cannot be read costs its history only: a process that is still there can be killed and deleted."""
+        _log.error("record set aside", container=lost.id, path=lost.path, problem=lost.problem)
+        if inherited is None:
+            return []
+        stored = _rebuilt(self._parts, lost, inherited)
+        self._parts.store.create(stored)
+        return [stored]
+
+    def _dismiss(self, inherited: Inherited) -> None:
+        """End a process that no record asks for: its creation was never answered, or its deletion had begun."""
+        with suppress(ProcessLookupError):
+            pidfd_send_signal(inherited.pidfd.fileno(), signal.SIGKILL)
+        inherited.pidfd.close()
+        for fd in inherited.kept.values():
+            fd.close()
+        self._parts.link.forget(inherited.id)
+
+    # ── what is left over ──
+
+    def _undo(self, record: ContainerRecord) -> None:
+        """Blocking: undo a creation that was cut off."""
+        _log.info("undoing a creation that was cut off", container=record.id)
+        self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1))
+        self._parts.output_log(record.id).remove()
+        self._parts.store.remove(record.id)
+
+    def _remove_cgroup(self, cgroup: Cgroup) -> None:
+        try:
+            manager.kill(cgroup)
+            manager.remove_wait(cgroup, timeout_s=_REMOVAL_S)
+        except (OSError, ContainerdError) as problem:
+            _log.warning("cannot remove cgroup", cgroup=cgroup.paths, error=str(problem))
+
+    def _sweep(self) -> None:
+        """Blocking: remove cgroups and output of containers that no record knows."""
+        for name in self._parts.cgroups.children(self._parts.cgroup_parent):
+            if self._parts.registry.get(name) is None:
+                _log.info("removing a cgroup without a container", name=name)
+                self._remove_cgroup(self._parts.cgroups.everywhere(f"{self._parts.cgroup_parent}/{name}"))
+        for name in _folders(os.path.join(self._parts.data_dir, "containers")):
+            if self._parts.registry.get(name) is None:
+                self._parts.output_log(name).remove()
+
+    # ── the loss of the spawner ──
+
+    async def adopt_all(self) -> None:
+        """Give a new spawner everything that the old one had."""
+        inventory = await self._parts.link.start()
+        for entry in inventory:
+            self._dismiss(entry)
+        for container in self._parts.registry:
+            if container.pidfd is not None and container.record.pid is not None:
+                self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
+
+
+def _socket(fd: Fd) -> socket.socket:
+    control = socket.socket(fileno=fd.take())
+    control.settimeout(0)
+    return control
+
+
+def _has_news(control: socket.socket) -> bool:
+    """True where the worker has said something since it was ready, or has closed its end by becoming the payload."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _plan(container: Container) -> Plan:
+    return await compiled(parse(container.config), container.id, len(container.record.cgroups_v1))
+
+
+def _same_process(record: ContainerRecord) -> Fd | None:
+    """Open the recorded process, if the one with its number is still the same (SECURITY R10)."""
+    if record.pid is None or not record.pidfd_inode or record.boot_id != host.boot_id():
+        return None
+    try:
+        pidfd = Fd(os.pidfd_open(record.pid))
+    except ProcessLookupError:
+        return None
+    if os.fstat(pidfd.fileno()).st_ino == record.pidfd_inode:
+        return pidfd
+    pidfd.close()
+    return None
+
+
+def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited) -> StoredContainer:
+    config = lost.config or {}
+    where = parts.cgroups.everywhere(config.get("linux", {}).get("cgroupsPath") or f"{parts.cgroup_parent}/{lost.id}")
+    record = ContainerRecord(
+        id=lost.id,
+        name=lost.id,
+        status="running",
+        created_at=datetime.fromtimestamp(os.stat(lost.path).st_mtime, UTC),
+        pid=inherited.pid,
+        rootfs=config.get("root", {}).get("path", ""),
+        cgroup_v2=where.v2,
+        cgroups_v1=where.v1,
+    )
+    return StoredContainer(record=record, request={}, config=config)
+
+
+def _folders(path: str) -> Iterable[str]:
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return ()

@@ -1,0 +1,258 @@
+"""The daemon's link to the spawner: started or found again, asked by futures, replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py import __version__
+from containerd_py.engine.readiness import readable
+from containerd_py.errors import ContainerdError, Unavailable
+from containerd_py.runtime import process
+from containerd_py.runtime.spawner import client, protocol
+from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Ready, Refused, Spawned, SpawnerClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+
+_log = structlog.get_logger()
+
+_START_S = 10.0
+_ATTEMPTS = 3
+_REAP_ATTEMPTS = 100
+_REAP_PAUSE_S = 0.01
+
+
+class SpawnerLink:
+    """One spawner at a time. `on_exit` is called for each end of a container, `on_lost` when the spawner has died."""
+
+    def __init__(self, state_dir: str, *, on_exit: Callable[[str, WaitStatus], None], on_lost: Callable[[], None]) -> None:
+        self._state_dir = state_dir
+        self._on_exit = on_exit
+        self._on_lost = on_lost
+        self._client: SpawnerClient | None = None
+        self._asked: dict[int, asyncio.Future[Spawned]] = {}
+        self._hello: Hello | None = None
+        self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
+
+    @property
+    def pid(self) -> int | None:
+        return self._hello.pid if self._hello and self._client else None
+
+    async def start(self) -> list[Inherited]:
+        """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(_START_S):
+                return await self._start()
+        except (TimeoutError, OSError) as problem:
+            self._hang_up()
+            raise Unavailable(
+                f"cannot start spawner: {problem or 'it did not answer'}", step="spawner", hint="see the log of the daemon"
+            ) from problem
+
+    async def _start(self) -> list[Inherited]:
+        self._reap()
+        directory = os.open(self._state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            inventory = await self._meet_alive(directory)
+            assert self._hello is not None  # noqa: S101 - `_meet` has heard it
+            if (self._hello.protocol, self._hello.version) != (protocol.PROTOCOL, __version__):
+                inventory = await self._upgrade(directory, inventory)
+        finally:
+            os.close(directory)
+        assert self._client is not None  # noqa: S101
+        asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
+        return inventory
+
+    async def _meet_alive(self, directory: int) -> list[Inherited]:
+        """A spawner that is just dying may still take a connection: then another one is started."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._meet(directory)
+            except ConnectionError:
+                self._hang_up()
+        return await self._meet(directory)
+
+    async def _meet(self, directory: int) -> list[Inherited]:
+        """Connect and hear the inventory."""
+        connection = client.connect(directory)
+        if connection is None:
+            self._started.add(client.start(directory))
+            connection = client.connect(directory)
+        if connection is None:
+            raise ConnectionRefusedError("the spawner does not listen")
+        self._client = link = SpawnerClient(connection)
+        inventory: list[Inherited] = []
+        while True:
+            await readable(link.fileno())
+            told = link.receive()
+            match told:
+                case Hello():
+                    self._hello = told
+                case Inherited():
+                    inventory.append(told)
+                case Ready():
+                    return inventory
+                case None:
+                    raise ConnectionResetError("the spawner hung up; it serves another daemon")
+
+    async def _upgrade(self, directory: int, inventory: list[Inherited]) -> list[Inherited]:
+        """Have an older spawner become this version: same process, same containers."""
+        assert self._client is not None and self._hello is not None  # noqa: S101, PT018
+        _log.info("upgrading spawner", pid=self._hello.pid, old=self._hello.version, new=__version__)
+        for entry in inventory:
+            for fd in (entry.pidfd, *entry.kept.values()):
+                fd.close()
+        self._client.upgrade()
+        self._hang_up()
+        return await self._meet(directory)
+
+    async def spawn(
+        self, container_id: str, flags: int, control: int, *, cgroup: int | None, keep: dict[str, int]
+    ) -> Spawned:
+        """Have a worker forked that listens to `control`, in namespaces of `flags`. Raises Unavailable: nothing made."""
+        link = self._link()
+        seq = link.spawn(container_id, flags, control, cgroup=cgroup, keep=keep)
+        self._send_rest(link)
+        future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
+        self._asked[seq] = future
+        try:
+            return await future
+        finally:
+            self._asked.pop(seq, None)
+
+    def keep(self, container_id: str, fds: dict[str, int]) -> None:
+        if self._client:
+            self._client.keep(container_id, fds)
+            self._send_rest(self._client)
+
+    def drop(self, container_id: str, *names: str) -> None:
+        if self._client:
+            self._client.drop(container_id, *names)
+            self._send_rest(self._client)
+
+    def adopt(self, container_id: str, pid: int, pidfd: Fd, keep: dict[str, int]) -> None:
+        if self._client:
+            self._client.adopt(container_id, pid, pidfd.fileno(), keep)
+            self._send_rest(self._client)
+
+    def forget(self, container_id: str) -> None:
+        if self._client:
+            self._client.forget(container_id)
+            self._send_rest(self._client)
+
+    async def close(self, *, end: bool) -> None:
+        """Leave the spawner alone with the containers; with `end` it ends itself, if it has none."""
+        if self._client is None:
+            return
+        link, self._client = self._client, None
+        asyncio.get_running_loop().remove_reader(link.fileno())
+        if end:
+            link.quit()
+            await _gone(link)
+            await self._reap_all()
+            await asyncio.to_thread(client.remove_socket, self._state_dir)
+        link.close()
+
+    def _link(self) -> SpawnerClient:
+        if self._client is None:
+            raise _lost()
+        return self._client
+
+    def _send_rest(self, link: SpawnerClient) -> None:
+        """Send what the socket had no room for once it has."""
+        if link.unsent:
+            asyncio.get_running_loop().add_writer(link.fileno(), self._writable, link)
+
+    def _writable(self, link: SpawnerClient) -> None:
+        try:
+            link.flush()
+        except OSError:
+            self._end_of(link)
+            return
+        if not link.unsent:
+            asyncio.get_running_loop().remove_writer(link.fileno())
+
+    def _readable(self, link: SpawnerClient) -> None:
+        try:
+            told = link.receive()
+        except BlockingIOError:
+            return
+        except (OSError, ValueError) as problem:
+            _log.error("spawner speaks nonsense", error=str(problem))
+            told = None
+        match told:
+            case None:
+                self._end_of(link)
+            case Spawned():
+                self._answer(told)
+            case Refused():
+                future = self._asked.get(told.seq)
+                if future is not None and not future.done():
+                    future.set_exception(process.refusal(told.errno, told.text))
+            case Exited():
+                self._on_exit(told.id, told.status)
+
+    def _answer(self, told: Spawned) -> None:
+        future = self._asked.get(told.seq)
+        if future is not None and not future.done():
+            future.set_result(told)
+        else:  # nobody waits any more: the worker ends when its control socket does
+            told.pidfd.close()
+
+    def _end_of(self, link: SpawnerClient) -> None:
+        if link is not self._client:
+            return
+        self._hang_up()
+        self._reap()
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(_lost())
+        self._on_lost()
+
+    async def _reap_all(self) -> None:
+        for _ in range(_REAP_ATTEMPTS):
+            self._reap()
+            if not self._started:
+                return
+            await asyncio.sleep(_REAP_PAUSE_S)
+
+    def _reap(self) -> None:
+        """Reap spawners of ours that have ended: until then no other process has such a pid."""
+        for pid in tuple(self._started):
+            try:
+                ended, _status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                ended = pid  # somebody else has reaped it
+            if ended:
+                self._started.discard(pid)
+
+    def _hang_up(self) -> None:
+        link, self._client = self._client, None
+        if link is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(link.fileno())
+            loop.remove_writer(link.fileno())
+            link.close()
+
+
+def _lost() -> ContainerdError:
+    return Unavailable("cannot fork worker: the spawner has ended", step="spawner", hint="try again: it is being replaced")
+
+
+async def _gone(link: SpawnerClient) -> None:
+    """Wait, a short time, until the spawner has hung up."""
+    try:
+        async with asyncio.timeout(1):
+            while True:
+                await readable(link.fileno())
+                if link.receive() is None:
+                    return
+    except (TimeoutError, OSError, ValueError):
+        return

@@ -1,0 +1,46 @@
+"""The owner of background tasks: nothing runs without somebody who ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_log = structlog.get_logger()
+Result = TypeVar("Result")
+
+
+class Tasks:
+    """Tasks that live until they end or until `close`. One that fails is logged here, once."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, Result], *, name: str, quiet: bool = False) -> asyncio.Task[Result]:
+        """quiet: somebody waits for the result, so a failure is theirs to tell."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended_quietly if quiet else self._ended)
+        return task
+
+    async def close(self, *, deadline_s: float) -> None:
+        """Let running tasks end by themselves until the deadline, then cancel them."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=deadline_s)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _ended_quietly(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that one whose waiter has gone is not reported as forgotten
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("task failed", task=task.get_name(), exc_info=task.exception())

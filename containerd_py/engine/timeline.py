@@ -1,0 +1,46 @@
+"""The time that each step of a container's making took, put together from what was recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.engine.views import TimedStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.store.records import Timing
+
+_PARENT = {
+    "lower": "read the request and lower it to an OCI document",
+    "prepare": "record the intent, make the cgroup, compile the plan",
+    "fork": "fork the init worker into its namespaces",
+}
+
+
+def timeline(timing: Timing, plan: Plan) -> tuple[TimedStep, ...]:
+    """Return the steps in the order of their ends; times in nanoseconds since the request's arrival."""
+    steps = list(_parent(timing))
+    forked_ns = timing.parent[-1][1] if timing.parent else timing.arrived_ns
+    operations = [(operation.step, operation.describe()) for operation in plan.operations]
+    steps += _worker("create", forked_ns, timing.created_ns, operations, timing.arrived_ns)
+    if timing.start_ns is not None:
+        rest = operations[len(timing.created_ns) :]
+        steps += _worker("start", timing.start_ns, timing.started_ns, rest, timing.arrived_ns)
+    return tuple(steps)
+
+
+def _parent(timing: Timing) -> Iterator[TimedStep]:
+    for name, start_ns, end_ns in timing.parent:
+        yield TimedStep("create", name, _PARENT.get(name, name), start_ns - timing.arrived_ns, end_ns - start_ns)
+
+
+def _worker(
+    phase: str, start_ns: int, ends_ns: tuple[int, ...], operations: list[tuple[str, str]], arrived_ns: int
+) -> Iterator[TimedStep]:
+    """A step begins where the one before it ended."""
+    begin_ns = start_ns
+    for end_ns, (step, description) in zip(ends_ns, operations, strict=False):
+        yield TimedStep(phase, step, description, begin_ns - arrived_ns, end_ns - begin_ns)
+        begin_ns = end_ns

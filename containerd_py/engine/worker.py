@@ -1,0 +1,80 @@
+"""Speaking with an init worker without waiting for it in a blocking way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from containerd_py.engine.readiness import readable
+from containerd_py.errors import DeadlineExceeded, Internal
+from containerd_py.runtime import process
+from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    import socket
+
+    from containerd_py.engine.containers import Container
+    from containerd_py.runtime.plan.plan import Plan
+
+_DEADLINE_S = 60.0
+
+
+async def ready(container: Container, plan: Plan) -> tuple[dialogue.Ready, Fd | None]:
+    """Wait until the worker has done everything up to AwaitStart; return the terminal's master where there is one.
+
+    Raises the error of the step that failed, DeadlineExceeded.
+    """
+    message, fds = await _hear_in_time(container)
+    if isinstance(message, dialogue.Ready):
+        return message, Fd(fds[0]) if fds else None
+    raise process.failure(plan, message) if isinstance(message, dialogue.Failed) else process.vanished()
+
+
+async def start(container: Container, plan: Plan) -> dialogue.Times:
+    """Have the worker become the payload; return when its last steps ended. Raises the error of the step that failed."""
+    control = container.control
+    if control is None:
+        raise Internal(f"cannot start container {container.name!r}: its init worker cannot be reached", step="start")
+    try:
+        dialogue.send_start(control)
+    except (BrokenPipeError, ConnectionResetError):
+        raise process.vanished() from None
+    return await outcome(container, plan)
+
+
+async def outcome(container: Container, plan: Plan) -> dialogue.Times:
+    """Hear how a start went that has been asked for."""
+    times: dialogue.Times | None = None
+    while True:
+        message, _fds = await _hear_in_time(container)
+        match message:
+            case dialogue.Times():
+                times = message
+            case dialogue.Failed():
+                raise process.failure(plan, message)
+            case None if times is not None:
+                return times
+            case _:
+                raise process.vanished()
+
+
+async def _hear_in_time(container: Container) -> tuple[dialogue.Message | None, list[int]]:
+    assert container.control is not None  # noqa: S101 - only asked of a worker that can be reached
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            return await _hear(container.control)
+    except TimeoutError as problem:
+        raise DeadlineExceeded(
+            f"cannot go on with container {container.name!r}: its init worker did not answer in {_DEADLINE_S:.0f} s",
+            step="init",
+            hint="is the root file system or a mount's source on a server that does not answer?",
+        ) from problem
+
+
+async def _hear(control: socket.socket) -> tuple[dialogue.Message | None, list[int]]:
+    while True:
+        try:
+            return dialogue.receive(control)
+        except BlockingIOError:
+            await readable(control.fileno())

@@ -1,0 +1,218 @@
+"""The daemon's side of the spawner's protocol: typed messages over a non-blocking socket. It waits for nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.spawner import protocol, seal
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.spawner.protocol import Message
+
+SOCKET_NAME = "spawner.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    protocol: int
+    version: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A container that the spawner has already. exit: how it ended, None while it runs; the descriptors are ours."""
+
+    id: str
+    pid: int
+    pidfd: Fd
+    kept: dict[str, Fd]
+    exit: WaitStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The inventory is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    seq: int
+    pid: int
+    pidfd: Fd
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No worker was made. errno: None where no system call failed."""
+
+    seq: int
+    errno: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A container ended. Neither code nor signal: the spawner could not learn how."""
+
+    id: str
+    status: WaitStatus
+
+
+Told = Hello | Inherited | Ready | Spawned | Refused | Exited
+
+
+class SpawnerClient:
+    """One connection to a spawner. `fileno` for polling: read when readable, `flush` when writable and `unsent`."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(0)
+        self._connection = connection
+        self._unsent: deque[tuple[Message, list[Fd]]] = deque()
+        self._seq = 0
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    @property
+    def unsent(self) -> bool:
+        return bool(self._unsent)
+
+    def receive(self) -> Told | None:
+        """Return the next message; None at the end of the connection. Raises BlockingIOError, ValueError."""
+        message, fds = protocol.receive(self._connection)
+        return None if message is None else _typed(message, fds)
+
+    def spawn(self, container_id: str, flags: int, control: int, *, cgroup: int | None, keep: dict[str, int]) -> int:
+        """Ask for a worker; return the number that its answer (Spawned or Refused) bears."""
+        self._seq += 1
+        message = {
+            "op": "spawn",
+            "seq": self._seq,
+            "id": container_id,
+            "flags": flags,
+            "cgroup": cgroup is not None,
+            "keep": list(keep),
+        }
+        self._send(message, [control, *([] if cgroup is None else [cgroup]), *keep.values()])
+        return self._seq
+
+    def keep(self, container_id: str, fds: dict[str, int]) -> None:
+        self._send({"op": "keep", "id": container_id, "keep": list(fds)}, list(fds.values()))
+
+    def drop(self, container_id: str, *names: str) -> None:
+        self._send({"op": "drop", "id": container_id, "names": names}, [])
+
+    def adopt(self, container_id: str, pid: int, pidfd: int, keep: dict[str, int]) -> None:
+        message = {"op": "adopt", "id": container_id, "pid": pid, "keep": list(keep)}
+        self._send(message, [pidfd, *keep.values()])
+
+    def forget(self, container_id: str) -> None:
+        self._send({"op": "forget", "id": container_id}, [])
+
+    def quit(self) -> None:
+        self._send({"op": "quit"}, [])
+
+    def upgrade(self) -> None:
+        """Have the spawner become this version of the program; the connection ends then."""
+        self._send({"op": "upgrade", "arguments": seal.arguments("spawner")}, [seal.interpreter().fileno()])
+
+    def flush(self) -> None:
+        """Send what could not be sent yet, as far as there is room now. Raises OSError when the spawner is gone."""
+        while self._unsent:
+            message, fds = self._unsent[0]
+            try:
+                protocol.send(self._connection, message, [fd.fileno() for fd in fds])
+            except BlockingIOError:
+                return
+            self._unsent.popleft()
+            _close(fds)
+
+    def close(self) -> None:
+        self._connection.close()
+        for _message, fds in self._unsent:
+            _close(fds)
+        self._unsent.clear()
+
+    def _send(self, message: Message, fds: list[int]) -> None:
+        """Send now, or queue with descriptors of our own: the caller may close its own at once."""
+        if not self._unsent:
+            try:
+                protocol.send(self._connection, message, fds)
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # the spawner is gone: the end of the connection will tell, and the next one starts from our records
+            else:
+                return
+        self._unsent.append((message, [Fd(os.dup(fd)) for fd in fds]))
+
+
+def connect(directory: int) -> socket.socket | None:
+    """Connect to the spawner that listens in the state directory; None where none does."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(_address(directory))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def start(directory: int) -> int:
+    """Start a spawner that listens in the state directory; return its pid. Raises OSError, Unavailable."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(SOCKET_NAME, dir_fd=directory)
+        os.fchmod(listener.fileno(), 0o600)  # of the socket, so that it is never bound with more
+        listener.bind(_address(directory))
+        listener.listen(8)
+        return seal.start_role("spawner", listener.fileno(), session=True)
+
+
+def remove_socket(state_dir: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(state_dir, SOCKET_NAME))
+
+
+def _address(directory: int) -> str:
+    """Through the directory's descriptor: sun_path holds 108 bytes only, whatever the directory's depth."""
+    return f"/proc/self/fd/{directory}/{SOCKET_NAME}"
+
+
+def _close(fds: list[Fd]) -> None:
+    for fd in fds:
+        fd.close()
+
+
+def _typed(message: Message, numbers: list[int]) -> Told:
+    fds = [Fd(number) for number in numbers]
+    match message["op"]:
+        case "hello":
+            return Hello(message["protocol"], message["version"], message["pid"])
+        case "container":
+            pidfd, *others = fds
+            kept = dict(zip(message["keep"], others, strict=True))
+            ended = message["exit"]
+            status = None if ended is None else WaitStatus(ended["code"], ended["signal"])
+            return Inherited(message["id"], message["pid"], pidfd, kept, status)
+        case "ready":
+            return Ready()
+        case "spawned":
+            return Spawned(message["seq"], message["pid"], fds[0])
+        case "refused":
+            return Refused(message["seq"], message["errno"], message["text"])
+        case "exited":
+            return Exited(message["id"], WaitStatus(message["code"], message["signal"]))
+    _close(fds)
+    raise ValueError(f"cannot read message of the spawner: unknown operation {message['op']!r}")

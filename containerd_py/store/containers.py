@@ -1,0 +1,169 @@
+"""A directory for each container below `<state>/containers`: config.json (OCI), request.json, state.json.
+
+state.json comes last and is replaced whole: a directory without it was never more than an attempt, and nothing outside
+was made for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from containerd_py import atomic
+from containerd_py.errors import Conflict, ContainerdError, Internal, OutOfSpace
+from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
+_FILES = (_STATE, f"{_STATE}.new", _CONFIG, _REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record that could not be read. path: where it lies now; config: its OCI document, where that can be read."""
+
+    id: str
+    path: str
+    problem: str
+    config: dict[str, Any] | None
+
+
+class ContainerStore:
+    """Blocking calls: from the event loop through a thread."""
+
+    def __init__(self, state_dir: str) -> None:
+        self._folder = os.path.join(state_dir, "containers")
+        self._quarantine = os.path.join(state_dir, "quarantine")
+
+    def prepare(self) -> None:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+
+    def create(self, stored: StoredContainer) -> None:
+        """Put the intent on record. Raises Conflict where the id is taken, OutOfSpace; then nothing is left."""
+        container_id = stored.record.id
+        directory = self._directory(container_id)
+        try:
+            os.mkdir(directory, 0o700)
+        except FileExistsError:
+            raise Conflict(f"cannot create container {container_id!r}: the id is taken", step="store") from None
+        except OSError as problem:
+            raise _refused(container_id, problem) from problem
+        try:
+            _write(f"{directory}/{_CONFIG}", _json(stored.config))
+            _write(f"{directory}/{_REQUEST}", _json(stored.request))
+            atomic.write(f"{directory}/{_STATE}", _encode(stored.record))
+        except OSError as problem:
+            self.remove(container_id)
+            raise _refused(container_id, problem) from problem
+
+    def save(self, record: ContainerRecord) -> None:
+        """Replace state.json. Raises OutOfSpace or Internal; the old record stays then."""
+        try:
+            atomic.write(f"{self._directory(record.id)}/{_STATE}", _encode(record))
+        except OSError as problem:
+            raise _refused(record.id, problem) from problem
+
+    def remove(self, container_id: str) -> None:
+        """Remove what this class wrote, by name (SECURITY R16); nothing where it is gone already."""
+        directory = self._directory(container_id)
+        for name in _FILES:
+            try:
+                os.unlink(f"{directory}/{name}")
+            except FileNotFoundError:
+                continue
+        try:
+            os.rmdir(directory)
+        except FileNotFoundError:
+            return
+
+    def load(self) -> tuple[list[StoredContainer], list[Quarantined]]:
+        """Read every record. One that cannot be read is set aside, and costs only itself; attempts are removed."""
+        stored: list[StoredContainer] = []
+        quarantined: list[Quarantined] = []
+        for container_id in self._ids():
+            directory = self._directory(container_id)
+            if not os.path.lexists(f"{directory}/{_STATE}"):
+                self.remove(container_id)
+                continue
+            try:
+                stored.append(_read(directory, container_id))
+            except (OSError, ValueError, RecursionError) as problem:
+                quarantined.append(self._set_aside(container_id, problem))
+        return stored, quarantined
+
+    def _ids(self) -> Iterator[str]:
+        with os.scandir(self._folder) as entries:
+            yield from sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+    def _set_aside(self, container_id: str, problem: Exception) -> Quarantined:
+        os.makedirs(self._quarantine, mode=0o700, exist_ok=True)
+        path = os.path.join(self._quarantine, f"{container_id}.{time.time_ns()}")
+        try:
+            config = _read_json(f"{self._directory(container_id)}/{_CONFIG}")
+        except (OSError, ValueError, RecursionError):
+            config = None
+        os.rename(self._directory(container_id), path)
+        return Quarantined(container_id, path, _told(problem), config)
+
+    def _directory(self, container_id: str) -> str:
+        return f"{self._folder}/{container_id}"
+
+
+def _read(directory: str, container_id: str) -> StoredContainer:
+    document = _read_json(f"{directory}/{_STATE}")
+    if document.get("schema") != SCHEMA:
+        raise ValueError(f"schema {document.get('schema')!r} is not {SCHEMA}")
+    record = ContainerRecord.model_validate(document)
+    if record.id != container_id:
+        raise ValueError(f"it is the record of {record.id!r}")
+    return StoredContainer(
+        record=record, request=_read_json(f"{directory}/{_REQUEST}"), config=_read_json(f"{directory}/{_CONFIG}")
+    )
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        document = json.load(file)
+    if not isinstance(document, dict):
+        raise ValueError(f"{os.path.basename(path)} holds no object")  # noqa: TRY004 - the content is wrong
+    return document
+
+
+def _encode(record: ContainerRecord) -> bytes:
+    return record.model_dump_json(by_alias=True).encode()
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    finally:
+        os.close(fd)
+
+
+def _told(problem: Exception) -> str:
+    if isinstance(problem, ValidationError):
+        first = problem.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(problem)
+
+
+def _refused(container_id: str, problem: OSError) -> ContainerdError:
+    message = f"cannot record container {container_id!r}: {problem.strerror}"
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutOfSpace(message, step="store", errno=problem.errno, hint="free space or inodes in the state directory")
+    return Internal(message, step="store", errno=problem.errno)

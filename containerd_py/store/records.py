@@ -1,0 +1,71 @@
+"""The stored records. They are written by one version of the daemon and read by the next: each has its schema's version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+
+class Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExitRecord(Stored):
+    """exit_code: None where nobody saw the end (reason "lost")."""
+
+    exit_code: int | None
+    reason: Literal["exited", "signaled", "lost"]
+    signal: str | None
+    finished_at: AwareDatetime
+
+
+class Timing(Stored):
+    """When the steps of creation and start ended, in nanoseconds of the monotonic clock.
+
+    parent: (name, start, end) of the daemon's own steps; created, started: ends of the worker's steps, in the plan's order.
+    """
+
+    arrived_ns: int
+    parent: tuple[tuple[str, int, int], ...] = ()
+    created_ns: tuple[int, ...] = ()
+    start_ns: int | None = None
+    started_ns: tuple[int, ...] = ()
+
+
+class ContainerRecord(Stored):
+    """state.json. "creating" is the intent: it is on record before anything is made, and undone by recovery.
+
+    pid, pidfd_inode, boot_id: the identity of the payload's process (pidfs inode, Linux 6.9; 0 where unknown).
+    """
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    id: str
+    name: str
+    status: Literal["creating", "created", "running", "stopped"]
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    exit: ExitRecord | None = None
+    labels: dict[str, str] = {}
+    stdin: bool = False
+    pid: int | None = None
+    pidfd_inode: int = 0
+    boot_id: str = ""
+    rootfs: str
+    cgroup_v2: str | None = None
+    cgroups_v1: tuple[str, ...] = ()
+    lost_output_bytes: int = 0
+    timing: Timing | None = None
+
+    def with_(self, **changes: Any) -> ContainerRecord:
+        return self.model_copy(update=changes)
+
+
+class StoredContainer(Stored):
+    """All that is stored of one container. request: as it was given; config: the OCI document."""
+
+    record: ContainerRecord
+    request: dict[str, Any]
+    config: dict[str, Any]
