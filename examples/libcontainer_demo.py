@@ -14,7 +14,7 @@ SPEC = parse(
         "process": {
             "args": ["/bin/sh"],
             "env": ["PATH=/bin:/usr/bin", f"TERM={os.environ.get('TERM', 'xterm')}"],
-            "terminal": os.isatty(0),
+            "terminal": any(map(os.isatty, range(3))),
             "noNewPrivileges": True,
             "capabilities": {name: [] for name in ("bounding", "effective", "inheritable", "permitted", "ambient")},
         },

@@ -88,18 +88,19 @@ class Session:
 
     async def _send_output(self) -> None:
         async for chunk in self._engine.output(self._id, offset=self._offset, stream=None, follow=True):
-            await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
+            # Before the frame is sent: one that is queued when the client turns out too slow still comes before the close.
             self._offset = chunk.offset + len(chunk.data)
+            await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
 
     async def _send_end(self) -> None:
-        view = self._engine.get(self._id)
-        if view.exit is None:  # the daemon stops; the container goes on
+        ended = self._engine.exit_of(self._id)
+        if ended is None:  # the daemon stops; the container goes on
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
             return
         await self._send(bytes([CLOSE, STDOUT]))
         await self._send(bytes([CLOSE, STDERR]))
-        await self._send_status(status_of(view.exit))
+        await self._send_status(status_of(ended))
         await self._socket.close(code=WSCloseCode.OK)
 
     async def _send_status(self, status: dict[str, Any]) -> None:

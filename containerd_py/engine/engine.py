@@ -159,6 +159,10 @@ class Engine:
         """Raises NotFound."""
         return await self._lifecycle.wait(self._find(reference, "wait for"))
 
+    def exit_of(self, container_id: str) -> Exit | None:
+        """Return how a container ended, None where it has not; while the engine closes too. Raises NotFound."""
+        return self._parts.registry.find(container_id, "inspect").exit()
+
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         await self._finish(self._lifecycle.delete(self._find(reference, "delete"), force=force), "delete")

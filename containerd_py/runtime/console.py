@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 65_536
+_REPEAT_MS = 1_000
 _WINSIZE = struct.Struct("HHHH")
 
 
@@ -36,25 +37,30 @@ def resize(master: int, *, rows: int, columns: int) -> None:
 
 @contextlib.contextmanager
 def raw_mode(fd: int) -> Iterator[None]:
-    """Hand every key through; the terminal's settings come back whatever happens."""
+    """Hand every key through, what was typed before included; the settings come back whatever happens."""
     before = termios.tcgetattr(fd)
     try:
-        tty.setraw(fd)
+        tty.setraw(fd, termios.TCSADRAIN)
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it may have hung up
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
-def proxy(master: int, *, stdin: int, stdout: int) -> None:
+def proxy(master: int, *, stdin: int, stdout: int, until: int) -> bool:
     """Join a container's terminal with the caller's until the container's side is closed.
 
+    Return False when it was the caller's terminal that hung up: the container's should hang up then, by closing `master`.
+    A file or pipe as `stdin` may end: the payload is told so as a person would, every second, since that reaches one
+    reader only. until: the payload's pidfd; once it has ended, what it wrote is passed on and nobody else is waited for.
     Must run in the main thread where `stdin` is a terminal: SIGWINCH is handled meanwhile.
     """
     with contextlib.ExitStack() as stack:
         if os.isatty(stdin):
             stack.enter_context(raw_mode(stdin))
             stack.enter_context(_following_size(stdin, master))
-        _pump(master, stdin, stdout)
+        os.set_blocking(master, False)
+        return _Pump(master, stdin, stdout, until).run()
 
 
 @contextlib.contextmanager
@@ -71,32 +77,91 @@ def _following_size(terminal: int, master: int) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, before)
 
 
-def _pump(master: int, stdin: int, stdout: int) -> None:
-    sources = [master, stdin]
-    while True:
-        readable, _, _ = select.select(sources, [], [])
-        if master in readable:
-            data = read_terminal(master)
-            if not data:
-                return
-            _write_all(stdout, data)
-        if stdin in readable:
-            data = os.read(stdin, _CHUNK)
-            if data:
-                _write_all(master, data)
-            else:
-                _write_all(master, b"\x04")  # end of file, as a person would type it
-                sources.remove(stdin)
+class _Pump:
+    """Bytes both ways. Input waits here for room in the terminal: a payload that reads nothing can still write."""
+
+    def __init__(self, master: int, stdin: int, stdout: int, until: int) -> None:
+        self._master = master
+        self._stdin = stdin
+        self._stdout = stdout
+        self._until = until
+        self._on_terminal = os.isatty(stdin)
+        self._input = b""
+        self._input_ended = False
+
+    def run(self) -> bool:
+        """Return False when the caller's terminal hung up, True when the container's side is closed."""
+        while True:
+            ready = self._wait()
+            if not ready and not self._input:
+                self._input = _end_of_file(self._master)
+            if self._stdin in ready and not self._take_input():
+                return False  # seen before any output is written to a terminal that has hung up
+            if self._until in ready:
+                return self._pass_rest_on()
+            if self._master in ready and not self._pass_output_on():
+                return True
+            self._pass_input_on()
+
+    def _wait(self) -> set[int]:
+        """Wait for anything to do; the empty set where it is time to tell the end of the input once more."""
+        poll = select.poll()  # select(2) takes no descriptor above 1023
+        poll.register(self._until, select.POLLIN)
+        poll.register(self._master, select.POLLIN | (select.POLLOUT if self._input else 0))
+        if not self._input and not self._input_ended:
+            poll.register(self._stdin, select.POLLIN)
+        return {fd for fd, _events in poll.poll(_REPEAT_MS if self._input_ended else None)}
+
+    def _pass_output_on(self) -> bool:
+        """Return False once no process has the terminal open any more."""
+        with contextlib.suppress(BlockingIOError):
+            data = read_terminal(self._master)
+            _write_all(self._stdout, data)
+            return bool(data)
+        return True
+
+    def _pass_rest_on(self) -> bool:
+        """What is there already: without a pid namespace, others may have the terminal open for ever."""
+        with contextlib.suppress(BlockingIOError):
+            while data := read_terminal(self._master):
+                _write_all(self._stdout, data)
+        return True
+
+    def _take_input(self) -> bool:
+        """Return False when the caller's terminal hung up."""
+        self._input = read_terminal(self._stdin)
+        if not self._input:
+            self._input_ended = True
+            self._input = _end_of_file(self._master) * 2  # the first one ends the line that was begun, if one was
+            return not self._on_terminal
+        return True
+
+    def _pass_input_on(self) -> None:
+        try:
+            self._input = self._input[os.write(self._master, self._input) :] if self._input else b""
+        except BlockingIOError:
+            return  # no room: the terminal will say when there is some
+        except OSError as problem:
+            if problem.errno != errno.EIO:
+                raise
+            self._input = b""  # nobody has the terminal open
 
 
-def read_terminal(master: int) -> bytes:
-    """Read output; nothing once no process has the terminal open any more (the kernel says EIO)."""
+def read_terminal(fd: int) -> bytes:
+    """Read; nothing once the other side of the terminal is closed (the kernel says EIO)."""
     try:
-        return os.read(master, _CHUNK)
+        return os.read(fd, _CHUNK)
     except OSError as problem:
         if problem.errno == errno.EIO:
             return b""
         raise
+
+
+def _end_of_file(master: int) -> bytes:
+    """Return what a person would type to end the input (VEOF of the terminal's settings)."""
+    characters = termios.tcgetattr(master)[6]
+    typed = characters[termios.VEOF]
+    return typed if isinstance(typed, bytes) and typed != b"\0" else b"\x04"
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 
 from containerd_py import atomic
-from containerd_py.errors import Conflict
+from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.spec.models import OCI_VERSION
+
+_ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,20 @@ class StateDirectory:
         self._id = container_id
 
     def make(self) -> None:
-        """Raises Conflict where the id is taken."""
-        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        """Make it, and the state root where that is missing.
+
+        Raises Conflict where the id is taken, InvalidArgument for a state root of somebody else's.
+        """
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process removed the root just now
+                self._make()
+                return
+        raise _unusable(os.path.dirname(self.path), "it is not a directory")
+
+    def _make(self) -> None:
+        root = os.path.dirname(self.path)
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        _check_owner(root)
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
@@ -58,10 +74,28 @@ class StateDirectory:
         atomic.write(os.path.join(self.path, "state.json"), state.encode())
 
     def remove(self) -> None:
-        """Remove what `write` made, by name (SECURITY R16)."""
+        """Remove what `write` made, by name (SECURITY R16), and the state root if nothing is left in it."""
         for name in ("state.json", "state.json.new"):
             try:
                 os.unlink(os.path.join(self.path, name))
             except FileNotFoundError:
                 continue
-        os.rmdir(self.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(self.path)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self.path))
+
+
+def _check_owner(root: str) -> None:
+    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it."""
+    for found in (os.lstat(root), os.stat(root)):
+        if found.st_uid not in (0, os.geteuid()):
+            raise _unusable(root, f"it belongs to user {found.st_uid}")
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise _unusable(root, "everybody may write to it")
+
+
+def _unusable(root: str, cause: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"cannot keep state in {root!r}: {cause}", step="state", hint="choose a directory that only you can write to"
+    )

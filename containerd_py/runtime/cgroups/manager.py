@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
@@ -17,7 +17,7 @@ from containerd_py.runtime.cgroups.v2 import pids as v2_pids
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.resources import FileValue, Resources
@@ -29,14 +29,19 @@ V1_CONTROLLERS: dict[str, Callable[[Resources], tuple[FileValue, ...]]] = {
 V2_CONTROLLERS: dict[str, Callable[[Resources], tuple[FileValue, ...]]] = {"pids": v2_pids.values}
 
 _ROUNDS = 64  # of killing what is listed: each round leaves only what was forked meanwhile
+_ATTEMPTS = 64  # to make a directory whose parent somebody else removes, being empty
 
 
 @dataclass(frozen=True, slots=True)
 class Cgroup:
-    """Where a container's cgroup lies: absolute directories; `v2` for killing and birth, `v1` for the rest."""
+    """Where a container's cgroup lies: absolute directories; `v2` for killing and birth, `v1` for the rest.
+
+    parents: the directories above it that were made for it, each after the one that it lies in.
+    """
 
     v2: str | None
     v1: tuple[str, ...]
+    parents: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -93,20 +98,19 @@ class CgroupManager:
         made: list[str] = []
         try:
             for directory in cgroup.paths:
-                made += _make(directory)
-                if _populated(directory):
-                    raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
+                _make(directory, made)
+            self.check_free(path, cgroup)
             self._write_limits(cgroup, path, resources)
         except OSError as problem:
             _unmake(made)
             raise _refused(path, problem) from problem
-        except ContainerdError:
+        except BaseException:
             _unmake(made)
             raise
-        return cgroup
+        return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
 
     def check_free(self, path: str, cgroup: Cgroup) -> None:
-        """Raises Conflict where processes live in the cgroup already."""
+        """Raises Conflict where processes live in the cgroup, or below it, already."""
         for directory in cgroup.paths:
             if _populated(directory):
                 raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
@@ -210,6 +214,11 @@ def remove_wait(cgroup: Cgroup, *, timeout_s: float) -> None:
         time.sleep(0.002)
 
 
+def remove_parents(cgroup: Cgroup) -> None:
+    """Remove the directories that were made above the cgroup, as far as they are empty."""
+    _unmake(cgroup.parents)
+
+
 def _remove_tree(path: str) -> bool:
     try:
         os.rmdir(path)
@@ -227,23 +236,36 @@ def _remove_tree(path: str) -> bool:
     return _remove_tree(path)
 
 
-def _make(directory: str) -> list[str]:
-    """Make a directory and its missing parents; return those made, the outermost first."""
-    made: list[str] = []
+def _make(directory: str, made: list[str]) -> None:
+    """Make a directory and its missing parents, and add those made to `made`, the outermost first.
+
+    Whoever destroys the last container below a parent removes it: one that vanishes under us is made again. Then
+    mkdir says ENOENT, or ENODEV in the moment in which the cgroup dies (kernfs).
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            for path in reversed(_missing(directory)):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(path, 0o755)
+                    made.append(path)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
+        else:
+            return
+    raise BlockingIOError(errno.EAGAIN, f"parents of {directory} vanished {_ATTEMPTS} times")
+
+
+def _missing(directory: str) -> list[str]:
+    """Return the directory and its parents as far as they are missing, the innermost first."""
     missing = []
     while not os.path.isdir(directory):
         missing.append(directory)
         directory = os.path.dirname(directory)
-    for path in reversed(missing):
-        try:
-            os.mkdir(path, 0o755)
-        except FileExistsError:
-            continue
-        made.append(path)
-    return made
+    return missing
 
 
-def _unmake(made: list[str]) -> None:
+def _unmake(made: Sequence[str]) -> None:
     for path in reversed(made):
         try:
             os.rmdir(path)
@@ -281,7 +303,8 @@ def _write_if_there(path: str, text: str) -> bool:
 
 
 def _populated(directory: str) -> bool:
-    return bool(_read_pids(directory))
+    """Tell whether processes live in the cgroup or below it: all of them would be killed with the container."""
+    return any(_read_pids(path) for path, _folders, _files in os.walk(directory))
 
 
 def _read_pids(directory: str) -> tuple[int, ...]:

@@ -39,8 +39,7 @@ def clone_null(context: Context, _step: op.CloneNull) -> None:
 
 @executes(op.AttachRoot)
 def attach_root(context: Context, step: op.AttachRoot) -> None:
-    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
-    with paths.openat2(_AT_FDCWD, step.path, flags, 0, paths.Resolve.NO_SYMLINKS) as directory:
+    with paths.openat2(_AT_FDCWD, step.path, os.O_PATH | os.O_DIRECTORY, 0, paths.Resolve.NO_SYMLINKS) as directory:
         context.root = mounts.clone_tree(directory.fileno(), "", recursive=True)
         mounts.attach(context.root.fileno(), directory.fileno())
 

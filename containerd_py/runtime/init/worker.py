@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import os
 import socket
 import time
@@ -12,7 +13,7 @@ from containerd_py.runtime.init import confinement, dialogue, payload, rootfs, t
 from containerd_py.runtime.init.freeze import freeze
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
-from containerd_py.runtime.plan.operations import AwaitStart, Exec, Operation
+from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
 from containerd_py.runtime.plan.plan import decode
 
 EXECUTOR_MODULES = (confinement, payload, rootfs, terminal)
@@ -27,10 +28,9 @@ def run(control_fd: int) -> NoReturn:
         process.close_from(CONTROL + 1)
         process.set_name(NAME)
         control = socket.socket(fileno=CONTROL)
-        Worker(control).run()
+        os._exit(Worker(control).run())
     except BaseException:
         os._exit(1)
-    os._exit(1)
 
 
 class Worker:
@@ -39,7 +39,8 @@ class Worker:
         self._index = 0
         self._ended_ns = array.array("Q")
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Return the exit code for a plan that could not be carried out; a shell's, where the program was at fault."""
         handles = dialogue.receive_plan(self._control)
         operations = decode(_read(handles["plan"])).operations
         freeze(self._report_defect)
@@ -49,11 +50,12 @@ class Worker:
                 self._execute(context, operation)
             except (OSError, StepFailed) as problem:
                 dialogue.send_failed(self._control, self._index, problem.errno or 0, str(problem))
-                return
+                return _exit_code(operation, problem.errno)
             except BaseException as problem:
                 self._report_defect(f"{type(problem).__name__}: {problem}")
-                return
+                return 1
             self._ended_ns.append(time.monotonic_ns())
+        return 1
 
     def _execute(self, context: Context, operation: Operation) -> None:
         if type(operation) is AwaitStart:
@@ -74,6 +76,12 @@ class Worker:
 
     def _report_defect(self, text: str) -> None:
         dialogue.send_failed(self._control, self._index, dialogue.WORKER_DEFECT, text)
+
+
+def _exit_code(operation: Operation, number: int | None) -> int:
+    if not isinstance(operation, FindProgram | Exec):
+        return 1
+    return 127 if number == errno.ENOENT else 126
 
 
 def _read(fd: int) -> bytes:

@@ -38,8 +38,8 @@ def resolve_user(root: int, text: str) -> ResolvedUser:
     user, colon, group = text.partition(":")
     if not user or (colon and not group):
         raise InvalidArgument(f"cannot resolve user {text!r}: the form is user[:group]", step="user")
-    entry = next((e for e in _passwd(root) if user in (str(e.uid), e.name)), None)
     uid = _number(user, text)
+    entry = next((e for e in _passwd(root) if (e.name == user if uid is None else e.uid == uid)), None)
     if uid is None:
         if entry is None:
             raise _unknown(user, "/etc/passwd")
@@ -125,6 +125,10 @@ def _content(root: int, path: str) -> bytes:
             return os.read(file.fileno(), status.st_size)
     except (FileNotFoundError, NotADirectoryError):
         return b""
+    except OSError as problem:  # such as a loop of symlinks
+        raise InvalidArgument(
+            f"cannot read {path!r} of the container: {os.strerror(problem.errno or 0)}", step="user", errno=problem.errno
+        ) from problem
 
 
 def _unknown(name: str, path: str) -> InvalidArgument:

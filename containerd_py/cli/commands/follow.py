@@ -1,0 +1,92 @@
+"""logs, attach, events: what comes over time."""
+
+import contextlib
+from typing import Annotated, Literal, cast
+
+import typer
+
+from containerd_py.cli.commands.arguments import ContainerArgument
+from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.output import printable, write_line, write_model
+from containerd_py.cli.settings import FormatOption, perform, wants_json
+from containerd_py.cli.streams import write_all
+from containerd_py.client import Client
+from containerd_py.wire import Event
+
+OffsetOption = Annotated[
+    int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    for name, command in (("logs", logs), ("attach", attach), ("events", events)):
+        app.command(name)(command)
+
+
+def logs(
+    ctx: typer.Context,
+    container: ContainerArgument,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
+    stream: Annotated[str | None, typer.Option(help="Only stdout, or only stderr.", show_default=False)] = None,
+    offset: OffsetOption = None,
+) -> None:
+    """Print the output of a container, byte for byte."""
+    if stream not in (None, "stdout", "stderr"):
+        raise typer.BadParameter(f"{stream!r} is neither stdout nor stderr", param_hint="--stream")
+    chosen = cast("Literal['stdout', 'stderr'] | None", stream)
+
+    async def action(client: Client) -> None:
+        async with contextlib.aclosing(client.logs(container, follow=follow, stream=chosen, offset=offset)) as chunks:
+            async for chunk in chunks:
+                await write_all(1, chunk)
+
+    perform(ctx, action)
+
+
+def attach(
+    ctx: typer.Context,
+    container: ContainerArgument,
+    *,
+    stdin: Annotated[bool, typer.Option("--stdin/--no-stdin", help="Send standard input, where it takes any.")] = True,
+    offset: OffsetOption = None,
+) -> None:
+    """Stay with a container until it ends, and exit as it did."""
+
+    async def action(client: Client) -> int:
+        detail = await client.container(container)
+        # From now on, but as a number: so the client can go on there where the connection is lost.
+        start = detail.output_bytes if offset is None else offset
+        attendance = Attendance(detail.id, stdin and detail.stdin, detail.terminal, start)
+        return await attend(client, attendance)
+
+    perform(ctx, action)
+
+
+def events(
+    ctx: typer.Context,
+    *,
+    since: Annotated[
+        int | None, typer.Option(min=0, metavar="SEQ", help="After this event; 0: all that are kept.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as they happen.")] = True,
+    format_: FormatOption = None,
+) -> None:
+    """Print events, one a line."""
+    as_json = wants_json(ctx, format_)
+
+    async def action(client: Client) -> None:
+        async with contextlib.aclosing(client.events(since, follow=follow)) as told:
+            async for event in told:
+                if as_json:
+                    write_model(event)
+                else:
+                    write_line(printable(_event_text(event)))
+
+    perform(ctx, action)
+
+
+def _event_text(event: Event) -> str:
+    words = [str(event.seq), event.time, event.type, event.id or "", event.name or ""]
+    words += [f"{name}={value}" for name, value in event.attributes.items()]
+    return " ".join(word for word in words if word)

@@ -1,0 +1,101 @@
+"""ps, inspect, timeline: what is known about containers."""
+
+import datetime
+from typing import Annotated
+
+import typer
+
+from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument
+from containerd_py.cli.output import (
+    age_text,
+    command_text,
+    printable,
+    status_text,
+    write_line,
+    write_model,
+    write_models,
+    write_table,
+)
+from containerd_py.cli.settings import FormatOption, perform, wants_json
+from containerd_py.client import Client
+from containerd_py.wire import ContainerSummary, TimedStep
+
+_ID_LENGTH = 12
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", metavar="K[=V]", help="Only those with this label.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    for name, command in (("ps", ps), ("inspect", inspect), ("timeline", timeline)):
+        app.command(name)(command)
+
+
+def ps(
+    ctx: typer.Context,
+    *,
+    show_all: Annotated[bool, typer.Option("--all", "-a", help="Those that do not run, too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the ids, whole.")] = False,
+    label: LabelOption = None,
+    format_: FormatOption = None,
+) -> None:
+    """List containers."""
+
+    async def action(client: Client) -> None:
+        containers = await client.containers(None if show_all else "running", label or ())
+        if wants_json(ctx, format_):
+            write_models(containers)
+        elif quiet:
+            for container in containers:
+                write_line(printable(container.id))
+        else:
+            _write_containers(containers)
+
+    perform(ctx, action)
+
+
+def inspect(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
+    """Print everything about containers, as JSON."""
+    indent = None if wants_json(ctx, format_) else 2
+
+    async def action(client: Client) -> None:
+        for container in containers:
+            write_model(await client.container(container), indent=indent)
+
+    perform(ctx, action)
+
+
+def timeline(ctx: typer.Context, container: ContainerArgument, *, format_: FormatOption = None) -> None:
+    """Print how long each step of creating and starting a container took."""
+
+    async def action(client: Client) -> None:
+        told = await client.timeline(container)
+        if wants_json(ctx, format_):
+            write_model(told)
+        else:
+            _write_steps(told.steps)
+
+    perform(ctx, action)
+
+
+def _write_containers(containers: tuple[ContainerSummary, ...]) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    rows = [
+        (
+            one.id[:_ID_LENGTH],
+            one.name,
+            status_text(one),
+            "" if one.pid is None else str(one.pid),
+            age_text(one.created_at, now),
+            command_text(one.args),
+        )
+        for one in containers
+    ]
+    write_table(("ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"), rows)
+
+
+def _write_steps(steps: tuple[TimedStep, ...]) -> None:
+    headers = ("PHASE", "STEP", "DESCRIPTION", "START µs", "DURATION µs")
+    rows = [(one.phase, one.step, one.description, f"{one.start_us:.0f}", f"{one.duration_us:.0f}") for one in steps]
+    write_table(headers, rows, numbers=headers[3:])

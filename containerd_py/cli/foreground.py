@@ -1,0 +1,205 @@
+"""A container at the caller's terminal: its output here, the input there, signals and the window's size passed on.
+
+    attach ──► start ──► output, input, signals, size … ──► the stream ends ──► wait for the exact exit code
+
+The attachment stands before the container is started, so that no byte is missed. Where the daemon drops a client
+that was too slow, or is restarted, the client attaches again at the byte where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from containerd_py.cli.settings import LeftBySignal
+from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
+from containerd_py.cli.streams import read_chunks, write_all
+from containerd_py.cli.terminal import raw_mode, size_of
+from containerd_py.client import Attachment, Channel, FellBehind
+from containerd_py.errors import ContainerdError, Internal, Unavailable
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Awaitable, Callable
+
+    from containerd_py.client import Client
+
+Answer = TypeVar("Answer")
+
+_STDIN = 0
+_FDS = {Channel.STDOUT: 1, Channel.STDERR: 2}
+_RECONNECT_S = 10.0
+_RETRY_S = 0.1
+_FORWARD_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """How a container is attended. terminal: it has one; interactive: it gets this process's stdin."""
+
+    container: str
+    interactive: bool
+    terminal: bool
+    offset: int | None = None
+
+    @property
+    def sized(self) -> bool:
+        return self.terminal and os.isatty(_STDIN)
+
+    @property
+    def raw(self) -> bool:
+        """Keys are the payload's. Without stdin there, Ctrl-C must stay a signal: raw mode would lock the user in."""
+        return self.interactive and self.sized
+
+
+async def attend(client: Client, attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
+    """Attach, `begin` (start the container), stay until its end, and return its exit code.
+
+    Raises LeftBySignal where a signal ended a raw session, BrokenPipeError where nobody reads the output any more.
+    """
+    attachment = await client.attach(attendance.container, attendance.offset)
+    return await Foreground(client, attendance, attachment).run(begin)
+
+
+class Foreground:
+    """One session; owns the current attachment and every task that uses it."""
+
+    def __init__(self, client: Client, attendance: Attendance, attachment: Attachment) -> None:
+        self._client = client
+        self._attendance = attendance
+        self._attachment = attachment
+        self._renewed = asyncio.Condition()
+        self._signals = SignalQueue(ENDING if attendance.raw else FORWARDED)
+        self._resized = SignalQueue(RESIZED if attendance.sized else ())
+
+    async def run(self, begin: Callable[[], Awaitable[None]] | None) -> int:
+        try:
+            with self._signals, self._resized, raw_mode(_STDIN) if self._attendance.raw else contextlib.nullcontext():
+                await self._stay(begin)
+        finally:
+            await self._attachment.close()
+        return await self._exit_code()
+
+    async def _stay(self, begin: Callable[[], Awaitable[None]] | None) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._leave_by_signal() if self._attendance.raw else self._forward_signals())]
+                if self._attendance.sized:
+                    await self._send_size()  # before the payload can ask for it
+                    tasks.append(group.create_task(self._follow_size()))
+                if begin is not None:
+                    await begin()
+                if self._attendance.interactive:
+                    tasks.append(group.create_task(self._copy_input()))
+                await self._copy_output()
+                for task in tasks:
+                    task.cancel()
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _exit_code(self) -> int:
+        ended = await _insist(lambda: self._client.wait(self._attendance.container))
+        if ended.exit_code is None:
+            raise Internal(f"cannot tell the exit code of {self._attendance.container!r}: nobody saw it end", step="wait")
+        return ended.exit_code
+
+    # ── output ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _copy_output(self) -> None:
+        while True:
+            try:
+                async for channel, data in self._attachment:
+                    await write_all(_FDS[channel], data)
+            except FellBehind as behind:
+                await self._attach_again(behind.offset, behind)
+            except Unavailable as lost:
+                await self._attach_again(self._attachment.offset, lost)
+            else:
+                return
+
+    async def _attach_again(self, offset: int | None, cause: Unavailable) -> None:
+        """Go on at `offset`, where it is known and the daemon is back in time; else raise `cause`."""
+        if offset is None:
+            raise cause
+        await self._attachment.close()
+        await asyncio.sleep(_RETRY_S)
+        try:
+            attachment = await _insist(lambda: self._client.attach(self._attendance.container, offset))
+        except Unavailable:
+            raise cause from None
+        async with self._renewed:
+            self._attachment = attachment
+            self._renewed.notify_all()
+
+    # ── input, size, signals ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _copy_input(self) -> None:
+        async for data in read_chunks(_STDIN):
+            await self._send(partial(_send_stdin, data))
+        await self._send(Attachment.close_stdin)
+
+    async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:
+        """Send on the current attachment, or on the next one where it is gone (`_copy_output` sees to that)."""
+        while True:
+            attachment = self._attachment
+            try:
+                return await message(attachment)
+            except Unavailable:
+                await self._renewed_after(attachment)
+
+    async def _renewed_after(self, gone: Attachment) -> None:
+        async with self._renewed:
+            await self._renewed.wait_for(lambda: self._attachment is not gone)
+
+    async def _follow_size(self) -> None:
+        while True:
+            await self._resized.next()
+            await self._send_size()
+
+    async def _send_size(self) -> None:
+        size = size_of(_STDIN)
+        if size is not None:
+            await self._send(partial(_send_resize, size))
+
+    async def _forward_signals(self) -> None:
+        while True:
+            await self._forward(await self._signals.next())
+
+    async def _forward(self, number: signal.Signals) -> None:
+        """Pass a signal on; where the daemon is away or hangs, it is meant for this process."""
+        try:
+            async with asyncio.timeout(_FORWARD_S):
+                await self._client.kill(self._attendance.container, number.name)
+        except (Unavailable, TimeoutError):
+            raise LeftBySignal(number) from None
+        except ContainerdError:
+            pass  # the payload has just ended, which the stream tells
+
+    async def _leave_by_signal(self) -> None:
+        raise LeftBySignal(await self._signals.next())
+
+
+async def _send_stdin(data: bytes, attachment: Attachment) -> None:
+    await attachment.send_stdin(data)
+
+
+async def _send_resize(size: tuple[int, int], attachment: Attachment) -> None:
+    rows, columns = size
+    await attachment.resize(rows, columns)
+
+
+async def _insist(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Call again while the daemon is away, for the time that a restart of it may take; then raise Unavailable."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + _RECONNECT_S
+    while True:
+        try:
+            return await call()
+        except Unavailable:
+            if loop.time() > deadline_s:
+                raise
+        await asyncio.sleep(_RETRY_S)

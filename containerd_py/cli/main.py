@@ -1,0 +1,73 @@
+"""The entry point of `pyctr`: the options before the command, the commands, and how usage errors are told."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from containerd_py.cli.commands import follow, host, lifecycle, run, show
+from containerd_py.cli.complaints import CANNOT_RUN, complain
+from containerd_py.cli.output import silence_stdout
+from containerd_py.cli.settings import Format, FormatOption, Settings, SocketOption
+from containerd_py.client import DEFAULT_SOCKET
+
+# typer brought its own copy of click in 2026; its errors are found through the one class that it always exported.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+_STARTERS = ("run", "create", "start")
+
+app = typer.Typer(
+    name="pyctr",
+    help="Run containers with pycontainerd.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (run, show, lifecycle, follow, host):
+    group.register(app)
+
+
+@app.callback()
+def options(ctx: typer.Context, *, socket: SocketOption = DEFAULT_SOCKET, format_: FormatOption = None) -> None:
+    """Run containers with pycontainerd."""
+    ctx.obj = Settings(socket, format_ or Format.TABLE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=None if argv is None else list(argv), prog_name="pyctr", standalone_mode=False)
+    except _UsageError as error:
+        code = _usage_error(error)
+    except KeyboardInterrupt:
+        code = 130
+    _flush()
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: Exception) -> int:
+    """Tell a usage error in one line and return 2, or 125 where a container was to be run; help is printed as it is."""
+    ctx = getattr(error, "ctx", None)
+    message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        with contextlib.suppress(BrokenPipeError):
+            sys.stderr.write(message + "\n")
+        return 2
+    path = getattr(ctx, "command_path", "pyctr")
+    complain(message[:1].lower() + message[1:].rstrip("."), hint=f"see `{path} --help`")
+    return CANNOT_RUN if getattr(ctx, "info_name", None) in _STARTERS else 2
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:  # nobody reads it, or there is no room: told already, or of no use
+        silence_stdout()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What is printed for people and for programs. Values come from containers: control characters are shown, not sent."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import BaseModel
+    from rich.console import Console
+
+    from containerd_py.wire import ContainerSummary
+
+_PIPE_WIDTH = 1_000_000  # a table that goes to a program is never cut
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that a terminal might act on written as an escape: ESC as \\x1b."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def write_line(line: str) -> None:
+    """Write one line to stdout at once, so that a reader of a pipe sees it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def write_model(model: BaseModel, *, indent: int | None = None) -> None:
+    write_line(model.model_dump_json(indent=indent))
+
+
+def write_models(models: Iterable[BaseModel]) -> None:
+    """Write one JSON array."""
+    write_line("[" + ",".join(model.model_dump_json() for model in models) + "]")
+
+
+def write_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
+    """Write a table, cut to the terminal's width where stdout is one; `numbers` names the columns set to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, no_wrap=True, justify="right" if header in numbers else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console = _console()
+    with console.capture() as captured:  # rich would end the process at a closed pipe by itself
+        console.print(table)
+    sys.stdout.write(captured.get())
+    sys.stdout.flush()
+
+
+def write_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Write "name: value" lines, the values aligned."""
+    rows = [(f"{name}:", printable(str(value))) for name, value in pairs]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        write_line(f"{name:<{width}}  {value}".rstrip())
+
+
+def silence_stdout() -> None:
+    """Let what is still buffered for a closed pipe go nowhere, so that the interpreter's own flush is quiet too."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(null, 1)
+    finally:
+        os.close(null)
+
+
+def status_text(container: ContainerSummary) -> str:
+    """Return "running", "created", "exited (3)", or "lost" for an end that nobody saw."""
+    if container.exit is None:
+        return container.status
+    return "lost" if container.exit.exit_code is None else f"exited ({container.exit.exit_code})"
+
+
+def age_text(time: str, now: datetime.datetime) -> str:
+    """Return how long ago an RFC 3339 time was: "5 minutes ago"; the time itself where it cannot be read."""
+    try:
+        passed_s = int((now - datetime.datetime.fromisoformat(time)).total_seconds())
+    except (ValueError, TypeError):
+        return time
+    for unit_s, unit in _UNITS:
+        if passed_s >= unit_s:
+            count = passed_s // unit_s
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "now"
+
+
+def command_text(args: Sequence[str]) -> str:
+    return shlex.join(args)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)

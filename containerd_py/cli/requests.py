@@ -1,0 +1,109 @@
+"""Options → the creation request. Errors are InvalidArgument and name the option; nothing is asked of the daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from containerd_py.cli.mounts import parse_mount, parse_volume
+from containerd_py.cli.spec_options import SpecOptions
+from containerd_py.errors import InvalidArgument
+from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_NOT_GIVEN: tuple[object, ...] = (None, False, (), {})
+_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label")
+_FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
+
+
+def build_request(options: SpecOptions, environment: Mapping[str, str]) -> CreateRequest:
+    """Return what to create; environment: where `-e NAME` without a value looks."""
+    try:
+        return _bundle(options) if options.bundle is not None else _container(options, environment)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _wrong(f"{where} {first['input']!r}: {first['msg']}") from error
+
+
+def _bundle(options: SpecOptions) -> BundleSpec:
+    for name in SpecOptions.__slots__:
+        if name not in _WITH_A_BUNDLE and getattr(options, name):
+            flag = _FLAGS.get(name, f"--{name}")
+            raise _wrong(f"{flag} does not go with --bundle", hint="write it into the bundle's config.json")
+    return BundleSpec(bundle=os.path.abspath(options.bundle or ""), **_common(options))
+
+
+def _container(options: SpecOptions, environment: Mapping[str, str]) -> ContainerSpec:
+    if options.rootfs is None:
+        raise _wrong("--rootfs is missing", hint="name a directory with --rootfs, or an OCI bundle with --bundle")
+    if not options.args:
+        raise _wrong("there is no program to run", hint="name it and its arguments after the options")
+    given: dict[str, Any] = {
+        "env": parse_environment(options.env or (), environment),
+        "cwd": options.workdir,
+        "user": options.user,
+        "hostname": options.hostname,
+        "terminal": options.tty,
+        "read_only": options.read_only,
+        "mounts": tuple(map(parse_volume, options.volume or ())) + tuple(map(parse_mount, options.mount or ())),
+        "resources": _resources(options),
+        "network": None if options.network is None else options.network.value,
+    }
+    chosen = {name: value for name, value in given.items() if value not in _NOT_GIVEN}
+    return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=tuple(options.args), **chosen, **_common(options))
+
+
+def _common(options: SpecOptions) -> dict[str, Any]:
+    given = {"name": options.name, "labels": parse_labels(options.label or ()), "stdin": options.interactive}
+    return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
+
+
+def _resources(options: SpecOptions) -> ResourcesSpec | None:
+    given: dict[str, Any] = {
+        "pids": options.pids_limit,
+        "memory_bytes": None if options.memory is None else parse_size(options.memory),
+        "cpus": options.cpus,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    return ResourcesSpec(**given) if given else None
+
+
+def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return K → V of "K=V"; of "K" the value that it has in `environment`, or nothing where it has none."""
+    parsed: dict[str, str] = {}
+    for variable in variables:
+        name, separator, value = variable.partition("=")
+        if not name:
+            raise _wrong(f"--env {variable!r} has no name")
+        if separator:
+            parsed[name] = value
+        elif name in environment:
+            parsed[name] = environment[name]
+    return parsed
+
+
+def parse_labels(labels: Iterable[str]) -> dict[str, str]:
+    parsed = {label.partition("=")[0]: label.partition("=")[2] for label in labels}
+    if "" in parsed:
+        raise _wrong("--label has no name")
+    return parsed
+
+
+def parse_size(text: str) -> int:
+    """Return bytes: "65536", "64k", "64m", "1.5g", "1GiB"."""
+    parts = _SIZE.fullmatch(text.lower())
+    if parts is None:
+        raise _wrong(f"--memory {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
+    return int(float(parts[1]) * _UNITS[parts[2]])
+
+
+def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:
+    return InvalidArgument(f"cannot read the options: {cause}", step="parse", hint=hint)

@@ -1,0 +1,86 @@
+"""The options that describe a container, shared by `run`, `create` and `explain`."""
+
+import dataclasses
+import enum
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+
+class NetworkChoice(enum.StrEnum):
+    PRIVATE = "private"
+    NONE = "none"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecOptions:
+    """The options as they were typed; `requests` gives them their meaning."""
+
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS...", show_default=False, help="The program and its arguments.")
+    ] = None
+    rootfs: Annotated[str | None, typer.Option(metavar="DIR", help="The root file system.")] = None
+    bundle: Annotated[str | None, typer.Option(metavar="DIR", help="An OCI bundle, instead of --rootfs and ARGS.")] = None
+    name: Annotated[str | None, typer.Option(help="A name, which finds the container as its id does.")] = None
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Keep standard input open.")] = False
+    tty: Annotated[bool, typer.Option("--tty", "-t", help="Give the payload a terminal.")] = False
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env", "-e", metavar="K[=V]", help="A variable; without =V it is taken from here.", show_default=False
+        ),
+    ] = None
+    hostname: Annotated[str | None, typer.Option(help="The host name inside.")] = None
+    user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]|NAME", help="Who runs it.")] = None
+    workdir: Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where it starts.")] = None
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", "-v", metavar="SRC:DST[:ro]", help="Bind-mount SRC at DST.", show_default=False),
+    ] = None
+    mount: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="type=…,target=…",
+            help="A mount: type=bind,source=…,target=…,readonly or type=tmpfs,target=….",
+            show_default=False,
+        ),
+    ] = None
+    read_only: Annotated[bool, typer.Option("--read-only", help="Mount the root file system read-only.")] = False
+    network: Annotated[NetworkChoice | None, typer.Option(help="The network (default: private).", show_default=False)] = (
+        None
+    )
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False)
+    ] = None
+    pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")] = None
+    cpus: Annotated[float | None, typer.Option(metavar="N", help="At most so many CPUs: 0.5, 2.")] = None
+
+
+def takes_spec_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command whose parameter is `options: SpecOptions` be declared to typer with each of them as its own."""
+    own = [one for one in inspect.signature(command).parameters.values() if one.name != "options"]
+    names = [field.name for field in dataclasses.fields(SpecOptions)]
+
+    @functools.wraps(command)
+    def gathered(**arguments: Any) -> None:
+        options = SpecOptions(**{name: arguments.pop(name) for name in names})
+        command(**arguments, options=options)
+
+    parameters = [*own, *_parameters()]
+    gathered.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    gathered.__annotations__ = {one.name: one.annotation for one in parameters}
+    return gathered
+
+
+def _parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(SpecOptions, include_extras=True)
+    return [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
+        for field in dataclasses.fields(SpecOptions)
+    ]

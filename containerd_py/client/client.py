@@ -1,0 +1,145 @@
+"""The routes of the API, one method each (the contract is openapi.yaml)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from containerd_py import wire
+from containerd_py.client.attachment import Attachment
+from containerd_py.client.connection import DEFAULT_SOCKET, Connection
+from containerd_py.client.failures import unreadable
+from containerd_py.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(wire.Identifier)
+_BOOLEAN = {True: "true", False: "false"}
+
+
+class Client:
+    """A client of the daemon at `socket_path`; use it as an async context manager.
+
+    `container` is always an id, a unique prefix of an id, or a name. Every method raises the daemon's answer as the
+    class of `containerd_py.errors` that it names, and Unavailable where the daemon cannot be reached.
+    """
+
+    def __init__(self, socket_path: str = DEFAULT_SOCKET) -> None:
+        self._connection = Connection(socket_path)
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._connection.__aexit__(*exc)
+
+    # ── the daemon ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ping(self) -> None:
+        """Return when the daemon answers."""
+        await self._connection.exchange("GET", "/v1/_ping")
+
+    async def version(self) -> wire.Version:
+        return await self._connection.fetch(wire.Version, "GET", "/v1/version")
+
+    async def info(self) -> wire.Info:
+        return await self._connection.fetch(wire.Info, "GET", "/v1/info")
+
+    async def explain(self, request: wire.CreateRequest) -> wire.Explanation:
+        """Return what `create` and `start` would do; nothing is made."""
+        return await self._connection.fetch(wire.Explanation, "POST", "/v1/explain", body=request)
+
+    async def events(self, since: int | None = None, *, follow: bool = True) -> AsyncGenerator[wire.Event, None]:
+        """Yield events after number `since` (default: from now); with `follow` without end."""
+        query = {"follow": _BOOLEAN[follow]} | ({} if since is None else {"since": str(since)})
+        async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
+            async for line in _lines(chunks):
+                yield _event(line)
+
+    # ── containers ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, request: wire.CreateRequest) -> wire.Created:
+        return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request)
+
+    async def containers(
+        self, status: wire.Status | None = None, labels: Iterable[str] = ()
+    ) -> tuple[wire.ContainerSummary, ...]:
+        """Return the containers; labels: "K" or "K=V", all of which must hold."""
+        query = [("label", label) for label in labels] + ([] if status is None else [("status", status)])
+        return (await self._connection.fetch(wire.ContainerList, "GET", "/v1/containers", query)).containers
+
+    async def container(self, container: str) -> wire.ContainerDetail:
+        return await self._connection.fetch(wire.ContainerDetail, "GET", _path(container))
+
+    async def delete(self, container: str, *, force: bool = False) -> None:
+        """Remove a container; one that runs only with `force`, which kills it."""
+        await self._connection.exchange("DELETE", _path(container), {"force": _BOOLEAN[force]})
+
+    async def start(self, container: str) -> None:
+        await self._connection.exchange("POST", _path(container, "start"))
+
+    async def kill(self, container: str, signal: str = "SIGKILL") -> None:
+        """Send a signal to the payload; signal: "SIGTERM", "TERM" or "15"."""
+        await self._connection.exchange("POST", _path(container, "kill"), {"signal": signal})
+
+    async def stop(self, container: str, timeout_s: float = 10.0) -> wire.Exit:
+        """Send SIGTERM, and SIGKILL after `timeout_s`; return how the payload ended."""
+        return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), {"timeout": str(timeout_s)})
+
+    async def wait(self, container: str) -> wire.Exit:
+        """Return when the payload ended, with how it did."""
+        return await self._connection.fetch(wire.Exit, "POST", _path(container, "wait"))
+
+    async def resize(self, container: str, rows: int, columns: int) -> None:
+        await self._connection.exchange("POST", _path(container, "resize"), {"rows": str(rows), "columns": str(columns)})
+
+    async def timeline(self, container: str) -> wire.Timeline:
+        return await self._connection.fetch(wire.Timeline, "GET", _path(container, "timeline"))
+
+    def logs(
+        self, container: str, *, follow: bool = False, stream: wire.Stream | None = None, offset: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends."""
+        query = {"follow": _BOOLEAN[follow]}
+        if stream is not None:
+            query["stream"] = stream
+        if offset is not None:
+            query["offset"] = str(offset)
+        return self._connection.stream("GET", _path(container, "logs"), query)
+
+    async def attach(self, container: str, offset: int | None = None) -> Attachment:
+        """Return an open attachment: output from `offset` on (default: from now; 0: all of it). The caller closes it."""
+        query = {} if offset is None else {"offset": str(offset)}
+        socket = await self._connection.upgrade(_path(container, "attach"), query)
+        return Attachment(socket, container, offset)
+
+
+def _path(container: str, action: str = "") -> str:
+    # Checked here because a URL with "..", "/" or "" in it would name another route.
+    try:
+        identifier = _IDENTIFIER.validate_python(container)
+    except ValidationError as error:
+        hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
+        raise InvalidArgument(f"cannot look up {container!r}: not an id or a name", step="parse", hint=hint) from error
+    return f"/v1/containers/{identifier}" + (f"/{action}" if action else "")
+
+
+def _event(line: bytes) -> wire.Event:
+    try:
+        return wire.Event.model_validate_json(line)
+    except ValidationError as error:
+        raise unreadable("GET /v1/events", error) from error
+
+
+async def _lines(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the lines that are not empty; a last one without its end is not whole, and left out."""
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line

@@ -1,0 +1,93 @@
+"""One HTTP connection pool to one Unix socket: requests, their answers as models, their failures as errors.
+
+It knows no route; `Client` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from containerd_py.client.failures import raise_for_answer, reaching, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+
+    Query = Mapping[str, str] | Sequence[tuple[str, str]]
+
+DEFAULT_SOCKET = "/run/pycontainerd/pycontainerd.sock"
+_BASE = "http://localhost"
+_JSON = {"Content-Type": "application/json"}
+ATTACH_PROTOCOL = "v5.channel.k8s.io"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Connection:
+    """Opens nothing before it is entered; connections are made as they are needed, and closed at the exit."""
+
+    def __init__(self, socket_path: str) -> None:
+        self.socket_path = socket_path
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(self.socket_path, limit=0),
+            # A wait or a stream takes as long as the container runs.
+            timeout=aiohttp.ClientTimeout(total=None),
+            raise_for_status=raise_for_answer,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the client is not open: use `async with Client(...) as client`")
+        return self._session
+
+    async def exchange(self, method: str, path: str, query: Query = (), body: BaseModel | None = None) -> bytes:
+        """Send one request and return the whole body of its answer."""
+        async with self._answer(method, path, query, body) as response:
+            return await response.read()
+
+    async def fetch(
+        self, model: type[Model], method: str, path: str, query: Query = (), body: BaseModel | None = None
+    ) -> Model:
+        """Send one request and return its answer as `model`; Internal where it is not one."""
+        answer = await self.exchange(method, path, query, body)
+        try:
+            return model.model_validate_json(answer)
+        except ValidationError as error:
+            raise unreadable(f"{method} {path}", error) from error
+
+    async def stream(self, method: str, path: str, query: Query = ()) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it arrives; close the iterator (`aclosing`) to give the connection back early."""
+        async with self._answer(method, path, query, None) as response:
+            async for chunk in response.content.iter_any():
+                yield chunk
+
+    async def upgrade(self, path: str, query: Query = ()) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket with the attach protocol; the caller closes it."""
+        with reaching(self.socket_path):
+            return await self.session.ws_connect(_BASE + path, params=query, protocols=(ATTACH_PROTOCOL,))
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, query: Query, body: BaseModel | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        data = None if body is None else body.model_dump_json(exclude_unset=True).encode()
+        headers = None if body is None else _JSON
+        with reaching(self.socket_path):
+            async with self.session.request(
+                method, _BASE + path, params=query, data=data, headers=headers, allow_redirects=False
+            ) as response:
+                yield response

@@ -1,0 +1,76 @@
+"""After every test everything is as before: no child, descriptor, mount, cgroup or task is left."""
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after their end
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    children: frozenset[str]
+    descriptors: frozenset[str]
+    mounts: str
+    cgroups: frozenset[str]
+
+    def differences(self, after: "Surroundings") -> list[str]:
+        told = [f"child left: {child}" for child in after.children - self.children]
+        told += [f"descriptor left: {fd}" for fd in after.descriptors - self.descriptors]
+        told += [f"cgroup left: {path}" for path in after.cgroups - self.cgroups]
+        if after.mounts != self.mounts:
+            told.append(f"mounts changed: {set(after.mounts.splitlines()) ^ set(self.mounts.splitlines())}")
+        return told
+
+
+def _look() -> Surroundings:
+    gc.collect()
+    return Surroundings(
+        children=frozenset(_children()),
+        descriptors=frozenset(_descriptors()),
+        mounts=Path("/proc/self/mountinfo").read_text(),
+        cgroups=frozenset(map(str, _CGROUPS.glob("*/pycontainerd*"))) | frozenset(map(str, _CGROUPS.glob("pycontainerd*"))),
+    )
+
+
+def _children() -> Iterator[str]:
+    for task in os.listdir("/proc/self/task"):
+        for pid in Path(f"/proc/self/task/{task}/children").read_text().split():
+            yield f"{pid} {Path(f'/proc/{pid}/comm').read_text().strip()}"
+
+
+def _descriptors() -> Iterator[str]:
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:
+            continue  # the listing's own
+        # the loop's own (made once per test run) and the sealed interpreter, which is kept for good
+        if not target.startswith(("anon_inode:[eventpoll]", "/memfd:pycontainerd")):
+            yield f"{number} {target}"
+
+
+@pytest.fixture(autouse=True)
+def settled() -> Iterator[None]:
+    before = _look()
+    yield
+    deadline = time.monotonic() + _PATIENCE_S
+    while left := before.differences(_look()):
+        if time.monotonic() > deadline:
+            pytest.fail("not settled: " + "; ".join(left))
+        time.sleep(0.01)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_task_left() -> AsyncIterator[None]:
+    yield
+    left = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not left, f"not settled: tasks left: {left}"

@@ -1,0 +1,72 @@
+"""A BusyBox root file system, and a daemon."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.api_client import Api
+from tests.integration.daemon_process import Daemon
+
+APPLETS = (
+    "sh",
+    "true",
+    "false",
+    "echo",
+    "cat",
+    "ls",
+    "sleep",
+    "id",
+    "hostname",
+    "mount",
+    "ps",
+    "grep",
+    "stty",
+    "seq",
+    "pwd",
+    "wc",
+    "tty",
+)
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> Path:
+    """A root file system with BusyBox and nothing else."""
+    binaries = tmp_path / "rootfs" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "busybox").write_bytes(Path("/usr/bin/busybox").read_bytes())
+    (binaries / "busybox").chmod(0o755)
+    for name in APPLETS:
+        (binaries / name).symlink_to("busybox")
+    return tmp_path / "rootfs"
+
+
+@pytest_asyncio.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    """A daemon that is stopped at the end, with no container left in it, and leaves no spawner."""
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    running = Daemon(folder)
+    running.start()
+    try:
+        await running.answering()
+        yield running
+        async with running.api() as api:
+            left = (await api.get("/v1/containers")).json["containers"]
+            for container in left:
+                await api.delete(f"/v1/containers/{container['id']}?force=true")
+            spawner = (await api.get("/v1/info")).json["spawner_pid"]
+        assert running.stop() == 0, running.log
+        assert not left, "the test left containers"
+        assert not os.path.exists(f"/proc/{spawner}"), "the spawner did not end"
+        assert "level=error" not in running.log, running.log
+    finally:
+        running.close()
+
+
+@pytest_asyncio.fixture
+async def api(daemon: Daemon) -> AsyncIterator[Api]:
+    async with daemon.api() as client:
+        yield client

@@ -1,0 +1,79 @@
+"""A real daemon for tests, everything of it below one folder."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+
+from tests.integration.api_client import Api
+
+
+class Daemon:
+    """A daemon process of our own, with everything below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "api.sock"
+        self.state_dir = folder / "state"
+        self.data_dir = folder / "data"
+        self._log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def start(self, **environment: str) -> None:
+        """Start; `answering` waits until it serves."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "containerd_py", "--socket", str(self.socket)),
+                    *("--state-dir", str(self.state_dir), "--data-dir", str(self.data_dir)),
+                ],
+                stderr=log,
+                env=os.environ | environment,
+            )
+
+    async def answering(self) -> None:
+        assert self._process is not None
+        async with asyncio.timeout(20):
+            while b"serving" not in self._log.read_bytes().rpartition(b"--- restart\n")[2]:
+                assert self._process.poll() is None, self.log
+                await asyncio.sleep(0.01)
+
+    def kill(self) -> None:
+        """SIGKILL, as by the kernel's OOM killer."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        with self._log.open("ab") as log:
+            log.write(b"--- restart\n")
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        return self._process.wait(timeout=20)
+
+    @contextlib.asynccontextmanager
+    async def api(self) -> AsyncIterator[Api]:
+        connector = aiohttp.UnixConnector(str(self.socket))
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(30)) as session:
+            yield Api(session)
+
+    def close(self) -> None:
+        """End the daemon at once, where a test failed half-way."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,238 @@
+"""The commands that look at containers or change them: what they ask, print and exit with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from containerd_py.cli.main import main
+
+CONTAINER = {
+    "id": "0123456789abcdef0123",
+    "name": "web",
+    "status": "running",
+    "args": ["/bin/sh", "-c", "echo \x1b[31m[bold]"],
+    "rootfs": "/r",
+    "labels": {},
+    "terminal": False,
+    "pid": 77,
+    "created_at": "2026-01-02T03:04:05.000006Z",
+    "started_at": None,
+    "exit": None,
+}
+DETAIL = CONTAINER | {
+    "stdin": False,
+    "spec": {},
+    "oci": {"ociVersion": "1.2.0"},
+    "cgroup_paths": [],
+    "output_bytes": 0,
+    "lost_output_bytes": 0,
+}
+EXIT = {"exit_code": 3, "reason": "exited", "signal": None, "finished_at": "2026-01-02T03:04:05.000006Z"}
+INFO = {
+    "containers": {"running": 2},
+    "state_dir": "/run/p",
+    "data_dir": "/var/p",
+    "cgroup_driver": "cgroupfs",
+    "cgroup_controllers": ["pids", "memory"],
+    "cgroup_parent": "/p",
+    "features": {"idmap": True, "pidfd_info": False},
+    "daemon_pid": 1,
+    "spawner_pid": None,
+    "daemon_rss_bytes": 5,
+    "spawner_rss_bytes": None,
+}
+VERSION = {"version": "9", "api_version": "v1", "oci_version": "1.2.0", "python": "3.11", "kernel": "6.1", "machine": "m"}
+
+
+def test_ps_lists_what_runs(daemon: Any, pyctr: Any) -> None:
+    daemon.replies(
+        "GET /v1/containers", {"containers": [CONTAINER, CONTAINER | {"status": "stopped", "pid": None, "exit": EXIT}]}
+    )
+    lines = pyctr("ps").text.splitlines()
+    assert lines[0].split() == ["ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"]
+    assert lines[1].split()[:4] == ["0123456789ab", "web", "running", "77"]
+    assert "ago" in lines[1]
+    assert lines[1].rstrip().endswith(r"/bin/sh -c 'echo \x1b[31m[bold]'")
+    assert "exited (3)" in lines[2]
+    assert daemon.heard == ["GET /v1/containers?status=running"]
+
+
+def test_ps_options(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/containers", {"containers": [CONTAINER]})
+    assert pyctr("ps", "-aq", "-l", "a=b").text == "0123456789abcdef0123\n"
+    assert pyctr("ps", "--format", "json").json == [CONTAINER]
+    assert pyctr("--format", "json", "ps").json == [CONTAINER]
+    assert len(pyctr("--format", "json", "ps", "--format", "table").text.splitlines()) == 2
+    assert daemon.heard[0] == "GET /v1/containers?label=a%3Db"
+
+
+def test_inspect_prints_everything(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/containers/web", DETAIL)
+    assert pyctr("inspect", "web").json == DETAIL
+    assert pyctr("inspect", "web", "--format", "json").text.count("\n") == 1
+
+
+def test_several_containers_one_after_the_other(daemon: Any, pyctr: Any) -> None:
+    daemon.refuses("DELETE /v1/containers/b", 409, "conflict", "cannot delete 'b': it runs", hint="stop it first")
+    result = pyctr("rm", "a", "b", "c")
+    assert (result.code, result.text) == (1, "a\nc\n")
+    assert result.err == "pyctr: cannot delete 'b': it runs (stop it first)\n"
+    assert daemon.heard == [f"DELETE /v1/containers/{one}?force=false" for one in "abc"]
+
+
+def test_rm_with_force(daemon: Any, pyctr: Any) -> None:
+    assert pyctr("rm", "-f", "a", "--format", "json").json == {"container": "a"}
+    assert daemon.heard == ["DELETE /v1/containers/a?force=true"]
+
+
+def test_kill_and_stop_and_start(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("POST /v1/containers/a/stop", EXIT)
+    assert pyctr("kill", "-s", "TERM", "a").text == "a\n"
+    assert pyctr("kill", "a").code == 0
+    assert pyctr("stop", "-t", "1.5", "a").text == "a\n"
+    assert pyctr("stop", "a", "--format", "json").json == EXIT
+    assert pyctr("start", "a").text == "a\n"
+    assert daemon.heard == [
+        "POST /v1/containers/a/kill?signal=TERM",
+        "POST /v1/containers/a/kill?signal=SIGKILL",
+        "POST /v1/containers/a/stop?timeout=1.5",
+        "POST /v1/containers/a/stop?timeout=10.0",
+        "POST /v1/containers/a/start",
+    ]
+
+
+def test_a_start_that_fails_is_125(daemon: Any, pyctr: Any) -> None:
+    daemon.refuses("POST /v1/containers/a/start", 409, "conflict", "cannot start 'a': it runs")
+    assert pyctr("start", "a").code == 125
+
+
+def test_wait_prints_the_exit_codes(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("POST /v1/containers/a/wait", EXIT)
+    daemon.replies("POST /v1/containers/b/wait", EXIT | {"exit_code": None, "reason": "lost"})
+    result = pyctr("wait", "a", "b")
+    assert (result.code, result.text) == (0, "3\nlost\n")
+    assert pyctr("wait", "a", "--format", "json").json == EXIT
+
+
+def test_logs_are_copied_byte_for_byte(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/containers/a/logs", b"\xff\x00\n" * 50_000)
+    assert pyctr("logs", "-f", "--stream", "stderr", "a").out == b"\xff\x00\n" * 50_000
+    assert daemon.heard == ["GET /v1/containers/a/logs?follow=true&stream=stderr"]
+    assert pyctr("logs", "--stream", "both", "a").code == 2
+
+
+def test_events_are_lines(daemon: Any, pyctr: Any) -> None:
+    event = {"seq": 4, "time": "t", "type": "container.exited", "id": "a", "name": "web", "attributes": {"exit_code": "3"}}
+    daemon.replies("GET /v1/events", json.dumps(event).encode() + b"\n")
+    assert pyctr("events", "--since", "3").text == "4 t container.exited a web exit_code=3\n"
+    assert pyctr("events", "--no-follow", "--format", "json").json == event
+    assert daemon.heard == ["GET /v1/events?follow=true&since=3", "GET /v1/events?follow=false"]
+
+
+def test_explain_numbers_the_steps(daemon: Any, pyctr: Any) -> None:
+    steps = [{"index": n, "step": "mount", "description": "mount\nproc"} for n in range(1, 11)]
+    daemon.replies("POST /v1/explain", {"namespaces": ["pid", "mount"], "steps": steps})
+    result = pyctr("explain", "--rootfs", "/r", "/bin/sh", "-c", "x")
+    assert result.text.splitlines()[:2] == ["namespaces: pid, mount", r" 1. mount  mount\nproc"]
+    assert pyctr("explain", "--format", "json", "--rootfs", "/r", "x").json["steps"] == steps
+    assert daemon.bodies[0] == {"rootfs": "/r", "args": ["/bin/sh", "-c", "x"]}
+    assert pyctr("explain", "x").code == 1
+
+
+def test_timeline_is_a_table(daemon: Any, pyctr: Any) -> None:
+    step = {"phase": "create", "step": "fork", "description": "clone3", "start_us": 12.4, "duration_us": 900.0}
+    daemon.replies("GET /v1/containers/a/timeline", {"steps": [step]})
+    assert pyctr("timeline", "a").text.splitlines()[1].split() == ["create", "fork", "clone3", "12", "900"]
+    assert pyctr("timeline", "a", "--format", "json").json == {"steps": [step]}
+
+
+def test_version_and_info(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/version", VERSION)
+    daemon.replies("GET /v1/info", INFO)
+    assert "kernel:       6.1" in pyctr("version").text.splitlines()
+    assert pyctr("version", "--format", "json").json == VERSION
+    info = {line.split(":")[0]: line.split(":", 1)[1].strip() for line in pyctr("info").text.splitlines()}
+    assert info["features.idmap"] == "yes"
+    assert (info["cgroup_controllers"], info["spawner_pid"], info["containers.running"]) == ("pids memory", "-", "2")
+    assert pyctr("info", "--format", "json").json == INFO
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("ps", "--colour"), 2, "--colour"),
+        ((), 2, "missing command"),
+        (("rm",), 2, "missing argument"),
+        (("dance",), 2, "dance"),
+        (("run", "--colour"), 125, "pyctr run --help"),
+        (("ps", "--format", "xml"), 2, "xml"),
+        (("inspect", "../x"), 1, "cannot look up '../x'"),
+    ],
+)
+def test_usage_errors_are_one_line(daemon: Any, pyctr: Any, args: tuple[str, ...], code: int, words: str) -> None:
+    result = pyctr(*args)
+    assert (result.code, result.out) == (code, b"")
+    assert result.err.startswith("pyctr: ")
+    assert words in result.err
+    assert result.err.count("\n") == 1
+    assert daemon.heard == []
+
+
+def test_without_a_word_it_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands" in capsys.readouterr().err
+
+
+def test_help_is_no_error(pyctr: Any) -> None:
+    result = pyctr("run", "--help")
+    assert result.code == 0
+    assert "--pids-limit" in result.text
+
+
+def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
+    daemon.replies("GET /v1/version", VERSION)
+    environment = os.environ | {"PYCONTAINERD_SOCKET": daemon.socket_path}
+    command = [sys.executable, "-m", "containerd_py.cli.main", "version"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    assert "6.1" in done.stdout
+
+
+def test_the_shell_completes_names(daemon: Any) -> None:
+    daemon.replies("GET /v1/containers", {"containers": [CONTAINER]})
+    environment = os.environ | {
+        "PYCONTAINERD_SOCKET": daemon.socket_path,
+        "_PYCTR_COMPLETE": "complete_bash",
+        "COMP_WORDS": "pyctr inspect w",
+        "COMP_CWORD": "2",
+    }
+    command = [sys.executable, "-m", "containerd_py.cli.main"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.split() == ["web"]
+
+
+@pytest.mark.parametrize("args", [("wait", "a"), ("logs", "-f", "a"), ("events",)])
+def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[str, ...]) -> None:
+    for route in ("POST /v1/containers/a/wait", "GET /v1/containers/a/logs", "GET /v1/events"):
+        daemon.hangs(route)
+    child = pyctr.spawn(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert daemon.hanging.wait(30)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_closed_pipe_is_quiet(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/containers", {"containers": [CONTAINER] * 5})
+    readable, writable = os.pipe()
+    os.close(readable)
+    child = pyctr.spawn("ps", stdout=writable, stderr=subprocess.PIPE)
+    os.close(writable)
+    _, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (141, b"")

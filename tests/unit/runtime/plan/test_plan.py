@@ -1,0 +1,113 @@
+"""A Plan survives its journey to the worker, and says what it does."""
+
+import dataclasses
+import json
+
+import pytest
+
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.plan import FORMAT, Plan, UnreadablePlan, decode
+
+OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
+    (op.JoinCgroup(1), "join 1 cgroup v1 hierarchy"),
+    (op.JoinCgroup(2), "join 2 cgroup v1 hierarchies"),
+    (op.UnshareCgroup(), "enter a new cgroup namespace"),
+    (
+        op.ResetProcess("_ses.a"),
+        "start a session, join session keyring '_ses.a', reset nice, affinity, timer slack and umask",
+    ),
+    (op.SetPropagation(1 << 19, "rslave"), "make all mounts rslave"),
+    (op.CloneTree(0, "/srv", recursive=True), "clone rbind source /srv"),
+    (op.CloneTree(0, "/srv", recursive=False), "clone bind source /srv"),
+    (op.CloneNull(), "clone /dev/null (char 1:3)"),
+    (op.AttachRoot("/r"), "bind root file system /r"),
+    (
+        op.MountFilesystem("tmpfs", "shm", "/dev/shm", (("mode", "1777"), ("noswap", None)), 7),
+        "mount tmpfs on /dev/shm (mode=1777,noswap)",
+    ),
+    (op.MountFilesystem("proc", "proc", "/proc", (), 0), "mount proc on /proc"),
+    (op.AttachTree(0, "/srv", "/data", 1, 2, recursive=True, propagation=4), "bind /srv on /data"),
+    (op.MakeDirectory("/w"), "make directory /w if it is missing"),
+    (op.MakeDevice("/dev/null", "c", 1, 3, 0o666, 0, 0), "make device /dev/null (c 1:3, 666)"),
+    (op.MakeSymlink("/dev/fd", "/proc/self/fd"), "link /dev/fd to /proc/self/fd"),
+    (op.OpenConsole(24, 80, 0), "open a terminal on the container's devpts and bind it on /dev/console"),
+    (op.LoopbackUp(), "bring network interface lo up"),
+    (op.SetHostname("box"), "set host name box"),
+    (op.SetDomainname("lan"), "set NIS domain name lan"),
+    (op.PivotRoot(), "pivot into the root file system and detach the host's"),
+    (op.ReadonlyRoot(), "make the root mount read-only"),
+    (op.ReadonlyPath("/proc/sys"), "make /proc/sys read-only"),
+    (op.MaskPath("/proc/kcore"), "mask /proc/kcore"),
+    (op.SetRlimit("RLIMIT_CORE", 4, 0, -1), "limit RLIMIT_CORE to 0 (hard -1)"),
+    (op.AttachStdio(terminal=False, uid=0), "attach the pipes to stdin, stdout and stderr"),
+    (op.AttachStdio(terminal=True, uid=0), "attach the terminal to stdin, stdout and stderr"),
+    (op.LimitBounding(255), "limit the bounding set to 0xff"),
+    (op.SetIdentity(5, 6, (7, 8), 0o22), "become user 5:6 and groups 7,8, umask 0022"),
+    (op.SetIdentity(0, 0, (), 0o77), "become user 0:0, umask 0077"),
+    (
+        op.SetCapabilities(1, 3, 0, 0),
+        "set capabilities: effective 0x1, permitted 0x3, inheritable 0x0, ambient 0x0",
+    ),
+    (op.SetNoNewPrivs(), "set no_new_privs"),
+    (op.ChangeDirectory("/w"), "change to directory /w"),
+    (op.FindProgram("sh", ("/bin", "/usr/bin")), "find program sh in /bin:/usr/bin"),
+    (op.FindProgram("/bin/sh", ("/bin",)), "find program /bin/sh"),
+    (op.AwaitStart(), "wait for start"),
+    (op.LoadSeccomp(bytes(range(256)), 2), "load a seccomp filter of 32 instructions"),
+    (op.Exec(("sh", "-c", "echo é"), ("A=\udcff", "A=2")), "execute sh -c echo é"),
+)
+
+
+@pytest.mark.parametrize(("operation", "told"), OPERATIONS, ids=lambda value: type(value).__name__)
+def test_an_operation_tells_what_it_does(operation: op.Operation, told: str) -> None:
+    assert operation.describe() == told
+    assert operation.step
+
+
+def test_every_operation_has_its_case_above() -> None:
+    kinds = {kind.__name__ for kind in op.Operation.__subclasses__()}
+    assert {type(operation).__name__ for operation, _told in OPERATIONS} == kinds
+
+
+def test_a_plan_comes_back_as_it_was() -> None:
+    plan = Plan(("mount", "pid"), tuple(operation for operation, _told in OPERATIONS))
+    again = decode(plan.encode())
+    assert again == plan
+    assert [type(operation) for operation in again.operations] == [type(operation) for operation in plan.operations]
+
+
+def test_an_operation_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        op.MaskPath("/a").path = "/b"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"\xff",
+        json.dumps({"format": FORMAT + 1, "namespaces": [], "operations": []}).encode(),
+        json.dumps({"format": FORMAT, "namespaces": []}).encode(),
+        json.dumps({"format": FORMAT, "namespaces": [], "operations": [["Launder", 1]]}).encode(),
+        json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath"]]}).encode(),
+        json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath", "/a", "/b"]]}).encode(),
+        json.dumps({"format": FORMAT, "namespaces": [], "operations": [["LoadSeccomp", {"bytes": "*"}, 0, 0]]}).encode(),
+    ],
+)
+def test_what_is_no_plan_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadablePlan, match="cannot read plan: "):
+        decode(data)
+
+
+def test_namespaces_become_clone_flags() -> None:
+    names = ("mount", "pid", "network", "ipc", "uts")
+    assert Plan(names, ()).clone_flags() == Clone.NEWNS | Clone.NEWPID | Clone.NEWNET | Clone.NEWIPC | Clone.NEWUTS
+    assert Plan(("cgroup",), ()).clone_flags() == Clone(0)  # entered later, by UnshareCgroup
+
+
+def test_start_divides_a_plan() -> None:
+    assert Plan((), (op.CloneNull(), op.AwaitStart(), op.Exec(("a",), ()))).start_index() == 1

@@ -1,0 +1,76 @@
+"""What the library door decides before anything is made."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
+from containerd_py.runtime.container import check_id, resources, root_path
+from containerd_py.runtime.spec.models import Spec
+
+MakeSpec = Callable[[dict[str, Any]], Spec]
+
+
+@pytest.mark.parametrize("container_id", ["a", "0", "web-1", "a_b.c+d", "A" * 128])
+def test_ids(container_id: str) -> None:
+    check_id(container_id)
+
+
+@pytest.mark.parametrize(
+    "container_id", ["", ".", "..", "a..b", "-a", "_a", "+a", "a/b", "/a", "a\n", "a b", "a\0", "é", "A" * 129]
+)
+def test_what_is_no_id(container_id: str) -> None:
+    """SECURITY R20: it becomes the name of a directory and of a cgroup."""
+    with pytest.raises(InvalidArgument, match="not an id"):
+        check_id(container_id)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (None, Resources()),
+        ({}, Resources()),
+        ({"pids": {}}, Resources()),
+        ({"pids": {"limit": 5}}, Resources(pids_limit=5)),
+        ({"pids": {"limit": 0}}, Resources(pids_limit=-1)),
+        ({"pids": {"limit": -1}}, Resources(pids_limit=-1)),
+        ({"devices": [{"allow": False}]}, Resources(devices=(DeviceRule(allow=False),))),
+        (
+            {"devices": [{"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"}]},
+            Resources(devices=(DeviceRule(allow=True, kind="c", major=1, minor=3, access="r"),)),
+        ),
+    ],
+)
+def test_resources_are_normalised(make_spec: MakeSpec, asked: object, expected: Resources) -> None:
+    assert resources(make_spec({"linux.resources": asked}).linux) == expected
+
+
+def test_a_relative_root_is_the_bundles(make_spec: MakeSpec, tmp_path: Path) -> None:
+    (tmp_path / "rootfs").mkdir()
+    assert root_path(make_spec({"root.path": "./rootfs"}), str(tmp_path)) == str(tmp_path / "rootfs")
+    assert root_path(make_spec({"root.path": str(tmp_path)}), "/nowhere") == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "told"),
+    [
+        ("missing", "ENOENT", "it does not exist"),
+        ("file", "ENOTDIR", "it is not a directory"),
+        ("link", "ELOOP", "it is, or lies behind, a symlink"),
+        ("dangling", "ELOOP", "it is, or lies behind, a symlink"),
+        ("link/below", "ELOOP", "it is, or lies behind, a symlink"),
+        ("/", "EINVAL", "it is the host's own root"),
+        ("/proc/..", "EINVAL", "it is the host's own root"),
+    ],
+)
+def test_a_root_that_cannot_be_one(make_spec: MakeSpec, tmp_path: Path, path: str, number: str, told: str) -> None:
+    (tmp_path / "folder/below").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(InvalidArgument, match=told) as caught:
+        root_path(make_spec({"root.path": path}), str(tmp_path))
+    assert (caught.value.step, caught.value.errno) == ("rootfs", number)

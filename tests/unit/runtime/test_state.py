@@ -1,0 +1,124 @@
+"""State directories: an id is taken once, and nothing is left."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.runtime.state import State, StateDirectory
+
+STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, ("/sys/fs/cgroup/x",))
+
+
+def test_the_document_is_the_specifications() -> None:
+    assert json.loads(STATE.encode()) == {
+        "ociVersion": "1.3.0",
+        "id": "web",
+        "status": "running",
+        "pid": 7,
+        "bundle": "/srv/bundle",
+        "annotations": {"a": "b"},
+        "cgroups": ["/sys/fs/cgroup/x"],
+    }
+
+
+def test_a_state_is_kept_and_removed(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "deep/root"), "web")
+    directory.make()
+    directory.write(STATE)
+    path = tmp_path / "deep/root/web"
+    assert (path / "state.json").read_bytes() == STATE.encode()
+    assert [oct(p.stat().st_mode & 0o777) for p in (path.parent, path, path / "state.json")] == ["0o700", "0o700", "0o600"]
+    directory.remove()
+    assert not path.parent.exists()
+
+
+def test_removing_twice_does_nothing(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    directory.remove()
+    directory.remove()
+
+
+def test_a_write_that_broke_off_is_removed_too(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    (tmp_path / "root/web/state.json.new").touch()
+    directory.remove()
+    assert not (tmp_path / "root").exists()
+
+
+def test_an_id_is_taken_once(tmp_path: Path) -> None:
+    StateDirectory(str(tmp_path / "root"), "web").make()
+    with pytest.raises(Conflict, match=r"cannot create container 'web': the id is taken \(.*/root/web\)") as caught:
+        StateDirectory(str(tmp_path / "root"), "web").make()
+    assert caught.value.step == "state"
+
+
+def test_the_root_stays_while_others_are_in_it(tmp_path: Path) -> None:
+    first, second = (StateDirectory(str(tmp_path / "root"), name) for name in ("a", "b"))
+    first.make()
+    second.make()
+    first.remove()
+    assert (tmp_path / "root/b").is_dir()
+    second.remove()
+    assert not (tmp_path / "root").exists()
+
+
+def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    (tmp_path / "root/web/theirs").touch()
+    with pytest.raises(OSError, match="not empty"):
+        directory.remove()
+    assert (tmp_path / "root/web/theirs").exists()
+
+
+def test_a_root_that_vanishes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process removes its last container, and the root with it, between our two calls of mkdir."""
+    vanish = [1, 2]
+    mkdir = os.mkdir
+
+    def vanishing(path: str, mode: int = 0o777) -> None:
+        if path.endswith("/web") and vanish:
+            vanish.pop()
+            os.rmdir(os.path.dirname(path))
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", vanishing)
+    StateDirectory(str(tmp_path / "root"), "web").make()
+    assert not vanish
+    assert (tmp_path / "root/web").is_dir()
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "root").touch()
+    with pytest.raises(InvalidArgument, match=r"cannot keep state in '.*/root': it is not a directory"):
+        StateDirectory(str(tmp_path / "root"), "web").make()
+
+
+def test_a_root_that_everybody_may_change_is_refused(tmp_path: Path) -> None:
+    """Whoever can rename the container's directory could put a link in its place."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root").chmod(0o777)
+    with pytest.raises(InvalidArgument, match="everybody may write to it"):
+        StateDirectory(str(tmp_path / "root"), "web").make()
+    (tmp_path / "root").chmod(0o1777)
+    StateDirectory(str(tmp_path / "root"), "web").make()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
+@pytest.mark.parametrize("kind", ["directory", "symlink"])
+def test_a_root_of_somebody_else_is_refused(tmp_path: Path, kind: str) -> None:
+    """/tmp is a usual place for it, and anybody can be there first."""
+    root = tmp_path / "root"
+    if kind == "symlink":
+        (tmp_path / "target").mkdir()
+        root.symlink_to("target")
+    else:
+        root.mkdir()
+    os.chown(root, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(InvalidArgument, match="it belongs to user 12345"):
+        StateDirectory(str(root), "web").make()
