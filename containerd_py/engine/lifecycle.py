@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 _END_S = 10.0
 _REMOVAL_S = 5.0
-_WITNESS_S = 1.0
+_WITNESS_S = 5.0
 _WITNESS_PAUSE_S = 0.01
 
 
@@ -49,15 +49,16 @@ class Lifecycle:
             times = await worker.start(container, container.plan)
             await self.note_start(container, start_ns, times.ended_ns)
 
-    async def note_start(self, container: Container, start_ns: int, ended_ns: tuple[int, ...]) -> None:
-        """Record a start that has happened. The lock is held."""
+    async def note_start(self, container: Container, start_ns: int | None, ended_ns: tuple[int, ...]) -> None:
+        """Record a start that has happened; start_ns: when it began, None where nobody knows. The lock is held."""
         timing = container.record.timing
         if timing is not None:
             timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
-        container.plan = None  # not needed any more: `timeline` compiles it again
+        await self.remember(container, container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing))
+        # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
+        container.plan = None
         container.release_control()
         self._parts.link.drop(container.id, "control")
-        await self.remember(container, container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing))
         self._parts.events.publish("container.started", container.id, container.name)
 
     async def remember(self, container: Container, record: ContainerRecord) -> None:

@@ -102,13 +102,13 @@ class Recovery:
 
     async def _note_missed_start(self, container: Container) -> None:
         """The daemon may have died between asking for a start and recording it: the control socket tells."""
-        container.plan = await _plan(container)
-        if container.control is None or not _has_news(container.control):
+        container.plan = plan = await _plan(container)
+        if container.control is not None and not _has_news(container.control):
             return
         try:
             async with container.lock:
-                times = await worker.outcome(container, container.plan)
-                await self._lifecycle.note_start(container, times.ended_ns[0] if times.ended_ns else 0, times.ended_ns)
+                ended_ns = (await worker.outcome(container, plan)).ended_ns if container.control else ()
+                await self._lifecycle.note_start(container, None, ended_ns)
         except ContainerdError as problem:
             _log.warning("a start failed while nobody looked", container=container.id, error=problem.message)
 

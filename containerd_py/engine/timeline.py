@@ -25,9 +25,11 @@ def timeline(timing: Timing, plan: Plan) -> tuple[TimedStep, ...]:
     forked_ns = timing.parent[-1][1] if timing.parent else timing.arrived_ns
     operations = [(operation.step, operation.describe()) for operation in plan.operations]
     steps += _worker("create", forked_ns, timing.created_ns, operations, timing.arrived_ns)
-    if timing.start_ns is not None:
+    if timing.started_ns:
         rest = operations[len(timing.created_ns) :]
-        steps += _worker("start", timing.start_ns, timing.started_ns, rest, timing.arrived_ns)
+        # Where a start was noticed only afterwards, nobody knows when it was asked for.
+        start_ns = timing.started_ns[0] if timing.start_ns is None else timing.start_ns
+        steps += _worker("start", start_ns, timing.started_ns, rest, timing.arrived_ns)
     return tuple(steps)
 
 

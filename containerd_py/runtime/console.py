@@ -13,6 +13,8 @@ import termios
 import tty
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.runtime.linux.fd import Fd
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,14 +55,17 @@ def proxy(master: int, *, stdin: int, stdout: int, until: int) -> bool:
     Return False when it was the caller's terminal that hung up: the container's should hang up then, by closing `master`.
     A file or pipe as `stdin` may end: the payload is told so as a person would, every second, since that reaches one
     reader only. until: the payload's pidfd; once it has ended, what it wrote is passed on and nobody else is waited for.
-    Must run in the main thread where `stdin` is a terminal: SIGWINCH is handled meanwhile.
+    Must run in the main thread where `stdin` is a terminal: SIGWINCH is handled meanwhile, and SIGHUP unless the caller
+    does so.
     """
     with contextlib.ExitStack() as stack:
+        hangup = None
         if os.isatty(stdin):
             stack.enter_context(raw_mode(stdin))
             stack.enter_context(_following_size(stdin, master))
+            hangup = stack.enter_context(_noticing_hangup())
         os.set_blocking(master, False)
-        return _Pump(master, stdin, stdout, until).run()
+        return _Pump(master, stdin, stdout, until, hangup).run()
 
 
 @contextlib.contextmanager
@@ -77,15 +82,28 @@ def _following_size(terminal: int, master: int) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, before)
 
 
+@contextlib.contextmanager
+def _noticing_hangup() -> Iterator[int]:
+    """Yield a descriptor that becomes readable at SIGHUP: to die of it, the default, would leave the container behind."""
+    with Fd(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)) as noticed:
+        before = signal.getsignal(signal.SIGHUP)
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, lambda *_signal: os.eventfd_write(noticed.fileno(), 1))
+        try:
+            yield noticed.fileno()
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+
 class _Pump:
     """Bytes both ways. Input waits here for room in the terminal: a payload that reads nothing can still write."""
 
-    def __init__(self, master: int, stdin: int, stdout: int, until: int) -> None:
+    def __init__(self, master: int, stdin: int, stdout: int, until: int, hangup: int | None) -> None:
         self._master = master
         self._stdin = stdin
         self._stdout = stdout
         self._until = until
-        self._on_terminal = os.isatty(stdin)
+        self._hangup = hangup
         self._input = b""
         self._input_ended = False
 
@@ -95,7 +113,7 @@ class _Pump:
             ready = self._wait()
             if not ready and not self._input:
                 self._input = _end_of_file(self._master)
-            if self._stdin in ready and not self._take_input():
+            if self._hangup in ready or (self._stdin in ready and not self._take_input()):
                 return False  # seen before any output is written to a terminal that has hung up
             if self._until in ready:
                 return self._pass_rest_on()
@@ -107,6 +125,8 @@ class _Pump:
         """Wait for anything to do; the empty set where it is time to tell the end of the input once more."""
         poll = select.poll()  # select(2) takes no descriptor above 1023
         poll.register(self._until, select.POLLIN)
+        if self._hangup is not None:
+            poll.register(self._hangup, select.POLLIN)
         poll.register(self._master, select.POLLIN | (select.POLLOUT if self._input else 0))
         if not self._input and not self._input_ended:
             poll.register(self._stdin, select.POLLIN)
@@ -133,7 +153,7 @@ class _Pump:
         if not self._input:
             self._input_ended = True
             self._input = _end_of_file(self._master) * 2  # the first one ends the line that was begun, if one was
-            return not self._on_terminal
+            return self._hangup is None
         return True
 
     def _pass_input_on(self) -> None:

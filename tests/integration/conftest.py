@@ -1,6 +1,5 @@
 """A BusyBox root file system, and a daemon."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,6 +42,14 @@ def rootfs(tmp_path: Path) -> Path:
     return tmp_path / "rootfs"
 
 
+def has_ended(pid: int) -> bool:
+    """True where a process is gone, or only waits for its parent to take notice: PID 1 takes seconds on some machines."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 @pytest_asyncio.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     """A daemon that is stopped at the end, with no container left in it, and leaves no spawner."""
@@ -60,8 +67,8 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
             spawner = (await api.get("/v1/info")).json["spawner_pid"]
         assert running.stop() == 0, running.log
         assert not left, "the test left containers"
-        assert not os.path.exists(f"/proc/{spawner}"), "the spawner did not end"
-        assert "level=error" not in running.log, running.log
+        assert has_ended(spawner), "the spawner did not end"
+        assert running.errors_expected or "level=error" not in running.log, running.log
     finally:
         running.close()
 

@@ -22,6 +22,8 @@ class Daemon:
         self.data_dir = folder / "data"
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        self.errors_expected = False
 
     @property
     def pid(self) -> int:
@@ -35,6 +37,7 @@ class Daemon:
     def start(self, **environment: str) -> None:
         """Start; `answering` waits until it serves."""
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "containerd_py", "--socket", str(self.socket)),
@@ -47,7 +50,7 @@ class Daemon:
     async def answering(self) -> None:
         assert self._process is not None
         async with asyncio.timeout(20):
-            while b"serving" not in self._log.read_bytes().rpartition(b"--- restart\n")[2]:
+            while b"event=serving" not in self._log.read_bytes()[self._log_start :]:
                 assert self._process.poll() is None, self.log
                 await asyncio.sleep(0.01)
 
@@ -56,8 +59,21 @@ class Daemon:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
-        with self._log.open("ab") as log:
-            log.write(b"--- restart\n")
+
+    def expect_errors(self) -> None:
+        """The test has provoked errors: their lines in the log are meant."""
+        self.errors_expected = True
+
+    def wait(self) -> int:
+        """Return the exit code of a daemon that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout=20)
+
+    def end_spawner(self) -> None:
+        """Have the spawner end that a daemon without containers left behind, by asking it as the next daemon would."""
+        self.socket = self.socket.with_name("last.sock")
+        self.start()
+        self.stop()
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""

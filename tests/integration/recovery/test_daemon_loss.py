@@ -1,0 +1,236 @@
+"""The daemon is killed, and comes back: no container, byte or exit code is lost."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
+
+PROTOCOL = "v5.channel.k8s.io"
+
+
+async def start(api: Api, rootfs: Path, *args: str, **fields: Any) -> str:
+    container = await api.create(rootfs, *args, **fields)
+    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    return container
+
+
+async def restart(daemon: Daemon) -> None:
+    daemon.kill()
+    daemon.start()
+    await daemon.answering()
+
+
+async def output_of(api: Api, container: str, least: int) -> bytes:
+    """Wait until there are that many lines of output."""
+    async with asyncio.timeout(20):
+        while (body := (await api.get(f"/v1/containers/{container}/logs")).body).count(b"\n") < least:
+            await asyncio.sleep(0.01)
+    return body
+
+
+async def remove(api: Api, container: str) -> None:
+    assert (await api.delete(f"/v1/containers/{container}?force=true")).status == 204
+
+
+def counting(lines: int) -> bytes:
+    return b"".join(b"%d\n" % number for number in range(1, lines + 1))
+
+
+async def test_a_counter_loses_no_line_and_keeps_its_exit_code(daemon: Daemon, rootfs: Path) -> None:
+    script = "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; sleep 0.01; done; exit 42"
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sh", "-c", script)
+        await output_of(api, container, 10)
+    for _ in range(3):
+        await restart(daemon)
+        async with daemon.api() as api:
+            seen = await output_of(api, container, 20)
+            assert counting(300).startswith(seen)
+    async with daemon.api() as api:
+        assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 42
+        assert (await api.get(f"/v1/containers/{container}/logs")).body == counting(300)
+        await remove(api, container)
+
+
+async def test_an_exit_while_nobody_looks(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sh", "-c", "read a; echo $a; exit 9", stdin=True)
+        pid = (await api.get(f"/v1/containers/{container}")).json["pid"]
+        pidfd = os.pidfd_open(pid)
+    daemon.kill()
+    os.close(pidfd)
+    # The spawner holds the writing end of stdin too: the payload still waits.
+    assert Path(f"/proc/{pid}").exists()
+    os.kill(pid, signal.SIGKILL)
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        ended = (await api.post(f"/v1/containers/{container}/wait")).json
+        assert (ended["exit_code"], ended["signal"]) == (137, "SIGKILL")
+        await remove(api, container)
+
+
+async def test_input_goes_on(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/cat", stdin=True)
+    await restart(daemon)
+    async with daemon.api() as api:
+        async with api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,)) as socket:
+            await socket.send_bytes(b"\0after the restart\n")
+            assert (await socket.receive(timeout=10)).data == b"\x01after the restart\n"
+            await socket.send_bytes(b"\xff\0")
+        assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
+        await remove(api, container)
+
+
+async def test_a_terminal_goes_on(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/cat", terminal=True)
+    await restart(daemon)
+    async with daemon.api() as api:
+        assert (await api.post(f"/v1/containers/{container}/resize?rows=3&columns=4")).status == 204
+        async with api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,)) as socket:
+            await socket.send_bytes(b"\0typed\n")
+            assert (await socket.receive(timeout=10)).data.startswith(b"\x01typed\r\n")
+        await remove(api, container)
+
+
+async def test_a_created_container_can_be_started_afterwards(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/echo", "later", name="waiting")
+    await restart(daemon)
+    async with daemon.api() as api:
+        detail = (await api.get("/v1/containers/waiting")).json
+        assert (detail["status"], detail["id"]) == ("created", container)
+        assert (await api.post("/v1/containers/waiting/start")).status == 204
+        assert (await api.post("/v1/containers/waiting/wait")).json["exit_code"] == 0
+        assert (await api.get("/v1/containers/waiting/logs")).body == b"later\n"
+        steps = (await api.get("/v1/containers/waiting/timeline")).json["steps"]
+        assert {step["phase"] for step in steps} == {"create", "start"}
+        await remove(api, container)
+
+
+async def test_what_has_ended_stays_known(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sh", "-c", "echo out; exit 7", name="done", labels={"a": "b"})
+        await api.post("/v1/containers/done/wait")
+        before = (await api.get("/v1/containers/done")).json
+    await restart(daemon)
+    async with daemon.api() as api:
+        assert (await api.get("/v1/containers/done")).json == before
+        assert (await api.get("/v1/containers/done/logs")).body == b"out\n"
+        (await api.post("/v1/containers", json={"rootfs": "/r", "args": ["a"], "name": "done"})).error(409, "conflict")
+        await remove(api, container)
+
+
+async def test_sigterm_leaves_containers_alone(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sh", "-c", "read a; echo $a", stdin=True)
+        following = await api.session.get(f"{BASE}/v1/containers/{container}/logs?follow=true")
+        socket = await api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,))
+        assert daemon.stop() == 0  # no stream keeps it from stopping
+        message = await socket.receive(timeout=10)
+        assert (message.data, socket.close_code) == (1001, 1001)
+        assert await following.content.read() == b""
+        following.close()
+        await socket.close()
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}")).json["status"] == "running"
+        await remove(api, container)
+
+
+async def test_a_creation_that_was_cut_off_is_undone(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/sleep", "100")
+        detail = (await api.get(f"/v1/containers/{container}")).json
+    daemon.kill()
+    record = daemon.state_dir / "containers" / container / "state.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "creating"}))
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        assert (await api.get("/v1/containers")).json["containers"] == []
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{detail['pid']}").exists():
+            await asyncio.sleep(0.01)
+    assert not record.parent.exists()
+    assert not any(Path(path).exists() for path in detail["cgroup_paths"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 99}', b"\xff" * 100])
+async def test_a_record_that_cannot_be_read_costs_only_itself(daemon: Daemon, rootfs: Path, content: bytes) -> None:
+    async with daemon.api() as api:
+        broken = await start(api, rootfs, "/bin/sleep", "100")
+        whole = await start(api, rootfs, "/bin/sleep", "100", name="whole")
+    daemon.kill()
+    (daemon.state_dir / "containers" / broken / "state.json").write_bytes(content)
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        assert (await api.get("/v1/containers/whole")).json["status"] == "running"
+        found = (await api.get(f"/v1/containers/{broken}")).json
+        assert (found["status"], found["rootfs"]) == ("running", str(rootfs))
+        assert (await api.post(f"/v1/containers/{broken}/kill")).status == 204
+        assert (await api.post(f"/v1/containers/{broken}/wait")).json["exit_code"] == 137
+        await remove(api, broken)
+        await remove(api, whole)
+    assert len(list((daemon.state_dir / "quarantine").iterdir())) == 1
+    assert "record set aside" in daemon.log
+    daemon.expect_errors()
+
+
+async def test_leftovers_without_a_record_are_removed(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sh", "-c", "echo x; sleep 100")
+        await output_of(api, container, 1)
+        detail = (await api.get(f"/v1/containers/{container}")).json
+    daemon.kill()
+    shutil.rmtree(daemon.state_dir / "containers" / container)
+    daemon.start()
+    await daemon.answering()
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{detail['pid']}").exists():
+            await asyncio.sleep(0.01)
+    assert not any(Path(path).exists() for path in detail["cgroup_paths"])
+    assert list((daemon.data_dir / "containers").iterdir()) == []
+
+
+async def test_a_start_that_was_not_recorded(daemon: Daemon, rootfs: Path) -> None:
+    """Killed between START and the record: the control socket tells that the payload runs."""
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/sleep", "100")
+    record = daemon.state_dir / "containers" / container / "state.json"
+    before = record.read_bytes()
+    async with daemon.api() as api:
+        await api.post(f"/v1/containers/{container}/start")
+    daemon.kill()
+    record.write_bytes(before)
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}")).json["status"] == "running"
+        await remove(api, container)
+
+
+async def test_a_second_daemon_is_refused(daemon: Daemon, tmp_path: Path) -> None:
+    second = Daemon(tmp_path / "daemon")
+    second.socket = tmp_path / "daemon/other.sock"
+    second.start()
+    assert second.wait() == 1
+    assert "another daemon has it" in second.log
+    third = Daemon(tmp_path / "daemon")
+    third.state_dir = tmp_path / "daemon/other-state"
+    third.start()
+    assert third.wait() == 1
+    assert "a daemon listens there already" in third.log
+    third.end_spawner()
