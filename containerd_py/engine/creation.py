@@ -19,7 +19,8 @@ from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.container import resources
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
-from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
+from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
 if TYPE_CHECKING:
@@ -199,9 +200,14 @@ def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:
 
 
 async def compiled(spec: Spec, container_id: str, v1_cgroups: int) -> Plan:
-    """Compile the Plan; the seccomp filter in a thread, since a new one takes milliseconds."""
+    """Compile the Plan; a seccomp filter of the caller's own in a thread, since it takes milliseconds."""
     profile = spec.linux.seccomp
-    seccomp = None if profile is None else await asyncio.to_thread(compile_profile, profile)
+    if profile is None:
+        seccomp = None
+    elif profile is default_profile():
+        seccomp = default_filter()
+    else:
+        seccomp = await asyncio.to_thread(compile_profile, profile)
     return compile_plan(spec, Placing(spec.root.path, container_id, v1_cgroups), seccomp)
 
 

@@ -26,9 +26,8 @@ from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailabl
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
-from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.store.containers import ContainerStore
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Engine:
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
         self._lock = _lock(self._state_dir)
         self._parts.store.prepare()
-        warming = asyncio.get_running_loop().run_in_executor(None, compile_profile, default_profile())
+        warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await warming
 

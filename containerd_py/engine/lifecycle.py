@@ -63,7 +63,10 @@ class Lifecycle:
 
     async def remember(self, container: Container, record: ContainerRecord) -> None:
         """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
-        await asyncio.to_thread(self._parts.store.save, record)
+        if self._parts.store.in_memory:
+            self._parts.store.save(record)
+        else:
+            await asyncio.to_thread(self._parts.store.save, record)
         container.publish(record)
 
     # ── streams ──

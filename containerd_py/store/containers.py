@@ -37,14 +37,16 @@ class Quarantined:
 
 
 class ContainerStore:
-    """Blocking calls: from the event loop through a thread."""
+    """Blocking calls: from the event loop through a thread, unless `in_memory`: a tmpfs, as /run is, waits for no disk."""
 
     def __init__(self, state_dir: str) -> None:
         self._folder = os.path.join(state_dir, "containers")
+        self.in_memory = False
         self._quarantine = os.path.join(state_dir, "quarantine")
 
     def prepare(self) -> None:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self.in_memory = _is_tmpfs(self._folder)
 
     def create(self, stored: StoredContainer) -> None:
         """Put the intent on record. Raises Conflict where the id is taken, OutOfSpace; then nothing is left."""
@@ -115,6 +117,15 @@ class ContainerStore:
 
     def _directory(self, container_id: str) -> str:
         return f"{self._folder}/{container_id}"
+
+
+def _is_tmpfs(path: str) -> bool:
+    """Look the device of `path` up in proc_pid_mountinfo(5)."""
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        found = [line.partition(" - ")[2].split(" ")[0] for line in file if line.split(" ")[2] == number]
+    return "tmpfs" in found
 
 
 def _read(directory: str, container_id: str) -> StoredContainer:

@@ -74,8 +74,7 @@ def limit_bounding(_context: Context, step: op.LimitBounding) -> None:
         if step.capabilities >> capability & 1:
             continue
         try:
-            if process.bounding_has(capability):
-                process.bounding_drop(capability)
+            process.bounding_drop(capability)
         except OSError as problem:
             if problem.errno != errno.EINVAL:  # beyond the kernel's last capability
                 raise

@@ -19,18 +19,34 @@ _FORBIDDEN = frozenset(
 _DROPPED = ("pwd", "grp", "traceback", "linecache", "logging", "inspect", "tokenize")
 
 
-def freeze(report: Callable[[str], None]) -> None:
-    """Forbid imports and opens for good; a violation is reported by `report(text)` and ends the process."""
-    sys.meta_path.clear()
-    sys.path.clear()
-    sys.path_hooks.clear()
-    sys.path_importer_cache.clear()
-    for name in _DROPPED:
-        sys.modules.pop(name, None)
+class Guard:
+    """Set up once, before forking, where it costs nothing; armed by each worker, for good.
 
-    def refuse(event: str, arguments: tuple[object, ...]) -> None:
-        if event in _FORBIDDEN:
-            report(f"a frozen worker tried {event} {arguments[:1]!r}")
+    Until then violations are let through: the spawner itself opens files of /proc.
+    """
+
+    def __init__(self) -> None:
+        self._report: Callable[[str], None] | None = None
+
+    def install(self) -> None:
+        """Take imports away from this process and its children, and watch what they open."""
+        sys.meta_path.clear()
+        sys.path.clear()
+        sys.path_hooks.clear()
+        sys.path_importer_cache.clear()
+        for name in _DROPPED:
+            sys.modules.pop(name, None)
+        sys.addaudithook(self._watch)
+
+    def arm(self, report: Callable[[str], None]) -> None:
+        """From now on a violation is told by `report(text)` and ends the process."""
+        self._report = report
+
+    def _watch(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._report is not None and event in _FORBIDDEN:
+            self._report(f"a frozen worker tried {event} {arguments[:1]!r}")
             os._exit(1)
 
-    sys.addaudithook(refuse)
+
+GUARD = Guard()
+"""An audit hook cannot be taken away again (PEP 578), so there is one for each process."""

@@ -10,7 +10,7 @@ import time
 from typing import NoReturn
 
 from containerd_py.runtime.init import confinement, dialogue, payload, rootfs, terminal
-from containerd_py.runtime.init.freeze import freeze
+from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
@@ -27,7 +27,7 @@ def run(control_fd: int) -> NoReturn:
         os.dup2(control_fd, CONTROL, inheritable=False)
         process.close_from(CONTROL + 1)
         process.set_name(NAME)
-        control = socket.socket(fileno=CONTROL)
+        control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=CONTROL)
         os._exit(Worker(control).run())
     except BaseException:
         os._exit(1)
@@ -43,7 +43,7 @@ class Worker:
         """Return the exit code for a plan that could not be carried out; a shell's, where the program was at fault."""
         handles = dialogue.receive_plan(self._control)
         operations = decode(_read(handles["plan"])).operations
-        freeze(self._report_defect)
+        GUARD.arm(self._report_defect)
         context = Context(handles)
         for self._index, operation in enumerate(operations):
             try:

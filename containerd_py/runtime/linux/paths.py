@@ -63,6 +63,8 @@ def make_directories_in_root(root: int, path: str, *, mode: int = 0o755, resolve
     """Make `path` and its missing parents below `root`; return it opened with O_PATH. Existing symlinks are followed
     inside the root. Raises OSError: ENOTDIR where a component is a file, ENOENT where it is a dangling symlink.
     """
+    with contextlib.suppress(FileNotFoundError):  # most are there: one call instead of one for each component
+        return open_in_root(root, path or "/", os.O_PATH | os.O_DIRECTORY, resolve=resolve)
     current = open_in_root(root, "/", os.O_PATH | os.O_DIRECTORY)
     walked = ""
     for name in filter(None, path.split("/")):

@@ -10,7 +10,6 @@ from containerd_py.runtime.linux.syscall import Flags, call
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
-_PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_TIMERSLACK = 29
 _PR_SET_CHILD_SUBREAPER = 36
@@ -105,10 +104,14 @@ def join_session_keyring(name: str) -> None:
 
 
 def reset_signals() -> None:
-    """Give every signal its default action, the two that the C library hides (32, 33) included (rt_sigaction(2))."""
+    """Give every signal its default action, the two that the C library hides (32, 33) included (rt_sigaction(2)).
+
+    Python has asked for the action of each signal when it started, and made each change since; those that it knows to be
+    the default are left.
+    """
     default = ctypes.create_string_buffer(32)  # struct kernel_sigaction: SIG_DFL, no flags, empty mask
     for number in range(1, 65):
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
+        if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number) is not signal.SIG_DFL:
             call("rt_sigaction", number, default, None, 8)
 
 
@@ -151,12 +154,8 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
     call("capset", _CapHeader(_LINUX_CAPABILITY_VERSION_3, 0), data)
 
 
-def bounding_has(capability: int) -> bool:
-    """Tell whether the bounding set has a capability. Raises OSError EINVAL beyond the kernel's last one."""
-    return call("prctl", _PR_CAPBSET_READ, capability, 0, 0, 0) == 1
-
-
 def bounding_drop(capability: int) -> None:
+    """Take a capability out of the bounding set, if it is in. Raises OSError EINVAL beyond the kernel's last one."""
     call("prctl", _PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 

@@ -74,6 +74,7 @@ _NUMBERS = _numbers_of(os.uname().machine)
 # A function object of our own: prototypes set on a shared one would change under other users of the library.
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long, *[ctypes.c_void_p] * 6, use_errno=True)
 _syscall = _PROTOTYPE(("syscall", ctypes.CDLL(None, use_errno=True)))
+_PADDING = tuple((None,) * (6 - count) for count in range(7))
 
 Argument = int | bytes | str | ctypes.Structure | ctypes.Array[ctypes.c_char] | None
 
@@ -90,9 +91,8 @@ def call(name: str, *arguments: Argument) -> int:
 
     Raises OSError with the call and its arguments as text, ValueError for a NUL inside text.
     """
-    words = [_word(argument) for argument in arguments]
-    words += [None] * (6 - len(words))
-    result = int(_syscall(_NUMBERS[name], *words))
+    words = [argument if type(argument) is int else _word(argument) for argument in arguments]
+    result: int = _syscall(_NUMBERS[name], *words, *_PADDING[len(words)])
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}({', '.join(map(_shown, arguments))}): {os.strerror(number)}")
@@ -102,7 +102,7 @@ def call(name: str, *arguments: Argument) -> int:
 def _word(argument: Argument) -> object:
     """Turn an argument into what ctypes passes as one register: a number, or the address of bytes or of a struct."""
     if isinstance(argument, int):
-        return int(argument) & 0xFFFF_FFFF_FFFF_FFFF
+        return argument
     if isinstance(argument, str):
         argument = os.fsencode(argument)
     if isinstance(argument, bytes):

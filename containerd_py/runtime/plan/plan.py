@@ -25,6 +25,8 @@ NAMESPACE_FLAGS = {
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
 _FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]
 
+_SCALARS = (int, str, bool)
+
 
 class UnreadablePlan(ValueError):
     """The bytes are no plan, or one of another format."""
@@ -59,7 +61,10 @@ def decode(data: bytes) -> Plan:
         document = json.loads(data)
         if document["format"] != FORMAT:
             raise UnreadablePlan(f"cannot read plan: format {document['format']!r}, not {FORMAT}")
-        steps = tuple(_OPERATIONS[name](*map(_frozen, values)) for name, *values in document["operations"])
+        steps = tuple(
+            _OPERATIONS[name](*[value if type(value) in _SCALARS else _frozen(value) for value in values])
+            for name, *values in document["operations"]
+        )
         return Plan(tuple(document["namespaces"]), steps)
     except (KeyError, TypeError, ValueError) as problem:
         raise UnreadablePlan(f"cannot read plan: {problem!r}") from problem

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.linux import Seccomp
+from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 if TYPE_CHECKING:
     from containerd_py.runtime.spec.linux import SeccompArgument, SeccompRule
@@ -38,6 +39,12 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     Raises InvalidArgument for unknown flags or architectures, NotSupported without libseccomp.
     """
     return _compile(profile.model_dump_json())
+
+
+@cache
+def default_filter() -> SeccompFilter:
+    """Return the filter of the default profile; the first call takes milliseconds."""
+    return compile_profile(default_profile())
 
 
 @lru_cache(maxsize=64)

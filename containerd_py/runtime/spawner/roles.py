@@ -14,6 +14,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
@@ -36,6 +37,7 @@ def spawner(arguments: list[str]) -> None:
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
     keeper = Keeper.resume(int(arguments[0])) if arguments else Keeper(socket.socket(fileno=SOCKET))
+    GUARD.install()
     _freeze_memory()
     keeper.run()
 
@@ -47,6 +49,7 @@ def launcher(_arguments: list[str]) -> None:
     if message is None:
         return
     control, *others = fds
+    GUARD.install()
     try:
         pid, pidfd = fork_worker(
             control, Clone(message["flags"]) | Clone.PARENT, cgroup=others[0] if message["cgroup"] else None

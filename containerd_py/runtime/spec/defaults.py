@@ -1,6 +1,8 @@
-"""Safe defaults, made fresh at each call."""
+"""Safe defaults. They are frozen, so one of each is made and shared."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from containerd_py.runtime.spec.linux import Namespace, NamespaceType
 from containerd_py.runtime.spec.models import Mount
@@ -21,10 +23,12 @@ READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysr
 _NAMESPACES: tuple[NamespaceType, ...] = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
 
+@cache
 def namespaces(*, network: bool = True) -> tuple[Namespace, ...]:
     return tuple(Namespace(type=kind) for kind in _NAMESPACES if network or kind != "network")
 
 
+@cache
 def capabilities() -> Capabilities:
     """What ordinary images need. No MKNOD: not every host can enforce a list of devices."""
     kept = (
@@ -34,6 +38,7 @@ def capabilities() -> Capabilities:
     return Capabilities(bounding=kept, effective=kept, permitted=kept)
 
 
+@cache
 def mounts() -> tuple[Mount, ...]:
     return (
         _mount("/proc", "proc", "nosuid", "noexec", "nodev"),

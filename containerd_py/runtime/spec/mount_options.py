@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
@@ -57,6 +58,7 @@ class MountOptions:
     data: tuple[tuple[str, str | None], ...] = ()
 
 
+@lru_cache(maxsize=1024)  # asked for by the validation and by the compiler, and most containers ask for the same
 def parse_options(options: tuple[str, ...], *, where: str, bind: bool) -> MountOptions:
     """Read the options of one mount; the last of contradicting ones counts.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import cache
 
 from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 
@@ -70,8 +71,9 @@ _ARCHITECTURES = {
 }
 
 
+@cache
 def default_profile() -> Seccomp:
-    """Return the profile for this machine's architecture and the ones that it runs as well."""
+    """Return the profile for this machine's architecture and the ones that it runs as well: one, shared."""
     names = tuple(sorted(set(" ".join((_FILES, _MEMORY, _PROCESSES, _TIME, _WAITING, _COMMUNICATION)).split())))
     return Seccomp(
         default_action="SCMP_ACT_ERRNO",

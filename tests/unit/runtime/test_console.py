@@ -62,7 +62,7 @@ class Desk:
 
     def join(self, payload: Callable[[], None], *, stdin: int | None = None) -> bool:
         """Run the proxy against the payload, and gather what it wrote in `told`."""
-        threads = [threading.Thread(target=payload), threading.Thread(target=self._gather)]
+        threads = [threading.Thread(target=target, daemon=True) for target in (payload, self._gather)]
         for thread in threads:
             thread.start()
         try:
@@ -75,7 +75,7 @@ class Desk:
         finally:
             self.output.second.close()
             for thread in threads:
-                thread.join()
+                thread.join(10)
 
     def _gather(self) -> None:
         while data := os.read(self.output.first.fileno(), 65_536):
