@@ -24,7 +24,7 @@ _HELP = {
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
     "data_dir": "output of containers",
     "socket_group": "group whose members may use the API (they become root by it)",
-    "cgroup_parent": "cgroup below which containers are; of this daemon only",
+    "cgroup_parent": "cgroup below which this daemon makes one for its containers (default: the root)",
     "log_level": "debug, info, warning or error",
 }
 
@@ -40,11 +40,12 @@ class DaemonConfig(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def parent(self) -> str:
-        """Return the cgroup of this daemon's containers: one for each state directory, so that two never share it."""
-        if self.cgroup_parent:
-            return "/" + self.cgroup_parent.strip("/")
+        """Return the cgroup of this daemon's containers: one for each state directory, below `cgroup_parent`.
+
+        It is nobody else's, since recovery kills what is in it and on no record.
+        """
         digest = hashlib.sha256(os.path.realpath(self.state_dir).encode()).hexdigest()
-        return f"/pycontainerd-{digest[:8]}"
+        return f"/{self.cgroup_parent.strip('/')}/pycontainerd-{digest[:8]}".replace("//", "/")
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConfig:
@@ -61,7 +62,25 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
     for name in ("socket", "state_dir", "data_dir"):
         if not getattr(config, name).startswith("/"):
             raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
+    _check_parent(config.cgroup_parent)
+    _check_group(config)
     return config
+
+
+def _check_parent(path: str) -> None:
+    if any(part in ("", ".", "..") for part in path.strip("/").split("/")) and path.strip("/"):
+        raise InvalidArgument(f"cannot use settings: cgroup_parent {path!r} is no path of a cgroup", step="config")
+
+
+def _check_group(config: DaemonConfig) -> None:
+    folder = os.path.dirname(os.path.normpath(config.socket))
+    if config.socket_group and (folder + "/").startswith(os.path.normpath(config.state_dir) + "/"):
+        raise InvalidArgument(
+            f"cannot use settings: group {config.socket_group!r} could not reach {config.socket!r}, "
+            f"since {config.state_dir!r} is root's alone",
+            step="config",
+            hint="give a --socket in another directory",
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ _log = structlog.get_logger()
 async def run(config: DaemonConfig) -> None:
     """Serve until SIGTERM or SIGINT. Containers go on without the daemon. Raises ContainerdError where it cannot start."""
     set_child_subreaper()  # a witness of exits, should the spawner die
+    _raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,6 +53,12 @@ async def run(config: DaemonConfig) -> None:
         engine.stop_streams()
 
 
+def _raise_descriptor_limit() -> None:
+    """Each container costs a few descriptors here and in the spawner; payloads get the limit of boot again."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def _serve(stopping: asyncio.Event) -> None:
     """Tell systemd how it goes: ready, alive twice per watchdog period, stopping (sd_notify(3))."""
     _notify("READY=1", f"STATUS=pycontainerd {__version__}")
@@ -66,7 +74,7 @@ async def _serve(stopping: asyncio.Event) -> None:
 
 def _notify(*lines: str) -> None:
     if "NOTIFY_SOCKET" in os.environ:
-        from systemd import daemon as systemd
+        import systemd.daemon as systemd
 
         systemd.notify("\n".join(lines))
 
@@ -75,7 +83,7 @@ def _passed_socket() -> socket.socket | None:
     """Return the socket that systemd listens at for us (sd_listen_fds(3)), None without one."""
     if "LISTEN_FDS" not in os.environ:
         return None
-    from systemd import daemon as systemd
+    import systemd.daemon as systemd
 
     for number in systemd.listen_fds():
         if systemd.is_socket_unix(number, socket.SOCK_STREAM, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ def loads(data: bytes, *, what: str) -> Any:
     """Return the value of a document. what: names it in errors. Raises InvalidArgument saying what is wrong, and where."""
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float)
     except UnicodeDecodeError as problem:
         raise _refusal(what, f"byte {problem.start} is not UTF-8") from problem
     except json.JSONDecodeError as problem:
@@ -34,11 +35,19 @@ def _refusal(what: str, cause: str) -> InvalidArgument:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _value in pairs]
-        raise ValueError(f"duplicate key {next(key for key in keys if keys.count(key) > 1)!r}")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"duplicate key {key[:40]!r}")
+        found[key] = value
     return found
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"number {text[:40]} is too large")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

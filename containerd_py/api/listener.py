@@ -21,21 +21,42 @@ def open_socket(path: str, *, group: str | None) -> socket.socket:
     Raises InvalidArgument for a path that cannot be one, Unavailable where another daemon listens.
     """
     _check(path)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    _remove_stale(path)
+    gid = _gid(group) if group else None
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        os.fchmod(listener.fileno(), 0o660 if group else 0o600)  # before bind: it is never there with more
-        listener.bind(path)
-        if group:
-            os.chown(path, -1, _gid(group))
+        _make_folder(os.path.dirname(path), gid)
+        _remove_stale(path)
+        _bind(listener, path, gid)
         listener.listen(_BACKLOG)
-    except BaseException as problem:
+    except OSError as problem:
         listener.close()
-        if isinstance(problem, OSError):
-            raise _refused(path, problem) from problem
+        raise _refused(path, problem) from problem
+    except BaseException:
+        listener.close()
         raise
     return listener
+
+
+def _make_folder(folder: str, gid: int | None) -> None:
+    """Make a missing directory for the socket alone; one that is there is its owner's business."""
+    if os.path.isdir(folder):
+        return
+    os.makedirs(folder, mode=0o700)
+    if gid is not None:
+        os.chown(folder, -1, gid)
+        os.chmod(folder, 0o710)  # noqa: S103 - the group may pass, to the socket
+
+
+def _bind(listener: socket.socket, path: str, gid: int | None) -> None:
+    """By the umask the socket has its mode from the first moment on: 0600, and for a group 0660 once it is the group's."""
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    if gid is not None:
+        os.chown(path, -1, gid)
+        os.chmod(path, 0o660)
 
 
 def remove(path: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +17,7 @@ from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.container import resources
+from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
@@ -106,7 +106,9 @@ class Attempt:
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
             container,
-            container.next_record(CREATED, pid=pid, pidfd_inode=_inode(container), boot_id=host.boot_id(), timing=timing),
+            container.next_record(
+                CREATED, pid=pid, identity=_identity(container, pid), boot_id=host.boot_id(), timing=timing
+            ),
         )
 
     def _record(self, request: CreateRequest, spec: Spec) -> Container:
@@ -221,6 +223,5 @@ def _refusal(container: Container, problem: OSError) -> ContainerdError:
     )
 
 
-def _inode(container: Container) -> int:
-    """The pidfs inode names a process until the next boot (Linux 6.9)."""
-    return os.fstat(container.pidfd.fileno()).st_ino if container.pidfd else 0
+def _identity(container: Container, pid: int) -> str:
+    return identity(pid, container.pidfd.fileno()) if container.pidfd else ""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from containerd_py import strict_json
 from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.wire import BundleSpec, ContainerSpec
@@ -50,10 +53,7 @@ def _read_bundle(bundle: str) -> object:
     """Blocking."""
     path = os.path.join(bundle, "config.json")
     try:
-        # O_NONBLOCK: a FIFO in its place must not hang us
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = _read_regular(path)
     except OSError as problem:
         raise InvalidArgument(
             f"cannot read bundle {bundle!r}: {path!r}: {problem.strerror}",
@@ -64,3 +64,11 @@ def _read_bundle(bundle: str) -> object:
     if len(data) > _LARGEST:
         raise InvalidArgument(f"cannot read bundle {bundle!r}: config.json is larger than 10 MiB", step="bundle")
     return strict_json.loads(data, what=path)
+
+
+def _read_regular(path: str) -> bytes:
+    """Read a file, one byte more than is allowed at most. O_NONBLOCK: a FIFO in its place must not hang us."""
+    with Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return os.pread(file.fileno(), _LARGEST + 1, 0)

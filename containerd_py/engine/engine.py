@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import stat
 import time
 from collections import Counter
 from contextlib import suppress
@@ -71,6 +72,7 @@ class Engine:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
+        _check_private(self._state_dir)
         self._lock = _lock(self._state_dir)
         self._parts.store.prepare()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
@@ -273,6 +275,18 @@ class Engine:
                 await asyncio.sleep(_RESPAWN_PAUSE_S)
             else:
                 return
+
+
+def _check_private(path: str) -> None:
+    """What is in the state directory decides what is killed: nobody else may write or look there."""
+    found = os.stat(path)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise Unavailable(
+            f"cannot use state directory {path!r}: it is not this user's alone (owner {found.st_uid}, "
+            f"mode {stat.S_IMODE(found.st_mode):o})",
+            step="lock",
+            hint="chmod it to 0700, or give another --state-dir",
+        )
 
 
 def _lock(state_dir: str) -> Fd:

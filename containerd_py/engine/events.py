@@ -40,14 +40,18 @@ class EventLog:
         Where some are forgotten already, an event of type "gap" tells how many ("dropped").
         """
         last = self._last if since is None else since
+        if last > self._last:  # a number of an earlier daemon: its events are forgotten, and all of ours are news
+            yield Event(0, datetime.now(UTC), "gap", None, None, {"dropped": "unknown"})
+            last = 0
         while True:
             for event in self._after(last):
                 last = event.seq
                 yield event
+            if last < self._last:
+                continue
             if self._closed or not follow:
                 return
-            if last >= self._last:
-                await self._changes.wait()
+            await self._changes.wait()
 
     def _after(self, last: int) -> list[Event]:
         """A snapshot, bounded so that a subscriber never holds more than a part of the ring."""

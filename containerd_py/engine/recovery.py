@@ -25,7 +25,7 @@ from containerd_py.runtime import host
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
+from containerd_py.runtime.linux.pidfd import WaitStatus, identity, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ContainerRecord, StoredContainer
 
@@ -200,14 +200,15 @@ async def _plan(container: Container) -> Plan:
 
 def _same_process(record: ContainerRecord) -> Fd | None:
     """Open the recorded process, if the one with its number is still the same (SECURITY R10)."""
-    if record.pid is None or not record.pidfd_inode or record.boot_id != host.boot_id():
+    if record.pid is None or not record.identity or record.boot_id != host.boot_id():
         return None
     try:
         pidfd = Fd(os.pidfd_open(record.pid))
     except ProcessLookupError:
         return None
-    if os.fstat(pidfd.fileno()).st_ino == record.pidfd_inode:
-        return pidfd
+    with suppress(ProcessLookupError, FileNotFoundError):
+        if identity(record.pid, pidfd.fileno()) == record.identity:
+            return pidfd
     pidfd.close()
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,11 @@ def _launch(plan: Plan, control: int, cgroup: int | None) -> tuple[int, Fd]:
         protocol.send(request, message, [control] if cgroup is None else [control, cgroup])
         with role_end:
             launcher = seal.start_role("launcher", role_end.fileno(), session=False)
-        answer, fds = protocol.receive(request)
-        os.waitpid(launcher, 0)
+        try:
+            answer, fds = protocol.receive(request)
+        finally:
+            with suppress(ChildProcessError):  # a host program that ignores SIGCHLD
+                os.waitpid(launcher, 0)
     if answer is None:
         raise Internal("cannot fork worker: the launcher ended without a word", step="fork")
     if answer["op"] == "refused":

@@ -38,7 +38,7 @@ class Timing(Stored):
 class ContainerRecord(Stored):
     """state.json. "creating" is the intent: it is on record before anything is made, and undone by recovery.
 
-    pid, pidfd_inode, boot_id: the identity of the payload's process (pidfs inode, Linux 6.9; 0 where unknown).
+    pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
@@ -51,7 +51,7 @@ class ContainerRecord(Stored):
     labels: dict[str, str] = {}
     stdin: bool = False
     pid: int | None = None
-    pidfd_inode: int = 0
+    identity: str = ""
     boot_id: str = ""
     rootfs: str
     cgroup_v2: str | None = None

@@ -22,6 +22,7 @@ _IFREQ = struct.Struct("16sh22x")
 _PR_SET_KEEPCAPS = 8
 _LAST_POSSIBLE_CAPABILITY = 63
 _LARGEST_ID = 2**31 - 1
+_BOOT_DESCRIPTORS = 1024  # soft limit of the first process (INR_OPEN_CUR, linux/fs.h)
 
 
 @executes(op.JoinCgroup)
@@ -42,7 +43,13 @@ def reset_process(_context: Context, step: op.ResetProcess) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
     process.set_timer_slack(0)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_soft_limit(_BOOT_DESCRIPTORS, hard), hard))  # the spawner needs more
     process.join_session_keyring(step.keyring)
+
+
+def _soft_limit(wanted: int, hard: int) -> int:
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 @executes(op.LoopbackUp)

@@ -61,13 +61,15 @@ def mount_filesystem(context: Context, step: op.MountFilesystem) -> None:
 @executes(op.AttachTree)
 def attach_tree(context: Context, step: op.AttachTree) -> None:
     with context.trees.pop(step.key) as tree:
+        if step.below_add or step.below_remove:
+            mounts.mount_setattr(tree.fileno(), add=step.below_add, remove=step.below_remove, recursive=True)
         if step.add or step.remove:
-            mounts.mount_setattr(tree.fileno(), add=step.add, remove=step.remove, recursive=step.recursive)
+            mounts.mount_setattr(tree.fileno(), add=step.add, remove=step.remove)
         is_directory = stat.S_ISDIR(os.fstat(tree.fileno()).st_mode)
         with (_directory if is_directory else _file)(context, step.target) as target:
             mounts.attach(tree.fileno(), target.fileno())
         if step.propagation:
-            mounts.mount_setattr(tree.fileno(), propagation=step.propagation, recursive=step.recursive)
+            mounts.mount_setattr(tree.fileno(), propagation=step.propagation, recursive=step.propagation_recursive)
 
 
 @executes(op.MakeDirectory)

@@ -78,6 +78,23 @@ def witness_exit(pidfd: int) -> WaitStatus | None:
         return exit_info(pidfd)
 
 
+def identity(pid: int, pidfd: int) -> str:
+    """Return what no other process of this boot has: the pidfs inode, before Linux 6.9 the time of its start.
+
+    Before 6.9 all pidfds share one inode. Raises FileNotFoundError, ProcessLookupError for a process that is gone.
+    """
+    if _release() >= (6, 9):
+        return f"pidfs:{os.fstat(pidfd).st_ino}"
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        ticks = file.read().rpartition(")")[2].split()[19]  # field 22, proc_pid_stat(5)
+    signal.pidfd_send_signal(pidfd, 0)  # it is still the one behind the pidfd whose line that was
+    return f"start:{ticks}"
+
+
+def _release() -> tuple[int, ...]:
+    return tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
+
+
 def knows_exit_info() -> bool:
     """Tell whether this kernel keeps exit codes behind pidfds (Linux 6.15): it then accepts the question."""
     info = _PidfdInfo(mask=_PIDFD_INFO_EXIT)
@@ -88,4 +105,4 @@ def knows_exit_info() -> bool:
         return False
     finally:
         os.close(pidfd)
-    return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15)
+    return _release() >= (6, 15)

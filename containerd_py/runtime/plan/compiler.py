@@ -146,13 +146,16 @@ def _mounts(mounts: tuple[_Mounting, ...]) -> Iterator[Operation]:
                 target=mount.destination,
                 add=options.add,
                 remove=options.remove,
-                recursive=options.recursive,
+                below_add=options.below_add,
+                below_remove=options.below_remove,
                 propagation=options.propagation,
+                propagation_recursive=options.propagation_recursive,
             )
         else:
             fstype = mount.type or ""
+            attributes = (options.below_add & ~options.remove) | options.add
             yield op.MountFilesystem(
-                fstype, mount.source or fstype, mount.destination, options.data, options.add, options.propagation
+                fstype, mount.source or fstype, mount.destination, options.data, attributes, options.propagation
             )
 
 

@@ -120,7 +120,10 @@ class MountFilesystem(Operation):
 
 @dataclass(frozen=True, slots=True)
 class AttachTree(Operation):
-    """Attach the tree `key` at `target` inside the root, with attributes changed first."""
+    """Attach the tree `key` at `target` inside the root, with attributes changed first.
+
+    add, remove: of this mount; below_add, below_remove: of it and of all mounts below it, before that.
+    """
 
     step: ClassVar[str] = "mount"
     key: int
@@ -128,8 +131,10 @@ class AttachTree(Operation):
     target: str
     add: int
     remove: int
-    recursive: bool
+    below_add: int = 0
+    below_remove: int = 0
     propagation: int = 0
+    propagation_recursive: bool = False
 
     def describe(self) -> str:
         return f"bind {self.source} on {self.target}"

@@ -63,6 +63,23 @@ def launcher(_arguments: list[str]) -> None:
 ROLES: dict[str, Callable[[list[str]], None]] = {"spawner": spawner, "launcher": launcher}
 
 
+# INIT_RLIMITS (asm-generic/resource.h); None: as much as the hard limit allows. The worker resets RLIMIT_NOFILE.
+_BOOT_LIMITS: dict[int, int | None] = {
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_STACK: 8 << 20,
+    resource.RLIMIT_MEMLOCK: 8 << 20,
+    resource.RLIMIT_MSGQUEUE: 819_200,
+    resource.RLIMIT_NICE: 0,
+    resource.RLIMIT_RTPRIO: 0,
+    **dict.fromkeys(
+        (
+            *(resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_DATA, resource.RLIMIT_RSS),
+            *(resource.RLIMIT_NPROC, resource.RLIMIT_AS, resource.RLIMIT_SIGPENDING, resource.RLIMIT_RTTIME),
+        )
+    ),
+}
+
+
 def main() -> None:
     """Run the role named by the first argument of the bootstrap."""
     role, *arguments = sys.argv[2:]
@@ -70,10 +87,12 @@ def main() -> None:
 
 
 def _become_private() -> None:
-    """SECURITY R2, and what a worker must not hand on to payloads: soft limit 0 for core dumps, the rest as at boot."""
+    """SECURITY R2, and what a worker must not hand on to payloads: soft limits and attributes as at boot."""
     process.set_dumpable(0)
-    _soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    for kind, wanted in _BOOT_LIMITS.items():
+        _soft, hard = resource.getrlimit(kind)
+        soft = hard if wanted is None or (hard != resource.RLIM_INFINITY and wanted > hard) else wanted
+        resource.setrlimit(kind, (soft, hard))
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")

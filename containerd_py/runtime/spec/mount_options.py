@@ -47,14 +47,16 @@ _NOT_SERVED = ("remount", "idmap", "ridmap", "tmpcopyup", "copy-symlink")
 
 @dataclass(frozen=True, slots=True)
 class MountOptions:
-    """add, remove: bits of MountAttr; recursive: they hold for the mounts below too; data: the file system's own."""
+    """add, remove: bits of MountAttr of the mount; below_*: of it and those below it; data: the file system's own."""
 
     add: int = 0
     remove: int = 0
-    recursive: bool = False
+    below_add: int = 0
+    below_remove: int = 0
     bind: bool = False
     recursive_bind: bool = False
     propagation: int = 0
+    propagation_recursive: bool = False
     data: tuple[tuple[str, str | None], ...] = ()
 
 
@@ -65,18 +67,20 @@ def parse_options(options: tuple[str, ...], *, where: str, bind: bool) -> MountO
     where: the JSON path for errors. bind: the mount is a bind by its type. Raises InvalidArgument for an option that a
     bind cannot have, NotSupported for one that is not served yet.
     """
-    add = remove = propagation = 0
-    recursive = recursive_bind = False
+    top, below = (0, 0), (0, 0)
+    propagation, propagation_recursive = 0, False
+    recursive_bind = False
     bind = bind or "bind" in options or "rbind" in options
     data: list[tuple[str, str | None]] = []
     for option in options:
         name = option.removeprefix("r") if option.startswith("r") and option[1:] in _ATTRIBUTES else option
         if option in _ATTRIBUTES or name != option:
-            plus, minus = _ATTRIBUTES.get(option) or _ATTRIBUTES[name]
-            recursive = recursive or option not in _ATTRIBUTES
-            add, remove = add & ~minus | plus, remove & ~plus | minus
+            if option in _ATTRIBUTES:
+                top = _changed(top, *_ATTRIBUTES[option])
+            else:
+                below = _changed(below, *_ATTRIBUTES[name])
         elif option in _PROPAGATION:
-            propagation = int(_PROPAGATION[option][0])
+            propagation, propagation_recursive = int(_PROPAGATION[option][0]), _PROPAGATION[option][1]
         elif option in ("bind", "rbind"):
             recursive_bind = recursive_bind or option == "rbind"
         elif option in _NOT_SERVED:
@@ -86,4 +90,10 @@ def parse_options(options: tuple[str, ...], *, where: str, bind: bool) -> MountO
         elif option not in ("defaults", "async", "nolazytime", "nomand", "silent"):
             key, separator, value = option.partition("=")
             data.append((key, value if separator else None))
-    return MountOptions(int(add), int(remove), recursive, bind, recursive_bind, propagation, tuple(data))
+    return MountOptions(*(*top, *below), bind, recursive_bind, propagation, propagation_recursive, tuple(data))
+
+
+def _changed(masks: tuple[int, int], plus: int, minus: int) -> tuple[int, int]:
+    """Add an option to (add, remove): the last of contradicting ones counts."""
+    add, remove = masks
+    return int(add & ~minus | plus), int(remove & ~plus | minus)

@@ -176,12 +176,18 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
     )
     assert between(found, op.AttachRoot, op.MakeDevice) == (
         op.AttachTree(
-            0, "/srv/data", "/data", int(MountAttr.RDONLY), 0, recursive=False, propagation=int(Propagation.SLAVE)
+            0,
+            "/srv/data",
+            "/data",
+            int(MountAttr.RDONLY),
+            0,
+            propagation=int(Propagation.SLAVE),
+            propagation_recursive=True,
         ),
         op.MountFilesystem(
             "tmpfs", "mem", "/tmp", (("size", "1m"),), int(MountAttr.NOSUID), propagation=int(Propagation.PRIVATE)
         ),
-        op.AttachTree(2, "/srv/all", "/all", int(MountAttr.NOEXEC), int(MountAttr.RDONLY), recursive=True),
+        op.AttachTree(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY), below_add=int(MountAttr.NOEXEC)),
     )
 
 

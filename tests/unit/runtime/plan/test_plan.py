@@ -27,7 +27,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
         "mount tmpfs on /dev/shm (mode=1777,noswap)",
     ),
     (op.MountFilesystem("proc", "proc", "/proc", (), 0), "mount proc on /proc"),
-    (op.AttachTree(0, "/srv", "/data", 1, 2, recursive=True, propagation=4), "bind /srv on /data"),
+    (op.AttachTree(0, "/srv", "/data", 1, 2, propagation=4), "bind /srv on /data"),
     (op.MakeDirectory("/w"), "make directory /w if it is missing"),
     (op.MakeDevice("/dev/null", "c", 1, 3, 0o666, 0, 0), "make device /dev/null (c 1:3, 666)"),
     (op.MakeSymlink("/dev/fd", "/proc/self/fd"), "link /dev/fd to /proc/self/fd"),

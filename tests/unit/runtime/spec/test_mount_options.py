@@ -26,9 +26,9 @@ def read(*options: str, bind: bool = False) -> MountOptions:
         (("noatime",), MountOptions(add=int(A.NOATIME), remove=ATIME)),
         (("strictatime",), MountOptions(add=int(A.STRICTATIME), remove=ATIME)),
         (("relatime",), MountOptions(remove=ATIME)),
-        (("rro", "rnosuid"), MountOptions(add=int(A.RDONLY | A.NOSUID), recursive=True)),
-        (("rrw",), MountOptions(remove=int(A.RDONLY), recursive=True)),
-        (("rnoatime",), MountOptions(add=int(A.NOATIME), remove=ATIME, recursive=True)),
+        (("rro", "rnosuid"), MountOptions(below_add=int(A.RDONLY | A.NOSUID))),
+        (("rrw",), MountOptions(below_remove=int(A.RDONLY))),
+        (("rnoatime",), MountOptions(below_add=int(A.NOATIME), below_remove=ATIME)),
         (("defaults", "async", "silent"), MountOptions()),
         (
             ("mode=755", "size=64k", "newinstance"),
@@ -73,7 +73,7 @@ def test_the_last_of_contradicting_options_counts(options: tuple[str, ...], expe
     ],
 )
 def test_propagation(option: str, expected: Propagation) -> None:
-    assert read(option) == MountOptions(propagation=int(expected))
+    assert read(option) == MountOptions(propagation=int(expected), propagation_recursive=option.startswith("r"))
 
 
 @pytest.mark.parametrize(
