@@ -156,7 +156,8 @@ class Registry:
 
     def release(self, container_id: str, name: str) -> None:
         for key in {container_id, name}:
-            self._names.pop(key, None)
+            if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
+                del self._names[key]
 
     def add(self, container: Container) -> None:
         self._by_id[container.id] = container

@@ -39,6 +39,8 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
 def _with_root(spec: Spec, bundle: str | None) -> Spec:
     """Make root.path absolute: relative to the bundle (config.md, "Root"); without one it must be so already."""
     path = spec.root.path
+    if not path:
+        return spec  # `validate` tells
     if not path.startswith("/") and bundle is None:
         raise InvalidArgument(
             f"cannot use root file system {path!r}: an OCI document without a bundle needs an absolute root.path",

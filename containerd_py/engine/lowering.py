@@ -89,10 +89,18 @@ def _process(request: ContainerSpec, user: ResolvedUser, hostname: str) -> Proce
 
 
 def _mounts(asked: tuple[MountSpec, ...]) -> tuple[Mount, ...]:
-    """The default mounts, save those upon whose target something else is asked for, then what is asked for."""
-    targets = {os.path.normpath(mount.target) for mount in asked}
-    kept = tuple(mount for mount in defaults.mounts() if mount.destination not in targets)
-    return kept + tuple(map(_mount, asked))
+    """The default mounts and then what is asked for; what is asked for on the target of a default one takes its place.
+
+    In its place, since something on /dev must come before /dev/pts.
+    """
+    instead = {_target(mount): _mount(mount) for mount in asked}
+    standing = {mount.destination for mount in defaults.mounts()}
+    first = tuple(instead.get(mount.destination, mount) for mount in defaults.mounts())
+    return first + tuple(_mount(mount) for mount in asked if _target(mount) not in standing)
+
+
+def _target(asked: MountSpec) -> str:
+    return "/" + os.path.normpath(asked.target).lstrip("/")
 
 
 def _mount(asked: MountSpec) -> Mount:

@@ -82,8 +82,13 @@ class OutputLog:
     def _open(self) -> None:
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._data = Fd(os.open(os.path.join(self.directory, _DATA), flags, 0o600))
-        self._index = Fd(os.open(os.path.join(self.directory, _INDEX), flags, 0o600))
+        data = Fd(os.open(os.path.join(self.directory, _DATA), flags, 0o600))
+        try:
+            index = Fd(os.open(os.path.join(self.directory, _INDEX), flags, 0o600))
+        except OSError:
+            data.close()
+            raise
+        self._data, self._index = data, index
         self.size = os.fstat(self._data.fileno()).st_size
         self._entries = os.fstat(self._index.fileno()).st_size // _ENTRY.size
 
@@ -153,6 +158,8 @@ class OutputReader:
     def _segment(self, index: int) -> tuple[Stream, int]:
         """Return the stream of the byte at the offset, and where its run ends."""
         count = os.fstat(index).st_size // _ENTRY.size
+        if count == 0:  # the index was lost: what it told cannot be known any more
+            return Stream.STDOUT, self._log.size
         if self._entry == 0:
             self._entry = self._find(index, count)
         while self._entry + 1 < count and _entry(index, self._entry + 1)[0] <= self._offset:

@@ -173,11 +173,20 @@ class Recovery:
 
     async def adopt_all(self) -> None:
         """Give a new spawner everything that the old one had."""
-        inventory = await self._parts.link.start()
-        for entry in inventory:
-            self._dismiss(entry)
+        known = set()
+        for entry in await self._parts.link.start():
+            container = self._parts.registry.get(entry.id)
+            if container is None or container.record.pid != entry.pid:
+                self._dismiss(entry)
+                continue
+            # It is the same spawner after all: only the connection was lost. We have these descriptors already.
+            known.add(entry.id)
+            for fd in (entry.pidfd, *entry.kept.values()):
+                fd.close()
+            if entry.exit is not None:
+                self._lifecycle.exited(entry.id, entry.exit)
         for container in self._parts.registry:
-            if container.pidfd is not None and container.record.pid is not None:
+            if container.id not in known and container.pidfd is not None and container.record.pid is not None:
                 self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
 
 

@@ -6,6 +6,7 @@ was made for it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -45,7 +46,8 @@ class ContainerStore:
         self._quarantine = os.path.join(state_dir, "quarantine")
 
     def prepare(self) -> None:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        for folder in (self._folder, self._quarantine):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         self.in_memory = _is_tmpfs(self._folder)
 
     def create(self, stored: StoredContainer) -> None:
@@ -92,10 +94,10 @@ class ContainerStore:
         quarantined: list[Quarantined] = []
         for container_id in self._ids():
             directory = self._directory(container_id)
-            if not os.path.lexists(f"{directory}/{_STATE}"):
-                self.remove(container_id)
-                continue
             try:
+                if not os.path.lexists(f"{directory}/{_STATE}"):
+                    self.remove(container_id)
+                    continue
                 stored.append(_read(directory, container_id))
             except (OSError, ValueError, RecursionError) as problem:
                 quarantined.append(self._set_aside(container_id, problem))
@@ -106,13 +108,13 @@ class ContainerStore:
             yield from sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def _set_aside(self, container_id: str, problem: Exception) -> Quarantined:
-        os.makedirs(self._quarantine, mode=0o700, exist_ok=True)
         path = os.path.join(self._quarantine, f"{container_id}.{time.time_ns()}")
         try:
             config = _read_json(f"{self._directory(container_id)}/{_CONFIG}")
         except (OSError, ValueError, RecursionError):
             config = None
-        os.rename(self._directory(container_id), path)
+        with contextlib.suppress(OSError):  # a disk so broken is told by every other step
+            os.rename(self._directory(container_id), path)
         return Quarantined(container_id, path, _told(problem), config)
 
     def _directory(self, container_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections import deque
@@ -197,6 +198,11 @@ def _close(fds: list[Fd]) -> None:
 
 def _typed(message: Message, numbers: list[int]) -> Told:
     fds = [Fd(number) for number in numbers]
+    if message["op"] in ("spawned", "container") and len(fds) < 1 + len(message.get("keep", ())):
+        _close(fds)  # the kernel drops what there is no room for
+        if message["op"] == "spawned":
+            return Refused(message["seq"], errno.EMFILE, "the pidfd was lost on its way: the daemon is at its limit")
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     match message["op"]:
         case "hello":
             return Hello(message["protocol"], message["version"], message["pid"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -103,7 +104,7 @@ class Keeper:
 
     def _daemon_is_gone(self) -> bool:
         """A daemon that was killed may not have been noticed yet when the next one connects: serve what it left."""
-        while self._daemon is not None and select.select([self._daemon], [], [], 0)[0]:
+        while self._daemon is not None and _readable(self._daemon):
             self._serve(self._daemon)
         return self._daemon is None
 
@@ -137,9 +138,13 @@ class Keeper:
     # ── requests ──
 
     def _spawn(self, message: Message, fds: list[Fd]) -> None:
+        answer = {"seq": message["seq"], "id": message["id"]}
+        if len(fds) != 1 + message["cgroup"] + len(message["keep"]):  # the kernel drops what there is no room for
+            text = "descriptors were lost on their way: the spawner is at its limit"
+            self._tell({"op": "refused", **answer, "errno": errno.EMFILE, "text": text})
+            return
         control, *others = fds
         cgroup = others.pop(0) if message["cgroup"] else None
-        answer = {"seq": message["seq"], "id": message["id"]}
         try:
             pid, pidfd = fork_worker(control.fileno(), Clone(message["flags"]), cgroup=cgroup.fileno() if cgroup else None)
         except OSError as problem:
@@ -152,6 +157,8 @@ class Keeper:
         self._tell({"op": "spawned", **answer, "pid": pid}, [pidfd.fileno()])
 
     def _adopt(self, message: Message, fds: list[Fd]) -> None:
+        if not fds:
+            return  # at the limit of descriptors: the daemon still has its own
         pidfd, *others = fds
         self._add(Child(message["id"], message["pid"], Fd(pidfd.take()), _kept(message, others)))
 
@@ -249,7 +256,13 @@ class Keeper:
 
 
 def _kept(message: Message, fds: list[Fd]) -> dict[str, Fd]:
-    return {name: Fd(fd.take()) for name, fd in zip(message["keep"], fds, strict=True)}
+    return {name: Fd(fd.take()) for name, fd in zip(message["keep"], fds, strict=False)}
+
+
+def _readable(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _numbers(inheritance: list[dict[str, Any]]) -> list[int]:

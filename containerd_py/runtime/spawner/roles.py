@@ -32,6 +32,8 @@ SPAWNER_NAME = "pyc:[0:SPAWN]"
 
 def spawner(arguments: list[str]) -> None:
     process.set_name(SPAWNER_NAME)
+    if not arguments:
+        process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it
     _become_private()
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
@@ -43,6 +45,7 @@ def spawner(arguments: list[str]) -> None:
 
 
 def launcher(_arguments: list[str]) -> None:
+    process.close_from(SOCKET + 1)
     _become_private()
     connection = socket.socket(fileno=SOCKET)
     message, fds = protocol.receive(connection)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.problems import describe
 from containerd_py.runtime.spec.base import Many, Oci, Text
 from containerd_py.runtime.spec.linux import IdMapping, Linux
 from containerd_py.runtime.spec.process import Process
 
 OCI_VERSION = "1.3.0"
-_SHOWN = 5
 
 
 class Root(Oci):
@@ -58,14 +58,3 @@ def parse(document: object) -> Spec:
         return Spec.model_validate(document)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot read OCI document: {describe(problem)}", step="parse") from problem
-
-
-def describe(problem: ValidationError) -> str:
-    """Tell the problems as "process.args.0: Input should be a valid string", without the values that were given."""
-    told = [f"{_path(error['loc'])}: {error['msg']}" for error in problem.errors(include_url=False, include_input=False)]
-    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    return "; ".join(told[:_SHOWN]) + more
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "document"
