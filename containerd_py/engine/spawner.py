@@ -111,7 +111,7 @@ class SpawnerLink:
                 fd.close()
         self._client.upgrade()
         self._hang_up()
-        return await self._meet(directory)
+        return await self._meet_alive(directory)
 
     async def spawn(
         self, container_id: str, flags: int, control: int, *, cgroup: int | None, keep: dict[str, int]

@@ -21,6 +21,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.runtime.linux.passing import receive_fds, send_fds
+
 if TYPE_CHECKING:
     import array
 
@@ -56,19 +58,19 @@ Message = Ready | Times | Failed
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
     """Send the handles by name; "plan" is the sealed memfd. The caller keeps its descriptors."""
-    socket.send_fds(control, [b"P" + json.dumps(list(handles)).encode()], list(handles.values()))
+    send_fds(control, b"P" + json.dumps(list(handles)).encode(), list(handles.values()))
 
 
 def receive_plan(control: socket.socket) -> dict[str, int]:
     """Return the handles; their descriptors are the worker's now. Raises EOFError when the parent is gone."""
-    data, fds = _receive(control)
+    data, fds = receive_fds(control, _LARGEST, _MOST_FDS)
     if data[:1] != b"P":
         raise EOFError("no plan came")
     return dict(zip(json.loads(data[1:]), fds, strict=True))
 
 
 def send_ready(control: socket.socket, ended_ns: array.array[int], terminal: int | None) -> None:
-    socket.send_fds(control, [b"R" + ended_ns.tobytes()], [] if terminal is None else [terminal])
+    send_fds(control, b"R" + ended_ns.tobytes(), () if terminal is None else (terminal,))
 
 
 def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
@@ -92,7 +94,7 @@ def await_start(control: socket.socket) -> bool:
 def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     """Return the worker's next message and its fds; None at the end of the stream. Raises BlockingIOError."""
     try:
-        data, fds = _receive(control)
+        data, fds = receive_fds(control, _LARGEST, _MOST_FDS)
     except ConnectionResetError:  # the worker ended with a message of ours unread
         return None, []
     if not data:
@@ -103,8 +105,3 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds
     times = tuple(memoryview(body).cast("Q"))
     return (Ready(times) if kind == b"R" else Times(times)), fds
-
-
-def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    data, fds, _flags, _address = socket.recv_fds(control, _LARGEST, _MOST_FDS, socket.MSG_CMSG_CLOEXEC)
-    return data, fds

@@ -40,6 +40,11 @@ class Child:
     exit: dict[str, int | None] | None = None
     forgotten: bool = False
 
+    def keep(self, name: str, fd: Fd) -> None:
+        if name in self.kept:
+            self.kept[name].close()
+        self.kept[name] = fd
+
     def close_kept(self) -> None:
         for fd in self.kept.values():
             fd.close()
@@ -72,7 +77,8 @@ class Keeper:
 
     def run(self) -> None:
         while True:
-            for number, _events in self._poll.poll():
+            # The listener last: the daemon that hung up is heard to its end before the next one is let in.
+            for number, _events in sorted(self._poll.poll(), key=lambda event: event[0] == self._listener.fileno()):
                 if number == self._listener.fileno():
                     self._accept()
                 elif self._daemon is not None and number == self._daemon.fileno():
@@ -165,7 +171,8 @@ class Keeper:
     def _keep(self, message: Message, fds: list[Fd]) -> None:
         child = self._children.get(message["id"])
         if child is not None:
-            child.kept.update(_kept(message, fds))
+            for name, fd in _kept(message, fds).items():
+                child.keep(name, fd)
 
     def _drop(self, message: Message, _fds: list[Fd]) -> None:
         child = self._children.get(message["id"])
@@ -190,6 +197,9 @@ class Keeper:
     # ── children ──
 
     def _add(self, child: Child) -> None:
+        former = self._children.get(child.id)
+        if former is not None:
+            self._forget({"id": former.id}, [])
         self._children[child.id] = child
         self._watch(child)
 

@@ -24,8 +24,12 @@ The control socket's other end stays with the daemon, which speaks to the worker
 from __future__ import annotations
 
 import json
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from containerd_py.runtime.linux.passing import receive_fds, send_fds
+
+if TYPE_CHECKING:
+    import socket
 
 PROTOCOL = 1
 LARGEST = 65_536
@@ -36,7 +40,7 @@ Message = dict[str, Any]
 
 def send(connection: socket.socket, message: Message, fds: list[int] | tuple[int, ...] = ()) -> None:
     """Send one message; the descriptors stay the caller's. Raises BrokenPipeError, BlockingIOError."""
-    socket.send_fds(connection, [json.dumps(message).encode()], list(fds), socket.MSG_NOSIGNAL)
+    send_fds(connection, json.dumps(message).encode(), fds)
 
 
 def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
@@ -45,7 +49,7 @@ def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
     Raises BlockingIOError where nothing is there yet, ValueError for what is no message.
     """
     try:
-        data, fds, _flags, _address = socket.recv_fds(connection, LARGEST, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        data, fds = receive_fds(connection, LARGEST, MOST_FDS)
     except ConnectionResetError:
         return None, []
     if not data:

@@ -1,0 +1,235 @@
+"""The engine's link to a real spawner: found, upgraded, lost and replaced. Needs root and busybox-static."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from containerd_py import __version__
+from containerd_py.engine import spawner as engine_spawner
+from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.errors import Unavailable
+from containerd_py.runtime import process
+from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.plan.plan import Plan
+from containerd_py.runtime.spawner import client, protocol, seal
+from containerd_py.runtime.spawner.client import Inherited, Spawned
+from tests.integration.runtime.test_worker import plan_for
+from tests.integration.spawner.spawner_process import Container, Spawner, close, until
+
+LONG_S = 20
+SLEEP = ("/bin/sleep", "1000")
+OTHER = {
+    "protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL = 0; ",
+    "version": "from containerd_py.runtime.spawner import keeper; keeper.__version__ = '0.0.0'; ",
+}
+
+
+@dataclass
+class Daemon:
+    """What the engine would note."""
+
+    link: SpawnerLink
+    exits: list[tuple[str, WaitStatus]] = field(default_factory=list)
+    losses: int = 0
+
+    def lost(self) -> None:
+        self.losses += 1
+
+    async def spawn(self, container_id: str, plan: Plan) -> tuple[Spawned, Container]:
+        ours, theirs = process.open_dialogue(plan, {})
+        try:
+            with theirs:
+                told = await self.link.spawn(container_id, int(plan.clone_flags()), theirs.fileno(), cgroup=None, keep={})
+        except BaseException:
+            ours.close()
+            raise
+        return told, Container(container_id, told.pid, told.pidfd, ours)
+
+
+def daemon_in(folder: Path) -> Daemon:
+    exits: list[tuple[str, WaitStatus]] = []
+    found: list[Daemon] = []
+    link = SpawnerLink(
+        str(folder),
+        on_exit=lambda container_id, status: exits.append((container_id, status)),
+        on_lost=lambda: found[0].lost(),
+    )
+    found.append(Daemon(link, exits))
+    return found[0]
+
+
+@pytest.fixture
+async def daemon(folder: Path) -> AsyncIterator[Daemon]:
+    """A daemon that has started its spawner, which has to end with it."""
+    running = daemon_in(folder)
+    assert await running.link.start() == []
+    pid = running.link.pid
+    yield running
+    await running.link.close(end=True)
+    assert not os.path.exists(f"/proc/{pid}")
+    assert not (folder / client.SOCKET_NAME).exists()
+
+
+@pytest.fixture
+async def later(folder: Path) -> AsyncIterator[Daemon]:
+    """A daemon that comes when there is a spawner already."""
+    running = daemon_in(folder)
+    yield running
+    await running.link.close(end=False)
+
+
+async def come_true(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(LONG_S):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def test_a_spawner_is_started_where_there_is_none(daemon: Daemon) -> None:
+    assert daemon.link.pid is not None
+    assert Path(f"/proc/{daemon.link.pid}/comm").read_text().strip() == "pyc:[0:SPAWN]"
+
+
+async def test_ends_are_told(daemon: Daemon, rootfs: Path) -> None:
+    _told, container = await daemon.spawn("abc", plan_for(rootfs, *SLEEP))
+    with contextlib.closing(container):
+        await asyncio.to_thread(container.ready)
+        container.kill()
+        await come_true(lambda: daemon.exits)
+    assert daemon.exits == [("abc", WaitStatus(None, signal.SIGKILL))]
+    daemon.link.forget("abc")
+
+
+async def test_answers_find_those_who_asked(daemon: Daemon, rootfs: Path) -> None:
+    plans = {f"c{number}": plan_for(rootfs, "/bin/sh", "-c", f"exit {number}") for number in range(10)}
+    found = await asyncio.gather(*(daemon.spawn(container_id, plan) for container_id, plan in plans.items()))
+    for _told, container in found:
+        await asyncio.to_thread(container.ready)
+        await asyncio.to_thread(container.start)
+    await come_true(lambda: len(daemon.exits) == 10)
+    assert dict(daemon.exits) == {f"c{number}": WaitStatus(number, None) for number in range(10)}
+    for _told, container in found:
+        container.close()
+        daemon.link.forget(container.id)
+
+
+async def test_a_spawner_of_this_version_is_taken_as_it_is(folder: Path, later: Daemon) -> None:
+    with contextlib.closing(Spawner(folder)) as spawner:
+        executable = Path(f"/proc/{spawner.pid}/stat").read_text().split()[-27:]
+        assert await later.link.start() == []
+        assert later.link.pid == spawner.pid
+        assert Path(f"/proc/{spawner.pid}/stat").read_text().split()[-27:][:3] == executable[:3]  # no execve in between
+
+
+@pytest.mark.parametrize("differs", OTHER)
+async def test_a_spawner_of_another_version_is_upgraded_in_place(
+    folder: Path, later: Daemon, rootfs: Path, monkeypatch: pytest.MonkeyPatch, differs: str
+) -> None:
+    head, import_, tail = seal._BOOTSTRAP.partition("from ")
+    with monkeypatch.context() as patched:
+        patched.setattr(seal, "_BOOTSTRAP", head + OTHER[differs] + import_ + tail)
+        spawner = Spawner(folder)
+    with contextlib.closing(spawner):
+        hello, _inventory = spawner.meet()
+        assert (hello.protocol, hello.version) != (protocol.PROTOCOL, __version__)
+        container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+        spawner.hang_up()
+
+        (entry,) = await later.link.start()
+        assert isinstance(entry, Inherited)
+        assert (entry.id, entry.pid, later.link.pid) == ("abc", container.pid, spawner.pid)
+        assert later.link._hello is not None
+        assert (later.link._hello.protocol, later.link._hello.version) == (protocol.PROTOCOL, __version__)
+        close(entry)
+        container.kill()
+        await come_true(lambda: later.exits)
+        assert later.exits == [("abc", WaitStatus(None, signal.SIGKILL))]
+        assert later.losses == 0
+
+
+async def test_upgrades_again_and_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_spawner, "__version__", "another")  # so that each start upgrades
+    with contextlib.closing(Spawner(folder)) as spawner:
+        for _ in range(60):
+            daemon = daemon_in(folder)
+            assert await daemon.link.start() == []
+            assert daemon.link.pid == spawner.pid
+            await daemon.link.close(end=False)
+
+
+async def test_the_death_of_the_spawner_is_told_and_another_one_is_started(daemon: Daemon) -> None:
+    first = daemon.link.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await come_true(lambda: daemon.losses)
+    assert daemon.link.pid is None
+    assert await daemon.link.start() == []
+    assert daemon.link.pid not in (None, first)
+    assert not os.path.exists(f"/proc/{first}")  # reaped: its number means nobody
+    assert daemon.losses == 1
+
+
+async def test_those_who_wait_when_it_dies_are_told_to_try_again(daemon: Daemon, rootfs: Path) -> None:
+    assert daemon.link.pid is not None
+    os.kill(daemon.link.pid, signal.SIGSTOP)
+    asking = [asyncio.ensure_future(daemon.spawn(f"c{number}", plan_for(rootfs, *SLEEP))) for number in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    os.kill(daemon.link.pid, signal.SIGKILL)
+    for problem in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(problem, Unavailable)
+        assert problem.hint
+    await come_true(lambda: daemon.losses)
+    with pytest.raises(Unavailable):
+        await daemon.spawn("more", plan_for(rootfs, *SLEEP))
+    await daemon.link.start()
+
+
+async def test_much_that_is_said_to_a_spawner_that_is_stopped_waits_and_arrives(daemon: Daemon, rootfs: Path) -> None:
+    assert daemon.link.pid is not None
+    _told, container = await daemon.spawn("abc", plan_for(rootfs, *SLEEP))
+    with contextlib.closing(container):
+        os.kill(daemon.link.pid, signal.SIGSTOP)
+        read, write = os.pipe2(os.O_CLOEXEC)
+        for number in range(2000):
+            daemon.link.keep("abc", {f"fd{number}": write})
+        os.close(write)
+        daemon.link.forget("abc")
+        os.kill(daemon.link.pid, signal.SIGCONT)
+        async with asyncio.timeout(LONG_S):
+            assert await asyncio.to_thread(os.read, read, 1) == b""  # everything was kept, and then dropped
+        os.close(read)
+        container.kill()
+        await asyncio.to_thread(until, lambda: not os.path.exists(f"/proc/{container.pid}"))
+
+
+async def test_leaving_it_alone_leaves_it_to_the_next_daemon(folder: Path, later: Daemon) -> None:
+    with contextlib.closing(Spawner(folder)) as spawner:
+        await later.link.start()
+        await later.link.close(end=False)
+        assert later.link.pid is None
+        assert spawner.meet()[0].pid == spawner.pid
+
+
+async def test_what_answers_and_hangs_up_for_ever_is_no_spawner(folder: Path, later: Daemon) -> None:
+    """Another daemon's spawner turns us away: that is told, not waited for."""
+    with contextlib.closing(Spawner(folder)) as spawner:
+        spawner.meet()
+        with pytest.raises(Unavailable, match="cannot start spawner"):
+            await later.link.start()
+        assert later.link.pid is None
+
+
+async def test_a_stale_socket_does_not_keep_a_spawner_from_starting(folder: Path) -> None:
+    with contextlib.closing(Spawner(folder)) as gone:
+        os.kill(gone.pid, signal.SIGKILL)
+        gone.wait()
+    assert (folder / client.SOCKET_NAME).exists()
+    daemon = daemon_in(folder)
+    assert await daemon.link.start() == []
+    await daemon.link.close(end=True)
