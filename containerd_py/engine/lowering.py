@@ -35,7 +35,7 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
         process=_process(request, user, _hostname(request, container_id)),
         hostname=_hostname(request, container_id),
         mounts=_mounts(request.mounts),
-        annotations={defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {},
+        annotations=_annotations(request),
         linux=Linux(
             namespaces=defaults.namespaces(network=request.network != "host"),
             resources=_resources(request, device_rules=device_rules),
@@ -44,6 +44,12 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
             readonly_paths=defaults.READONLY_PATHS,
         ),
     )
+
+
+def _annotations(request: ContainerSpec) -> dict[str, str]:
+    """What an OCI document has no word for. An image may hold nodes of the host's devices: they stay files."""
+    network = {defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {}
+    return {defaults.ROOTFS_ANNOTATION: "nodev"} | network
 
 
 def _check_served(request: ContainerSpec) -> None:

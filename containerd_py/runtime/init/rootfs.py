@@ -34,6 +34,8 @@ def clone_tree(context: Context, step: op.CloneTree) -> None:
 def clone_null(context: Context, _step: op.CloneNull) -> None:
     tree = mounts.clone_tree(_AT_FDCWD, "/dev/null", recursive=False)
     check_null(tree.fileno())
+    # It is the host's own inode: written to as a device, but its mode, owner and times are not the payload's to change.
+    mounts.mount_setattr(tree.fileno(), add=MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NOEXEC)
     context.null = Stencil(tree)
 
 
@@ -41,6 +43,8 @@ def clone_null(context: Context, _step: op.CloneNull) -> None:
 def attach_root(context: Context, step: op.AttachRoot) -> None:
     with paths.openat2(_AT_FDCWD, step.path, os.O_PATH | os.O_DIRECTORY, 0, paths.Resolve.NO_SYMLINKS) as directory:
         context.root = mounts.clone_tree(directory.fileno(), "", recursive=True)
+        if step.attributes:
+            mounts.mount_setattr(context.root.fileno(), add=step.attributes, recursive=True)
         mounts.attach(context.root.fileno(), directory.fileno())
 
 

@@ -9,10 +9,10 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.linux.mounts import Propagation
+from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import Plan
-from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
+from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION, ROOTFS_ANNOTATION
 from containerd_py.runtime.spec.mount_options import MountOptions, parse_options
 from containerd_py.runtime.spec.process import CAPABILITIES, Process
 
@@ -85,7 +85,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     steps = itertools.chain(
         _placement(spec, placing),
         _sources(mounts, masks=bool(spec.linux.masked_paths)),
-        [op.AttachRoot(placing.rootfs)],
+        [op.AttachRoot(placing.rootfs, int(MountAttr.NODEV) if spec.annotations.get(ROOTFS_ANNOTATION) == "nodev" else 0)],
         _mounts(mounts),
         _devices(spec, mounts),
         [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],

@@ -92,10 +92,14 @@ class CloneNull(Operation):
 
 @dataclass(frozen=True, slots=True)
 class AttachRoot(Operation):
-    """Clone the tree at a host path and attach it on the same place: the mount that becomes the root."""
+    """Clone the tree at a host path and attach it on the same place: the mount that becomes the root.
+
+    attributes: bits of MountAttr added to all of it.
+    """
 
     step: ClassVar[str] = "rootfs"
     path: str
+    attributes: int = 0
 
     def describe(self) -> str:
         return f"bind root file system {self.path}"

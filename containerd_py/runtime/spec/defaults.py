@@ -11,6 +11,9 @@ from containerd_py.runtime.spec.process import Capabilities
 NETWORK_ANNOTATION = "org.pycontainerd.network"
 """"none": a network namespace in which not even `lo` is up."""
 
+ROOTFS_ANNOTATION = "org.pycontainerd.rootfs"
+""""nodev": device nodes that lie in the root file system are not devices; those on the container's own /dev are."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MASKED_PATHS = (

@@ -254,3 +254,11 @@ async def finish(api: Api, container: str, output: bytes) -> None:
     assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
     assert (await api.get(f"/v1/containers/{container}/logs")).body == output
     assert (await api.delete(f"/v1/containers/{container}")).status == 204
+
+
+async def test_a_device_node_of_the_image_is_no_device(api: Api, rootfs: Path) -> None:
+    os.mknod(rootfs / "disk", 0o666 | 0o020000, os.makedev(1, 5))  # /dev/zero, which the list of devices allows
+    (rootfs / "bin/dd").symlink_to("busybox")
+    ended, output = await api.run(rootfs, "/bin/dd", "if=/disk", "count=1")
+    assert (ended["exit_code"], b"Permission denied" in output) == (1, True)
+    assert (await api.run(rootfs, "/bin/dd", "if=/dev/zero", "of=/dev/null", "count=1"))[0]["exit_code"] == 0

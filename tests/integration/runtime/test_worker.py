@@ -206,6 +206,21 @@ def test_masked_and_read_only_paths(rootfs: Path, runs: list[Run]) -> None:
     assert output.splitlines()[-1] == "free"
 
 
+def test_a_masked_file_is_not_the_hosts_null_device_to_change(rootfs: Path, runs: list[Run]) -> None:
+    (rootfs / "secret").write_text("secret")
+    (rootfs / "bin/chmod").symlink_to("busybox")
+    (rootfs / "bin/touch").symlink_to("busybox")
+    before = os.stat("/dev/null")
+    script = "chmod 0666 /secret || touch -d 2001-01-01 /secret || echo refused; echo x >/secret && echo written"
+    runs.append(run := Run(plan_for(rootfs, "/bin/sh", "-c", script, extra=(op.MaskPath("/secret"),))))
+    run.ready()
+    run.start()
+    run.wait()
+    assert run.read().splitlines()[-2:] == ["refused", "written"]
+    after = os.stat("/dev/null")
+    assert (after.st_mode, after.st_uid, after.st_mtime) == (before.st_mode, before.st_uid, before.st_mtime)
+
+
 def test_the_host_keeps_its_mounts(rootfs: Path, runs: list[Run]) -> None:
     before = Path("/proc/self/mountinfo").read_text()
     runs.append(run := Run(plan_for(rootfs, "/bin/true")))
