@@ -1,23 +1,49 @@
-# `make test` installs what it needs into .venv (once; offline from then on) and runs every check.
+# The first run installs what is needed: Debian packages, and Python's into .venv. From then on no network is used.
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static gcc libseccomp2 libsystemd-dev pkg-config python3-dev python3-venv
+PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config python3-dev python3-venv
+BENCH_PACKAGES := crun runc
 
-.PHONY: test clean
-test: .venv/installed
+.PHONY: test demo bench help clean packages bench-packages force
+
+test: .venv/installed ## run every check, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-.venv/installed: pyproject.toml
-	@echo "installing into .venv ($$($(PYTHON) --version))"
-	@dpkg --status $(PACKAGES) >/dev/null 2>&1 || { echo "installing $(PACKAGES)"; apt-get update -qq && apt-get install -y -qq $(PACKAGES); }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[test]'
-	touch $@
+demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
+	@demo/demo.sh
 
-clean:
+bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+help: ## print this
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+clean: ## remove what was installed, built and cached here; Debian's packages stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+packages:
+	$(call install,$(PACKAGES))
+
+bench-packages:
+	$(call install,$(BENCH_PACKAGES))
+
+# Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
+.venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
+	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
+	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+# apt is asked only for what is missing: an installed machine needs no network.
+define install
+@missing=$$(for package in $(1); do \
+	dpkg-query --show --showformat '$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
+done); \
+[ -z "$$missing" ] || { echo "installing Debian packages:" $$missing; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
+endef

@@ -1,0 +1,123 @@
+"""crun and runc: how they are given the same container, and run."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench.connection import Failed
+
+_CGROUPS = Path("/sys/fs/cgroup")
+# On hosts with cgroup v1 they join every hierarchy there is, pycontainerd three (pids, devices, cgroup2). These are
+# as many, for a comparison like with like; crun cannot do without cpuset.
+_THREE = ("cpuset", "devices", "pids")
+_CGROUPFS = ("--cgroup-manager=cgroupfs",)
+_OCI_VERSION = "1.0.2"  # crun 1.8 refuses 1.1 and later; nothing in the document needs them
+
+
+class Launcher:
+    """Runs programs in a mount namespace where these mounts are hidden; the host's stay."""
+
+    def __init__(self, hidden: Sequence[Path]) -> None:
+        hide = "".join(f"umount {shlex.quote(str(path))} && " for path in hidden)
+        self._process = subprocess.Popen(
+            [
+                *("/usr/bin/unshare", "--mount", "--propagation", "private"),
+                *("/bin/sh", "-c", f'{hide}exec "$@"', "sh", sys.executable, "-m", "tests.bench.launcher"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str) -> float:
+        """Return the seconds from spawn to the end. Raises Failed unless it ends with 0."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        seconds, status = json.loads(answer) if answer else (0.0, None)
+        if status != 0:
+            raise Failed(f"cannot run {' '.join(command)}: wait status {status}")
+        return float(seconds)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+class Runtime:
+    """crun or runc, in one way to run it; `title` names the way."""
+
+    def __init__(self, title: str, options: Sequence[str], bundle: Path, launcher: Launcher) -> None:
+        self.title = title
+        self.name = title.split(",")[0]
+        self._program = found(self.name)
+        self._command = (self._program, "--root", str(bundle.parent / f"{self.name}-state"), *options)
+        self._bundle = str(bundle)
+        self._launcher = launcher
+
+    def run(self) -> float:
+        """Run the bundle; return the seconds."""
+        return self._launcher.run(*self._command, "run", "--bundle", self._bundle, _container_id())
+
+    def version(self) -> str:
+        told = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True).stdout
+        return told.splitlines()[0]
+
+
+def found(program: str) -> str:
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        raise Failed(f"cannot find {program}: `make bench` installs it")
+    return path
+
+
+def write_bundle(folder: Path, document: dict[str, Any]) -> None:
+    """Write the document of one of our own containers as a bundle; only its version differs."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({**document, "ociVersion": _OCI_VERSION}))
+
+
+@contextmanager
+def runtimes(bundle: Path) -> Iterator[tuple[Launcher, list[Runtime]]]:
+    """Have the ways to run the bundle ready; where one failed, remove the cgroups that it left."""
+    with ExitStack() as stack:
+        stack.callback(_remove_cgroups)
+        mounts = [path for path in sorted(_CGROUPS.glob("*")) if path.is_mount()]
+        # They take a hybrid layout for cgroup v1, if its cgroup2 mount is out of their sight.
+        launcher = _launcher(stack, [path for path in mounts if path.name == "unified"])
+        ways = [
+            Runtime("crun", _CGROUPFS, bundle, launcher),
+            Runtime("runc", (), bundle, launcher),
+            Runtime("crun, no cgroup", ("--cgroup-manager=disabled",), bundle, launcher),
+        ]
+        if mounts:
+            few = _launcher(stack, [path for path in mounts if path.name not in _THREE])
+            ways[2:2] = [
+                Runtime("crun, 3 cgroup hierarchies", _CGROUPFS, bundle, few),
+                Runtime("runc, 3 cgroup hierarchies", (), bundle, few),
+            ]
+        yield launcher, ways
+
+
+def _launcher(stack: ExitStack, hidden: Sequence[Path]) -> Launcher:
+    launcher = Launcher(hidden)
+    stack.callback(launcher.close)
+    return launcher
+
+
+def _container_id() -> str:
+    return f"pycontainerd-bench-{os.getpid()}"
+
+
+def _remove_cgroups() -> None:
+    for path in _CGROUPS.glob(f"**/{_container_id()}"):
+        path.rmdir()
