@@ -57,7 +57,7 @@ def attach(
         detail = await client.container(container)
         # From now on, but as a number: so the client can go on there where the connection is lost.
         start = detail.output_bytes if offset is None else offset
-        attendance = Attendance(detail.id, stdin and detail.stdin, detail.terminal, start)
+        attendance = Attendance(detail.id, stdin and (detail.stdin or detail.terminal), detail.terminal, start)
         return await attend(client, attendance)
 
     perform(ctx, action)

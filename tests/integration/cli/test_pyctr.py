@@ -1,0 +1,205 @@
+"""`pyctr` against a real daemon, as a person at a terminal uses it."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import struct
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerd_py.engine.readiness import readable
+from tests.integration.api_client import Api
+from tests.integration.daemon_process import Daemon
+
+PYCTR = (sys.executable, "-m", "containerd_py.cli.main")
+
+
+class Ended:
+    def __init__(self, code: int, out: bytes, err: bytes) -> None:
+        self.code = code
+        self.out = out.decode()
+        self.err = err.decode()
+
+
+async def pyctr(daemon: Daemon, *arguments: str, stdin: bytes = b"") -> Ended:
+    process = await asyncio.create_subprocess_exec(
+        *PYCTR,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYCONTAINERD_SOCKET": str(daemon.socket)},
+    )
+    out, err = await asyncio.wait_for(process.communicate(stdin), 30)
+    code = process.returncode
+    process._transport.close()  # type: ignore[attr-defined]
+    assert code is not None
+    return Ended(code, out, err)
+
+
+async def test_run_passes_output_input_and_exit_code(daemon: Daemon, rootfs: Path) -> None:
+    script = "cat; echo error >&2; exit 3"
+    ended = await pyctr(daemon, "run", "-i", "--rm", "--rootfs", str(rootfs), "/bin/sh", "-c", script, stdin=b"from here\n")
+    assert (ended.code, ended.out, ended.err) == (3, "from here\n", "error\n")
+
+
+async def test_run_with_every_option(daemon: Daemon, rootfs: Path, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/file").write_text("shared\n")
+    script = "hostname; pwd; id -u; id -g; echo $A; cat /mnt/file; echo x >/mnt/file || echo x >/file || echo read-only"
+    ended = await pyctr(
+        daemon,
+        *("run", "--rm", "--rootfs", str(rootfs), "--name", "full", "--hostname", "box", "-e", "A=b", "-u", "5:6"),
+        *("-w", "/bin", "-v", f"{tmp_path}/shared:/mnt:ro", "--mount", "type=tmpfs,target=/scratch", "--read-only"),
+        *("--network", "none", "-l", "tier=front", "--pids-limit", "50", "/bin/sh", "-c", script),
+    )
+    assert ended.out == "box\n/bin\n5\n6\nb\nshared\nread-only\n"
+    assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("/bin/nope",), 127, "/bin/nope"),
+        (("/plain",), 126, "/plain"),
+        (("-v", "/nowhere:/mnt", "/bin/true"), 125, "/nowhere"),
+        (("--memory", "64m", "/bin/true"), 125, "memory"),
+        (("--nonsense", "/bin/true"), 125, "nonsense"),
+    ],
+)
+async def test_errors_come_in_one_line(
+    daemon: Daemon, rootfs: Path, arguments: tuple[str, ...], code: int, part: str
+) -> None:
+    (rootfs / "plain").write_text("")
+    ended = await pyctr(daemon, "run", "--rm", "--rootfs", str(rootfs), *arguments)
+    assert (ended.code, ended.out) == (code, "")
+    assert part in ended.err
+    if "nonsense" not in part:
+        assert ended.err.count("\n") == 1
+
+
+async def test_a_life_by_commands(daemon: Daemon, rootfs: Path) -> None:
+    started = await pyctr(
+        daemon, "run", "-d", "--name", "web", "--rootfs", str(rootfs), "/bin/sh", "-c", "echo up; sleep 100"
+    )
+    container = started.out.strip()
+    listed = json.loads((await pyctr(daemon, "ps", "--format", "json")).out)
+    assert container in json.dumps(listed)
+    assert "web" in (await pyctr(daemon, "ps")).out
+    assert json.loads((await pyctr(daemon, "inspect", "web")).out)["id"] == container
+    while (await pyctr(daemon, "logs", "web")).out != "up\n":
+        await asyncio.sleep(0.05)
+    assert (await pyctr(daemon, "stop", "-t", "0", "web")).code == 0
+    assert (await pyctr(daemon, "wait", "web")).out == "137\n"
+    assert "pivot_root" in (await pyctr(daemon, "timeline", "web")).out
+    events = [
+        json.loads(line)
+        for line in (await pyctr(daemon, "--format", "json", "events", "--since", "0", "--no-follow")).out.splitlines()
+    ]
+    assert [event["type"] for event in events][:2] == ["container.created", "container.started"]
+    assert (await pyctr(daemon, "rm", "web")).code == 0
+    missing = await pyctr(daemon, "inspect", "web")
+    assert (missing.code, missing.err) == (1, "pyctr: cannot inspect container 'web': no such container\n")
+
+
+async def test_explain_info_and_version(daemon: Daemon, rootfs: Path) -> None:
+    explained = await pyctr(daemon, "explain", "--rootfs", str(rootfs), "/bin/true")
+    assert "bind root file system" in explained.out
+    assert json.loads((await pyctr(daemon, "info", "--format", "json")).out)["daemon_pid"] == daemon.pid
+    assert (await pyctr(daemon, "version")).code == 0
+    assert (await pyctr(daemon, "ps")).code == 0
+
+
+async def test_without_a_daemon(daemon: Daemon, tmp_path: Path) -> None:
+    ended = await pyctr(daemon, "--socket", str(tmp_path / "none.sock"), "ps")
+    assert ended.code == 1
+    assert "pycontainerd" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+class AtTerminal:
+    """`pyctr` on a pseudo-terminal of ours."""
+
+    def __init__(self, master: int, process: asyncio.subprocess.Process) -> None:
+        self.master = master
+        self.process = process
+        self.seen = b""
+
+    async def until(self, text: bytes, *, seconds: float = 20) -> None:
+        async with asyncio.timeout(seconds):
+            while text not in self.seen:
+                await readable(self.master)
+                self.seen += os.read(self.master, 65_536)
+
+    def type(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+
+async def at_terminal(daemon: Daemon, rows: int, columns: int, *arguments: str) -> tuple[AtTerminal, int]:
+    master, slave = pty.openpty()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = await asyncio.create_subprocess_exec(
+        *("setsid", "--ctty", *PYCTR, *arguments),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"PYCONTAINERD_SOCKET": str(daemon.socket), "TERM": "xterm"},
+    )
+    return AtTerminal(master, process), slave
+
+
+async def end(terminal: AtTerminal, slave: int) -> int:
+    code = await asyncio.wait_for(terminal.process.wait(), 20)
+    terminal.process._transport.close()  # type: ignore[attr-defined]
+    os.close(terminal.master)
+    os.close(slave)
+    return code
+
+
+def settings(fd: int) -> list[Any]:
+    return termios.tcgetattr(fd)
+
+
+async def test_a_shell_at_the_terminal(daemon: Daemon, rootfs: Path) -> None:
+    terminal, slave = await at_terminal(
+        daemon, 21, 83, "run", "-it", "--rm", "--rootfs", str(rootfs), "-e", "PS1=ready> ", "/bin/sh"
+    )
+    before = settings(slave)
+    await terminal.until(b"ready> ")
+    terminal.type(b"stty size; tty\r")
+    await terminal.until(b"21 83\r\n/dev/pts/0\r\n")
+    fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 99, 0, 0))
+    terminal.seen = b""
+    terminal.type(b"sleep 0.2; stty size\r")
+    await terminal.until(b"30 99\r\n")
+    terminal.type(b"sh -c 'echo started; exec sleep 100'\r")
+    await terminal.until(b"started\r\n")
+    terminal.type(b"\x03")  # to the payload, not to pyctr
+    terminal.type(b"echo code $?\r")
+    await terminal.until(b"code 130\r\n")
+    terminal.type(b"exit 4\r")
+    assert await terminal.process.wait() == 4
+    assert settings(slave) == before
+    await end(terminal, slave)
+
+
+async def test_attach_to_a_running_terminal(daemon: Daemon, api: Api, rootfs: Path) -> None:
+    container = await api.create(rootfs, "/bin/sh", terminal=True, name="shell", env={"PS1": "ready> "})
+    await api.post(f"/v1/containers/{container}/start")
+    terminal, slave = await at_terminal(daemon, 10, 20, "attach", "shell")
+    while b"ready> " not in terminal.seen:  # what is typed before pyctr has the terminal is discarded, as by ssh
+        terminal.type(b"\r")
+        with contextlib.suppress(TimeoutError):
+            await terminal.until(b"ready> ", seconds=0.5)
+    terminal.type(b"echo $((40+2))\r")
+    await terminal.until(b"42\r\n")
+    terminal.type(b"exit 6\r")
+    assert await end(terminal, slave) == 6
+    await api.delete(f"/v1/containers/{container}")

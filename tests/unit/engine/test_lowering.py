@@ -1,0 +1,249 @@
+"""The friendly form of a container and the OCI document that it becomes."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerd_py.engine.lowering import lower
+from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.spec import defaults
+from containerd_py.runtime.spec.models import Spec, parse
+from containerd_py.runtime.spec.seccomp_profile import default_profile
+from containerd_py.runtime.spec.validate import validate
+from containerd_py.wire import ContainerSpec
+
+ID = "0123456789abcdef"
+
+
+def lowered(*, device_rules: bool = False, **given: Any) -> Spec:
+    request = ContainerSpec.model_validate({"rootfs": "/srv/root", "args": ["/bin/true"]} | given)
+    return asyncio.run(lower(request, ID, device_rules=device_rules))
+
+
+def document(**given: Any) -> dict[str, Any]:
+    return lowered(**given).document()
+
+
+def at(found: Any, path: str) -> Any:
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else found[int(name)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "expected"),
+    [
+        ({}, "root", {"path": "/srv/root", "readonly": False}),
+        ({"read_only": True}, "root.readonly", True),
+        ({"args": ["a", "b c", ""]}, "process.args", ["a", "b c", ""]),
+        ({}, "process.cwd", "/"),
+        ({"cwd": "/tmp"}, "process.cwd", "/tmp"),
+        ({}, "process.terminal", False),
+        ({"terminal": True}, "process.terminal", True),
+        ({}, "process.noNewPrivileges", True),
+        ({}, "hostname", ID[:12]),
+        ({"hostname": "web"}, "hostname", "web"),
+        ({"hostname": ""}, "hostname", ""),
+        ({}, "annotations", {defaults.ROOTFS_ANNOTATION: "nodev"}),
+        (
+            {"network": "none"},
+            "annotations",
+            {defaults.ROOTFS_ANNOTATION: "nodev", defaults.NETWORK_ANNOTATION: "none"},
+        ),
+        ({"network": "host"}, "annotations", {defaults.ROOTFS_ANNOTATION: "nodev"}),
+        ({}, "process.user.uid", 0),
+        ({}, "process.user.gid", 0),
+        ({}, "linux.maskedPaths", list(defaults.MASKED_PATHS)),
+        ({}, "linux.readonlyPaths", list(defaults.READONLY_PATHS)),
+        ({}, "linux.resources", None),
+        ({"resources": {"pids": 7}}, "linux.resources.pids", {"limit": 7}),
+    ],
+)
+def test_each_field_has_its_place(given: dict[str, Any], path: str, expected: Any) -> None:
+    assert at(document(**given), path) == expected
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("private", {"pid", "network", "ipc", "uts", "mount", "cgroup"}),
+        ("none", {"pid", "network", "ipc", "uts", "mount", "cgroup"}),
+        ("host", {"pid", "ipc", "uts", "mount", "cgroup"}),
+    ],
+)
+def test_namespaces(network: str, expected: set[str]) -> None:
+    assert {entry["type"] for entry in at(document(network=network), "linux.namespaces")} == expected
+
+
+def test_capabilities_and_seccomp_are_the_safe_ones() -> None:
+    spec = lowered()
+    assert spec.process is not None
+    assert spec.process.capabilities == defaults.capabilities()
+    assert spec.linux.seccomp == default_profile()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [f"PATH={defaults.PATH}", f"HOSTNAME={ID[:12]}", "HOME=/root"]),
+        ({"terminal": True}, [f"PATH={defaults.PATH}", f"HOSTNAME={ID[:12]}", "HOME=/root", "TERM=xterm"]),
+        ({"hostname": "web"}, [f"PATH={defaults.PATH}", "HOSTNAME=web", "HOME=/root"]),
+        ({"env": {"B": "1", "A": "2"}}, [f"PATH={defaults.PATH}", f"HOSTNAME={ID[:12]}", "HOME=/root", "B=1", "A=2"]),
+        ({"env": {"A": "1", "PATH": "/x"}}, ["PATH=/x", f"HOSTNAME={ID[:12]}", "HOME=/root", "A=1"]),
+        ({"env": {"HOME": ""}}, [f"PATH={defaults.PATH}", f"HOSTNAME={ID[:12]}", "HOME="]),
+        ({"env": {"E": "a=b c"}}, [f"PATH={defaults.PATH}", f"HOSTNAME={ID[:12]}", "HOME=/root", "E=a=b c"]),
+    ],
+)
+def test_the_environment_has_each_name_once_in_order(given: dict[str, Any], expected: list[str]) -> None:
+    assert at(document(**given), "process.env") == expected
+
+
+def test_the_result_is_a_valid_document_that_says_the_same_again() -> None:
+    spec = lowered(
+        terminal=True, network="none", resources={"pids": 3}, device_rules=True, mounts=[{"target": "/x", "source": "/y"}]
+    )
+    validate(spec)
+    assert parse(spec.document()) == spec
+
+
+# ── mounts ──
+
+
+def mounts(*asked: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    return [(mount.destination, mount.type, mount.source) for mount in lowered(mounts=list(asked)).mounts]
+
+
+DEFAULTS = [(mount.destination, mount.type, mount.source) for mount in defaults.mounts()]
+
+
+def test_the_default_mounts_come_first() -> None:
+    assert mounts({"target": "/a", "source": "/b"}) == [*DEFAULTS, ("/a", "bind", "/b")]
+
+
+@pytest.mark.parametrize("target", ["/dev/shm", "/dev/shm/", "/dev/./shm", "/dev//shm", "//dev/shm", "/dev/x/../shm"])
+def test_a_default_gives_way_to_what_is_asked_for_on_its_target(target: str) -> None:
+    place = [entry[0] for entry in DEFAULTS].index("/dev/shm")
+    found = mounts({"target": target, "source": "/mine"})
+    assert found == [*DEFAULTS[:place], (target, "bind", "/mine"), *DEFAULTS[place + 1 :]]
+
+
+def test_a_default_stays_where_something_else_is_asked_for_below_it() -> None:
+    assert mounts({"target": "/dev/shm/sub", "type": "tmpfs"})[:-1] == DEFAULTS
+
+
+def test_several_mounts_keep_their_order() -> None:
+    found = mounts({"target": "/b", "type": "tmpfs"}, {"target": "/a", "type": "tmpfs"}, {"target": "/b", "source": "/c"})
+    assert [entry[0] for entry in found[-3:]] == ["/b", "/a", "/b"]
+
+
+def test_defaults_below_a_replaced_default_are_mounted_after_it() -> None:
+    targets = [entry[0] for entry in mounts({"target": "/dev", "type": "tmpfs"})]
+    below = [target for target in targets if target.startswith("/dev/")]
+    assert all(targets.index(target) > targets.index("/dev") for target in below)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"source": "/s"}, ("bind", "/s", ("rbind",))),
+        ({"source": "/s", "options": ["ro"]}, ("bind", "/s", ("rbind", "ro"))),
+        ({"source": "/s", "options": ["bind", "ro"]}, ("bind", "/s", ("bind", "ro"))),
+        ({"source": "/s", "options": ["ro", "rbind"]}, ("bind", "/s", ("ro", "rbind"))),
+        ({"source": "/s", "type": "bind"}, ("bind", "/s", ("rbind",))),
+        ({"type": "tmpfs"}, ("tmpfs", "tmpfs", ())),
+        ({"type": "tmpfs", "source": "mine", "options": ["size=1m"]}, ("tmpfs", "mine", ("size=1m",))),
+    ],
+)
+def test_a_mount_is_a_bind_where_it_has_a_source_only(asked: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    mount = lowered(mounts=[{"target": "/t"} | asked]).mounts[-1]
+    assert (mount.type, mount.source, mount.options) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, "neither source nor type"),
+        ({"source": "relative"}, "absolute path, not 'relative'"),
+        ({"source": ""}, "absolute path, not ''"),
+        ({"type": "bind"}, "absolute path, not None"),
+    ],
+)
+def test_a_mount_that_says_too_little_is_refused(asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument, match="cannot mount on '/t': .*" + words) as refused:
+        lowered(mounts=[{"target": "/t"} | asked])
+    assert refused.value.step == "lower"
+
+
+# ── limits ──
+
+
+@pytest.mark.parametrize("given", [{"memory_bytes": 1 << 20}, {"cpus": 0.5}, {"pids": 3, "cpus": 1.0}])
+def test_a_limit_not_enforced_is_refused_by_name(given: dict[str, Any]) -> None:
+    (name,) = set(given) - {"pids"}
+    with pytest.raises(NotSupported, match=rf"resources\.{name} is not served") as refused:
+        lowered(resources=given)
+    assert (refused.value.step, bool(refused.value.hint)) == ("lower", True)
+
+
+@pytest.mark.parametrize(
+    ("pids", "device_rules", "expected"),
+    [
+        (None, False, None),
+        (5, False, {"pids": {"limit": 5}, "devices": []}),
+        (None, True, {"devices": [{"allow": False, "access": "rwm"}]}),
+        (5, True, {"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}]}),
+    ],
+)
+def test_devices_are_denied_where_the_host_can(
+    pids: int | None,
+    device_rules: bool,  # noqa: FBT001
+    expected: dict[str, Any] | None,
+) -> None:
+    spec = lowered(resources={} if pids is None else {"pids": pids}, device_rules=device_rules)
+    assert spec.document()["linux"].get("resources") == expected
+
+
+# ── users ──
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> str:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("www:x:34:\nextra:x:50:web\n")
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("user", "expected", "home"),
+    [
+        ("web", (33, 34, (50,)), "/var/www"),
+        ("33", (33, 34, (50,)), "/var/www"),
+        ("web:extra", (33, 50, ()), "/var/www"),
+        ("7:8", (7, 8, ()), "/"),
+    ],
+)
+def test_users_are_looked_up_in_the_root(rootfs: str, user: str, expected: tuple[Any, ...], home: str) -> None:
+    spec = lowered(rootfs=rootfs, user=user)
+    assert spec.process is not None
+    found = spec.process.user
+    assert (found.uid, found.gid, found.additional_gids) == expected
+    assert f"HOME={home}" in spec.process.env
+
+
+def test_without_a_user_the_root_is_not_looked_at() -> None:
+    assert lowered(rootfs="/nowhere").root.path == "/nowhere"
+
+
+@pytest.mark.parametrize(("rootfs", "errno"), [("/nowhere", "ENOENT"), ("/etc/passwd", "ENOTDIR")])
+def test_a_root_that_cannot_be_opened_is_told(rootfs: str, errno: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"cannot use root file system '{rootfs}'") as refused:
+        lowered(rootfs=rootfs, user="web")
+    assert (refused.value.step, refused.value.errno) == ("rootfs", errno)
+
+
+def test_a_user_the_root_does_not_know_is_told(rootfs: str) -> None:
+    with pytest.raises(InvalidArgument, match="'nobody'"):
+        lowered(rootfs=rootfs, user="nobody")

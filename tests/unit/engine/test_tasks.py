@@ -1,0 +1,94 @@
+"""The owner of background tasks."""
+
+import asyncio
+import gc
+
+import pytest
+from structlog.testing import capture_logs
+
+from containerd_py.engine.tasks import Tasks
+
+
+async def fail() -> None:
+    raise RuntimeError("broken")
+
+
+async def test_close_lets_a_task_end_by_itself() -> None:
+    tasks, gate, ended = Tasks(), asyncio.Event(), []
+
+    async def work() -> str:
+        await gate.wait()
+        ended.append(True)
+        return "done"
+
+    task = tasks.start(work(), name="work")
+    asyncio.get_running_loop().call_later(0.02, gate.set)
+    await tasks.close(deadline_s=5)
+    assert ended == [True]
+    assert task.result() == "done"
+    assert task.get_name() == "work"
+
+
+async def test_close_cancels_what_goes_on_after_the_deadline() -> None:
+    tasks = Tasks()
+    task = tasks.start(asyncio.Event().wait(), name="for ever")
+    await tasks.close(deadline_s=0.01)
+    assert task.cancelled()
+
+
+async def test_close_waits_for_the_cleaning_up_of_what_it_cancels() -> None:
+    tasks, cleaned = Tasks(), []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append(True)
+
+    tasks.start(work(), name="slow to end")
+    await tasks.close(deadline_s=0.01)
+    assert cleaned == [True]
+
+
+async def test_closing_without_tasks_returns_at_once() -> None:
+    tasks = Tasks()
+    await asyncio.wait_for(tasks.close(deadline_s=60), 1)
+
+
+async def test_a_failure_is_logged_once() -> None:
+    tasks = Tasks()
+    with capture_logs() as logs:
+        tasks.start(fail(), name="exit abc")
+        await tasks.close(deadline_s=5)
+    assert [(entry["log_level"], entry["task"], str(entry["exc_info"])) for entry in logs] == [
+        ("error", "exit abc", "broken")
+    ]
+
+
+async def test_a_failure_somebody_waits_for_is_theirs_to_tell() -> None:
+    tasks = Tasks()
+    with capture_logs() as logs:
+        task = tasks.start(fail(), name="start", quiet=True)
+        with pytest.raises(RuntimeError, match="broken"):
+            await task
+    assert logs == []
+
+
+async def test_a_quiet_failure_nobody_waits_for_any_more_is_not_reported_as_forgotten() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    tasks = Tasks()
+    tasks.start(fail(), name="start", quiet=True)
+    await tasks.close(deadline_s=5)
+    del tasks
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []
+
+
+async def test_an_ended_task_is_held_no_longer() -> None:
+    tasks = Tasks()
+    await tasks.start(asyncio.sleep(0), name="short")
+    await asyncio.sleep(0)
+    assert not tasks._running
