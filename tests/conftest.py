@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_ALONE = "PYCONTAINERD_TESTS_SHARE_MACHINE" not in os.environ  # else cgroups of other runs come and go
 _PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after their end
 
 
@@ -38,8 +39,13 @@ def _look() -> Surroundings:
         children=frozenset(_children()),
         descriptors=frozenset(_descriptors()),
         mounts=Path("/proc/self/mountinfo").read_text(),
-        cgroups=frozenset(map(str, _CGROUPS.glob("*/pycontainerd*"))) | frozenset(map(str, _CGROUPS.glob("pycontainerd*"))),
+        cgroups=frozenset(_cgroups() if _ALONE else ()),
     )
+
+
+def _cgroups() -> Iterator[str]:
+    yield from map(str, _CGROUPS.glob("*/pycontainerd*"))
+    yield from map(str, _CGROUPS.glob("pycontainerd*"))
 
 
 def _children() -> Iterator[str]:

@@ -457,11 +457,11 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 
 # ── what it imports ──
 
-ALLOWED = (
-    *("containerd_py", "containerd_py.runtime", "containerd_py.runtime.plan"),
-    *("containerd_py.runtime.plan.operations", "containerd_py.runtime.plan.plan"),
+ALLOWED = ("containerd_py", "containerd_py.runtime", "containerd_py.runtime.plan", "containerd_py.runtime.plan.plan")
+ALLOWED_BELOW = (
+    *("containerd_py.runtime.linux", "containerd_py.runtime.init", "containerd_py.runtime.spawner"),
+    "containerd_py.runtime.plan.operations",
 )
-ALLOWED_BELOW = ("containerd_py.runtime.linux", "containerd_py.runtime.init", "containerd_py.runtime.spawner")
 HEAVY = ("asyncio", "pydantic", "aiohttp", "ssl", "concurrent", "multiprocessing", "subprocess", "ensurepip", "tomllib")
 
 

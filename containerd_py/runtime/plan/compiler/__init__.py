@@ -1,0 +1,66 @@
+"""The compiler: an OCI spec becomes a Plan. Pure: no file is read, nothing of the host is asked.
+
+`compile_plan` is the list of phases; each phase is a small generator of operations, in a module of its subject.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.compiler.namespaces import name_steps, namespaces, placement_steps
+from containerd_py.runtime.plan.compiler.placing import Placing
+from containerd_py.runtime.plan.compiler.process import (
+    console_steps,
+    identity_steps,
+    limit_steps,
+    search_path,
+    seccomp_steps,
+)
+from containerd_py.runtime.plan.compiler.rootfs import (
+    device_steps,
+    mount_steps,
+    mountings,
+    protection_steps,
+    root_steps,
+    source_steps,
+)
+from containerd_py.runtime.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.spec.models import Spec
+
+__all__ = ["Placing", "compile_plan"]
+
+
+def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
+    """Return the Plan of a validated spec. seccomp: the compiled filter of spec.linux.seccomp, None without one."""
+    process = spec.process
+    assert process is not None  # noqa: S101 - `validate` has refused it
+    mounts = mountings(spec)
+    privileged_seccomp = seccomp is not None and not process.no_new_privileges
+    steps = itertools.chain(
+        placement_steps(spec, placing),
+        source_steps(mounts, masks=bool(spec.linux.masked_paths)),
+        root_steps(spec, placing.rootfs),
+        mount_steps(mounts),
+        device_steps(spec, mounts),
+        [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
+        console_steps(process),
+        name_steps(spec),
+        [op.PivotRoot()],
+        protection_steps(spec),
+        limit_steps(process),
+        [op.AttachStdio(process.terminal, process.user.uid)],
+        # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
+        seccomp_steps(seccomp) if privileged_seccomp else [],
+        identity_steps(process),
+        [op.ChangeDirectory(process.cwd), op.FindProgram(process.args[0], search_path(process))],
+        [op.SetNoNewPrivs()] if process.no_new_privileges else [],
+        [op.AwaitStart()],
+        [] if privileged_seccomp else seccomp_steps(seccomp),
+        [op.Exec(process.args, process.env)],
+    )
+    return Plan(tuple(sorted(namespaces(spec))), tuple(steps))

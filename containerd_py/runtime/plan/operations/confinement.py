@@ -1,0 +1,83 @@
+"""What the process may do: limits, identity, capabilities, filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from containerd_py.runtime.plan.operations.base import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class SetRlimit(Operation):
+    """resource: RLIMIT_* as a number; soft, hard: -1 is unlimited."""
+
+    step: ClassVar[str] = "rlimit"
+    name: str
+    resource: int
+    soft: int
+    hard: int
+
+    def describe(self) -> str:
+        return f"limit {self.name} to {self.soft} (hard {self.hard})"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBounding(Operation):
+    """capabilities: the bit mask that stays in the bounding set; everything else is dropped."""
+
+    step: ClassVar[str] = "capabilities"
+    capabilities: int
+
+    def describe(self) -> str:
+        return f"limit the bounding set to {self.capabilities:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetIdentity(Operation):
+    step: ClassVar[str] = "user"
+    uid: int
+    gid: int
+    additional_gids: tuple[int, ...]
+    umask: int
+
+    def describe(self) -> str:
+        groups = f" and groups {','.join(map(str, self.additional_gids))}" if self.additional_gids else ""
+        return f"become user {self.uid}:{self.gid}{groups}, umask {self.umask:04o}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapabilities(Operation):
+    """The sets as bit masks."""
+
+    step: ClassVar[str] = "capabilities"
+    effective: int
+    permitted: int
+    inheritable: int
+    ambient: int
+
+    def describe(self) -> str:
+        return (
+            f"set capabilities: effective {self.effective:#x}, permitted {self.permitted:#x}, "
+            f"inheritable {self.inheritable:#x}, ambient {self.ambient:#x}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SetNoNewPrivs(Operation):
+    step: ClassVar[str] = "no_new_privs"
+
+    def describe(self) -> str:
+        return "set no_new_privs"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSeccomp(Operation):
+    """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*."""
+
+    step: ClassVar[str] = "seccomp"
+    program: bytes
+    flags: int
+
+    def describe(self) -> str:
+        return f"load a seccomp filter of {len(self.program) // 8} instructions"

@@ -1,0 +1,34 @@
+"""What the container's namespaces hold besides mounts: interfaces, names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from containerd_py.runtime.plan.operations.base import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackUp(Operation):
+    step: ClassVar[str] = "network"
+
+    def describe(self) -> str:
+        return "bring network interface lo up"
+
+
+@dataclass(frozen=True, slots=True)
+class SetHostname(Operation):
+    step: ClassVar[str] = "hostname"
+    hostname: str
+
+    def describe(self) -> str:
+        return f"set host name {self.hostname}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDomainname(Operation):
+    step: ClassVar[str] = "domainname"
+    domainname: str
+
+    def describe(self) -> str:
+        return f"set NIS domain name {self.domainname}"

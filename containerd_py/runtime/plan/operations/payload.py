@@ -1,0 +1,74 @@
+"""Streams, working directory, and becoming the payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from containerd_py.runtime.plan.operations.base import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConsole(Operation):
+    """Open a pseudo-terminal of the container's own devpts, bind it on /dev/console, hand its master out."""
+
+    step: ClassVar[str] = "console"
+    rows: int
+    columns: int
+    uid: int
+
+    def describe(self) -> str:
+        return "open a terminal on the container's devpts and bind it on /dev/console"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachStdio(Operation):
+    """Put the passed handles (or the console) on descriptors 0, 1, 2, owned by the payload's user."""
+
+    step: ClassVar[str] = "stdio"
+    terminal: bool
+    uid: int
+
+    def describe(self) -> str:
+        return f"attach the {'terminal' if self.terminal else 'pipes'} to stdin, stdout and stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDirectory(Operation):
+    step: ClassVar[str] = "cwd"
+    path: str
+
+    def describe(self) -> str:
+        return f"change to directory {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class FindProgram(Operation):
+    """Look the program up as execvp would, with the payload's rights; the result is what `Exec` runs."""
+
+    step: ClassVar[str] = "exec"
+    name: str
+    search: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"find program {self.name}" + ("" if "/" in self.name else f" in {':'.join(self.search)}")
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitStart(Operation):
+    """Everything before happens at create, everything after at start."""
+
+    step: ClassVar[str] = "start"
+
+    def describe(self) -> str:
+        return "wait for start"
+
+
+@dataclass(frozen=True, slots=True)
+class Exec(Operation):
+    step: ClassVar[str] = "exec"
+    arguments: tuple[str, ...]
+    environment: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"execute {' '.join(self.arguments)}"

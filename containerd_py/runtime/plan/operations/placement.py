@@ -1,0 +1,40 @@
+"""Where the worker is put, and what it gives back of the process that forked it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from containerd_py.runtime.plan.operations.base import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCgroup(Operation):
+    """Enter cgroup v1 hierarchies by their tasks files, passed as handles "cgroup0" ... (v2 is entered by clone3)."""
+
+    step: ClassVar[str] = "cgroup"
+    count: int
+
+    def describe(self) -> str:
+        return f"join {self.count} cgroup v1 hierarch{'y' if self.count == 1 else 'ies'}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnshareCgroup(Operation):
+    """Make the cgroup namespace only now, so that its root is the container's cgroup."""
+
+    step: ClassVar[str] = "cgroup"
+
+    def describe(self) -> str:
+        return "enter a new cgroup namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetProcess(Operation):
+    """Give back what the daemon's process attributes would hand on: session, nice, affinity, timer slack, umask."""
+
+    step: ClassVar[str] = "process"
+    keyring: str
+
+    def describe(self) -> str:
+        return f"start a session, join session keyring {self.keyring!r}, reset nice, affinity, timer slack and umask"

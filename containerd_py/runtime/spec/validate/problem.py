@@ -1,0 +1,14 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """path: where in the document; supported: False where it is right, but not served yet."""
+
+    path: str
+    message: str
+    supported: bool = True
