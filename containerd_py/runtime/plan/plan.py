@@ -33,11 +33,49 @@ class UnreadablePlan(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class IdRange:
+    """A line of uid_map or gid_map (user_namespaces(7)): `size` ids from `container_id` on are `host_id` and following."""
+
+    container_id: int
+    host_id: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserMapping:
+    """What the ids of a user namespace, or of an idmapped mount, are outside."""
+
+    uids: tuple[IdRange, ...]
+    gids: tuple[IdRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A tree of the host that the parent clones and passes as the handle `handle`, since the worker may not.
+
+    mapping: of an idmapped mount; None where ids are left as they are.
+    """
+
+    handle: str
+    path: str
+    recursive: bool
+    mapping: UserMapping | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """namespaces: OCI names of the new namespaces; operations: in order of execution, the last one being Exec."""
+    """What the worker does (`operations`, the last one being Exec), and what the parent does for it before.
+
+    namespaces: OCI names of the new namespaces; joined: OCI name to path of those that are entered instead;
+    user: the ids of a new user namespace; time_offsets: lines for timens_offsets (time_namespaces(7)).
+    """
 
     namespaces: tuple[str, ...]
     operations: tuple[Operation, ...]
+    joined: tuple[tuple[str, str], ...] = ()
+    user: UserMapping | None = None
+    time_offsets: str = ""
+    sources: tuple[Source, ...] = ()
 
     def clone_flags(self) -> Clone:
         flags = Clone(0)
