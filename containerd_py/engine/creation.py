@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,11 +17,14 @@ from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.container import resources
+from containerd_py.runtime.creation import bring_up, resources
+from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
+from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
+from containerd_py.runtime.userns import may_drop_groups, write_maps
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
 if TYPE_CHECKING:
@@ -101,7 +105,7 @@ class Attempt:
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
             pid = await self._fork(container, plan, placement)
-        ready, master = await worker.ready(container, plan)
+        ready, master = await worker.ready(container, plan, functools.partial(self._bring_up, container, spec, pid))
         self._join_streams(container, master)
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
@@ -143,24 +147,31 @@ class Attempt:
         terminal = bool(container.config.get("process", {}).get("terminal"))
         ours, theirs = ({}, {}) if terminal else stdio.open_pipes(stdin=container.record.stdin)
         container.stdio = self._lifecycle.streams_of(container, ours) if ours else None
-        try:
-            handles = {name: fd.fileno() for name, fd in theirs.items()}
-            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
-            container.control, worker_end = process.open_dialogue(plan, handles)
-        finally:
+        with ExitStack() as passed:
             for fd in theirs.values():
-                fd.close()
-        container.control.settimeout(0)
-        with worker_end:
-            spawned = await self._parts.link.spawn(
-                container.id,
-                int(plan.clone_flags()),
-                worker_end.fileno(),
-                cgroup=placement.directory.fileno() if placement.directory else None,
-                keep=container.fds(),
-            )
-        container.pidfd = spawned.pidfd
+                passed.enter_context(fd)
+            # Opening what a plain plan does not need takes no thread.
+            opened = passed.enter_context(Opened(plan) if plan.simple else await asyncio.to_thread(Opened, plan))
+            container.control, worker_end = open_dialogue()
+            container.control.settimeout(0)
+            passed.enter_context(worker_end)
+            handles = {name: fd.fileno() for name, fd in theirs.items()} | opened.handles
+            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
+            directory = placement.directory.fileno() if placement.directory else None
+            request = opened.fork_request(worker_end.fileno(), directory)
+            if not plan.maps_ids:
+                process.send_plan(container.control, plan, handles)
+            spawned = await self._parts.link.spawn(container.id, request, container.fds())
+            container.pidfd = spawned.pidfd
+            if plan.user is not None and plan.maps_ids:
+                await asyncio.to_thread(write_maps, spawned.pid, spawned.pidfd.fileno(), plan.user)
+                process.send_plan(container.control, plan, handles)
         return spawned.pid
+
+    async def _bring_up(self, container: Container, spec: Spec, pid: int) -> bytes:
+        """Hooks run as long as they like: in a thread."""
+        state = self._parts.oci_state(container.id, "creating", pid, spec)
+        return await asyncio.to_thread(bring_up, spec, state)
 
     def _join_streams(self, container: Container, master: Fd | None) -> None:
         if master is not None:
@@ -210,7 +221,8 @@ async def compiled(spec: Spec, container_id: str, v1_cgroups: int) -> Plan:
         seccomp = default_filter()
     else:
         seccomp = await asyncio.to_thread(compile_profile, profile)
-    return compile_plan(spec, Placing(spec.root.path, container_id, v1_cgroups), seccomp)
+    placing = Placing(spec.root.path, container_id, v1_cgroups, may_drop_groups=may_drop_groups(spec))
+    return compile_plan(spec, placing, seccomp)
 
 
 def _refusal(container: Container, problem: OSError) -> ContainerdError:

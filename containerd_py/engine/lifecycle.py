@@ -7,7 +7,7 @@ import functools
 import signal
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -16,8 +16,10 @@ from containerd_py.engine.containers import EXITED, STARTED, Container
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
+from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
+from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Lifecycle:
                 raise Conflict(f"cannot start container {container.name!r}: its init worker was lost", step="start")
             times = await worker.start(container, container.plan)
             await self.note_start(container, start_ns, times.ended_ns)
+        await self._run_hooks("poststart", container, "running")
 
     async def note_start(self, container: Container, start_ns: int | None, ended_ns: tuple[int, ...]) -> None:
         """Record a start that has happened; start_ns: when it began, None where nobody knows. The lock is held."""
@@ -68,6 +71,14 @@ class Lifecycle:
         else:
             await asyncio.to_thread(self._parts.store.save, record)
         container.publish(record)
+
+    async def _run_hooks(self, moment: Literal["poststart", "poststop"], container: Container, status: str) -> None:
+        """Whatever becomes of them, what has happened cannot be undone."""
+        if not container.config.get("hooks"):
+            return
+        spec = parse(container.config)
+        state = self._parts.oci_state(container.id, status, container.record.pid or 0, spec).document()
+        await asyncio.to_thread(hooks.run_all, moment, getattr(spec.hooks, moment), state)
 
     # ── streams ──
 
@@ -190,6 +201,7 @@ class Lifecycle:
             self._parts.link.forget(container.id)
             self._parts.registry.remove(container)
         container.changes.announce()
+        await self._run_hooks("poststop", container, "stopped")
         self._parts.events.publish("container.deleted", container.id, container.name)
 
     def _remove(self, container: Container) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.output import OutputLog
+from containerd_py.runtime.state import State
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Registry
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.tasks import Tasks
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.host import HostFeatures
+    from containerd_py.runtime.spec.models import Spec
     from containerd_py.store.containers import ContainerStore
 
 
@@ -31,6 +33,10 @@ class Parts:
     host: HostFeatures
     data_dir: str
     cgroup_parent: str
+
+    def oci_state(self, container_id: str, status: str, pid: int, spec: Spec) -> State:
+        """Return a container's state as hooks get it; its bundle is its own directory, where config.json lies."""
+        return State(container_id, status, pid, self.store.directory(container_id), dict(spec.annotations))
 
     def output_log(self, container_id: str, *, lost: int = 0) -> OutputLog:
         return OutputLog(os.path.join(self.data_dir, "containers", container_id), lost=lost)

@@ -21,11 +21,10 @@ from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import compiled
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
-from containerd_py.runtime import host
+from containerd_py.runtime import identity
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.pidfd import WaitStatus, identity, pidfd_send_signal
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ContainerRecord, StoredContainer
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spawner.client import Inherited
     from containerd_py.store.containers import Quarantined
@@ -209,17 +209,7 @@ async def _plan(container: Container) -> Plan:
 
 def _same_process(record: ContainerRecord) -> Fd | None:
     """Open the recorded process, if the one with its number is still the same (SECURITY R10)."""
-    if record.pid is None or not record.identity or record.boot_id != host.boot_id():
-        return None
-    try:
-        pidfd = Fd(os.pidfd_open(record.pid))
-    except ProcessLookupError:
-        return None
-    with suppress(ProcessLookupError, FileNotFoundError):
-        if identity(record.pid, pidfd.fileno()) == record.identity:
-            return pidfd
-    pidfd.close()
-    return None
+    return identity.find(record.pid or 0, record.identity, record.boot_id)
 
 
 def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited) -> StoredContainer:

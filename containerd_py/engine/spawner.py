@@ -11,7 +11,7 @@ import structlog
 from containerd_py import __version__
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
-from containerd_py.runtime import process
+from containerd_py.runtime import launcher
 from containerd_py.runtime.spawner import client, protocol
 from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Ready, Refused, Spawned, SpawnerClient
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.spawner.fork import ForkRequest
 
 _log = structlog.get_logger()
 
@@ -113,12 +114,10 @@ class SpawnerLink:
         self._hang_up()
         return await self._meet_alive(directory)
 
-    async def spawn(
-        self, container_id: str, flags: int, control: int, *, cgroup: int | None, keep: dict[str, int]
-    ) -> Spawned:
-        """Have a worker forked that listens to `control`, in namespaces of `flags`. Raises Unavailable: nothing made."""
+    async def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> Spawned:
+        """Have a worker forked. Raises Unavailable: nothing made."""
         link = self._link()
-        seq = link.spawn(container_id, flags, control, cgroup=cgroup, keep=keep)
+        seq = link.spawn(container_id, worker, keep)
         self._send_rest(link)
         future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
         self._asked[seq] = future
@@ -195,7 +194,7 @@ class SpawnerLink:
             case Refused():
                 future = self._asked.get(told.seq)
                 if future is not None and not future.done():
-                    future.set_exception(process.refusal(told.errno, told.text))
+                    future.set_exception(launcher.refusal(told.errno, told.text))
             case Exited():
                 self._on_exit(told.id, told.status)
 

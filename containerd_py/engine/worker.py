@@ -13,6 +13,7 @@ from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
     from containerd_py.engine.containers import Container
     from containerd_py.runtime.plan.plan import Plan
@@ -20,15 +21,34 @@ if TYPE_CHECKING:
 _DEADLINE_S = 60.0
 
 
-async def ready(container: Container, plan: Plan) -> tuple[dialogue.Ready, Fd | None]:
+async def ready(
+    container: Container, plan: Plan, bring_up: Callable[[], Awaitable[bytes]]
+) -> tuple[dialogue.Ready, Fd | None]:
     """Wait until the worker has done everything up to AwaitStart; return the terminal's master where there is one.
 
+    bring_up: called where the worker waits for its parent; returns the container's state.
     Raises the error of the step that failed, DeadlineExceeded.
     """
-    message, fds = await _hear_in_time(container)
-    if isinstance(message, dialogue.Ready):
-        return message, Fd(fds[0]) if fds else None
-    raise process.failure(plan, message) if isinstance(message, dialogue.Failed) else process.vanished()
+    while True:
+        message, fds = await _hear_in_time(container)
+        match message:
+            case dialogue.Asked():
+                await _answer(container, await bring_up())
+            case dialogue.Ready():
+                return message, Fd(fds[0]) if fds else None
+            case dialogue.Failed():
+                raise process.failure(plan, message)
+            case _:
+                raise process.vanished()
+
+
+async def _answer(container: Container, state: bytes) -> None:
+    if container.control is None:
+        raise process.vanished()
+    try:
+        dialogue.send_go(container.control, state)
+    except (BrokenPipeError, ConnectionResetError):
+        raise process.vanished() from None
 
 
 async def start(container: Container, plan: Plan) -> dialogue.Times:

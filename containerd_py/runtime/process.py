@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError, Internal, InvalidArgument, NotSupported, Unavailable
+from containerd_py.errors import ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotSupported, Unavailable
+from containerd_py.runtime import userns
 from containerd_py.runtime.init import dialogue
-from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.plan.operations import AttachRoot, CloneTree, Exec, FindProgram, Operation
-from containerd_py.runtime.spawner import protocol, seal
+from containerd_py.runtime.plan.operations import AttachRoot, CloneTree, Exec, FindProgram, Operation, RunHooks
 
 if TYPE_CHECKING:
+    import socket
+
     from containerd_py.runtime.init.dialogue import Failed
+    from containerd_py.runtime.opened import Opened
     from containerd_py.runtime.plan.plan import Plan
 
 _RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -47,76 +47,48 @@ _HINTS: dict[type[Operation], dict[int, str]] = {
 }
 
 
-@dataclass(slots=True)
-class Worker:
-    """A worker that was forked. control: our end of the dialogue."""
+def send_plan(control: socket.socket, plan: Plan, handles: dict[str, int]) -> None:
+    """Give the worker its plan and the handles, which stay the caller's. It waits in the socket until there is a worker.
 
-    pid: int
-    pidfd: Fd
-    control: socket.socket
-
-    def close(self) -> None:
-        self.pidfd.close()
-        self.control.close()
+    A worker in a new user namespace is to get it once its ids are mapped: with it, it begins.
+    """
+    with sealed("plan", plan.encode()) as document:
+        dialogue.send_plan(control, {"plan": document.fileno(), **handles})
 
 
-def open_dialogue(plan: Plan, handles: dict[str, int]) -> tuple[socket.socket, socket.socket]:
-    """Return (our end, the worker's end) of a control socket in which the plan and the handles wait already."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        with sealed("plan", plan.encode()) as document:
-            dialogue.send_plan(ours, {"plan": document.fileno(), **handles})
-    except BaseException:
-        ours.close()
-        theirs.close()
-        raise
-    return ours, theirs
-
-
-def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None) -> Worker:
+def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: Opened) -> Worker:
     """Fork a worker as our own child and give it the plan; return at once. The handles stay the caller's.
 
-    cgroup: descriptor of a cgroup v2 directory to be born in. Raises Unavailable where no process can be made.
+    cgroup: descriptor of a cgroup v2 directory to be born in.
+    Raises Unavailable where no process can be made, InvalidArgument where ids cannot be mapped.
     """
-    ours, theirs = open_dialogue(plan, handles)
+    handles = handles | opened.handles
+    ours, theirs = open_dialogue()
     with theirs:
         try:
-            pid, pidfd = _launch(plan, theirs.fileno(), cgroup)
+            if not plan.maps_ids:
+                send_plan(ours, plan, handles)
+            worker = fork(opened.fork_request(theirs.fileno(), cgroup), ours)
         except BaseException:
             ours.close()
             raise
-    return Worker(pid, pidfd, ours)
-
-
-def _launch(plan: Plan, control: int, cgroup: int | None) -> tuple[int, Fd]:
-    request, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with request:
-        message = {"op": "spawn", "flags": int(plan.clone_flags()), "cgroup": cgroup is not None}
-        protocol.send(request, message, [control] if cgroup is None else [control, cgroup])
-        with role_end:
-            launcher = seal.start_role("launcher", role_end.fileno(), session=False)
+    if plan.user is not None and plan.maps_ids:
         try:
-            answer, fds = protocol.receive(request)
-        finally:
-            with suppress(ChildProcessError):  # a host program that ignores SIGCHLD
-                os.waitpid(launcher, 0)
-    if answer is None:
-        raise Internal("cannot fork worker: the launcher ended without a word", step="fork")
-    if answer["op"] == "refused":
-        raise refusal(answer["errno"], answer["text"])
-    return answer["pid"], Fd(fds[0])
-
-
-def refusal(number: int | None, text: str) -> ContainerdError:
-    """Return the error for a fork that was refused."""
-    return Unavailable(
-        f"cannot fork worker: {text}", step="fork", errno=number, hint="the host may be out of processes or memory"
-    )
+            userns.write_maps(worker.pid, worker.pidfd.fileno(), plan.user)
+            send_plan(ours, plan, handles)
+        except BaseException:
+            worker.end()
+            worker.close()
+            raise
+    return worker
 
 
 def failure(plan: Plan, failed: Failed) -> ContainerdError:
     """Return the error for a step that failed in the worker: which one, on what, why."""
     operation = plan.operations[failed.index]
+    if isinstance(operation, RunHooks) and failed.errno != dialogue.WORKER_DEFECT:
+        refusal = DeadlineExceeded if failed.errno == errno.ETIMEDOUT else InvalidArgument
+        return refusal(f"cannot run {operation.moment} hook {failed.text}", step=operation.step)
     cause = os.strerror(failed.errno) if failed.errno else failed.text
     message = f"cannot {operation.describe()}: {cause}"
     kind = _kind(failed.errno)

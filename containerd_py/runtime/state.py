@@ -1,42 +1,109 @@
-"""The state of a container of the library: `state.json` as the runtime specification has it ("State")."""
+"""The state of a container of the library: what is kept of it, and the directory in which it is kept.
+
+    <state root>/<id>/state.json    status, process, cgroups; the specification's "State" and what finds it all again
+                     config.json    the OCI document
+                     plan.json      what its worker was told, so that a failure at start can name its step
+                     start.sock     where a created container's worker waits for start
+
+Any process may work on a container: `locked` makes them take turns.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
+import socket
 import stat
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
-from containerd_py.errors import Conflict, InvalidArgument
-from containerd_py.runtime.spec.models import OCI_VERSION
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
+from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.spec.version import OCI_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
+_SCHEMA = 1
+_NO_CGROUP = Cgroup(None, ())
+_LOCK_S = 10.0
+_LOCK_PAUSE_S = 0.01
+_FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", "start.sock")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """status: "created", "running" or "stopped"; pid: 0 once stopped; cgroups: absolute directories."""
+    """status: "creating", "created", "running", "paused" or "stopped"; pid: 0 once stopped.
+
+    created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
+    """
 
     id: str
     status: str
     pid: int
     bundle: str
-    annotations: dict[str, str]
-    cgroups: tuple[str, ...]
+    annotations: dict[str, str] = field(default_factory=dict)
+    cgroup: Cgroup = _NO_CGROUP
+    rootfs: str = ""
+    created: str = ""
+    owner: int = 0
+    identity: str = ""
+    boot_id: str = ""
+
+    @property
+    def cgroups(self) -> tuple[str, ...]:
+        """Absolute directories."""
+        return self.cgroup.paths
+
+    def document(self) -> dict[str, Any]:
+        """Return the state as the runtime specification has it ("State")."""
+        shown: dict[str, Any] = {"ociVersion": OCI_VERSION, "id": self.id, "status": self.status}
+        if self.pid:
+            shown["pid"] = self.pid
+        return shown | {"bundle": self.bundle, "annotations": self.annotations}
 
     def encode(self) -> bytes:
-        document = {
-            "ociVersion": OCI_VERSION,
-            "id": self.id,
-            "status": self.status,
+        kept = {
+            "schema": _SCHEMA,
+            **self.document(),
             "pid": self.pid,
-            "bundle": self.bundle,
-            "annotations": self.annotations,
-            "cgroups": self.cgroups,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": self.owner,
+            "identity": self.identity,
+            "bootId": self.boot_id,
+            "cgroupV2": self.cgroup.v2,
+            "cgroupsV1": self.cgroup.v1,
+            "cgroupParents": self.cgroup.parents,
         }
-        return json.dumps(document, indent=2).encode() + b"\n"
+        return json.dumps(kept, indent=2).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, data: bytes) -> State:
+        """Raises ValueError, KeyError, TypeError for what `encode` did not write."""
+        kept = json.loads(data)
+        if kept["schema"] != _SCHEMA:
+            raise ValueError(f"schema {kept['schema']!r}, not {_SCHEMA}")
+        return cls(
+            id=kept["id"],
+            status=kept["status"],
+            pid=kept["pid"],
+            bundle=kept["bundle"],
+            annotations=kept["annotations"],
+            cgroup=Cgroup(kept["cgroupV2"], tuple(kept["cgroupsV1"]), tuple(kept["cgroupParents"])),
+            rootfs=kept["rootfs"],
+            created=kept["created"],
+            owner=kept["owner"],
+            identity=kept["identity"],
+            boot_id=kept["bootId"],
+        )
 
 
 class StateDirectory:
@@ -45,6 +112,16 @@ class StateDirectory:
     def __init__(self, root: str, container_id: str) -> None:
         self.path = os.path.join(root, container_id)
         self._id = container_id
+
+    def cgroup_parent(self) -> str:
+        """Return the cgroup of all containers of this state root that ask for none of their own (ADR 6).
+
+        The last one to be destroyed takes it along.
+        """
+        root = os.path.realpath(os.path.dirname(self.path))
+        return f"/pycontainerd-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
+
+    # ── making and removing ──
 
     def make(self) -> None:
         """Make it, and the state root where that is missing.
@@ -67,23 +144,135 @@ class StateDirectory:
             raise Conflict(
                 f"cannot create container {self._id!r}: the id is taken ({self.path})",
                 step="state",
-                hint="destroy that container first, or choose another id",
+                hint="delete that container first, or choose another id",
             ) from None
 
-    def write(self, state: State) -> None:
-        atomic.write(os.path.join(self.path, "state.json"), state.encode())
-
     def remove(self) -> None:
-        """Remove what `write` made, by name (SECURITY R16), and the state root if nothing is left in it."""
-        for name in ("state.json", "state.json.new"):
-            try:
+        """Remove what is known to be in it, by name (SECURITY R16), and the state root if nothing is left in it."""
+        for name in _FILES:
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.path, name))
-            except FileNotFoundError:
-                continue
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(self.path)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.path))
+
+    # ── taking turns ──
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other process work on the container meanwhile (flock(2): the kernel lets go whatever happens to us).
+
+        Raises NotFound where it is gone, Conflict where another process does not come to its end.
+        """
+        with self._open() as directory:
+            self._lock(directory)
+            if not self._is(directory):
+                raise self._missing()
+            yield
+
+    def _lock(self, directory: Fd) -> None:
+        deadline = time.monotonic() + _LOCK_S
+        while True:
+            try:
+                fcntl.flock(directory.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Conflict(
+                        f"cannot work on container {self._id!r}: another process does",
+                        step="lock",
+                        hint="try again when its command has ended",
+                    ) from None
+                time.sleep(_LOCK_PAUSE_S)
+            else:
+                return
+
+    def _open(self) -> Fd:
+        try:
+            return Fd(os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW))
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing() from None
+
+    def _is(self, directory: Fd) -> bool:
+        """Tell whether it is the one that stands there: another process may have deleted it, and made it anew."""
+        try:
+            return os.path.samestat(os.fstat(directory.fileno()), os.lstat(self.path))
+        except FileNotFoundError:
+            return False
+
+    def _missing(self) -> NotFound:
+        return NotFound(f"cannot find container {self._id!r}: there is none in {os.path.dirname(self.path)!r}", step="find")
+
+    # ── what is in it ──
+
+    def write(self, state: State) -> None:
+        self.put("state.json", state.encode())
+
+    def put(self, name: str, data: bytes) -> None:
+        atomic.write(os.path.join(self.path, name), data)
+
+    def get(self, name: str) -> bytes:
+        """Raises NotFound."""
+        try:
+            with open(os.path.join(self.path, name), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing() from None
+
+    def read(self) -> State:
+        """Raises NotFound, Internal for a file that cannot be read."""
+        data = self.get("state.json")
+        try:
+            return State.decode(data)
+        except (ValueError, KeyError, TypeError) as problem:
+            raise Internal(
+                f"cannot read state of container {self._id!r}: {problem!r}",
+                step="state",
+                hint=f"the file {os.path.join(self.path, 'state.json')!r} is damaged, or of another version",
+            ) from problem
+
+    # ── the start socket ──
+
+    def listen(self) -> socket.socket:
+        """Make the socket at which the worker waits for start."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with self._open() as directory:
+                listener.bind(_start_address(directory))
+            listener.listen(1)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def connect(self) -> socket.socket:
+        """Raises FileNotFoundError, ConnectionRefusedError where no worker waits."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with self._open() as directory:
+                connection.connect(_start_address(directory))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def stop_listening(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, "start.sock"))
+
+
+def list_ids(root: str) -> tuple[str, ...]:
+    """Return the ids below a state root, sorted; none where there is no such directory."""
+    try:
+        with os.scandir(root) as entries:
+            return tuple(sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
+    except FileNotFoundError:
+        return ()
+
+
+def _start_address(directory: Fd) -> str:
+    """Through the directory's descriptor: sun_path holds 108 bytes only, whatever the directory's depth."""
+    return f"/proc/self/fd/{directory.fileno()}/start.sock"
 
 
 def _check_owner(root: str) -> None:

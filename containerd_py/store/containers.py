@@ -53,7 +53,7 @@ class ContainerStore:
     def create(self, stored: StoredContainer) -> None:
         """Put the intent on record. Raises Conflict where the id is taken, OutOfSpace; then nothing is left."""
         container_id = stored.record.id
-        directory = self._directory(container_id)
+        directory = self.directory(container_id)
         try:
             os.mkdir(directory, 0o700)
         except FileExistsError:
@@ -71,13 +71,13 @@ class ContainerStore:
     def save(self, record: ContainerRecord) -> None:
         """Replace state.json. Raises OutOfSpace or Internal; the old record stays then."""
         try:
-            atomic.write(f"{self._directory(record.id)}/{_STATE}", _encode(record))
+            atomic.write(f"{self.directory(record.id)}/{_STATE}", _encode(record))
         except OSError as problem:
             raise _refused(record.id, problem) from problem
 
     def remove(self, container_id: str) -> None:
         """Remove what this class wrote, by name (SECURITY R16); nothing where it is gone already."""
-        directory = self._directory(container_id)
+        directory = self.directory(container_id)
         for name in _FILES:
             try:
                 os.unlink(f"{directory}/{name}")
@@ -93,7 +93,7 @@ class ContainerStore:
         stored: list[StoredContainer] = []
         quarantined: list[Quarantined] = []
         for container_id in self._ids():
-            directory = self._directory(container_id)
+            directory = self.directory(container_id)
             try:
                 if not os.path.lexists(f"{directory}/{_STATE}"):
                     self.remove(container_id)
@@ -110,14 +110,15 @@ class ContainerStore:
     def _set_aside(self, container_id: str, problem: Exception) -> Quarantined:
         path = os.path.join(self._quarantine, f"{container_id}.{time.time_ns()}")
         try:
-            config = _read_json(f"{self._directory(container_id)}/{_CONFIG}")
+            config = _read_json(f"{self.directory(container_id)}/{_CONFIG}")
         except (OSError, ValueError, RecursionError):
             config = None
         with contextlib.suppress(OSError):  # a disk so broken is told by every other step
-            os.rename(self._directory(container_id), path)
+            os.rename(self.directory(container_id), path)
         return Quarantined(container_id, path, _told(problem), config)
 
-    def _directory(self, container_id: str) -> str:
+    def directory(self, container_id: str) -> str:
+        """Return where a container's documents lie."""
         return f"{self._folder}/{container_id}"
 
 

@@ -31,6 +31,15 @@ def join_cgroup(context: Context, step: op.JoinCgroup) -> None:
         os.write(context.handles[f"cgroup{index}"], b"0")  # 0 is the writer itself, in any pid namespace
 
 
+@executes(op.BecomeRoot)
+def become_root(_context: Context, step: op.BecomeRoot) -> None:
+    if step.drop_groups:
+        os.setgroups(())
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    process.set_dumpable(0)  # setresuid resets it
+
+
 @executes(op.UnshareCgroup)
 def unshare_cgroup(_context: Context, _step: op.UnshareCgroup) -> None:
     process.unshare(Clone.NEWCGROUP)

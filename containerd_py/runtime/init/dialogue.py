@@ -2,6 +2,9 @@
 
     parent                                   worker
       PLAN  names of the handles, fds  ────►
+                                             (executes the plan; at AwaitParent:)
+                        ◄────  ASKED
+      GO    the container's state, fd  ────►
                                              (executes the plan up to AwaitStart)
                         ◄────  READY  the time each step ended [, the terminal's master]
       START                            ────►
@@ -10,7 +13,8 @@
 
     At any time instead:  ◄────  FAILED  index of the step, errno, a short text
 
-The parent may close its end before START: the worker ends. Nobody else reads or writes this socket.
+The parent may close its end before START: the worker ends. Where the plan says so, START and what follows go over a
+connection that somebody makes to the container's start socket, and this one ends with READY.
 """
 
 from __future__ import annotations
@@ -21,14 +25,15 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 if TYPE_CHECKING:
     import array
 
 _FAILED = struct.Struct("<Hi")
-_LARGEST = 16_384  # READY of a plan with 2 000 steps
-_MOST_FDS = 64
+_LARGEST = 65_536  # READY of a plan with 8 000 steps
+_MOST_FDS = 253  # SCM_MAX_FD
 WORKER_DEFECT = 0  # errno of a FAILED that no system call caused
 
 
@@ -45,6 +50,11 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The worker waits for GO."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """index: of the step in the plan; errno: WORKER_DEFECT where no system call failed."""
 
@@ -53,7 +63,7 @@ class Failed:
     text: str
 
 
-Message = Ready | Times | Failed
+Message = Ready | Times | Failed | Asked
 
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
@@ -71,6 +81,22 @@ def receive_plan(control: socket.socket) -> dict[str, int]:
 
 def send_ready(control: socket.socket, ended_ns: array.array[int], terminal: int | None) -> None:
     send_fds(control, b"R" + ended_ns.tobytes(), () if terminal is None else (terminal,))
+
+
+def send_asked(control: socket.socket) -> None:
+    control.send(b"A")
+
+
+def send_go(control: socket.socket, state: bytes) -> None:
+    """state: the container's, as the runtime specification has it. Raises BrokenPipeError, ConnectionResetError."""
+    with sealed("state", state) as document:
+        send_fds(control, b"G", (document.fileno(),))
+
+
+def await_go(control: socket.socket) -> int | None:
+    """Return the descriptor of the container's state; None when the parent closed the socket."""
+    data, fds = receive_fds(control, 1, 1)
+    return fds[0] if data == b"G" and fds else None
 
 
 def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
@@ -100,6 +126,8 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     if not data:
         return None, []
     kind, body = data[:1], data[1:]
+    if kind == b"A":
+        return Asked(), fds
     if kind == b"F":
         index, number = _FAILED.unpack_from(body)
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
+import socket
 import stat
 
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op
+
+_FIRST = 3  # after the standard streams
 
 
 @executes(op.ChangeDirectory)
@@ -50,6 +54,19 @@ def execute(context: Context, step: op.Exec) -> None:
     process.reset_signals()  # Python ignores SIGPIPE and SIGXFSZ, and exec would keep that
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
-    process.cloexec_from(3)
+    _hand_on(context, step.preserved)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     process.execve(context.program, step.arguments, step.environment)
+
+
+def _hand_on(context: Context, count: int) -> None:
+    """Put the preserved descriptors on 3 and following; everything else ends with exec."""
+    first_free = _FIRST + count
+    if count:
+        # What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they.
+        control = fcntl.fcntl(context.control.detach(), fcntl.F_DUPFD_CLOEXEC, first_free)
+        context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
+        preserved = [fcntl.fcntl(context.handles[f"fd{i}"], fcntl.F_DUPFD_CLOEXEC, first_free) for i in range(count)]
+        for number, fd in enumerate(preserved, _FIRST):
+            os.dup2(fd, number, inheritable=True)
+    process.cloexec_from(first_free)

@@ -13,6 +13,8 @@ from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
 from containerd_py.runtime.plan.operations import Operation
 
 if TYPE_CHECKING:
+    import socket
+
     from containerd_py.runtime.linux.fd import Fd
 
 _NULL = os.makedev(1, 3)
@@ -50,7 +52,10 @@ class Context:
     """The worker's state between steps. handles: descriptors that the parent passed, by name."""
 
     handles: dict[str, int]
+    control: socket.socket
     root: Fd | None = None
+    entered: bool = False
+    """True where the root is that of a container that runs already."""
     trees: dict[int, Fd] = field(default_factory=dict)
     devpts: Fd | None = None
     null: Stencil | None = None

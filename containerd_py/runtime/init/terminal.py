@@ -11,6 +11,7 @@ import struct
 from containerd_py.runtime.init.steps import Context, StepFailed, check_null, executes, restriction_for
 from containerd_py.runtime.linux import mounts, paths
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.statfs import magic_of
 from containerd_py.runtime.plan import operations as op
 
 # asm-generic/ioctls.h, equal on x86 and ARM
@@ -19,22 +20,35 @@ _TIOCSWINSZ = 0x5414
 _TIOCGPTPEER = 0x5441  # Linux 4.13
 _TIOCSPTLCK = 0x4004_5431
 _WINSIZE = struct.Struct("HHHH")
+_DEVPTS = 0x1CD1  # linux/magic.h
 _NAMES = ("stdin", "stdout", "stderr")
 
 
 @executes(op.OpenConsole)
 def open_console(context: Context, step: op.OpenConsole) -> None:
-    if context.devpts is None:
-        raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
-    beneath = paths.Resolve.BENEATH | paths.Resolve.NO_SYMLINKS | paths.Resolve.NO_XDEV
-    master = paths.openat2(context.devpts.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY, 0, beneath)
+    master = _open_master(context)
     fcntl.ioctl(master.fileno(), _TIOCSPTLCK, struct.pack("i", 0))
     slave = Fd(fcntl.ioctl(master.fileno(), _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     if step.rows or step.columns:
         fcntl.ioctl(master.fileno(), _TIOCSWINSZ, _WINSIZE.pack(step.rows, step.columns, 0, 0))
     os.fchown(slave.fileno(), step.uid, -1)
-    _bind_on_console(context, slave.fileno())
+    if context.devpts is not None:
+        _bind_on_console(context, slave.fileno())
     context.terminal_master, context.terminal = master, slave
+
+
+def _open_master(context: Context) -> Fd:
+    """Of the devpts that this worker has mounted; a further process finds it in the container, and looks twice."""
+    beneath = paths.Resolve.BENEATH | paths.Resolve.NO_SYMLINKS | paths.Resolve.NO_XDEV
+    if context.devpts is not None:
+        return paths.openat2(context.devpts.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY, 0, beneath)
+    if not context.entered:
+        raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
+    restriction = restriction_for("/dev/pts")
+    with paths.open_in_root(context.root_fd(), "/dev/pts", os.O_PATH | os.O_DIRECTORY, resolve=restriction) as devpts:
+        if magic_of(devpts.fileno()) != _DEVPTS:
+            raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
+        return paths.openat2(devpts.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY, 0, beneath)
 
 
 def _bind_on_console(context: Context, slave: int) -> None:
@@ -49,14 +63,23 @@ def _bind_on_console(context: Context, slave: int) -> None:
         mounts.attach(tree.fileno(), target.fileno())
 
 
+@executes(op.EnterRoot)
+def enter_root(context: Context, _step: op.EnterRoot) -> None:
+    context.root = paths.openat2(-100, "/", os.O_PATH | os.O_DIRECTORY, 0, paths.NO_RESTRICTION)
+    context.entered = True
+
+
 @executes(op.AttachStdio)
 def attach_stdio(context: Context, step: op.AttachStdio) -> None:
     if step.terminal:
         _attach_terminal(context)
         return
-    with _own_null(context) as null:
-        for number, name in enumerate(_NAMES):
-            source = context.handles.get(name, null.fileno())
+    for number, name in enumerate(_NAMES):
+        source = context.handles.get(name)
+        if source is None:
+            with _own_null(context) as null:
+                os.dup2(null.fileno(), number, inheritable=True)
+        else:
             os.dup2(source, number, inheritable=True)
             if stat.S_ISFIFO(os.fstat(number).st_mode):
                 os.fchown(number, step.uid, -1)  # or /dev/stdout could not be opened again by the payload's user

@@ -9,14 +9,14 @@ import socket
 import time
 from typing import NoReturn
 
-from containerd_py.runtime.init import confinement, dialogue, payload, rootfs, terminal
+from containerd_py.runtime.init import confinement, dialogue, hooks, payload, rootfs, terminal
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
 from containerd_py.runtime.plan.plan import decode
 
-EXECUTOR_MODULES = (confinement, payload, rootfs, terminal)
+EXECUTOR_MODULES = (confinement, hooks, payload, rootfs, terminal)
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
 
@@ -35,21 +35,22 @@ def run(control_fd: int) -> NoReturn:
 
 class Worker:
     def __init__(self, control: socket.socket) -> None:
-        self._control = control
+        self._context = Context({}, control)
         self._index = 0
         self._ended_ns = array.array("Q")
 
     def run(self) -> int:
         """Return the exit code for a plan that could not be carried out; a shell's, where the program was at fault."""
-        handles = dialogue.receive_plan(self._control)
-        operations = decode(_read(handles["plan"])).operations
+        context = self._context
+        context.handles = dialogue.receive_plan(context.control)
+        process.set_dumpable(0)  # until its ids were mapped, a caller who is not root had to reach into this process
+        operations = decode(_read(context.handles["plan"])).operations
         GUARD.arm(self._report_defect)
-        context = Context(handles)
         for self._index, operation in enumerate(operations):
             try:
                 self._execute(context, operation)
             except (OSError, StepFailed) as problem:
-                dialogue.send_failed(self._control, self._index, problem.errno or 0, str(problem))
+                dialogue.send_failed(context.control, self._index, problem.errno or 0, str(problem))
                 return _exit_code(operation, problem.errno)
             except BaseException as problem:
                 self._report_defect(f"{type(problem).__name__}: {problem}")
@@ -59,23 +60,36 @@ class Worker:
 
     def _execute(self, context: Context, operation: Operation) -> None:
         if type(operation) is AwaitStart:
-            self._await_start(context)
+            self._await_start(context, operation)
             return
         if type(operation) is Exec:
-            dialogue.send_times(self._control, self._ended_ns)
+            dialogue.send_times(context.control, self._ended_ns)
         EXECUTORS[type(operation)](context, operation)
 
-    def _await_start(self, context: Context) -> None:
+    def _await_start(self, context: Context, step: AwaitStart) -> None:
         master = context.terminal_master
-        dialogue.send_ready(self._control, self._ended_ns, master.fileno() if master else None)
+        dialogue.send_ready(context.control, self._ended_ns, master.fileno() if master else None)
         if master:
             master.close()
         del self._ended_ns[:]
-        if not dialogue.await_start(self._control):
+        if step.rendezvous:
+            self._meet_starter(context)
+        elif not dialogue.await_start(context.control):
             os._exit(1)
 
+    def _meet_starter(self, context: Context) -> None:
+        """Whoever made the container is not needed any more; a starter that goes away without a word starts nothing."""
+        listener = socket.socket(fileno=context.handles.pop("start"))
+        context.control.close()
+        while True:
+            context.control, _address = listener.accept()
+            if dialogue.await_start(context.control):
+                listener.close()
+                return
+            context.control.close()
+
     def _report_defect(self, text: str) -> None:
-        dialogue.send_failed(self._control, self._index, dialogue.WORKER_DEFECT, text)
+        dialogue.send_failed(self._context.control, self._index, dialogue.WORKER_DEFECT, text)
 
 
 def _exit_code(operation: Operation, number: int | None) -> int:

@@ -27,6 +27,7 @@ _CLOSE_RANGE_CLOEXEC = 4
 class Clone(Flags):
     """Flags of clone3 and unshare (linux/sched.h)."""
 
+    NEWTIME = 0x0000_0080
     PARENT = 0x0000_8000
     PIDFD = 0x0000_1000
     NEWNS = 0x0002_0000
@@ -70,6 +71,14 @@ def clone3(flags: Clone, *, cgroup: int | None = None) -> tuple[int, int]:
 
 def unshare(flags: Clone) -> None:
     call("unshare", flags)
+
+
+def setns(fd: int, flags: int) -> None:
+    """Enter a namespace (its file, with its flag or 0) or several of a process (its pidfd, Linux 5.8; setns(2)).
+
+    A pid or time namespace is entered by children only.
+    """
+    call("setns", fd, flags)
 
 
 def set_name(name: str) -> None:

@@ -29,6 +29,7 @@ _BY_MACHINE = {
     "x86_64": {
         "capget": 125,
         "capset": 126,
+        "fstatfs": 138,
         "keyctl": 250,
         "mount": 165,
         "pivot_root": 155,
@@ -44,6 +45,7 @@ _BY_MACHINE = {
     "aarch64": {
         "capget": 90,
         "capset": 91,
+        "fstatfs": 44,
         "keyctl": 219,
         "mount": 40,
         "pivot_root": 41,

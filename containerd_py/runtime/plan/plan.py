@@ -8,19 +8,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
 
 FORMAT = 1
 
-NAMESPACE_FLAGS = {
-    "mount": Clone.NEWNS,
-    "pid": Clone.NEWPID,
-    "network": Clone.NEWNET,
-    "ipc": Clone.NEWIPC,
-    "uts": Clone.NEWUTS,
-}
-"""The namespaces that clone3 makes, by their OCI names; "cgroup" is entered later, by an operation."""
+_LATER = ("cgroup", "time")
+"""Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""
 
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
 _FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]
@@ -77,10 +72,26 @@ class Plan:
     time_offsets: str = ""
     sources: tuple[Source, ...] = ()
 
+    @property
+    def simple(self) -> bool:
+        """True where the parent has to open nothing for it."""
+        return not self.staged and not self.sources
+
+    @property
+    def staged(self) -> bool:
+        """True where the worker is forked by a process that has entered namespaces first."""
+        return bool(self.joined) or "time" in self.namespaces
+
+    @property
+    def maps_ids(self) -> bool:
+        """True where the worker makes its user namespace itself, and waits for the parent to map its ids."""
+        return self.user is not None and not self.staged
+
     def clone_flags(self) -> Clone:
+        later = (*_LATER, "user") if self.staged else _LATER
         flags = Clone(0)
         for name in self.namespaces:
-            flags |= NAMESPACE_FLAGS.get(name, Clone(0))
+            flags |= Clone(0) if name in later else FLAGS[name]
         return flags
 
     def start_index(self) -> int:

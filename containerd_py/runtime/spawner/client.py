@@ -15,6 +15,7 @@ from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spawner import protocol, seal
 
 if TYPE_CHECKING:
+    from containerd_py.runtime.spawner.fork import ForkRequest
     from containerd_py.runtime.spawner.protocol import Message
 
 SOCKET_NAME = "spawner.sock"
@@ -91,18 +92,12 @@ class SpawnerClient:
         message, fds = protocol.receive(self._connection)
         return None if message is None else _typed(message, fds)
 
-    def spawn(self, container_id: str, flags: int, control: int, *, cgroup: int | None, keep: dict[str, int]) -> int:
+    def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> int:
         """Ask for a worker; return the number that its answer (Spawned or Refused) bears."""
         self._seq += 1
-        message = {
-            "op": "spawn",
-            "seq": self._seq,
-            "id": container_id,
-            "flags": flags,
-            "cgroup": cgroup is not None,
-            "keep": list(keep),
-        }
-        self._send(message, [control, *([] if cgroup is None else [cgroup]), *keep.values()])
+        message, fds = worker.message()
+        message |= {"op": "spawn", "seq": self._seq, "id": container_id, "keep": list(keep)}
+        self._send(message, [*fds, *keep.values()])
         return self._seq
 
     def keep(self, container_id: str, fds: dict[str, int]) -> None:

@@ -1,27 +1,166 @@
-"""Forking an init worker off this process, which has one thread (SECURITY R2)."""
+"""Forking an init worker off this process, which has one thread (SECURITY R2).
+
+    without namespaces to enter      clone3(new namespaces) ──► worker
+
+    with some (or a time namespace)  clone3() ──► stage: setns …, unshare(time), clone3(new namespaces, PARENT) ──► worker
+                                                  tells the worker's pid, and ends
+
+The stage is forked since this process is to stay where it is; a launcher, which ends anyway, is its own stage.
+"""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from containerd_py.runtime.init import worker
+from containerd_py.runtime.init.freeze import GUARD
+from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import open_time_offsets
+from containerd_py.runtime.linux.passing import receive_fds, send_fds
 from containerd_py.runtime.linux.process import Clone, clone3
+
+_PID = struct.Struct("i")
+_LARGEST = 4096
 
 
 class NotAlone(RuntimeError):
     """This process has threads: a fork would copy their locks, held for ever."""
 
 
-def fork_worker(control: int, flags: Clone, *, cgroup: int | None) -> tuple[int, Fd]:
-    """Fork an init worker that listens to `control`; return its pid and pidfd. Raises OSError, NotAlone.
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """Where the worker is to be born. joins: descriptors and their flags of setns(2), a pid namespace after the others.
 
-    flags: namespaces to make, and Clone.PARENT for a worker that is to be our own parent's child.
+    time_offsets: lines for the timens_offsets of a new time namespace, None without one.
     """
+
+    joins: tuple[tuple[int, int], ...] = ()
+    time_offsets: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.joins) or self.time_offsets is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRequest:
+    """control: what the worker listens to; flags: namespaces to make; cgroup: a cgroup v2 directory to be born in."""
+
+    control: int
+    flags: Clone
+    cgroup: int | None = None
+    entering: Entering = Entering()
+
+    def message(self) -> tuple[dict[str, Any], list[int]]:
+        """Return the fields of a spawn message, and the descriptors that go with it."""
+        joins, entering = self.entering.joins, self.entering
+        fds = [self.control, *([] if self.cgroup is None else [self.cgroup]), *(fd for fd, _flags in joins)]
+        flags = {"flags": int(self.flags), "joins": [flags for _fd, flags in joins]}
+        return {"cgroup": self.cgroup is not None, "time_offsets": entering.time_offsets, **flags}, fds
+
+    @classmethod
+    def read(cls, message: dict[str, Any], fds: list[int]) -> tuple[ForkRequest, int]:
+        """Read a spawn message; return the request and how many of the descriptors belong to it."""
+        cgroup = 1 if message["cgroup"] else None
+        first = 2 if cgroup else 1
+        joins = tuple(zip(fds[first:], message["joins"], strict=False))
+        entering = Entering(joins, message["time_offsets"])
+        return cls(fds[0], Clone(message["flags"]), fds[cgroup] if cgroup else None, entering), first + len(joins)
+
+
+def fork_worker(request: ForkRequest) -> tuple[int, Fd]:
+    """Fork an init worker; return its pid and pidfd. Raises OSError, NotAlone."""
+    _check_alone()
+    if request.entering:
+        return _fork_by_stage(request)
+    return _fork(request, Clone(0))
+
+
+def fork_sibling(request: ForkRequest) -> tuple[int, Fd]:
+    """Fork a worker that is this process's own parent's child; this process has entered the namespaces then."""
+    _check_alone()
+    if request.entering:
+        GUARD.arm(lambda _text: None)  # it may enter a container's mount namespace (SECURITY R4)
+        enter(request.entering)
+    return _fork(request, Clone.PARENT)
+
+
+def enter(entering: Entering) -> None:
+    """Enter the namespaces: first with the rights that this process has here, then the user namespace, then the rest.
+
+    A namespace of a container with a user namespace of its own may be entered from there only, one of the host from
+    here only. Raises OSError.
+    """
+    offsets = open_time_offsets() if entering.time_offsets is not None else None
+    process.set_dumpable(0)  # or what runs there could trace this process (ptrace(2))
+    later = [join for join in entering.joins if join[1] != Clone.NEWUSER and not _entered(join)]
+    for join in entering.joins:
+        if join[1] == Clone.NEWUSER:
+            process.setns(*join)
+    for join in later:
+        process.setns(*join)
+    if offsets is not None:
+        _enter_new_time(offsets, entering.time_offsets or "")
+
+
+def _enter_new_time(offsets: Fd, lines: str) -> None:
+    """They are written before the first process enters; from then on they are fixed (time_namespaces(7))."""
+    with offsets:
+        process.unshare(Clone.NEWTIME)
+        if lines:
+            os.write(offsets.fileno(), lines.encode())
+
+
+def _entered(join: tuple[int, int]) -> bool:
+    """Return False where it is not permitted from here."""
+    try:
+        process.setns(*join)
+    except PermissionError:
+        return False
+    return True
+
+
+def _fork(request: ForkRequest, parent: Clone) -> tuple[int, Fd]:
+    pid, pidfd = clone3(request.flags | parent, cgroup=request.cgroup)
+    if pid == 0:
+        worker.run(request.control)
+    return pid, Fd(pidfd)
+
+
+def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            stage, pidfd = clone3(Clone(0))
+            if stage == 0:
+                _be_stage(theirs, request)
+        data, fds = receive_fds(ours, _LARGEST, 1)
+        with Fd(pidfd):
+            os.waitpid(stage, 0)
+    if not fds:
+        raise OSError(*(json.loads(data) if data else (errno.EIO, "the process that enters the namespaces ended")))
+    return _PID.unpack(data)[0], Fd(fds[0])
+
+
+def _be_stage(channel: socket.socket, request: ForkRequest) -> NoReturn:
+    try:
+        process.set_name("pyc:[0:STAGE]")
+        pid, pidfd = fork_sibling(request)
+        send_fds(channel, _PID.pack(pid), (pidfd.fileno(),))
+        os._exit(0)
+    except OSError as problem:
+        channel.send(json.dumps([problem.errno, str(problem)]).encode())
+    finally:
+        os._exit(1)
+
+
+def _check_alone() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise NotAlone(f"cannot fork worker: this process has {threads} threads")
-    pid, pidfd = clone3(flags, cgroup=cgroup)
-    if pid == 0:
-        worker.run(control)
-    return pid, Fd(pidfd)

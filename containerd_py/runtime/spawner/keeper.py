@@ -16,9 +16,8 @@ from containerd_py import __version__
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
-from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import protocol
-from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
+from containerd_py.runtime.spawner.fork import ForkRequest, NotAlone, fork_worker
 
 if TYPE_CHECKING:
     from containerd_py.runtime.spawner.protocol import Message
@@ -145,21 +144,22 @@ class Keeper:
 
     def _spawn(self, message: Message, fds: list[Fd]) -> None:
         answer = {"seq": message["seq"], "id": message["id"]}
-        if len(fds) != 1 + message["cgroup"] + len(message["keep"]):  # the kernel drops what there is no room for
+        if len(fds) != 1 + message["cgroup"] + len(message["joins"]) + len(
+            message["keep"]
+        ):  # the kernel drops what there is no room for
             text = "descriptors were lost on their way: the spawner is at its limit"
             self._tell({"op": "refused", **answer, "errno": errno.EMFILE, "text": text})
             return
-        control, *others = fds
-        cgroup = others.pop(0) if message["cgroup"] else None
+        request, kept = ForkRequest.read(message, [fd.fileno() for fd in fds])
         try:
-            pid, pidfd = fork_worker(control.fileno(), Clone(message["flags"]), cgroup=cgroup.fileno() if cgroup else None)
+            pid, pidfd = fork_worker(request)
         except OSError as problem:
             self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
             return
         except NotAlone as problem:
             self._tell({"op": "refused", **answer, "errno": None, "text": str(problem)})
             return
-        self._add(Child(message["id"], pid, pidfd, _kept(message, others)))
+        self._add(Child(message["id"], pid, pidfd, _kept(message, fds[kept:])))
         self._tell({"op": "spawned", **answer, "pid": pid}, [pidfd.fileno()])
 
     def _adopt(self, message: Message, fds: list[Fd]) -> None:

@@ -5,7 +5,8 @@
                                ◄────  hello      protocol, version, pid
                                ◄────  container  id, pid, keep, exit    fds: pidfd, kept …      (one for each it has)
                                ◄────  ready
-      spawn    seq, id, flags, cgroup, keep      ────►  fds: control [, cgroup directory], kept …
+      spawn    seq, id, flags, cgroup, joins,    ────►  fds: control [, cgroup directory], joined …, kept …
+               time_offsets, keep
                                ◄────  spawned    seq, id, pid           fds: pidfd
                                ◄────  refused    seq, id, errno, text         (instead: nothing was made)
       keep     id, keep                          ────►  fds: kept …     (more to keep, such as a terminal's master)
@@ -31,7 +32,7 @@ from containerd_py.runtime.linux.passing import receive_fds, send_fds
 if TYPE_CHECKING:
     import socket
 
-PROTOCOL = 1
+PROTOCOL = 2
 LARGEST = 65_536
 MOST_FDS = 64
 

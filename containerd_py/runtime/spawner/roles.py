@@ -20,7 +20,7 @@ from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import protocol
-from containerd_py.runtime.spawner.fork import fork_worker
+from containerd_py.runtime.spawner.fork import ForkRequest, fork_sibling
 from containerd_py.runtime.spawner.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -51,16 +51,14 @@ def launcher(_arguments: list[str]) -> None:
     message, fds = protocol.receive(connection)
     if message is None:
         return
-    control, *others = fds
     GUARD.install()
     try:
-        pid, pidfd = fork_worker(
-            control, Clone(message["flags"]) | Clone.PARENT, cgroup=others[0] if message["cgroup"] else None
-        )
+        pid, pidfd = fork_sibling(ForkRequest.read(message, fds)[0])
     except OSError as problem:
         protocol.send(connection, {"op": "refused", "errno": problem.errno, "text": str(problem)})
         return
     protocol.send(connection, {"op": "spawned", "pid": pid}, [pidfd.fileno()])
+    os._exit(0)  # nothing of ours runs any more where it may be: in a container
 
 
 ROLES: dict[str, Callable[[list[str]], None]] = {"spawner": spawner, "launcher": launcher}

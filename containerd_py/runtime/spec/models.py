@@ -9,10 +9,10 @@ from pydantic import Field, ValidationError
 from containerd_py.errors import InvalidArgument
 from containerd_py.problems import describe
 from containerd_py.runtime.spec.base import Many, Oci, Text
+from containerd_py.runtime.spec.hooks import Hooks
 from containerd_py.runtime.spec.linux import IdMapping, Linux
 from containerd_py.runtime.spec.process import Process
-
-OCI_VERSION = "1.3.0"
+from containerd_py.runtime.spec.version import OCI_VERSION
 
 
 class Root(Oci):
@@ -38,7 +38,7 @@ class Spec(Oci):
     hostname: Text | None = None
     domainname: Text | None = None
     mounts: Many[Mount] = ()
-    hooks: dict[str, Any] | None = None
+    hooks: Hooks = Hooks()
     annotations: dict[Text, Text] = Field(default_factory=dict)
     linux: Linux = Linux()
     solaris: dict[str, Any] | None = None

@@ -3,75 +3,19 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from containerd_py.errors import Conflict, ContainerdError, Internal, InvalidArgument, NotSupported
-from containerd_py.runtime import Container, WaitStatus, parse
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported
+from containerd_py.runtime import WaitStatus
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.seccomp_profile import default_profile
+from tests.integration.runtime.workshop import DEV, DEVPTS, PROC, Workshop
 
 MUCH = {name: ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"] for name in ("bounding", "effective", "permitted")}
 NOTHING: dict[str, list[str]] = {name: [] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
-PROC = {"destination": "/proc", "type": "proc"}
-DEV = {"destination": "/dev", "type": "tmpfs", "options": ["nosuid", "mode=755"]}
-DEVPTS = {"destination": "/dev/pts", "type": "devpts", "options": ["newinstance", "ptmxmode=0666"]}
-OWN = [{"type": kind} for kind in ("mount", "pid", "ipc", "uts", "network", "cgroup")]
-
-
-def document(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return an OCI document with values set by JSON path."""
-    made: dict[str, Any] = {
-        "ociVersion": "1.2.0",
-        "root": {"path": "rootfs"},
-        "process": {"args": ["/bin/true"], "env": ["PATH=/bin"]},
-        "mounts": [PROC, DEV],
-        "linux": {"namespaces": OWN},
-    }
-    for path, value in changes.items():
-        *parents, name = path.split(".")
-        place = made
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[name] = value
-    return made
-
-
-@dataclass
-class Workshop:
-    """Makes containers with the BusyBox root of one bundle, and destroys them."""
-
-    bundle: Path
-    read: Callable[[], str]
-    made: list[Container]
-
-    def create(self, changes: dict[str, Any], *, container_id: str = "box", state: str = "state") -> Container:
-        spec = parse(document(changes))
-        container = Container.create(container_id, spec, state_root=str(self.bundle / state), bundle=str(self.bundle))
-        self.made.append(container)
-        return container
-
-    def run(self, script: str, changes: dict[str, Any] | None = None) -> tuple[WaitStatus, str]:
-        """Return how a shell script ended and what it wrote."""
-        with self.create({"process.args": ["/bin/sh", "-c", script], **(changes or {})}) as container:
-            container.start()
-            status = container.wait()
-        return status, self.read()
-
-
-@pytest.fixture
-def shop(rootfs: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Workshop]:
-    workshop = Workshop(rootfs.parent, lambda: "".join(capfd.readouterr()), [])
-    yield workshop
-    cgroups = [path for container in workshop.made for path in container.state().cgroups]
-    for container in workshop.made:
-        container.destroy()
-    assert sorted(path.name for path in rootfs.parent.iterdir() if path.name.startswith("state")) == []
-    assert not [path for path in cgroups if os.path.exists(path)]
 
 
 # ── how containers end ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,8 +55,9 @@ def test_signals_can_be_handled(shop: Workshop, rootfs: Path) -> None:
 
 def test_an_end_is_seen_without_waiting(shop: Workshop) -> None:
     container = shop.create({})
+    pid = container.pid
     container.start()
-    os.waitid(os.P_PID, container.state().pid, os.WEXITED | os.WNOWAIT)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(Conflict, match="it has ended"):
         container.kill()
     assert container.wait() == WaitStatus(0, None)
@@ -126,12 +71,12 @@ def test_destroying_ends_what_outlived_the_payload(shop: Workshop) -> None:
     assert container.wait() == WaitStatus(3, None)
     members = (Path(container.state().cgroups[0]) / "cgroup.procs").read_text().split()
     assert len(members) == 2
-    container.destroy()
+    container.destroy(force=True)
     assert not [pid for pid in members if os.path.exists(f"/proc/{pid}/root/bin/busybox")]
 
 
 def test_the_states_of_a_life(shop: Workshop) -> None:
-    container = shop.create({"annotations": {"a": "b"}})
+    container = shop.create({"annotations": {"a": "b"}, "process.args": ["sleep", "60"]})
     path = shop.bundle / "state/box/state.json"
     created = container.state()
     assert (created.status, created.annotations, created.bundle) == ("created", {"a": "b"}, str(shop.bundle))
@@ -141,13 +86,14 @@ def test_the_states_of_a_life(shop: Workshop) -> None:
     assert container.state().status == "running"
     with pytest.raises(Conflict, match="cannot start container 'box': it is running"):
         container.start()
+    container.kill()
     container.wait()
     assert (container.state().status, container.state().pid) == ("stopped", 0)
     assert path.read_bytes() == container.state().encode()
     container.destroy()
     container.destroy()
     assert container.state().status == "destroyed"
-    assert container.wait() == WaitStatus(0, None)
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -160,9 +106,10 @@ def test_leaving_the_context_destroys(shop: Workshop, *, started: bool) -> None:
 
 def test_a_worker_that_was_killed_is_told(shop: Workshop) -> None:
     container = shop.create({})
+    pid = container.pid
     container.kill()
-    os.waitid(os.P_PID, container.state().pid, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(Internal, match="its init worker ended unexpectedly"):
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(Conflict, match="cannot start container 'box': it is stopped"):
         container.start()
 
 
@@ -380,10 +327,11 @@ def test_an_id_is_taken_once(shop: Workshop) -> None:
 
 
 def test_a_cgroup_belongs_to_one_container(shop: Workshop) -> None:
-    """The same id below another state root: what lives there must not be joined, nor ended."""
-    first = shop.create({"process.args": ["sh", "-c", "exit 5"]})
-    with pytest.raises(Conflict, match="cannot make cgroup '/pycontainerd/box': processes live in it"):
-        shop.create({}, state="state2")
+    """What lives there must not be joined, nor ended."""
+    place = {"linux.cgroupsPath": "/pycontainerd-test-shared/box"}
+    first = shop.create({"process.args": ["sh", "-c", "exit 5"], **place})
+    with pytest.raises(Conflict, match="cannot make cgroup '/pycontainerd-test-shared/box': processes live in it"):
+        shop.create(place, state="state2")
     first.start()
     assert first.wait() == WaitStatus(5, None)
 

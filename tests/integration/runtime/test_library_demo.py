@@ -122,9 +122,9 @@ def test_the_process_has_no_rights(shell: Terminal) -> None:
 def test_the_limit_is_seen_from_the_host(shell: Terminal) -> None:
     state = shell.state()
     assert (state["id"], state["status"]) == (f"demo-{shell.demo.pid}", "running")
-    limits = [Path(path, "pids.max") for path in state["cgroups"]]
+    limits = [Path(path, "pids.max") for path in [state["cgroupV2"], *state["cgroupsV1"]]]
     assert [limit.read_text() for limit in limits if limit.exists()] == ["128\n"]
-    members = [Path(path, "cgroup.procs").read_text().split() for path in state["cgroups"]]
+    members = [Path(path, "cgroup.procs").read_text().split() for path in [state["cgroupV2"], *state["cgroupsV1"]]]
     assert members == [[str(state["pid"])]] * len(members)
     shell.type("exit\n")
     assert shell.finish() == 0

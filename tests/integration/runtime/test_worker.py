@@ -13,6 +13,7 @@ from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, wait_exit
+from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import Plan
 
@@ -53,8 +54,8 @@ class Run:
         self.plan = plan
         read, write = os.pipe()
         self.output = Fd(read)
-        with Fd(write):
-            self.worker = process.launch(plan, {"stdout": write, "stderr": write}, cgroup=None)
+        with Fd(write), Opened(plan) as opened:
+            self.worker = process.launch(plan, {"stdout": write, "stderr": write}, cgroup=None, opened=opened)
         self.worker.control.settimeout(20)
 
     def ready(self) -> dialogue.Message | None:

@@ -13,10 +13,12 @@ from typing import TypeVar
 
 from containerd_py.runtime import process
 from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client
 from containerd_py.runtime.spawner.client import Hello, Inherited, Ready, Refused, Spawned, SpawnerClient, Told
+from containerd_py.runtime.spawner.fork import ForkRequest
 
 Kind = TypeVar("Kind", bound=Told)
 LONG_S = 20
@@ -92,9 +94,10 @@ class Spawner:
 
     def ask(self, container_id: str, plan: Plan, keep: dict[str, int] | None = None, **handles: int) -> socket.socket:
         """Ask for a worker; return our end of its control socket."""
-        ours, theirs = process.open_dialogue(plan, handles)
+        ours, theirs = open_dialogue()
+        process.send_plan(ours, plan, handles)
         with theirs:
-            self.link.spawn(container_id, int(plan.clone_flags()), theirs.fileno(), cgroup=None, keep=keep or {})
+            self.link.spawn(container_id, ForkRequest(theirs.fileno(), plan.clone_flags()), keep or {})
         ours.settimeout(LONG_S)
         return ours
 

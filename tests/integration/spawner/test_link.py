@@ -15,10 +15,12 @@ from containerd_py.engine import spawner as engine_spawner
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.errors import Unavailable
 from containerd_py.runtime import process
+from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Inherited, Spawned
+from containerd_py.runtime.spawner.fork import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 
@@ -42,10 +44,11 @@ class Daemon:
         self.losses += 1
 
     async def spawn(self, container_id: str, plan: Plan) -> tuple[Spawned, Container]:
-        ours, theirs = process.open_dialogue(plan, {})
+        ours, theirs = open_dialogue()
+        process.send_plan(ours, plan, {})
         try:
             with theirs:
-                told = await self.link.spawn(container_id, int(plan.clone_flags()), theirs.fileno(), cgroup=None, keep={})
+                told = await self.link.spawn(container_id, ForkRequest(theirs.fileno(), plan.clone_flags()), {})
         except BaseException:
             ours.close()
             raise

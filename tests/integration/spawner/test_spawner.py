@@ -18,8 +18,10 @@ import pytest
 from containerd_py import __version__
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Exited, Refused
+from containerd_py.runtime.spawner.fork import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import LONG_S, Spawner, close, pipe, receive, silent, until
 
@@ -109,7 +111,8 @@ def test_many_ends_at_once_are_all_told(spawner: Spawner, rootfs: Path) -> None:
 def test_what_cannot_be_forked_is_refused_and_the_next_is_not(spawner: Spawner, rootfs: Path) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs, Fd(os.open(rootfs, os.O_RDONLY | os.O_DIRECTORY)) as no_cgroup, pipe() as (read, write):
-        seq = spawner.link.spawn("abc", 0, theirs.fileno(), cgroup=no_cgroup.fileno(), keep={"out": write.fileno()})
+        request = ForkRequest(theirs.fileno(), Clone(0), no_cgroup.fileno())
+        seq = spawner.link.spawn("abc", request, {"out": write.fileno()})
         refused = spawner.hear(Refused)
         assert (refused.seq, refused.errno) == (seq, errno.EBADF)
         assert "clone3" in refused.text

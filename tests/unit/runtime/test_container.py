@@ -8,7 +8,8 @@ import pytest
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
-from containerd_py.runtime.container import check_id, resources, root_path
+from containerd_py.runtime.container import check_id
+from containerd_py.runtime.creation import resources, root_path
 from containerd_py.runtime.spec.models import Spec
 
 MakeSpec = Callable[[dict[str, Any]], Spec]

@@ -7,21 +7,28 @@ from pathlib import Path
 import pytest
 
 from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.state import State, StateDirectory
 
-STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, ("/sys/fs/cgroup/x",))
+STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, Cgroup("/sys/fs/cgroup/x", ("/sys/fs/cgroup/pids/x",)))
 
 
 def test_the_document_is_the_specifications() -> None:
-    assert json.loads(STATE.encode()) == {
+    assert STATE.document() == {
         "ociVersion": "1.3.0",
         "id": "web",
         "status": "running",
         "pid": 7,
         "bundle": "/srv/bundle",
         "annotations": {"a": "b"},
-        "cgroups": ["/sys/fs/cgroup/x"],
     }
+
+
+def test_what_is_kept_comes_back() -> None:
+    assert State.decode(STATE.encode()) == STATE
+    kept = json.loads(STATE.encode())
+    assert kept.items() >= STATE.document().items()
+    assert (kept["cgroupV2"], kept["cgroupsV1"]) == ("/sys/fs/cgroup/x", ["/sys/fs/cgroup/pids/x"])
 
 
 def test_a_state_is_kept_and_removed(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import itertools
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
-from containerd_py.runtime.plan.compiler.namespaces import name_steps, namespaces, placement_steps
+from containerd_py.runtime.plan.compiler.namespaces import (
+    hook_steps,
+    joined_namespaces,
+    name_steps,
+    namespaces,
+    new_namespaces,
+    parent_steps,
+    placement_steps,
+    user_mapping,
+)
 from containerd_py.runtime.plan.compiler.placing import Placing
 from containerd_py.runtime.plan.compiler.process import (
     console_steps,
@@ -31,8 +40,9 @@ from containerd_py.runtime.plan.plan import Plan
 if TYPE_CHECKING:
     from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
 
-__all__ = ["Placing", "compile_plan"]
+__all__ = ["Placing", "compile_exec", "compile_plan", "user_mapping"]
 
 
 def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
@@ -50,6 +60,8 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
         console_steps(process),
         name_steps(spec),
+        parent_steps(spec),
+        hook_steps("createContainer", "creating", spec.hooks.create_container),
         [op.PivotRoot()],
         protection_steps(spec),
         limit_steps(process),
@@ -59,8 +71,35 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         identity_steps(process),
         [op.ChangeDirectory(process.cwd), op.FindProgram(process.args[0], search_path(process))],
         [op.SetNoNewPrivs()] if process.no_new_privileges else [],
+        [op.AwaitStart(placing.rendezvous)],
+        hook_steps("startContainer", "created", spec.hooks.start_container),
+        [] if privileged_seccomp else seccomp_steps(seccomp),
+        [op.Exec(process.args, process.env, placing.preserved)],
+    )
+    return Plan(
+        namespaces=tuple(sorted(new_namespaces(spec))),
+        operations=tuple(steps),
+        joined=joined_namespaces(spec),
+        user=user_mapping(spec),
+    )
+
+
+def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
+    """Return the Plan of a further process in a container of `spec`; its worker is born in the container's namespaces."""
+    privileged_seccomp = seccomp is not None and not process.no_new_privileges
+    steps = itertools.chain(
+        [op.JoinCgroup(placing.v1_cgroups)] if placing.v1_cgroups else [],
+        [op.BecomeRoot(placing.may_drop_groups)] if "user" in namespaces(spec) else [],
+        [op.ResetProcess(f"_ses.{placing.container_id}"), op.EnterRoot()],
+        console_steps(process),
+        limit_steps(process),
+        [op.AttachStdio(process.terminal, process.user.uid)],
+        seccomp_steps(seccomp) if privileged_seccomp else [],
+        identity_steps(process),
+        [op.ChangeDirectory(process.cwd), op.FindProgram(process.args[0], search_path(process))],
+        [op.SetNoNewPrivs()] if process.no_new_privileges else [],
         [op.AwaitStart()],
         [] if privileged_seccomp else seccomp_steps(seccomp),
-        [op.Exec(process.args, process.env)],
+        [op.Exec(process.args, process.env, placing.preserved)],
     )
-    return Plan(tuple(sorted(namespaces(spec))), tuple(steps))
+    return Plan(namespaces=(), operations=tuple(steps))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.runtime.linux.mounts import Propagation
 from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.plan import IdRange, UserMapping
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.plan.compiler.placing import Placing
     from containerd_py.runtime.plan.operations import Operation
+    from containerd_py.runtime.spec.hooks import Hook
+    from containerd_py.runtime.spec.linux import IdMapping
     from containerd_py.runtime.spec.models import Spec
 
 _PROPAGATION = {
@@ -24,21 +27,62 @@ _PROPAGATION = {
 
 
 def namespaces(spec: Spec) -> set[str]:
+    """Return the container's namespaces that are not the host's, new or joined."""
     return {namespace.type for namespace in spec.linux.namespaces}
 
 
+def new_namespaces(spec: Spec) -> set[str]:
+    return {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
+
+
+def joined_namespaces(spec: Spec) -> tuple[tuple[str, str], ...]:
+    return tuple((namespace.type, namespace.path) for namespace in spec.linux.namespaces if namespace.path)
+
+
+def user_mapping(spec: Spec) -> UserMapping | None:
+    if "user" not in new_namespaces(spec):
+        return None
+    return UserMapping(id_ranges(spec.linux.uid_mappings), id_ranges(spec.linux.gid_mappings))
+
+
+def id_ranges(mappings: tuple[IdMapping, ...]) -> tuple[IdRange, ...]:
+    return tuple(IdRange(one.container_id, one.host_id, one.size) for one in mappings)
+
+
 def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
+    new = new_namespaces(spec)
     if placing.v1_cgroups:
         yield op.JoinCgroup(placing.v1_cgroups)
+    if "user" in namespaces(spec):
+        yield op.BecomeRoot(placing.may_drop_groups)
     yield op.ResetProcess(f"_ses.{placing.container_id}")
-    if "cgroup" in namespaces(spec):
+    if "cgroup" in new:
         yield op.UnshareCgroup()
-    name = spec.linux.rootfs_propagation or "rslave"
-    yield op.SetPropagation(int(_PROPAGATION[name]), name)
+    if "mount" in new:
+        name = spec.linux.rootfs_propagation or "rslave"
+        yield op.SetPropagation(int(_PROPAGATION[name]), name)
+
+
+def parent_steps(spec: Spec) -> Iterator[Operation]:
+    """Wait for what only the parent can do. Hooks of the worker's own need the state that comes with its answer."""
+    hooks = spec.hooks
+    what = {
+        "prestart hooks": hooks.prestart,
+        "createRuntime hooks": hooks.create_runtime,
+        "the container's state": hooks.create_container or hooks.start_container,
+    }
+    asked = tuple(name for name, wanted in what.items() if wanted)
+    if asked:
+        yield op.AwaitParent(asked)
+
+
+def hook_steps(moment: str, status: str, hooks: tuple[Hook, ...]) -> Iterator[Operation]:
+    if hooks:
+        yield op.RunHooks(moment, status, tuple((hook.path, hook.args, hook.env, hook.timeout) for hook in hooks))
 
 
 def name_steps(spec: Spec) -> Iterator[Operation]:
-    if "network" in namespaces(spec) and spec.annotations.get(NETWORK_ANNOTATION) != "none":
+    if "network" in new_namespaces(spec) and spec.annotations.get(NETWORK_ANNOTATION) != "none":
         yield op.LoopbackUp()
     if spec.hostname:
         yield op.SetHostname(spec.hostname)

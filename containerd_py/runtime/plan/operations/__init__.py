@@ -19,11 +19,13 @@ from containerd_py.runtime.plan.operations.payload import (
     AttachStdio,
     AwaitStart,
     ChangeDirectory,
+    EnterRoot,
     Exec,
     FindProgram,
     OpenConsole,
+    RunHooks,
 )
-from containerd_py.runtime.plan.operations.placement import JoinCgroup, ResetProcess, UnshareCgroup
+from containerd_py.runtime.plan.operations.placement import AwaitParent, BecomeRoot, JoinCgroup, ResetProcess, UnshareCgroup
 from containerd_py.runtime.plan.operations.rootfs import (
     AttachRoot,
     AttachTree,
@@ -44,10 +46,13 @@ __all__ = [
     "AttachRoot",
     "AttachStdio",
     "AttachTree",
+    "AwaitParent",
     "AwaitStart",
+    "BecomeRoot",
     "ChangeDirectory",
     "CloneNull",
     "CloneTree",
+    "EnterRoot",
     "Exec",
     "FindProgram",
     "JoinCgroup",
@@ -66,6 +71,7 @@ __all__ = [
     "ReadonlyPath",
     "ReadonlyRoot",
     "ResetProcess",
+    "RunHooks",
     "SetCapabilities",
     "SetDomainname",
     "SetHostname",

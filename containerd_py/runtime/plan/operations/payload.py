@@ -22,6 +22,16 @@ class OpenConsole(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class EnterRoot(Operation):
+    """Take the root of the mount namespace that the worker was born in as the container's."""
+
+    step: ClassVar[str] = "rootfs"
+
+    def describe(self) -> str:
+        return "open the container's root"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachStdio(Operation):
     """Put the passed handles (or the console) on descriptors 0, 1, 2, owned by the payload's user."""
 
@@ -43,6 +53,23 @@ class ChangeDirectory(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class RunHooks(Operation):
+    """Run programs with the container's state on their standard input (config.md, "POSIX-platform Hooks").
+
+    moment: "createContainer" (paths are the host's) or "startContainer"; status: what the state says; each hook is its
+    path, arguments, environment, and seconds until it is killed (None: never).
+    """
+
+    step: ClassVar[str] = "hooks"
+    moment: str
+    status: str
+    hooks: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int | None], ...]
+
+    def describe(self) -> str:
+        return f"run {self.moment} hooks {', '.join(path for path, *_rest in self.hooks)}"
+
+
+@dataclass(frozen=True, slots=True)
 class FindProgram(Operation):
     """Look the program up as execvp would, with the payload's rights; the result is what `Exec` runs."""
 
@@ -56,9 +83,14 @@ class FindProgram(Operation):
 
 @dataclass(frozen=True, slots=True)
 class AwaitStart(Operation):
-    """Everything before happens at create, everything after at start."""
+    """Everything before happens at create, everything after at start.
+
+    rendezvous: whoever starts the container connects to the listening socket that was passed as handle "start"; else the
+    parent says it on the control socket.
+    """
 
     step: ClassVar[str] = "start"
+    rendezvous: bool = False
 
     def describe(self) -> str:
         return "wait for start"
@@ -66,9 +98,12 @@ class AwaitStart(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Exec(Operation):
+    """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on."""
+
     step: ClassVar[str] = "exec"
     arguments: tuple[str, ...]
     environment: tuple[str, ...]
+    preserved: int = 0
 
     def describe(self) -> str:
         return f"execute {' '.join(self.arguments)}"

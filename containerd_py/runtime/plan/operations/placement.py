@@ -38,3 +38,28 @@ class ResetProcess(Operation):
 
     def describe(self) -> str:
         return f"start a session, join session keyring {self.keyring!r}, reset nice, affinity, timer slack and umask"
+
+
+@dataclass(frozen=True, slots=True)
+class BecomeRoot(Operation):
+    """Take user and group 0 of the user namespace, so that what is made belongs to them.
+
+    drop_groups: give up the groups of the host, where the namespace lets a process do so (setgroups "allow").
+    """
+
+    step: ClassVar[str] = "user_namespace"
+    drop_groups: bool
+
+    def describe(self) -> str:
+        return "become root of the user namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitParent(Operation):
+    """Namespaces are there, the root is not entered yet: the parent does what can be done from outside only."""
+
+    step: ClassVar[str] = "hooks"
+    what: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"wait for {', '.join(self.what)}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.spec.validate.hooks import hook_problems
 from containerd_py.runtime.spec.validate.mounts import mount_problems, path_problems, propagation_problems
-from containerd_py.runtime.spec.validate.namespaces import namespace_problems
+from containerd_py.runtime.spec.validate.namespaces import mapping_problems, namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 from containerd_py.runtime.spec.validate.process import process_problems
@@ -25,9 +26,11 @@ __all__ = ["CHECKS", "NOT_SERVED", "Problem", "validate"]
 CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     process_problems,
     namespace_problems,
+    mapping_problems,
     mount_problems,
     path_problems,
     propagation_problems,
+    hook_problems,
     not_served_problems,
 )
 

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.spec.models import OCI_VERSION, Spec, parse
+from containerd_py.runtime.spec.models import Spec, parse
+from containerd_py.runtime.spec.version import OCI_VERSION
 
 MakeDocument = Callable[[dict[str, Any]], dict[str, Any]]
 

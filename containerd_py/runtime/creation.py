@@ -1,0 +1,239 @@
+"""Making a container of the library, in named steps; one that fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ParamSpec
+
+from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.runtime import hooks, process
+from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
+from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
+from containerd_py.runtime.host import boot_id, probe
+from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import identity
+from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.state import State, StateDirectory
+from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.userns import may_drop_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerd_py.runtime.cgroups.manager import Cgroup
+    from containerd_py.runtime.launcher import Worker
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.linux import Linux
+    from containerd_py.runtime.spec.models import Spec
+
+P = ParamSpec("P")
+_REMOVAL_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """What the container is joined with outside.
+
+    console_socket: where the terminal's master is sent; preserve_fds: how many descriptors from 3 on are handed on.
+    """
+
+    streams: Streams
+    console_socket: str | None
+    preserve_fds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """terminal: its master, where the payload has one that was handed to nobody."""
+
+    state: State
+    worker: Worker
+    terminal: Fd | None
+
+
+class Creation:
+    """One creation. `run` is the list of its steps; what each has made, `undo` unmakes, the last first."""
+
+    def __init__(
+        self, directory: StateDirectory, container_id: str, spec: Spec, bundle: str, attachments: Attachments
+    ) -> None:
+        self._directory = directory
+        self._id = container_id
+        self._spec = spec
+        self._bundle = bundle
+        self._attachments = attachments
+        self._undo = ExitStack()
+
+    def run(self) -> Made:
+        """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
+        check_console_socket(self._attachments.console_socket, terminal=self._terminal)
+        rootfs = root_path(self._spec, self._bundle)
+        self._directory.make()
+        self._undo.callback(_quietly, self._directory.remove)
+        try:
+            with self._directory.locked():
+                return self._make(rootfs)
+        except BaseException:
+            self._undo.close()
+            raise
+
+    @property
+    def _terminal(self) -> bool:
+        return bool(self._spec.process and self._spec.process.terminal)
+
+    def _make(self, rootfs: str) -> Made:
+        path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
+        cgroups, limits = CgroupManager(probe().cgroups), resources(self._spec.linux)
+        plan = self._compile(rootfs, cgroups.locate(path, limits))
+        state = State(
+            self._id,
+            "creating",
+            0,
+            self._bundle,
+            dict(self._spec.annotations),
+            cgroup=cgroups.locate(path, limits),
+            rootfs=rootfs,
+            created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            owner=os.geteuid(),
+            boot_id=boot_id(),
+        )
+        self._record(state, plan)
+        cgroup = cgroups.create(path, limits)
+        if not self._spec.linux.cgroups_path:
+            cgroup = replace(cgroup, parents=tuple(map(os.path.dirname, cgroup.paths)))
+        self._undo.callback(_quietly, remove_cgroup, cgroup)
+        worker = self._launch(plan, cgroup)
+        self._undo.callback(_end, worker)
+        state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
+        self._directory.write(state)
+        master = self._hear(plan, worker, state)
+        state = replace(state, status="created")
+        self._directory.write(state)
+        worker.control.close()
+        return Made(state, worker, master)
+
+    def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
+        placing = Placing(
+            rootfs,
+            self._id,
+            len(cgroup.v1),
+            rendezvous=True,
+            preserved=self._attachments.preserve_fds,
+            may_drop_groups=may_drop_groups(self._spec),
+        )
+        profile = self._spec.linux.seccomp
+        return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)
+
+    def _record(self, state: State, plan: Plan) -> None:
+        """The intent, before the first process: whoever finds it can take everything back."""
+        self._directory.write(state)
+        self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
+        self._directory.put("plan.json", plan.encode())
+
+    def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
+        handles = {} if self._terminal else self._attachments.streams.handles()
+        handles |= preserved(self._attachments.preserve_fds)
+        with self._directory.listen() as listener, Opened(plan) as opened:
+            return launch(plan, handles | {"start": listener.fileno()}, cgroup, opened)
+
+    def _hear(self, plan: Plan, worker: Worker, state: State) -> Fd | None:
+        """Wait until the worker is ready, doing what it asks for; return the terminal's master that nobody took."""
+        while True:
+            message, fds = dialogue.receive(worker.control)
+            match message:
+                case dialogue.Asked():
+                    dialogue.send_go(worker.control, bring_up(self._spec, state))
+                case dialogue.Ready():
+                    return self._hand_over(Fd(fds[0])) if fds else None
+                case dialogue.Failed():
+                    raise process.failure(plan, message)
+                case _:
+                    raise process.vanished()
+
+    def _hand_over(self, master: Fd) -> Fd | None:
+        path = self._attachments.console_socket
+        if path is None:
+            return master
+        with master:
+            hand_over_terminal(path, master.fileno())
+        return None
+
+
+def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) -> Worker:
+    """Launch a worker into the cgroup."""
+    with Placement(cgroup) as placement:
+        handles = handles | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
+        directory = placement.directory.fileno() if placement.directory else None
+        return process.launch(plan, handles, cgroup=directory, opened=opened)
+
+
+def bring_up(spec: Spec, state: State) -> bytes:
+    """Do what only the parent can while the worker waits; return the state for the worker's own hooks."""
+    document = replace(state, status="creating").document()
+    hooks.run("prestart", spec.hooks.prestart, document)
+    hooks.run("createRuntime", spec.hooks.create_runtime, document)
+    return json.dumps(document).encode()
+
+
+def resources(linux: Linux) -> Resources:
+    """Normalise what the document asks for, before a backend is chosen: a limit of 0 or less is none (-1)."""
+    asked = linux.resources
+    if asked is None:
+        return Resources()
+    limit = asked.pids.limit if asked.pids else None
+    return Resources(
+        pids_limit=None if limit is None else (limit if limit > 0 else -1),
+        devices=tuple(
+            DeviceRule(rule.allow, rule.type or "a", rule.major, rule.minor, rule.access or "rwm") for rule in asked.devices
+        ),
+    )
+
+
+def root_path(spec: Spec, bundle: str) -> str:
+    """Return the root's absolute path, checked to be a directory without symlinks. Raises InvalidArgument."""
+    path = os.path.normpath(os.path.join(bundle, spec.root.path))
+    problem = None
+    if not os.path.lexists(path):
+        problem = "it does not exist"
+    elif os.path.realpath(path) != path:
+        raise InvalidArgument(
+            f"cannot use root file system {path!r}: it is, or lies behind, a symlink",
+            step="rootfs",
+            errno="ELOOP",
+            hint=f"give its real path, {os.path.realpath(path)!r}",
+        )
+    elif not os.path.isdir(path):
+        problem = "it is not a directory"
+    elif path == "/":
+        problem = "it is the host's own root"
+    if problem:
+        number = "ENOENT" if "exist" in problem else "ENOTDIR" if "directory" in problem else "EINVAL"
+        raise InvalidArgument(f"cannot use root file system {path!r}: {problem}", step="rootfs", errno=number)
+    return path
+
+
+def remove_cgroup(cgroup: Cgroup) -> None:
+    """Without a pid namespace, processes may have outlived the payload: they are killed first."""
+    manager.kill(cgroup)
+    manager.remove_wait(cgroup, timeout_s=_REMOVAL_S)
+    manager.remove_parents(cgroup)
+
+
+def _end(worker: Worker) -> None:
+    worker.end()
+    worker.close()
+
+
+def _quietly(undo: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
+    """The first error is the one to tell."""
+    with contextlib.suppress(ContainerdError, OSError):
+        undo(*arguments, **named)

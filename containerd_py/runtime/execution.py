@@ -1,0 +1,113 @@
+"""A further process in a container: its worker is born in the container's namespaces and cgroup."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.runtime import console, process
+from containerd_py.runtime.creation import Attachments, launch
+from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.plan.compiler import Placing, compile_exec
+from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.launcher import Worker
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
+    from containerd_py.runtime.state import State
+
+
+class Execution:
+    """A further process, of which the caller is the parent."""
+
+    def __init__(self, worker: Worker, terminal: Fd | None) -> None:
+        self._worker = worker
+        self._terminal = terminal
+        self.pid = worker.pid
+
+    def wait(self) -> WaitStatus:
+        """Return how it ended. With a terminal, the caller's standard input and output are joined with it meanwhile."""
+        if self._terminal is not None:
+            console.proxy(self._terminal.fileno(), stdin=0, stdout=1, until=self._worker.pidfd.fileno())
+            self._terminal.close()
+            self._terminal = None
+        return self._worker.reap()
+
+    def kill(self, number: int) -> None:
+        """Send it a signal. Raises Conflict where it has ended."""
+        if self._worker.has_ended():
+            raise Conflict(f"cannot kill process {self.pid}: it has ended", step="kill")
+        self._worker.signal(number)
+
+    def close(self) -> None:
+        """Close what is open for it here; the process goes on."""
+        self._worker.close()
+        if self._terminal is not None:
+            self._terminal.close()
+
+
+def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments: Attachments) -> Execution:
+    """Run a process in the container whose payload is behind `pidfd`.
+
+    Raises InvalidArgument, NotSupported, Unavailable; then nothing runs.
+    """
+    check_console_socket(attachments.console_socket, terminal=document.terminal)
+    plan = _compile(state, spec, document, attachments)
+    handles = {} if document.terminal else attachments.streams.handles()
+    handles |= preserved(attachments.preserve_fds)
+    kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
+    with Opened(plan, inside=(pidfd, kinds)) as opened:
+        worker = launch(plan, handles, state.cgroup, opened)
+    try:
+        return Execution(worker, _run(plan, worker, attachments.console_socket))
+    except BaseException:
+        worker.end()
+        worker.close()
+        raise
+
+
+def _compile(state: State, spec: Spec, document: Process, attachments: Attachments) -> Plan:
+    if not document.args:
+        raise InvalidArgument("cannot execute a process: process.args must name a program", step="validate")
+    placing = Placing(state.rootfs, state.id, len(state.cgroup.v1), preserved=attachments.preserve_fds)
+    profile = spec.linux.seccomp
+    return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
+
+
+def _run(plan: Plan, worker: Worker, console_socket: str | None) -> Fd | None:
+    """Have the worker become the program; return its terminal's master where nobody took it."""
+    with ExitStack() as open_until_success:
+        master: Fd | None = None
+        executing = False
+        while True:
+            message, fds = dialogue.receive(worker.control)
+            match message:
+                case dialogue.Ready():
+                    master = _hand_over(Fd(fds[0]), console_socket) if fds else None
+                    if master is not None:
+                        open_until_success.enter_context(master)
+                    dialogue.send_start(worker.control)
+                case dialogue.Times():
+                    executing = True
+                case dialogue.Failed():
+                    raise process.failure(plan, message)
+                case None if executing:
+                    open_until_success.pop_all()
+                    return master
+                case _:
+                    raise process.vanished()
+
+
+def _hand_over(master: Fd, console_socket: str | None) -> Fd | None:
+    if console_socket is None:
+        return master
+    with master:
+        hand_over_terminal(console_socket, master.fileno())
+    return None

@@ -1,0 +1,88 @@
+"""Hooks that the worker runs itself, and its wait for those of its parent."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import signal
+
+from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.init.steps import Context, StepFailed, executes
+from containerd_py.runtime.linux import process
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.memfd import sealed
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, wait_exit
+from containerd_py.runtime.linux.process import Clone, clone3
+from containerd_py.runtime.plan import operations as op
+
+_TOLD = 400  # bytes of a failed hook's output that its error shows
+
+
+@executes(op.AwaitParent)
+def await_parent(context: Context, _step: op.AwaitParent) -> None:
+    dialogue.send_asked(context.control)
+    state = dialogue.await_go(context.control)
+    if state is None:
+        os._exit(1)
+    context.handles["state"] = state
+
+
+@executes(op.RunHooks)
+def run_hooks(context: Context, step: op.RunHooks) -> None:
+    state = json.loads(_content(context.handles["state"])) | {"status": step.status}
+    for hook in step.hooks:
+        with sealed("state", json.dumps(state).encode()) as document, _memory("output") as output:
+            os.lseek(document.fileno(), 0, os.SEEK_SET)
+            _run(hook, document, output)
+
+
+def _run(hook: tuple[str, tuple[str, ...], tuple[str, ...], int | None], state: Fd, output: Fd) -> None:
+    path, arguments, environment, timeout_s = hook
+    pid, number = clone3(Clone(0))
+    if pid == 0:
+        _become_hook(path, arguments or (path,), environment, (state, output, output))
+    with Fd(number) as pidfd:
+        status = _wait(pidfd, timeout_s)
+    if status is None:
+        raise StepFailed(errno.ETIMEDOUT, f"{path} did not end in {timeout_s} s, and was killed")
+    if status != WaitStatus(0, None):
+        how = f"ended with {status.code}" if status.signal is None else f"was killed by signal {status.signal}"
+        told = _content(output.fileno())[-_TOLD:].decode(errors="replace").strip()
+        raise StepFailed(errno.ECANCELED, f"{path} {how}" + (f": {told}" if told else ""))
+
+
+def _become_hook(path: str, arguments: tuple[str, ...], environment: tuple[str, ...], streams: tuple[Fd, ...]) -> None:
+    """Never returns."""
+    try:
+        for number, fd in enumerate(streams):
+            os.dup2(fd.fileno(), number, inheritable=True)
+        process.reset_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        process.close_from(3)
+        process.execve(path, arguments, environment)
+    except OSError as problem:
+        os.write(2, os.strerror(problem.errno or 0).encode())
+    finally:
+        os._exit(127)
+
+
+def _wait(pidfd: Fd, timeout_s: int | None) -> WaitStatus | None:
+    """Return how it ended; None where it had to be killed."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    in_time = bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+    if not in_time:
+        pidfd_send_signal(pidfd.fileno(), signal.SIGKILL)
+        poll.poll()
+    status = wait_exit(pidfd.fileno())
+    return status if in_time else None
+
+
+def _memory(name: str) -> Fd:
+    return Fd(os.memfd_create(name, os.MFD_CLOEXEC))
+
+
+def _content(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)

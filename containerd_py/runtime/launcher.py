@@ -1,0 +1,96 @@
+"""Forking a worker as this process's own child, by a sealed launcher that makes it and ends (ADR 3).
+
+The daemon has its workers forked by the spawner; everybody else by `fork`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import ContainerdError, Internal, Unavailable
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
+from containerd_py.runtime.spawner import protocol, seal
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.spawner.fork import ForkRequest
+
+
+@dataclass(slots=True)
+class ProcessHandle:
+    """A process by its pidfd, wherever it came from."""
+
+    pid: int
+    pidfd: Fd
+
+    def has_ended(self, *, timeout_s: float | None = 0) -> bool:
+        """Wait for the end, without limit where `timeout_s` is None."""
+        poll = select.poll()  # select(2) takes no descriptor above 1023
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):  # it ended this very moment
+            pidfd_send_signal(self.pidfd.fileno(), number)
+
+    def reap(self) -> WaitStatus:
+        """Wait for the end; tell nothing (neither code nor signal) where somebody else reaped it and the kernel forgot."""
+        self.has_ended(timeout_s=None)
+        return witness_exit(self.pidfd.fileno()) or WaitStatus(None, None)
+
+    def end(self) -> WaitStatus:
+        """Kill it and wait for its end."""
+        self.signal(signal.SIGKILL)
+        return self.reap()
+
+    def close(self) -> None:
+        self.pidfd.close()
+
+
+@dataclass(slots=True)
+class Worker(ProcessHandle):
+    """A worker that was forked. control: our end of the dialogue."""
+
+    control: socket.socket
+
+    def close(self) -> None:
+        self.pidfd.close()
+        self.control.close()
+
+
+def open_dialogue() -> tuple[socket.socket, socket.socket]:
+    """Return (our end, the worker's end) of a control socket."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def fork(request: ForkRequest, control: socket.socket) -> Worker:
+    """Fork a worker as our own child. control: our end of its socket. Raises Unavailable."""
+    connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with connection:
+        message, fds = request.message()
+        protocol.send(connection, {"op": "spawn", **message}, fds)
+        with role_end:
+            launcher = seal.start_role("launcher", role_end.fileno(), session=False)
+        try:
+            answer, received = protocol.receive(connection)
+        finally:
+            with suppress(ChildProcessError):  # a host program that ignores SIGCHLD
+                os.waitpid(launcher, 0)
+    if answer is None:
+        raise Internal("cannot fork worker: the launcher ended without a word", step="fork")
+    if answer["op"] == "refused":
+        raise refusal(answer["errno"], answer["text"])
+    return Worker(answer["pid"], Fd(received[0]), control)
+
+
+def refusal(number: int | None, text: str) -> ContainerdError:
+    """Return the error for a fork that was refused."""
+    return Unavailable(
+        f"cannot fork worker: {text}", step="fork", errno=number, hint="the host may be out of processes or memory"
+    )

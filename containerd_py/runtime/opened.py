@@ -1,0 +1,85 @@
+"""What the parent opens for a plan before the worker is forked: namespaces to enter, trees of the host, user namespaces."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from containerd_py.errors import InvalidArgument
+from containerd_py.runtime import userns
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.spawner.fork import Entering, ForkRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.plan import Plan
+
+
+class Opened:
+    """A context manager; blocking. handles: what goes to the worker with the plan, by name."""
+
+    def __init__(self, plan: Plan, *, inside: tuple[int, tuple[str, ...]] | None = None) -> None:
+        """inside: a process's pidfd, and the OCI names of those of its namespaces that the worker is to be born in.
+
+        Raises InvalidArgument, NotSupported, Unavailable; then nothing stays open.
+        """
+        self._plan = plan
+        self._open = ExitStack()
+        self._joins: tuple[tuple[int, int], ...] = ()
+        self.handles: dict[str, int] = {}
+        try:
+            self._joins = tuple(self._open_joins()) if inside is None else (_all_of(*inside),)
+        except BaseException:
+            self._open.close()
+            raise
+
+    def fork_request(self, control: int, cgroup: int | None) -> ForkRequest:
+        """control: the worker's end of its socket; cgroup: a cgroup v2 directory to be born in."""
+        offsets = self._plan.time_offsets if "time" in self._plan.namespaces else None
+        return ForkRequest(control, self._plan.clone_flags(), cgroup, Entering(self._joins, offsets))
+
+    def _open_joins(self) -> Iterator[tuple[int, int]]:
+        """The user namespace may stand anywhere; a pid namespace comes last, since it is entered by children only."""
+        if self._plan.staged and self._plan.user is not None:
+            made = self._open.enter_context(userns.user_namespace(self._plan.user))
+            yield made.fileno(), int(Clone.NEWUSER)
+        for kind, path in sorted(self._plan.joined, key=lambda join: join[0] == "pid"):
+            yield self._open.enter_context(open_namespace(kind, path)).fileno(), int(FLAGS[kind])
+
+    def close(self) -> None:
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+
+def _all_of(pidfd: int, kinds: tuple[str, ...]) -> tuple[int, int]:
+    """At once: the kernel then looks at rights in the user namespace that is entered with them (setns(2))."""
+    return pidfd, sum(int(FLAGS[kind]) for kind in kinds)
+
+
+def open_namespace(kind: str, path: str) -> Fd:
+    """Open the namespace at `path`, checked to be of `kind` (an OCI name). Raises InvalidArgument."""
+    try:
+        fd = Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot join {kind} namespace {path!r}: {problem.strerror}",
+            step="namespaces",
+            errno=problem.errno,
+            hint="give a path such as /proc/PID/ns/net, or a file that such a namespace is bound on",
+        ) from problem
+    found = kind_of(fd.fileno())
+    if found == FLAGS[kind]:
+        return fd
+    fd.close()
+    names = [name for name, flag in FLAGS.items() if flag == found]
+    cause = f"it is a {names[0]} namespace" if names else "it is no namespace"
+    raise InvalidArgument(f"cannot join {kind} namespace {path!r}: {cause}", step="namespaces", errno="EINVAL")

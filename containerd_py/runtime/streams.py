@@ -1,0 +1,86 @@
+"""What a payload's standard streams are joined with."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from dataclasses import dataclass
+
+from containerd_py.errors import InvalidArgument
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Descriptors that the payload gets as 0, 1 and 2; they stay the caller's. By default the caller's own."""
+
+    stdin: int = 0
+    stdout: int = 1
+    stderr: int = 2
+
+    def handles(self) -> dict[str, int]:
+        """Raises InvalidArgument for one that is a terminal: its other end is the host's (SECURITY R7)."""
+        streams = {"stdin": self.stdin, "stdout": self.stdout, "stderr": self.stderr}
+        for name, fd in streams.items():
+            if os.isatty(fd):
+                raise InvalidArgument(
+                    f"cannot give {name} to the container: it is a terminal of the host",
+                    step="stdio",
+                    hint="set process.terminal, and the container gets a terminal of its own",
+                )
+        return streams
+
+
+OWN_STREAMS = Streams()
+"""The caller's own."""
+
+
+def preserved(count: int) -> dict[str, int]:
+    """Return the caller's descriptors from 3 on that the payload is to get as well. Raises InvalidArgument."""
+    handles = {f"fd{index}": 3 + index for index in range(count)}
+    for fd in handles.values():
+        try:
+            os.fstat(fd)
+        except OSError as problem:
+            raise InvalidArgument(
+                f"cannot preserve {count} descriptors: {fd} is not open", step="stdio", errno=problem.errno
+            ) from problem
+    return handles
+
+
+def check_console_socket(path: str | None, *, terminal: bool) -> None:
+    """Raises InvalidArgument where a console socket is given and no terminal is asked for, or it is none."""
+    if path is None:
+        return
+    if not terminal:
+        raise InvalidArgument(
+            f"cannot use console socket {path!r}: process.terminal is not set",
+            step="console",
+            hint="leave it out, or set process.terminal",
+        )
+    _connected(path).close()
+
+
+def hand_over_terminal(path: str, master: int) -> None:
+    """Send a terminal's master to whoever listens at the console socket (runc's convention: its name, and the fd).
+
+    Raises InvalidArgument.
+    """
+    with _connected(path) as connection:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))]
+        connection.sendmsg([b"/dev/ptmx"], rights, socket.MSG_NOSIGNAL)
+
+
+def _connected(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError as problem:
+        connection.close()
+        raise InvalidArgument(
+            f"cannot use console socket {path!r}: {problem.strerror or problem}",
+            step="console",
+            errno=problem.errno,
+            hint="whoever asks for the container listens there, and takes the terminal",
+        ) from problem
+    return connection

@@ -1,0 +1,171 @@
+"""Further processes in a container, and containers that another process works on."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
+from containerd_py.runtime import Container, WaitStatus
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import FILES
+from tests.integration.runtime.test_namespaces import USER
+from tests.integration.runtime.workshop import DEV, DEVPTS, OWN, PROC, Workshop, process
+
+
+def run(container: Container, *arguments: str, **fields: Any) -> WaitStatus:
+    execution = container.exec(process(*arguments, **fields))
+    try:
+        return execution.wait()
+    finally:
+        execution.close()
+
+
+def test_it_is_where_the_container_is(shop: Workshop) -> None:
+    container = shop.sleeping({"linux.namespaces": [*OWN, {"type": "time"}]})
+    script = " ".join(f"$(readlink /proc/self/ns/{name})" for name in FILES.values())
+    assert run(container, "/bin/sh", "-c", f"echo {script}; cat /proc/self/cgroup; ls /proc/1/root") == WaitStatus(0, None)
+    output = shop.read().splitlines()
+    assert output[0].split() == [os.readlink(f"/proc/{container.pid}/ns/{name}") for name in FILES.values()]
+    assert {line.split(":", 2)[2] for line in output if ":/" in line and "pids" in line} == {"/"}
+
+
+def test_exit_codes_and_signals(shop: Workshop) -> None:
+    container = shop.sleeping()
+    assert run(container, "sh", "-c", "exit 7") == WaitStatus(7, None)
+    execution = container.exec(process("sleep", "60"))
+    assert execution.pid in container.processes()
+    execution.kill(signal.SIGKILL)
+    assert execution.wait() == WaitStatus(None, signal.SIGKILL)
+    with pytest.raises(Conflict, match="it has ended"):
+        execution.kill(signal.SIGKILL)
+    execution.close()
+
+
+def test_user_directory_and_environment(shop: Workshop, rootfs: Path) -> None:
+    (rootfs / "work").mkdir()
+    container = shop.sleeping()
+    script = "id -u; id -G; pwd; echo $COLOUR"
+    fields = {"user": {"uid": 5, "gid": 6, "additionalGids": [7]}, "cwd": "/work", "env": ["PATH=/bin", "COLOUR=red"]}
+    assert run(container, "sh", "-c", script, **fields).code == 0
+    assert shop.read().splitlines() == ["5", "6 7", "/work", "red"]
+
+
+def test_in_a_user_namespace(shop: Workshop) -> None:
+    container = shop.sleeping(USER)
+    assert run(container, "sh", "-c", "id -u; cat /proc/self/uid_map").code == 0
+    assert shop.read().split() == ["0", "0", "100000", "65536"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields", "step", "number"),
+    [
+        (("/bin/nope",), {}, "exec", "ENOENT"),
+        (("/bin/true",), {"cwd": "/nowhere"}, "cwd", "ENOENT"),
+        ((), {}, "validate", None),
+    ],
+)
+def test_what_cannot_be_executed(
+    shop: Workshop, arguments: tuple[str, ...], fields: dict[str, Any], step: str, number: str | None
+) -> None:
+    container = shop.sleeping()
+    with pytest.raises(InvalidArgument) as caught:
+        container.exec(process(*arguments, **fields))
+    assert (caught.value.step, caught.value.errno) == (step, number)
+    assert len(container.processes()) == 1
+
+
+def test_not_in_one_that_has_ended(shop: Workshop) -> None:
+    container = shop.create({})
+    container.start()
+    container.wait()
+    with pytest.raises(Conflict, match="cannot execute in container 'box': it is stopped"):
+        container.exec(process("true"))
+
+
+def test_a_terminal_for_whoever_listens(shop: Workshop, tmp_path: Path) -> None:
+    container = shop.sleeping({"mounts": [PROC, DEV, DEVPTS]})
+    path = str(tmp_path / "console.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen(2)
+        execution = container.exec(process("sh", "-c", "tty; exit 5", terminal=True), console_socket=path)
+        listener.accept()[0].close()  # it was tried first whether somebody listens
+        connection, _address = listener.accept()
+        with connection:
+            name, fds, _flags, _from = socket.recv_fds(connection, 100, 1)
+    assert name == b"/dev/ptmx"
+    with Fd(fds[0]) as master:
+        assert execution.wait() == WaitStatus(5, None)
+        assert os.read(master.fileno(), 100) == b"/dev/pts/0\r\n"
+    execution.close()
+
+
+def test_descriptors_are_preserved(shop: Workshop) -> None:
+    read, write = map(Fd, os.pipe())
+    before = {number: os.dup(number) for number in (3, 4) if os.path.exists(f"/proc/self/fd/{number}")}
+    try:
+        os.dup2(write.fileno(), 3)
+        os.dup2(write.fileno(), 4)
+        container = shop.create({"process.args": ["sh", "-c", "echo three >&3; echo four >&4"]}, preserve_fds=2)
+        execution = None
+        container.start()
+        assert container.wait().code == 0
+    finally:
+        for number in (3, 4):
+            os.dup2(before[number], number) if number in before else os.close(number)
+        for number in before.values():
+            os.close(number)
+    assert execution is None
+    assert os.read(read.fileno(), 100) == b"three\nfour\n"
+    read.close()
+    write.close()
+
+
+# ── another process ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_process_starts_looks_and_destroys(shop: Workshop) -> None:
+    first = shop.create({"process.args": ["sleep", "60"]})
+    other = shop.load()
+    assert (other.state().status, other.pid) == ("created", first.pid)
+    other.start()
+    assert first.state().status == other.state().status == "running"
+    assert run(other, "true") == WaitStatus(0, None)
+    with pytest.raises(Conflict, match="cannot destroy container 'box': it is running"):
+        other.destroy()
+    other.kill()
+    assert first.wait() == WaitStatus(None, signal.SIGKILL)
+    assert other.state().status == "stopped"
+    other.destroy()
+    with pytest.raises(NotFound):
+        shop.load()
+
+
+def test_all_of_a_state_root(shop: Workshop) -> None:
+    shop.sleeping(container_id="b")
+    shop.create({}, container_id="a")
+    states = Container.list(str(shop.bundle / "state"))
+    assert [(state.id, state.status) for state in states] == [("a", "created"), ("b", "running")]
+    assert Container.list(str(shop.bundle / "nothing")) == ()
+
+
+def test_a_start_that_fails_is_told_to_whoever_asked(shop: Workshop, rootfs: Path) -> None:
+    (rootfs / "bin/garbage").write_bytes(b"\0\1")
+    (rootfs / "bin/garbage").chmod(0o755)
+    shop.create({"process.args": ["garbage"]})
+    with pytest.raises(ContainerdError) as caught:
+        shop.load().start()
+    assert (caught.value.step, caught.value.errno) == ("exec", "ENOEXEC")
+
+
+def test_whoever_comes_to_start_and_goes_away_starts_nothing(shop: Workshop) -> None:
+    container = shop.create({"process.args": ["sleep", "60"]})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as passer_by:
+        passer_by.connect(str(shop.bundle / "state/box/start.sock"))
+    assert container.state().status == "created"
+    container.start()
+    assert container.state().status == "running"
