@@ -16,7 +16,7 @@ from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.container import resources
+from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
@@ -59,7 +59,7 @@ class Creation:
         container_id = request.id or "0" * 32
         spec = await document(request, container_id, device_rules=device_rules(self._parts))
         path = cgroup_path(self._parts, spec, container_id)
-        where = self._parts.cgroups.locate(path, resources(spec.linux))
+        where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
         return await compiled(spec, container_id, len(where.v1))
 
 
@@ -112,7 +112,7 @@ class Attempt:
         )
 
     def _record(self, request: CreateRequest, spec: Spec) -> Container:
-        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), resources(spec.linux))
+        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
         record = ContainerRecord(
             id=self._id,
             name=self._name,
@@ -135,7 +135,7 @@ class Attempt:
             StoredContainer(record=container.record, request=container.request, config=container.config)
         )
         self._made.callback(self._parts.store.remove, container.id)
-        self._parts.cgroups.create(path, resources(spec.linux))
+        self._parts.cgroups.create(path, normalise(spec.linux.resources))
         self._made.callback(_remove_cgroup, container)
         return Placement(container.cgroup)
 

@@ -19,7 +19,7 @@ from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
-from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
+from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -184,20 +184,6 @@ def check_id(container_id: str) -> None:
         )
 
 
-def resources(linux: Linux) -> Resources:
-    """Normalise what the document asks for, before a backend is chosen: a limit of 0 or less is none (-1)."""
-    asked = linux.resources
-    if asked is None:
-        return Resources()
-    limit = asked.pids.limit if asked.pids else None
-    return Resources(
-        pids_limit=None if limit is None else (limit if limit > 0 else -1),
-        devices=tuple(
-            DeviceRule(rule.allow, rule.type or "a", rule.major, rule.minor, rule.access or "rwm") for rule in asked.devices
-        ),
-    )
-
-
 def root_path(spec: Spec, bundle: str) -> str:
     """Return the root's absolute path, checked to be a directory without symlinks. Raises InvalidArgument."""
     path = os.path.normpath(os.path.join(bundle, spec.root.path))
@@ -224,8 +210,8 @@ def root_path(spec: Spec, bundle: str) -> str:
 def _make_cgroup(container_id: str, linux: Linux) -> Cgroup:
     cgroups = CgroupManager(probe().cgroups)
     if linux.cgroups_path:
-        return cgroups.create(linux.cgroups_path, resources(linux))
-    cgroup = cgroups.create(f"{_PARENT}/{container_id}", resources(linux))
+        return cgroups.create(linux.cgroups_path, normalise(linux.resources))
+    cgroup = cgroups.create(f"{_PARENT}/{container_id}", normalise(linux.resources))
     return replace(cgroup, parents=tuple(map(os.path.dirname, cgroup.paths)))
 
 

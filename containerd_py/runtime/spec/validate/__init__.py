@@ -14,6 +14,7 @@ from containerd_py.runtime.spec.validate.namespaces import namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 from containerd_py.runtime.spec.validate.process import process_problems
+from containerd_py.runtime.spec.validate.resources import resource_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     mount_problems,
     path_problems,
     propagation_problems,
+    resource_problems,
     not_served_problems,
 )
 
