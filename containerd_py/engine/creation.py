@@ -194,7 +194,7 @@ def _remove_cgroup(container: Container) -> None:
 
 
 def device_rules(parts: Parts) -> bool:
-    return "devices" in parts.host.cgroups.v1
+    return parts.cgroups.supports("devices")
 
 
 def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:

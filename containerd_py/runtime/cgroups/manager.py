@@ -16,6 +16,7 @@ from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Not
 from containerd_py.runtime.cgroups import files, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
+from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.members import kill, move, pids, populated
 from containerd_py.runtime.cgroups.places import Places
@@ -82,6 +83,8 @@ class CgroupManager:
         """Tell whether limits of a controller, by its name in cgroup v1, can be enforced here."""
         if controller in self._layout.v1 and controller in V1_CONTROLLERS:
             return True
+        if controller == "devices":
+            return self._layout.v2 is not None
         return controller in V2_CONTROLLERS and V2_CONTROLLERS[controller].name in self._layout.v2_controllers
 
     def create(self, path: str, resources: Resources) -> Cgroup:
@@ -196,13 +199,15 @@ class CgroupManager:
         """Compute all, so that what is not supported is told first; then write all."""
         for directory, values in tuple(self._limits(cgroup, resources)):
             files.write_all(directory, values)
+        if resources.devices and cgroup.v2 and "devices" not in self._layout.v1:
+            attach.enforce(cgroup.v2, resources.devices)
 
     def _limits(self, cgroup: Cgroup, resources: Resources) -> Iterator[tuple[str, tuple[FileValue, ...]]]:
         for name in resources.controllers():
             if name in self._layout.v1:
                 directory = self._places.joined(cgroup, name)
                 yield directory, V1_CONTROLLERS[name](resources, files.reader(directory))
-            elif cgroup.v2 and self._layout.v2:
+            elif name in V2_CONTROLLERS and cgroup.v2 and self._layout.v2:
                 unified.enable(self._layout.v2, cgroup.v2, V2_CONTROLLERS[name].name)
                 yield cgroup.v2, V2_CONTROLLERS[name].values(resources, files.reader(cgroup.v2))
         if cgroup.v2 and self._layout.v2:

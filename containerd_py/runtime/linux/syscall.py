@@ -27,6 +27,7 @@ _COMMON = {
 }
 _BY_MACHINE = {
     "x86_64": {
+        "bpf": 321,
         "capget": 125,
         "capset": 126,
         "keyctl": 250,
@@ -42,6 +43,7 @@ _BY_MACHINE = {
         "unshare": 272,
     },
     "aarch64": {
+        "bpf": 280,
         "capget": 90,
         "capset": 91,
         "keyctl": 219,
