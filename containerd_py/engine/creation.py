@@ -17,7 +17,8 @@ from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.creation import bring_up, resources
+from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.creation import bring_up
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
@@ -63,7 +64,7 @@ class Creation:
         container_id = request.id or "0" * 32
         spec = await document(request, container_id, device_rules=device_rules(self._parts))
         path = cgroup_path(self._parts, spec, container_id)
-        where = self._parts.cgroups.locate(path, resources(spec.linux))
+        where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
         return await compiled(spec, container_id, len(where.v1))
 
 
@@ -116,7 +117,7 @@ class Attempt:
         )
 
     def _record(self, request: CreateRequest, spec: Spec) -> Container:
-        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), resources(spec.linux))
+        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
         record = ContainerRecord(
             id=self._id,
             name=self._name,
@@ -139,7 +140,7 @@ class Attempt:
             StoredContainer(record=container.record, request=container.request, config=container.config)
         )
         self._made.callback(self._parts.store.remove, container.id)
-        self._parts.cgroups.create(path, resources(spec.linux))
+        self._parts.cgroups.create(path, normalise(spec.linux.resources))
         self._made.callback(_remove_cgroup, container)
         return Placement(container.cgroup)
 
@@ -205,7 +206,7 @@ def _remove_cgroup(container: Container) -> None:
 
 
 def device_rules(parts: Parts) -> bool:
-    return "devices" in parts.host.cgroups.v1
+    return parts.cgroups.supports("devices")
 
 
 def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec import defaults
-from containerd_py.runtime.spec.linux import DeviceRule, Linux, Pids, Resources
+from containerd_py.runtime.spec.linux import Linux
 from containerd_py.runtime.spec.models import Mount, Root, Spec
 from containerd_py.runtime.spec.process import Process, User
+from containerd_py.runtime.spec.resources import DeviceRule, Pids, Resources
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
 

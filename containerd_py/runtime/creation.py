@@ -14,7 +14,7 @@ from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime import hooks, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
-from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
+from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import Worker
     from containerd_py.runtime.plan.plan import Plan
-    from containerd_py.runtime.spec.linux import Linux
     from containerd_py.runtime.spec.models import Spec
 
 P = ParamSpec("P")
@@ -92,7 +91,7 @@ class Creation:
 
     def _make(self, rootfs: str) -> Made:
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        cgroups, limits = CgroupManager(probe().cgroups), resources(self._spec.linux)
+        cgroups, limits = CgroupManager(probe().cgroups), normalise(self._spec.linux.resources)
         plan = self._compile(rootfs, cgroups.locate(path, limits))
         state = State(
             self._id,
@@ -182,20 +181,6 @@ def bring_up(spec: Spec, state: State) -> bytes:
     hooks.run("prestart", spec.hooks.prestart, document)
     hooks.run("createRuntime", spec.hooks.create_runtime, document)
     return json.dumps(document).encode()
-
-
-def resources(linux: Linux) -> Resources:
-    """Normalise what the document asks for, before a backend is chosen: a limit of 0 or less is none (-1)."""
-    asked = linux.resources
-    if asked is None:
-        return Resources()
-    limit = asked.pids.limit if asked.pids else None
-    return Resources(
-        pids_limit=None if limit is None else (limit if limit > 0 else -1),
-        devices=tuple(
-            DeviceRule(rule.allow, rule.type or "a", rule.major, rule.minor, rule.access or "rwm") for rule in asked.devices
-        ),
-    )
 
 
 def root_path(spec: Spec, bundle: str) -> str:

@@ -1,129 +1,68 @@
-"""Making, filling, killing and removing a container's cgroup, in every hierarchy that it needs."""
+"""Making a container's cgroup in every hierarchy that it needs, and changing its limits.
+
+What needs no knowledge of the host lies beside: `members` (who is in it), `directories` (removing it), `freezer`, `stats`
+and `oom`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import signal
-import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
-from containerd_py.runtime.cgroups.v1 import devices as v1_devices
-from containerd_py.runtime.cgroups.v1 import pids as v1_pids
-from containerd_py.runtime.cgroups.v2 import pids as v2_pids
-from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.cgroups import files, unified
+from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
+from containerd_py.runtime.cgroups.controllers import V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
+from containerd_py.runtime.cgroups.devices import attach
+from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
+from containerd_py.runtime.cgroups.members import kill, move, pids, populated
+from containerd_py.runtime.cgroups.places import Places
+from containerd_py.runtime.cgroups.resources import Resources
+from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
+from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Mapping
 
     from containerd_py.runtime.cgroups.layout import Layout
-    from containerd_py.runtime.cgroups.resources import FileValue, Resources
+    from containerd_py.runtime.cgroups.resources import FileValue
 
-V1_CONTROLLERS: dict[str, Callable[[Resources], tuple[FileValue, ...]]] = {
-    "pids": v1_pids.values,
-    "devices": v1_devices.values,
-}
-V2_CONTROLLERS: dict[str, Callable[[Resources], tuple[FileValue, ...]]] = {"pids": v2_pids.values}
+__all__ = ["Cgroup", "CgroupManager", "Placement", "kill", "pids", "remove", "remove_parents", "remove_wait"]
 
-_ROUNDS = 64  # of killing what is listed: each round leaves only what was forked meanwhile
-_ATTEMPTS = 64  # to make a directory whose parent somebody else removes, being empty
+_JOINED_ALWAYS = ("pids", "memory")
+_FIGURES = ("cpu", "io", "memory", "pids")
+"""Controllers of cgroup v2 that are handed down for their figures, where that is possible."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cgroup:
-    """Where a container's cgroup lies: absolute directories; `v2` for killing and birth, `v1` for the rest.
-
-    parents: the directories above it that were made for it, each after the one that it lies in.
-    """
-
-    v2: str | None
-    v1: tuple[str, ...]
-    parents: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return ((self.v2,) if self.v2 else ()) + self.v1
-
-
-class Placement:
-    """Open descriptors by which a process gets into a cgroup; a context manager.
-
-    directory: the v2 directory, for clone3; tasks: the tasks files of the v1 hierarchies, for writing "0".
-
-    `tasks`, since a thread that moves itself needs no lock on all thread groups; cgroup.procs does, and waits for a grace
-    period of the kernel (10 ms here) to get it. The worker has one thread.
-    """
-
-    def __init__(self, cgroup: Cgroup) -> None:
-        self.directory: Fd | None = None
-        self.tasks: list[Fd] = []
-        try:
-            if cgroup.v2:
-                self.directory = Fd(os.open(cgroup.v2, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-            for path in cgroup.v1:
-                self.tasks.append(Fd(os.open(f"{path}/tasks", os.O_WRONLY | os.O_CLOEXEC)))
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        for fd in (self.directory, *self.tasks):
-            if fd is not None:
-                fd.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_problem: object) -> None:
-        self.close()
+_DELEGATION = "run as root, or in a session whose cgroup systemd has delegated"
 
 
 class CgroupManager:
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, privileged: bool | None = None) -> None:
+        """privileged: may make cgroups and load programs anywhere; found out where it is not given."""
         self._layout = layout
+        self._places = Places(layout)
+        self._privileged = _is_privileged() if privileged is None else privileged
 
-    def create(self, path: str, resources: Resources) -> Cgroup:
-        """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
+    # ── where ──
 
-        An empty one that is there already is taken over. Raises NotSupported for a limit without controller, Conflict
-        where processes live in it; then nothing is left behind.
+    def default_path(self, name: str) -> str:
+        """Return the path of a cgroup for a container whose document names none.
+
+        Below the root; for an ordinary user beside the own cgroup, which is where systemd delegates to its user.
         """
-        if ".." in path.split("/") or not path.strip("/"):
-            raise InvalidArgument(f"cannot make cgroup {path!r}: not a path below the root", step="cgroup")
-        self._check_controllers(resources)
-        cgroup = self.locate(path, resources)
-        made: list[str] = []
-        try:
-            for directory in cgroup.paths:
-                _make(directory, made)
-            self.check_free(path, cgroup)
-            self._write_limits(cgroup, path, resources)
-        except OSError as problem:
-            _unmake(made)
-            raise _refused(path, problem) from problem
-        except BaseException:
-            _unmake(made)
-            raise
-        return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
+        return f"/{name}" if self._privileged else name
 
-    def check_free(self, path: str, cgroup: Cgroup) -> None:
-        """Raises Conflict where processes live in the cgroup, or below it, already."""
-        for directory in cgroup.paths:
-            if _populated(directory):
-                raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
+    def locate(self, path: str, resources: Resources) -> Cgroup:
+        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`."""
+        needed = {*resources.controllers(), *(self._always() if self._privileged else ())}
+        return self._places.of(path, sorted(needed, reverse=True))
 
     def everywhere(self, path: str) -> Cgroup:
         """Return the places of a cgroup whose resources are not known: in every hierarchy that this module uses."""
-        name = path.strip("/")
-        mounts = dict.fromkeys(
-            self._layout.v1[controller] for controller in V1_CONTROLLERS if controller in self._layout.v1
-        )
-        return Cgroup(
-            f"{self._layout.v2}/{name}" if self._layout.v2 else None, tuple(f"{mount}/{name}" for mount in mounts)
-        )
+        return self._places.of(path, (*V1_CONTROLLERS, *V1_WITHOUT_LIMITS))
 
     def children(self, path: str) -> tuple[str, ...]:
         """Return the names of the cgroups in the one at `path`, from all hierarchies."""
@@ -134,191 +73,168 @@ class CgroupManager:
                     names.update(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         return tuple(sorted(names))
 
+    def sub_cgroup(self, cgroup: Cgroup, subs: Mapping[str, str]) -> Cgroup:
+        """Return a cgroup below a container's own, for a `Placement` of an exec: see `Places.below`."""
+        return self._places.below(cgroup, subs)
+
+    # ── making and changing ──
+
+    def supports(self, controller: str) -> bool:
+        """Tell whether limits of a controller, by its name in cgroup v1, can be enforced here."""
+        if controller in self._layout.v1 and controller in V1_CONTROLLERS:
+            return True
+        if controller == "devices":
+            return self._layout.v2 is not None
+        return controller in V2_CONTROLLERS and V2_CONTROLLERS[controller].name in self._layout.v2_controllers
+
+    def create(self, path: str, resources: Resources) -> Cgroup:
+        """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
+
+        An empty one that is there already is taken over. Raises NotSupported for a limit without controller, Conflict
+        where processes live in it; then nothing is left behind. Where an ordinary user may make none, and asks for no
+        limit, the container has none of its own.
+        """
+        if ".." in path.split("/") or not path.strip("/"):
+            raise InvalidArgument(f"cannot make cgroup {path!r}: not a path below the root", step="cgroup")
+        resources = self._enforced(resources)
+        self._check_controllers(resources)
+        cgroup = self.locate(path, resources)
+        made: list[str] = []
+        try:
+            self._make(path, cgroup, resources, made)
+        except OSError as problem:
+            unmake(made)
+            if problem.errno in files.NOT_WRITABLE and not self._privileged and resources == Resources():
+                return Cgroup(None, ())
+            raise _refused(path, problem) from problem
+        except BaseException:
+            unmake(made)
+            raise
+        return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
+
+    def check_free(self, path: str, cgroup: Cgroup) -> None:
+        """Raises Conflict where processes live in the cgroup, or below it, already."""
+        for directory in cgroup.paths:
+            if populated(directory):
+                raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
+
+    def update(self, cgroup: Cgroup, resources: Resources) -> Cgroup:
+        """Change the limits of a cgroup with processes in it; return it with the hierarchies that it has joined for that.
+
+        Limits that are not asked for stay. Raises NotSupported before anything is changed; where the kernel refuses a
+        value (InvalidArgument, Conflict), those written before stay.
+        """
+        resources = self._enforced(resources)
+        self._check_controllers(resources)
+        if not cgroup.paths:
+            if resources == Resources():
+                return cgroup
+            raise NotSupported("cannot limit the container: it has no cgroup of its own", step="cgroup", hint=_DELEGATION)
+        wanted = self._places.like(cgroup, resources.controllers())
+        joining = tuple(directory for directory in wanted if directory not in cgroup.v1)
+        joined = replace(cgroup, v1=cgroup.v1 + joining)
+        made: list[str] = []
+        try:
+            for directory in joining:
+                self._make_directory(directory, made)
+            self._write_limits(joined, resources)
+            for directory in joining:
+                move(cgroup, directory)
+        except OSError as problem:
+            unmake(made)
+            raise _refused(cgroup.paths[0], problem) from problem
+        except BaseException:
+            unmake(made)
+            raise
+        return joined
+
     def remove_empty(self, path: str) -> None:
         """Remove the cgroup at `path` from every hierarchy where nothing is in it."""
         for directory in self.everywhere(path).paths:
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
 
-    def locate(self, path: str, resources: Resources) -> Cgroup:
-        """Return where the cgroup lies, whether it is there or not."""
-        name = path.strip("/")
-        needed = {"pids", *resources.controllers()} & set(self._layout.v1)
-        mounts = dict.fromkeys(self._layout.v1[controller] for controller in sorted(needed, reverse=True))
-        return Cgroup(
-            f"{self._layout.v2}/{name}" if self._layout.v2 else None, tuple(f"{mount}/{name}" for mount in mounts)
-        )
+    # ── the steps ──
+
+    def _always(self) -> tuple[str, ...]:
+        """ADR 9: without cgroup v2 nothing but the freezer stops, and nothing but cpuacct measures."""
+        return _JOINED_ALWAYS if self._layout.v2 else (*_JOINED_ALWAYS, *V1_WITHOUT_LIMITS)
+
+    def _enforced(self, resources: Resources) -> Resources:
+        """Leave out device rules where only a user namespace confines: there the kernel opens no device node made in it.
+
+        Programs can be loaded by the host's root only; runc and crun leave the rules out too.
+        """
+        return resources if self._privileged or "devices" in self._layout.v1 else replace(resources, devices=())
 
     def _check_controllers(self, resources: Resources) -> None:
         for name in resources.controllers():
-            if name in self._layout.v1 and name in V1_CONTROLLERS:
-                continue
-            if name in self._layout.v2_controllers and name in V2_CONTROLLERS:
-                continue
-            raise NotSupported(
-                f"cannot limit {name}: this host has no cgroup controller {name!r} that can be used",
-                step="cgroup",
-                hint="device rules on cgroup v2 come with a later version" if name == "devices" else None,
-            )
+            if not self.supports(name):
+                raise NotSupported(
+                    f"cannot limit {name}: this host has no cgroup controller {name!r} that can be used", step="cgroup"
+                )
+        if resources.unified and self._layout.v2 is None:
+            raise NotSupported("cannot set linux.resources.unified: this host has no cgroup v2", step="cgroup")
+        for name in v2_unified.controllers(resources):
+            if name not in self._layout.v2_controllers:
+                cause = "is bound to cgroup v1" if name in self._layout.v1 else "is not in cgroup v2"
+                raise NotSupported(f"cannot set linux.resources.unified: {name!r} {cause} on this host", step="cgroup")
 
-    def _write_limits(self, cgroup: Cgroup, path: str, resources: Resources) -> None:
+    def _make(self, path: str, cgroup: Cgroup, resources: Resources, made: list[str]) -> None:
+        for directory in cgroup.paths:
+            self._make_directory(directory, made)
+        self.check_free(path, cgroup)
+        if cgroup.v2 and self._layout.v2:
+            figures = tuple(name for name in _FIGURES if name in self._layout.v2_controllers)
+            unified.enable_if_possible(self._layout.v2, cgroup.v2, figures)
+        self._write_limits(cgroup, resources)
+
+    def _make_directory(self, directory: str, made: list[str]) -> None:
+        make(directory, made)
+        mount = self._layout.v1.get("cpuset")
+        if mount is not None and directory.startswith(f"{mount}/"):
+            _inherit_cpuset(mount, directory)
+
+    def _write_limits(self, cgroup: Cgroup, resources: Resources) -> None:
+        """Compute all, so that what is not supported is told first; then write all."""
+        for directory, values in tuple(self._limits(cgroup, resources)):
+            files.write_all(directory, values)
+        if resources.devices and cgroup.v2 and "devices" not in self._layout.v1:
+            attach.enforce(cgroup.v2, resources.devices)
+
+    def _limits(self, cgroup: Cgroup, resources: Resources) -> Iterator[tuple[str, tuple[FileValue, ...]]]:
         for name in resources.controllers():
             if name in self._layout.v1:
-                _write_all(f"{self._layout.v1[name]}/{path.strip('/')}", V1_CONTROLLERS[name](resources))
-            elif cgroup.v2 and self._layout.v2:
-                _enable(self._layout.v2, path, name)
-                _write_all(cgroup.v2, V2_CONTROLLERS[name](resources))
+                directory = self._places.joined(cgroup, name)
+                yield directory, V1_CONTROLLERS[name](resources, files.reader(directory))
+            elif name in V2_CONTROLLERS and cgroup.v2 and self._layout.v2:
+                unified.enable(self._layout.v2, cgroup.v2, V2_CONTROLLERS[name].name)
+                yield cgroup.v2, V2_CONTROLLERS[name].values(resources, files.reader(cgroup.v2))
+        if cgroup.v2 and self._layout.v2:
+            for name in v2_unified.controllers(resources):
+                unified.enable(self._layout.v2, cgroup.v2, name)
+            yield cgroup.v2, v2_unified.values(resources)
 
 
-def kill(cgroup: Cgroup) -> None:
-    """Kill everything in the cgroup and below. Needs no free disk and no new process."""
-    if cgroup.v2 and _write_if_there(f"{cgroup.v2}/cgroup.kill", "1"):
-        return
-    for _ in range(_ROUNDS):
-        found = pids(cgroup)
-        if not found:
-            return
-        for pid in found:
-            _kill_member(cgroup, pid)
+def _is_privileged() -> bool:
+    """Root of the host: programs can be loaded in the first user namespace only (bpf(2), CAP_BPF)."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return os.geteuid() == 0 and file.read().split() == ["0", "0", str(2**32 - 1)]
 
 
-def _kill_member(cgroup: Cgroup, pid: int) -> None:
-    """By pidfd, and only if the process is still in the cgroup once it is held (SECURITY R10)."""
-    try:
-        with Fd(os.pidfd_open(pid)) as pidfd:
-            if pid in pids(cgroup):
-                signal.pidfd_send_signal(pidfd.fileno(), signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def pids(cgroup: Cgroup) -> tuple[int, ...]:
-    """Return the processes in the cgroup and below it, as this process numbers them."""
-    found: set[int] = set()
-    for directory, _folders, _files in os.walk(cgroup.paths[0]) if cgroup.paths else ():
-        found.update(_read_pids(directory))
-    return tuple(sorted(found))
-
-
-def remove(cgroup: Cgroup) -> bool:
-    """Remove the directories, the payload's own below first. Return False where one is still busy: try again."""
-    return all(_remove_tree(path) for path in cgroup.paths)
-
-
-def remove_wait(cgroup: Cgroup, *, timeout_s: float) -> None:
-    """Remove, waiting for the kernel to let go of processes that just ended. Raises Unavailable after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not remove(cgroup):
-        if time.monotonic() > deadline:
-            raise Unavailable(f"cannot remove cgroup {cgroup.paths[0]!r}: still busy", step="cgroup", errno=errno.EBUSY)
-        time.sleep(0.002)
-
-
-def remove_parents(cgroup: Cgroup) -> None:
-    """Remove the directories that were made above the cgroup, as far as they are empty."""
-    _unmake(cgroup.parents)
-
-
-def _remove_tree(path: str) -> bool:
-    try:
-        os.rmdir(path)
-    except FileNotFoundError:
-        return True
-    except OSError as problem:
-        if problem.errno not in (errno.EBUSY, errno.ENOTEMPTY):
-            raise
-    else:
-        return True
-    with os.scandir(path) as entries:
-        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    if not below or not all(_remove_tree(child) for child in below):
-        return False
-    return _remove_tree(path)
-
-
-def _make(directory: str, made: list[str]) -> None:
-    """Make a directory and its missing parents, and add those made to `made`, the outermost first.
-
-    Whoever destroys the last container below a parent removes it: one that vanishes under us is made again. Then
-    mkdir says ENOENT, or ENODEV in the moment in which the cgroup dies (kernfs).
-    """
-    for _ in range(_ATTEMPTS):
-        try:
-            for path in reversed(_missing(directory)):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(path, 0o755)
-                    made.append(path)
-        except OSError as problem:
-            if problem.errno not in (errno.ENOENT, errno.ENODEV):
-                raise
-        else:
-            return
-    raise BlockingIOError(errno.EAGAIN, f"parents of {directory} vanished {_ATTEMPTS} times")
-
-
-def _missing(directory: str) -> list[str]:
-    """Return the directory and its parents as far as they are missing, the innermost first."""
-    missing = []
-    while not os.path.isdir(directory):
-        missing.append(directory)
-        directory = os.path.dirname(directory)
-    return missing
-
-
-def _unmake(made: Sequence[str]) -> None:
-    for path in reversed(made):
-        try:
-            os.rmdir(path)
-        except OSError:
-            continue  # another container has moved in below a parent that we made
-
-
-def _enable(mount: str, path: str, controller: str) -> None:
-    """Hand a v2 controller down to the cgroup, from the mount's root on (cgroup-v2.rst, "Top-down Constraint")."""
-    directory = mount
-    for name in path.strip("/").split("/"):
-        with open(f"{directory}/cgroup.subtree_control", encoding="ascii") as file:
-            enabled = file.read().split()
-        if controller not in enabled:
-            _write(f"{directory}/cgroup.subtree_control", f"+{controller}")
-        directory = f"{directory}/{name}"
-
-
-def _write_all(directory: str, values: tuple[FileValue, ...]) -> None:
-    for value in values:
-        _write(f"{directory}/{value.name}", value.text)
-
-
-def _write(path: str, text: str) -> None:
-    with Fd(os.open(path, os.O_WRONLY | os.O_CLOEXEC)) as file:
-        os.write(file.fileno(), text.encode())
-
-
-def _write_if_there(path: str, text: str) -> bool:
-    try:
-        _write(path, text)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _populated(directory: str) -> bool:
-    """Tell whether processes live in the cgroup or below it: all of them would be killed with the container."""
-    return any(_read_pids(path) for path, _folders, _files in os.walk(directory))
-
-
-def _read_pids(directory: str) -> tuple[int, ...]:
-    try:
-        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
-            return tuple(map(int, file.read().split()))
-    except OSError:
-        return ()  # gone meanwhile, or a threaded cgroup, whose processes its parent lists
+def _inherit_cpuset(mount: str, directory: str) -> None:
+    """Fill the lists of every new cgroup on the way from its parent's."""
+    parent = mount
+    for name in os.path.relpath(directory, mount).split("/"):
+        current = f"{parent}/{name}"
+        files.write_all(current, v1_cpuset.inherited(files.reader(current), files.reader(parent)))
+        parent = current
 
 
 def _refused(path: str, problem: OSError) -> ContainerdError:
     hint = None
     if problem.errno == errno.EBUSY:
         hint = "a parent has processes of its own: on cgroup v2 only leaves may have them (no internal processes)"
-    if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        hint = "the cgroup file system is not writable for us: run as root, or with a delegated cgroup"
+    if problem.errno in files.NOT_WRITABLE:
+        hint = files.PERMISSION
     return Unavailable(f"cannot make cgroup {path!r}: {problem.strerror}", step="cgroup", errno=problem.errno, hint=hint)

@@ -27,6 +27,7 @@ _COMMON = {
 }
 _BY_MACHINE = {
     "x86_64": {
+        "bpf": 321,
         "capget": 125,
         "capset": 126,
         "fstatfs": 138,
@@ -43,6 +44,7 @@ _BY_MACHINE = {
         "unshare": 272,
     },
     "aarch64": {
+        "bpf": 280,
         "capget": 90,
         "capset": 91,
         "fstatfs": 44,

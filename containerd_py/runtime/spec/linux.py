@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from containerd_py.runtime.spec.base import Id, Many, Oci, Signed, Text, Unsigned
+from containerd_py.runtime.spec.resources import Resources
 
 NamespaceType = Literal["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"]
 
@@ -32,34 +33,6 @@ class Device(Oci):
     file_mode: Annotated[int, Field(ge=0, le=0o7777)] | None = None
     uid: Id | None = None
     gid: Id | None = None
-
-
-class DeviceRule(Oci):
-    """A line of the device controller's list; no type means all, no number means any."""
-
-    allow: bool
-    type: Literal["a", "b", "c"] | None = None
-    major: Signed | None = None
-    minor: Signed | None = None
-    access: Annotated[str, Field(pattern=r"^[rwm]{1,3}$")] | None = None
-
-
-class Pids(Oci):
-    limit: Signed | None = None
-
-
-class Resources(Oci):
-    """Only `pids` and `devices` are served so far; the rest is held as given, so that it can be refused by name."""
-
-    pids: Pids | None = None
-    devices: Many[DeviceRule] = ()
-    memory: dict[str, Any] | None = None
-    cpu: dict[str, Any] | None = None
-    block_io: Annotated[dict[str, Any] | None, Field(alias="blockIO")] = None
-    hugepage_limits: list[Any] | None = None
-    network: dict[str, Any] | None = None
-    rdma: dict[str, Any] | None = None
-    unified: dict[str, Any] | None = None
 
 
 SeccompOperator = Literal[

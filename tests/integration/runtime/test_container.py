@@ -307,9 +307,9 @@ def test_a_program_that_is_none_is_told_at_start(shop: Workshop, rootfs: Path) -
 
 
 def test_a_controller_that_the_host_lacks(shop: Workshop) -> None:
-    problem = refused(shop, {"linux.resources": {"memory": {"limit": 1}}})
+    problem = refused(shop, {"linux.resources": {"rdma": {"mlx5_1": {"hcaHandles": 1}}}})
     assert isinstance(problem, NotSupported)
-    assert "linux.resources.memory" in problem.message
+    assert problem.message.startswith("cannot limit rdma: this host has no cgroup controller")
 
 
 def test_a_terminal_without_devpts(shop: Workshop) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
 from containerd_py.runtime.container import check_id
-from containerd_py.runtime.creation import resources, root_path
+from containerd_py.runtime.creation import root_path
 from containerd_py.runtime.spec.models import Spec
 
 MakeSpec = Callable[[dict[str, Any]], Spec]
@@ -27,26 +26,6 @@ def test_what_is_no_id(container_id: str) -> None:
     """SECURITY R20: it becomes the name of a directory and of a cgroup."""
     with pytest.raises(InvalidArgument, match="not an id"):
         check_id(container_id)
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (None, Resources()),
-        ({}, Resources()),
-        ({"pids": {}}, Resources()),
-        ({"pids": {"limit": 5}}, Resources(pids_limit=5)),
-        ({"pids": {"limit": 0}}, Resources(pids_limit=-1)),
-        ({"pids": {"limit": -1}}, Resources(pids_limit=-1)),
-        ({"devices": [{"allow": False}]}, Resources(devices=(DeviceRule(allow=False),))),
-        (
-            {"devices": [{"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"}]},
-            Resources(devices=(DeviceRule(allow=True, kind="c", major=1, minor=3, access="r"),)),
-        ),
-    ],
-)
-def test_resources_are_normalised(make_spec: MakeSpec, asked: object, expected: Resources) -> None:
-    assert resources(make_spec({"linux.resources": asked}).linux) == expected
 
 
 def test_a_relative_root_is_the_bundles(make_spec: MakeSpec, tmp_path: Path) -> None:

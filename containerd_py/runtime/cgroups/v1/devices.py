@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from containerd_py.runtime.cgroups.resources import DeviceRule, FileValue, Resources
+from typing import TYPE_CHECKING
 
-# Without these no container works (runtime specification, "Default Devices"); they are allowed after what was asked.
-ALWAYS_ALLOWED = (
-    DeviceRule(allow=True, kind="c", access="m"),
-    DeviceRule(allow=True, kind="b", access="m"),
-    *(DeviceRule(allow=True, kind="c", major=1, minor=minor) for minor in (3, 5, 7, 8, 9)),
-    *(DeviceRule(allow=True, kind="c", major=5, minor=minor) for minor in (0, 1, 2)),
-    DeviceRule(allow=True, kind="c", major=136),
-)
+from containerd_py.runtime.cgroups.devices.rules import with_default_devices
+from containerd_py.runtime.cgroups.resources import FileValue
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.cgroups.resources import DeviceRule, Read, Resources
 
 
-def values(resources: Resources) -> tuple[FileValue, ...]:
-    if not resources.devices:
-        return ()
-    return tuple(_value(rule) for rule in (*resources.devices, *ALWAYS_ALLOWED))
+def values(resources: Resources, _read: Read) -> tuple[FileValue, ...]:
+    return tuple(_value(rule) for rule in with_default_devices(resources.devices))
 
 
 def _value(rule: DeviceRule) -> FileValue:
@@ -28,4 +23,4 @@ def _value(rule: DeviceRule) -> FileValue:
 
 
 def _number(value: int | None) -> str:
-    return "*" if value is None or value < 0 else str(value)
+    return "*" if value is None else str(value)

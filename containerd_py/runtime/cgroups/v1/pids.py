@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from containerd_py.runtime.cgroups.resources import FileValue, Resources
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.cgroups.resources import FileValue
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.cgroups.resources import Read, Resources
 
 
-def values(resources: Resources) -> tuple[FileValue, ...]:
-    if resources.pids_limit is None:
+def values(resources: Resources, _read: Read) -> tuple[FileValue, ...]:
+    limit = resources.pids_limit
+    if limit is None:
         return ()
-    return (FileValue("pids.max", str(resources.pids_limit) if resources.pids_limit >= 0 else "max"),)
+    return (FileValue("pids.max", str(limit) if limit >= 0 else "max"),)

@@ -15,6 +15,7 @@ from containerd_py.runtime.spec.validate.namespaces import mapping_problems, nam
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 from containerd_py.runtime.spec.validate.process import process_problems
+from containerd_py.runtime.spec.validate.resources import resource_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     path_problems,
     propagation_problems,
     hook_problems,
+    resource_problems,
     not_served_problems,
 )
 

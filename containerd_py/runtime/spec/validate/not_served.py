@@ -18,8 +18,6 @@ NOT_SERVED = (
     *("linux.time_offsets", "linux.net_devices", "linux.intel_rdt"),
     *("linux.memory_policy", "linux.sysctl", "linux.mount_label", "linux.personality"),
     *("linux.seccomp.listener_path", "linux.seccomp.listener_metadata"),
-    *("linux.resources.memory", "linux.resources.cpu", "linux.resources.block_io", "linux.resources.hugepage_limits"),
-    *("linux.resources.network", "linux.resources.rdma", "linux.resources.unified"),
 )
 """Parts of the specification that come with later versions; asking for one is an error."""
 

@@ -74,3 +74,36 @@ def test_a_v2_mount_that_cannot_be_read_has_no_controllers(tmp_path: Path) -> No
 def test_probing_reads_the_file(tmp_path: Path, unified: Path) -> None:
     (tmp_path / "mountinfo").write_bytes(b"60 22 0:50 / /mnt/\xff rw - ext4 /dev/vdb rw\n" + v2(unified).encode())
     assert probe(str(tmp_path / "mountinfo")).v2 == str(unified)
+
+
+MEMBERSHIP = """\
+9:name=systemd:/
+8:pids:/jobs/17
+1:cpu,cpuacct:/
+0::/user.slice/session-1.scope
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "own"),
+    [
+        ("/", "/jobs/17"),
+        ("/jobs", "/17"),
+        ("/jobs/17", ""),
+        ("/elsewhere", ""),  # a mount that does not show our own cgroup
+        ("/job", ""),
+    ],
+)
+def test_our_own_cgroup(root: str, own: str) -> None:
+    line = f"33 31 0:30 {root} /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+    assert parse_mountinfo(line, MEMBERSHIP).own == {"/sys/fs/cgroup/pids": f"/sys/fs/cgroup/pids{own}"}
+
+
+def test_our_own_cgroup_of_v2(unified: Path) -> None:
+    layout = parse_mountinfo(V1 + v2(unified), MEMBERSHIP)
+    assert layout.own[str(unified)] == f"{unified}/user.slice/session-1.scope"
+    assert layout.own["/sys/fs/cgroup/cpu,cpuacct"] == "/sys/fs/cgroup/cpu,cpuacct"
+
+
+def test_our_own_cgroup_outside_a_namespace_is_the_mount(unified: Path) -> None:
+    assert parse_mountinfo(v2(unified), "0::/../sibling\n").own == {str(unified): str(unified)}

@@ -2,18 +2,19 @@
 
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, InvalidArgument, NotSupported, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import Cgroup, CgroupManager, Placement
-from containerd_py.runtime.cgroups.resources import DeviceRule, Resources
+from containerd_py.runtime.cgroups.resources import Cpu, Cpuset, DeviceRule, Memory, Resources
 
 DENY = (DeviceRule(allow=False),)
+HIGH = Resources(unified=(("memory.high", "4096"),))
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,27 @@ def test_v1_comes_first_where_both_have_a_controller(host: Host) -> None:
     [
         ((), (), Resources(pids_limit=5), "cannot limit pids: this host has no cgroup controller 'pids'", None),
         (("cpu",), ("memory",), Resources(pids_limit=5), "cannot limit pids: ", None),
-        ((), ("pids", "devices"), Resources(devices=DENY), "cannot limit devices: ", "device rules on cgroup v2"),
+        (("cpuset",), ("cpu",), Resources(memory=Memory(limit=1)), "cannot limit memory: ", None),
+        ((), ("io",), Resources(net_class=1), "cannot limit net_cls: ", None),
+        (
+            ("memory",),
+            ("io",),
+            HIGH,
+            "cannot set linux.resources.unified: 'memory' is bound to cgroup v1 on this host",
+            None,
+        ),
+        ((), ("io",), HIGH, "cannot set linux.resources.unified: 'memory' is not in cgroup v2 on this host", None),
+        (("memory",), None, HIGH, "cannot set linux.resources.unified: this host has no cgroup v2", None),
     ],
 )
 def test_a_limit_without_a_controller_is_refused_by_name(
-    host: Host, v1: tuple[str, ...], v2: tuple[str, ...], resources: Resources, told: str, hint: str | None
+    host: Host, v1: tuple[str, ...], v2: tuple[str, ...] | None, resources: Resources, told: str, hint: str | None
 ) -> None:
     with pytest.raises(NotSupported) as caught:
         CgroupManager(host.layout(*v1, v2=v2)).create("/a/c", resources)
     assert caught.value.message.startswith(told)
     assert (caught.value.hint or "").startswith(hint or "")
-    assert host.directories() == sorted({"unified", *v1})
+    assert host.directories() == sorted({*v1, *(() if v2 is None else ("unified",))})
 
 
 @pytest.mark.parametrize("path", ["", "/", "//", "/a/../b", "..", "a/.."])
@@ -135,7 +146,7 @@ def test_a_path_that_is_none_is_refused(host: Host, path: str) -> None:
 
 def test_a_failure_leaves_nothing(host: Host) -> None:
     """No control file stands in a plain directory: writing the limit fails after everything was made."""
-    with pytest.raises(Unavailable, match="cannot make cgroup '/a/b/c': No such file or directory") as caught:
+    with pytest.raises(NotSupported, match=r"cannot set pids\.max to '5': the pids controller") as caught:
         CgroupManager(host.layout("pids")).create("/a/b/c", Resources(pids_limit=5))
     assert caught.value.errno == "ENOENT"
     assert host.directories() == ["pids", "unified"]
@@ -143,7 +154,7 @@ def test_a_failure_leaves_nothing(host: Host) -> None:
 
 def test_a_failure_leaves_what_was_there(host: Host) -> None:
     host.prepare("pids/a/other")
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSupported):
         CgroupManager(host.layout("pids")).create("/a/c", Resources(pids_limit=5))
     assert host.directories() == ["pids", "pids/a", "pids/a/other", "unified"]
 
@@ -275,7 +286,7 @@ def test_a_placement_that_fails_leaves_no_descriptor(host: Host) -> None:
 def test_the_places_of_a_cgroup_of_unknown_resources(host: Host) -> None:
     cgroups = CgroupManager(host.layout("pids", "devices", "cpu"))
     assert cgroups.everywhere("/c") == Cgroup(
-        str(host.top / "unified/c"), (str(host.top / "pids/c"), str(host.top / "devices/c"))
+        str(host.top / "unified/c"), tuple(str(host.top / name / "c") for name in ("pids", "cpu", "devices"))
     )
     host.prepare("pids/p/a")
     host.prepare("unified/p/b", "cgroup.kill")
@@ -284,3 +295,173 @@ def test_the_places_of_a_cgroup_of_unknown_resources(host: Host) -> None:
     cgroups.remove_empty("/p")
     assert not (host.top / "devices/p").exists()
     assert (host.top / "pids/p/a").is_dir()
+
+
+# ── which hierarchies, and where in them ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("v1", "v2", "resources", "expected"),
+    [
+        (("pids", "memory", "freezer", "cpuacct", "cpu", "devices"), (), Resources(), ("pids", "memory")),
+        (("pids", "memory", "freezer", "cpuacct", "cpu"), None, Resources(), ("pids", "memory", "freezer", "cpuacct")),
+        (("pids", "memory", "cpu"), (), Resources(cpu=Cpu(shares=2)), ("pids", "memory", "cpu")),
+        (("freezer",), (), Resources(), ()),
+    ],
+)
+def test_hierarchies_that_are_joined(
+    host: Host, v1: tuple[str, ...], v2: tuple[str, ...] | None, resources: Resources, expected: tuple[str, ...]
+) -> None:
+    found = CgroupManager(host.layout(*v1, v2=v2), privileged=True).locate("/c", resources)
+    assert found.v1 == tuple(str(host.top / name / "c") for name in expected)
+
+
+def test_an_ordinary_user_joins_what_a_limit_needs(host: Host) -> None:
+    cgroups = CgroupManager(host.layout("pids", "memory"), privileged=False)
+    assert cgroups.locate("/c", Resources()).v1 == ()
+    assert cgroups.locate("/c", Resources(pids_limit=1)).v1 == (str(host.top / "pids/c"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "v1", "v2"),
+    [
+        ("/a/b", "pids/a/b", "unified/a/b"),
+        ("//a/./b/", "pids/a/b", "unified/a/b"),
+        ("a/b", "pids/own/v1/a/b", "unified/own/a/b"),
+    ],
+)
+def test_a_relative_path_is_relative_to_our_own_cgroup(host: Host, path: str, v1: str, v2: str) -> None:
+    """On v2 to its parent: a cgroup with processes can have none with controllers below (opencontainers/cgroups, fs2)."""
+    layout = host.layout("pids")
+    own = {
+        str(host.top / "pids"): str(host.top / "pids/own/v1"),
+        str(host.top / "unified"): str(host.top / "unified/own/v2"),
+    }
+    found = CgroupManager(replace(layout, own=own)).locate(path, Resources())
+    assert found == Cgroup(str(host.top / v2), (str(host.top / v1),))
+
+
+def test_a_relative_path_of_a_process_at_the_root(host: Host) -> None:
+    layout = host.layout("pids")
+    own = {str(host.top / name): str(host.top / name) for name in ("pids", "unified")}
+    found = CgroupManager(replace(layout, own=own)).locate("a", Resources())
+    assert found == Cgroup(str(host.top / "unified/a"), (str(host.top / "pids/a"),))
+
+
+def test_cpusets_are_inherited_on_the_way_down(host: Host) -> None:
+    for path, lists in (("cpuset", "0-1"), ("cpuset/p", ""), ("cpuset/p/c", "")):
+        directory = host.prepare(path)
+        (directory / "cpuset.cpus").write_text(lists)
+        (directory / "cpuset.mems").write_text(lists)
+    CgroupManager(host.layout("cpuset")).create("/p/c", Resources(cpuset=Cpuset(cpus="1")))
+    assert (host.top / "cpuset/p/cpuset.cpus").read_text() == "0-1"
+    assert (host.top / "cpuset/p/c/cpuset.mems").read_text() == "0-1"
+    assert (host.top / "cpuset/p/c/cpuset.cpus").read_text() == "1-1"  # written over "0-1", as a file keeps the rest
+
+
+def test_controllers_are_handed_down_for_their_figures(host: Host) -> None:
+    for path in ("unified", "unified/p"):
+        host.prepare(path, "cgroup.subtree_control")
+    CgroupManager(host.layout(v2=("cpu", "memory", "hugetlb"))).create("/p/c", Resources())
+    assert (host.top / "unified/cgroup.subtree_control").read_text() == "+memory"  # the last write
+
+
+def test_a_sub_cgroup(host: Host) -> None:
+    cgroups = CgroupManager(host.layout("pids", "memory"))
+    cgroup = cgroups.create("/c", Resources())
+    for path in ("unified/c/all", "pids/c/all", "memory/c/one/two"):
+        (host.top / path).mkdir(parents=True)
+    assert cgroups.sub_cgroup(cgroup, {"": "all", "memory": "/one/two/"}) == Cgroup(
+        str(host.top / "unified/c/all"), (str(host.top / "pids/c/all"), str(host.top / "memory/c/one/two"))
+    )
+    assert cgroups.sub_cgroup(cgroup, {}) == cgroup
+
+
+@pytest.mark.parametrize(
+    ("subs", "kind", "told"),
+    [
+        ({"": "nowhere"}, NotFound, "there is none"),
+        ({"": "a/../.."}, InvalidArgument, "it leads out of the container's"),
+        ({"cpu": "a"}, InvalidArgument, "cannot use controller 'cpu': the container is in no cgroup of it"),
+    ],
+)
+def test_a_sub_cgroup_that_is_none(host: Host, subs: dict[str, str], kind: type[ContainerdError], told: str) -> None:
+    cgroups = CgroupManager(host.layout("pids", "cpu"))
+    with pytest.raises(kind, match=told):
+        cgroups.sub_cgroup(cgroups.create("/c", Resources()), subs)
+
+
+# ── changing limits ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_update_writes_what_is_asked_and_no_more(host: Host) -> None:
+    cgroups = CgroupManager(host.layout("pids", "memory"))
+    leaf = host.prepare("pids/c", "pids.max")
+    cgroup = cgroups.create("/c", Resources(pids_limit=5))
+    assert cgroups.update(cgroup, Resources(pids_limit=9)) == cgroup
+    assert (leaf / "pids.max").read_text() == "9"
+
+
+def test_an_update_joins_a_hierarchy_where_that_is_new(host: Host) -> None:
+    cgroups = CgroupManager(host.layout("pids", "cpu"))
+    cgroup = cgroups.create("/p/c", Resources())
+    host.prepare("cpu/p/c", "cpu.shares")
+    assert cgroups.update(cgroup, Resources(cpu=Cpu(shares=512))).v1 == (*cgroup.v1, str(host.top / "cpu/p/c"))
+    assert (host.top / "cpu/p/c/cpu.shares").read_text() == "512"
+
+
+def test_an_update_that_fails_leaves_no_directory(host: Host) -> None:
+    cgroups = CgroupManager(host.layout("pids", "cpu"))
+    cgroup = cgroups.create("/p/c", Resources())
+    with pytest.raises(NotSupported, match=r"cpu\.idle"):
+        cgroups.update(cgroup, Resources(cpu=Cpu(idle=1)))
+    assert not (host.top / "cpu/p").exists()
+
+
+# ── without privilege ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str, _mode: int = 0) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+
+
+@pytest.mark.parametrize("rules", [(), DENY])
+def test_who_may_make_none_and_asks_for_no_limit_has_none(
+    host: Host, request: pytest.FixtureRequest, rules: tuple[DeviceRule, ...]
+) -> None:
+    cgroups = CgroupManager(host.layout("pids"), privileged=False)
+    request.getfixturevalue("read_only")
+    cgroup = cgroups.create("pycontainerd/c", Resources(devices=rules))
+    assert cgroup == Cgroup(None, ())
+    assert manager.pids(cgroup) == ()
+    manager.kill(cgroup)
+    manager.remove_wait(cgroup, timeout_s=0)
+    manager.remove_parents(cgroup)
+    assert cgroups.update(cgroup, Resources()) == cgroup
+    with Placement(cgroup) as placement:
+        assert (placement.directory, placement.tasks) == (None, [])
+    with pytest.raises(NotSupported, match="cannot limit the container: it has no cgroup of its own"):
+        cgroups.update(cgroup, Resources(pids_limit=1))
+
+
+def test_who_may_make_none_and_asks_for_a_limit_is_refused(host: Host, request: pytest.FixtureRequest) -> None:
+    cgroups = CgroupManager(host.layout("pids"), privileged=False)
+    request.getfixturevalue("read_only")
+    with pytest.raises(Unavailable, match="cannot make cgroup 'c': Permission denied") as caught:
+        cgroups.create("c", Resources(pids_limit=1))
+    assert caught.value.hint == "the cgroup file system is not writable for us: run as root, or with a delegated cgroup"
+
+
+def test_a_delegated_cgroup_is_used(host: Host) -> None:
+    cgroup = CgroupManager(host.layout(), privileged=False).create("c", Resources())
+    assert cgroup == Cgroup(str(host.top / "unified/c"), ())
+
+
+def test_default_paths(host: Host) -> None:
+    layout = host.layout()
+    assert CgroupManager(layout, privileged=True).default_path("a/b") == "/a/b"
+    assert CgroupManager(layout, privileged=False).default_path("a/b") == "a/b"

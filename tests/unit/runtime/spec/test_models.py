@@ -33,7 +33,8 @@ def test_names_of_the_specification_are_read(make_document: MakeDocument) -> Non
     assert spec.linux.resources is not None
     assert spec.linux.resources.pids is not None
     assert spec.linux.resources.pids.limit == 4
-    assert spec.linux.resources.block_io == {"weight": 10}
+    assert spec.linux.resources.block_io is not None
+    assert spec.linux.resources.block_io.weight == 10
     assert spec.linux.masked_paths == ("/proc/kcore",)
 
 

@@ -169,13 +169,6 @@ NOT_SERVED: dict[str, Any] = {
     "linux.personality": {"domain": "LINUX32"},
     "linux.seccomp.listenerPath": "/run/agent.sock",
     "linux.seccomp.listenerMetadata": "text",
-    "linux.resources.memory": {"limit": 1},
-    "linux.resources.cpu": {"shares": 1},
-    "linux.resources.blockIO": {"weight": 10},
-    "linux.resources.hugepageLimits": [{"pageSize": "2MB", "limit": 1}],
-    "linux.resources.network": {"classID": 1},
-    "linux.resources.rdma": {"mlx5_1": {"hcaHandles": 3}},
-    "linux.resources.unified": {"memory.high": "1"},
 }
 
 

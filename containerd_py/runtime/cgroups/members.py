@@ -1,0 +1,87 @@
+"""The processes in a cgroup: listing, moving and killing them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.cgroups import files
+from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+
+_ROUNDS = 64  # of killing what is listed: each round leaves only what was forked meanwhile
+
+
+def pids(cgroup: Cgroup) -> tuple[int, ...]:
+    """Return the processes in the cgroup and below it, as this process numbers them."""
+    return tuple(sorted(set(_below(cgroup.paths[0])))) if cgroup.paths else ()
+
+
+def populated(directory: str) -> bool:
+    """Tell whether processes live in the cgroup or below it: all of them would be killed with the container."""
+    return any(True for _pid in _below(directory))
+
+
+def _below(directory: str) -> Iterator[int]:
+    for path, _folders, _files in os.walk(directory):
+        yield from _read(path)
+
+
+def _read(directory: str) -> tuple[int, ...]:
+    try:
+        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+            return tuple(map(int, file.read().split()))
+    except OSError:
+        return ()  # gone meanwhile, or a threaded cgroup, whose processes its parent lists
+
+
+def move(cgroup: Cgroup, directory: str) -> None:
+    """Move every process of the cgroup into `directory`, of another hierarchy, until none is found outside.
+
+    For a hierarchy that a running container has not been in. Those that it forks meanwhile are found in the next round.
+    """
+    for _ in range(_ROUNDS):
+        outside = set(pids(cgroup)) - set(_below(directory))
+        if not outside:
+            return
+        for pid in outside:
+            _move_member(cgroup, directory, pid)
+    raise BlockingIOError(errno.EAGAIN, f"new processes appeared in {cgroup.paths[0]} {_ROUNDS} times")
+
+
+def _move_member(cgroup: Cgroup, directory: str, pid: int) -> None:
+    """Only if the process is still in the cgroup once it is held (SECURITY R10)."""
+    try:
+        with Fd(os.pidfd_open(pid)):
+            if pid in pids(cgroup):
+                files.write(f"{directory}/cgroup.procs", str(pid))
+    except ProcessLookupError:
+        return
+
+
+def kill(cgroup: Cgroup) -> None:
+    """Kill everything in the cgroup and below. Needs no free disk and no new process."""
+    if cgroup.v2 and files.write_if_there(f"{cgroup.v2}/cgroup.kill", "1"):
+        return
+    for _ in range(_ROUNDS):
+        found = pids(cgroup)
+        if not found:
+            return
+        for pid in found:
+            _kill_member(cgroup, pid)
+
+
+def _kill_member(cgroup: Cgroup, pid: int) -> None:
+    """By pidfd, and only if the process is still in the cgroup once it is held (SECURITY R10)."""
+    try:
+        with Fd(os.pidfd_open(pid)) as pidfd:
+            if pid in pids(cgroup):
+                signal.pidfd_send_signal(pidfd.fileno(), signal.SIGKILL)
+    except ProcessLookupError:
+        return

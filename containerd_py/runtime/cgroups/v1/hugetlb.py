@@ -1,0 +1,19 @@
+"""The hugetlb controller (Documentation/admin-guide/cgroup-v1/hugetlb.rst)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.cgroups.resources import FileValue
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.cgroups.resources import Read, Resources
+
+
+def values(resources: Resources, _read: Read) -> tuple[FileValue, ...]:
+    """Both the faults and the reservations (Linux 5.7), as the specification asks ("Huge page limits")."""
+    return tuple(
+        FileValue(f"hugetlb.{item.page_size}{part}.limit_in_bytes", str(item.limit), optional=bool(part))
+        for item in resources.hugepages
+        for part in ("", ".rsvd")
+    )
