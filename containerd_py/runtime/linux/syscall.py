@@ -18,6 +18,7 @@ _COMMON = {
     "fsopen": 430,
     "fsconfig": 431,
     "fsmount": 432,
+    "fspick": 433,
     "pidfd_open": 434,
     "clone3": 435,
     "close_range": 436,
@@ -29,6 +30,8 @@ _BY_MACHINE = {
     "x86_64": {
         "capget": 125,
         "capset": 126,
+        "fstatfs": 138,
+        "getdents64": 217,
         "keyctl": 250,
         "mount": 165,
         "pivot_root": 155,
@@ -44,6 +47,8 @@ _BY_MACHINE = {
     "aarch64": {
         "capget": 90,
         "capset": 91,
+        "fstatfs": 44,
+        "getdents64": 61,
         "keyctl": 219,
         "mount": 40,
         "pivot_root": 41,

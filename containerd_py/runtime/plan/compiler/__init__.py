@@ -18,14 +18,7 @@ from containerd_py.runtime.plan.compiler.process import (
     search_path,
     seccomp_steps,
 )
-from containerd_py.runtime.plan.compiler.rootfs import (
-    device_steps,
-    mount_steps,
-    mountings,
-    protection_steps,
-    root_steps,
-    source_steps,
-)
+from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -39,19 +32,17 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     """Return the Plan of a validated spec. seccomp: the compiled filter of spec.linux.seccomp, None without one."""
     process = spec.process
     assert process is not None  # noqa: S101 - `validate` has refused it
-    mounts = mountings(spec)
+    root = root_file_system(spec, placing)
     privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
         placement_steps(spec, placing),
-        source_steps(mounts, masks=bool(spec.linux.masked_paths)),
-        root_steps(spec, placing.rootfs),
-        mount_steps(mounts),
-        device_steps(spec, mounts),
+        root.take,
+        root.build,
         [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
         console_steps(process),
         name_steps(spec),
         [op.PivotRoot()],
-        protection_steps(spec),
+        root.protect,
         limit_steps(process),
         [op.AttachStdio(process.terminal, process.user.uid)],
         # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
@@ -63,4 +54,4 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         [] if privileged_seccomp else seccomp_steps(seccomp),
         [op.Exec(process.args, process.env)],
     )
-    return Plan(tuple(sorted(namespaces(spec))), tuple(steps))
+    return Plan(tuple(sorted(namespaces(spec))), tuple(steps), sources=root.sources)

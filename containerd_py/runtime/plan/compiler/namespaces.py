@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.linux.mounts import Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
 
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.placing import Placing
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.spec.models import Spec
-
-_PROPAGATION = {
-    "private": Propagation.PRIVATE,
-    "rprivate": Propagation.PRIVATE,
-    "slave": Propagation.SLAVE,
-    "rslave": Propagation.SLAVE,
-}
 
 
 def namespaces(spec: Spec) -> set[str]:
@@ -33,8 +25,6 @@ def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
     yield op.ResetProcess(f"_ses.{placing.container_id}")
     if "cgroup" in namespaces(spec):
         yield op.UnshareCgroup()
-    name = spec.linux.rootfs_propagation or "rslave"
-    yield op.SetPropagation(int(_PROPAGATION[name]), name)
 
 
 def name_steps(spec: Spec) -> Iterator[Operation]:

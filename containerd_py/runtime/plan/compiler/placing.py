@@ -1,14 +1,48 @@
-"""What the parent decided before it compiles."""
+"""What the parent decided, and knows of the host, before it compiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.plan.operations import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A cgroup v1 hierarchy in which the container has a cgroup.
+
+    name: of its directory below /sys/fs/cgroup, "cpu,cpuacct"; options: what tells it from others when it is mounted;
+    path: the container's cgroup in it, as the host sees it.
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupTree:
+    """Where the container's cgroup lies on the host. v2: its directory, None where cgroup v2 is not mounted."""
+
+    v2: str | None = None
+    v1: tuple[Hierarchy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What the parent decided: the root's path on the host, the container's id, how many v1 cgroups are to be joined."""
+    """What the parent decided: the root's path on the host, the container's id, how many v1 cgroups are to be joined.
+
+    bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
+    privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
+    namespace. selinux: it is in force, so that linux.mountLabel can be.
+    """
 
     rootfs: str
     container_id: str
     v1_cgroups: int
+    bundle: str = ""
+    cgroups: CgroupTree = CgroupTree()
+    privileged: bool = True
+    selinux: bool = False

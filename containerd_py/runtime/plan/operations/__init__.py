@@ -27,6 +27,7 @@ from containerd_py.runtime.plan.operations.placement import JoinCgroup, ResetPro
 from containerd_py.runtime.plan.operations.rootfs import (
     AttachRoot,
     AttachTree,
+    BindDevice,
     CloneNull,
     CloneTree,
     MakeDevice,
@@ -37,7 +38,9 @@ from containerd_py.runtime.plan.operations.rootfs import (
     PivotRoot,
     ReadonlyPath,
     ReadonlyRoot,
+    Remount,
     SetPropagation,
+    SetRootPropagation,
 )
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "AttachStdio",
     "AttachTree",
     "AwaitStart",
+    "BindDevice",
     "ChangeDirectory",
     "CloneNull",
     "CloneTree",
@@ -65,6 +69,7 @@ __all__ = [
     "PivotRoot",
     "ReadonlyPath",
     "ReadonlyRoot",
+    "Remount",
     "ResetProcess",
     "SetCapabilities",
     "SetDomainname",
@@ -73,5 +78,6 @@ __all__ = [
     "SetNoNewPrivs",
     "SetPropagation",
     "SetRlimit",
+    "SetRootPropagation",
     "UnshareCgroup",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.runtime.spec.validate.mounts import mount_problems, path_problems, propagation_problems
+from containerd_py.runtime.spec.validate.mounts import device_problems, mount_problems, path_problems, propagation_problems
 from containerd_py.runtime.spec.validate.namespaces import namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
@@ -27,6 +27,7 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     namespace_problems,
     mount_problems,
     path_problems,
+    device_problems,
     propagation_problems,
     not_served_problems,
 )
