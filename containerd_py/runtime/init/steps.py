@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import attach, clone_tree
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
 from containerd_py.runtime.plan.operations import Operation
 
 if TYPE_CHECKING:
     import socket
-
-    from containerd_py.runtime.linux.fd import Fd
 
 _NULL = os.makedev(1, 3)
 
@@ -68,6 +67,14 @@ class Context:
         if self.root is None:
             raise StepFailed(2, "the plan has no root yet")
         return self.root.fileno()
+
+    def take_tree(self, key: int) -> Fd:
+        """Return a tree that CloneTree took, or that the parent passed; it is the caller's now."""
+        if key in self.trees:
+            return self.trees.pop(key)
+        if f"tree{key}" in self.handles:
+            return Fd(self.handles.pop(f"tree{key}"))
+        raise StepFailed(9, f"tree {key} was neither cloned nor passed")
 
 
 OperationType = TypeVar("OperationType", bound=Operation)

@@ -11,7 +11,7 @@ import struct
 from containerd_py.runtime.init.steps import Context, StepFailed, check_null, executes, restriction_for
 from containerd_py.runtime.linux import mounts, paths
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.statfs import magic_of
+from containerd_py.runtime.linux.statfs import DEVPTS_SUPER_MAGIC, filesystem_magic
 from containerd_py.runtime.plan import operations as op
 
 # asm-generic/ioctls.h, equal on x86 and ARM
@@ -20,7 +20,6 @@ _TIOCSWINSZ = 0x5414
 _TIOCGPTPEER = 0x5441  # Linux 4.13
 _TIOCSPTLCK = 0x4004_5431
 _WINSIZE = struct.Struct("HHHH")
-_DEVPTS = 0x1CD1  # linux/magic.h
 _NAMES = ("stdin", "stdout", "stderr")
 
 
@@ -46,7 +45,7 @@ def _open_master(context: Context) -> Fd:
         raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
     restriction = restriction_for("/dev/pts")
     with paths.open_in_root(context.root_fd(), "/dev/pts", os.O_PATH | os.O_DIRECTORY, resolve=restriction) as devpts:
-        if magic_of(devpts.fileno()) != _DEVPTS:
+        if filesystem_magic(devpts.fileno()) != DEVPTS_SUPER_MAGIC:
             raise StepFailed(errno.ENODEV, "no devpts is mounted on /dev/pts")
         return paths.openat2(devpts.fileno(), "ptmx", os.O_RDWR | os.O_NOCTTY, 0, beneath)
 

@@ -5,6 +5,7 @@ A detached mount is in no namespace and ends with its last file descriptor, so t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 
@@ -13,19 +14,27 @@ from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.syscall import Flags, call
 
 _AT_FDCWD = -100
+_AT_SYMLINK_NOFOLLOW = 0x100
 _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
 _OPEN_TREE_CLONE = 0x1
 _CLOEXEC = 0x80000  # O_CLOEXEC, which is OPEN_TREE_CLOEXEC too
 _FSOPEN_CLOEXEC = 0x1
 _FSMOUNT_CLOEXEC = 0x1
+_FSPICK_CLOEXEC = 0x1
+_FSPICK_EMPTY_PATH = 0x8
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _MOVE_MOUNT_T_EMPTY_PATH = 0x40
 _FSCONFIG_SET_FLAG = 0
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
+_FSCONFIG_CMD_RECONFIGURE = 7
+_LONGEST_MESSAGE = 4096
 _MS_REC = 0x4000
 _MNT_DETACH = 0x2
+
+Options = tuple[tuple[str, str | None], ...]
+"""Options of a file system; one without a value is a flag."""
 
 
 class MountAttr(Flags):
@@ -39,6 +48,7 @@ class MountAttr(Flags):
     STRICTATIME = 0x20
     ATIME_MASK = 0x70
     NODIRATIME = 0x80
+    IDMAP = 0x100000
     NOSYMFOLLOW = 0x200000
 
 
@@ -62,25 +72,56 @@ class Propagation(Flags):
     SHARED = 1 << 20
 
 
-def new_filesystem(fstype: str, options: tuple[tuple[str, str | None], ...], attributes: MountAttr) -> Fd:
-    """Return a detached mount of a new `fstype`; an option without a value is a flag.
+def new_filesystem(fstype: str, options: Options, attributes: MountAttr) -> Fd:
+    """Return a detached mount of a new `fstype`.
 
-    Raises OSError showing the call and the option that the kernel refused (fsopen(2), fsconfig(2), fsmount(2)).
+    Raises OSError showing the call and the option that the kernel refused, with what the file system says about it
+    (fsopen(2), fsconfig(2), fsmount(2)).
     """
     with Fd(call("fsopen", fstype, _FSOPEN_CLOEXEC)) as context:
-        for key, value in options:
-            kind = _FSCONFIG_SET_FLAG if value is None else _FSCONFIG_SET_STRING
-            call("fsconfig", context.fileno(), kind, key, value, 0)
-        call("fsconfig", context.fileno(), _FSCONFIG_CMD_CREATE, None, None, 0)
-        return Fd(call("fsmount", context.fileno(), _FSMOUNT_CLOEXEC, attributes))
+        try:
+            _configure(context.fileno(), options, _FSCONFIG_CMD_CREATE)
+            return Fd(call("fsmount", context.fileno(), _FSMOUNT_CLOEXEC, attributes))
+        except OSError as problem:
+            raise _explained(context.fileno(), problem) from problem
 
 
-def clone_tree(directory: int, path: str, *, recursive: bool) -> Fd:
+def reconfigure(mount: int, options: Options) -> None:
+    """Change the options of the file system that is mounted at the descriptor, wherever else it may be mounted too.
+
+    Raises OSError as `new_filesystem` does; EINVAL where no mount's root is open there (fspick(2)).
+    """
+    with Fd(call("fspick", mount, "", _FSPICK_CLOEXEC | _FSPICK_EMPTY_PATH)) as context:
+        try:
+            _configure(context.fileno(), options, _FSCONFIG_CMD_RECONFIGURE)
+        except OSError as problem:
+            raise _explained(context.fileno(), problem) from problem
+
+
+def _configure(context: int, options: Options, command: int) -> None:
+    for key, value in options:
+        kind = _FSCONFIG_SET_FLAG if value is None else _FSCONFIG_SET_STRING
+        call("fsconfig", context, kind, key, value, 0)
+    call("fsconfig", context, command, None, None, 0)
+
+
+def _explained(context: int, problem: OSError) -> OSError:
+    """Add what the kernel wrote to the context's log: a message for each read, ENODATA at the end (fsopen(2))."""
+    told = [problem.strerror]
+    with contextlib.suppress(OSError):
+        while message := os.read(context, _LONGEST_MESSAGE):
+            told.append(message.decode(errors="replace").strip()[2:])  # after "e ", "w " or "i "
+    return OSError(problem.errno, "; ".join(map(str, told)))
+
+
+def clone_tree(directory: int, path: str, *, recursive: bool, follow: bool = True) -> Fd:
     """Return a detached bind of what stands at `path` (of `directory` itself where `path` is empty).
 
-    Raises OSError; EINVAL where it is not a mount of the caller's namespace (open_tree(2)).
+    follow: False to take a symlink at the end of the path as what it is. Raises OSError; EINVAL where it is not a mount
+    of the caller's namespace (open_tree(2)).
     """
-    flags = _OPEN_TREE_CLONE | _CLOEXEC | _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
+    flags = _OPEN_TREE_CLONE | _CLOEXEC | _AT_EMPTY_PATH
+    flags |= (_AT_RECURSIVE if recursive else 0) | (0 if follow else _AT_SYMLINK_NOFOLLOW)
     return Fd(call("open_tree", directory, path, flags))
 
 
@@ -94,7 +135,18 @@ def mount_setattr(tree: int, *, add: int = 0, remove: int = 0, propagation: int 
 
     To set NOATIME or STRICTATIME, `remove` holds ATIME_MASK.
     """
-    change = _MountAttr(add, remove, propagation, 0)
+    _setattr(tree, _MountAttr(add, remove, propagation, 0), recursive=recursive)
+
+
+def map_ids(tree: int, user_namespace: int, *, recursive: bool) -> None:
+    """Show the files of a detached mount with the ids that the namespace maps theirs to (MOUNT_ATTR_IDMAP, Linux 5.12).
+
+    Raises OSError: EINVAL where the file system cannot do that, EPERM without CAP_SYS_ADMIN over it.
+    """
+    _setattr(tree, _MountAttr(MountAttr.IDMAP, 0, 0, user_namespace), recursive=recursive)
+
+
+def _setattr(tree: int, change: _MountAttr, *, recursive: bool) -> None:
     flags = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
     call("mount_setattr", tree, "", flags, change, ctypes.sizeof(change))
 

@@ -1,4 +1,4 @@
-"""What kind of file system a file lies on: the standard library's statvfs does not tell."""
+"""Which kind of file system something lies on (statfs(2)); os.fstatvfs does not tell."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import ctypes
 
 from containerd_py.runtime.linux.syscall import call
 
+# linux/magic.h
+PROC_SUPER_MAGIC = 0x9FA0
+SYSFS_MAGIC = 0x6265_6572
+DEVPTS_SUPER_MAGIC = 0x1CD1
 
-def magic_of(fd: int) -> int:
-    """Return f_type of fstatfs(2): a *_MAGIC of linux/magic.h."""
-    buffer = ctypes.create_string_buffer(120)  # struct statfs of 64-bit machines; f_type is its first word
-    call("fstatfs", fd, buffer)
-    return ctypes.c_long.from_buffer(buffer).value
+
+class _Statfs(ctypes.Structure):
+    """struct statfs, 120 bytes on 64-bit machines: f_type first."""
+
+    _fields_ = (("f_type", ctypes.c_long), ("rest", ctypes.c_byte * 112))
+
+
+def filesystem_magic(fd: int) -> int:
+    """Return f_type of what is open at `fd`, O_PATH too."""
+    found = _Statfs()
+    call("fstatfs", fd, found)
+    return int(found.f_type)

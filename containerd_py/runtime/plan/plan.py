@@ -48,13 +48,19 @@ class UserMapping:
 class Source:
     """A tree of the host that the parent clones and passes as the handle `handle`, since the worker may not.
 
-    mapping: of an idmapped mount; None where ids are left as they are.
+    mapping: of an idmapped mount; None where ids are left as they are. user_path: a user namespace that has it.
+    mapping_recursive: for mounts below too. follow: False to take a symlink at the end of the path as what it is.
+    propagation: bits of linux.mounts.Propagation, for all of it.
     """
 
     handle: str
     path: str
     recursive: bool
     mapping: UserMapping | None = None
+    user_path: str = ""
+    mapping_recursive: bool = False
+    follow: bool = True
+    propagation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

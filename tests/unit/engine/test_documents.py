@@ -108,7 +108,7 @@ async def test_a_friendly_spec_on_the_hosts_root_is_refused() -> None:
         ({"surprise": 1}, InvalidArgument),
         ({"process": None}, InvalidArgument),
         ({"linux": {"namespaces": [{"type": "pid"}]}}, InvalidArgument),
-        ({"hooks": {"poststop": [{"path": "/x"}]}}, NotSupported),
+        ({"windows": {"a": 1}}, NotSupported),
     ],
 )
 async def test_every_form_is_validated(bundle: Path, changes: dict[str, Any], kind: type[ContainerdError]) -> None:

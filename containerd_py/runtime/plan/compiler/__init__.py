@@ -27,14 +27,7 @@ from containerd_py.runtime.plan.compiler.process import (
     search_path,
     seccomp_steps,
 )
-from containerd_py.runtime.plan.compiler.rootfs import (
-    device_steps,
-    mount_steps,
-    mountings,
-    protection_steps,
-    root_steps,
-    source_steps,
-)
+from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -49,21 +42,19 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     """Return the Plan of a validated spec. seccomp: the compiled filter of spec.linux.seccomp, None without one."""
     process = spec.process
     assert process is not None  # noqa: S101 - `validate` has refused it
-    mounts = mountings(spec)
+    root = root_file_system(spec, placing)
     privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
         placement_steps(spec, placing),
-        source_steps(mounts, masks=bool(spec.linux.masked_paths)),
-        root_steps(spec, placing.rootfs),
-        mount_steps(mounts),
-        device_steps(spec, mounts),
+        root.take,
+        root.build,
         [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
         console_steps(process),
         name_steps(spec),
         parent_steps(spec),
         hook_steps("createContainer", "creating", spec.hooks.create_container),
         [op.PivotRoot()],
-        protection_steps(spec),
+        root.protect,
         limit_steps(process),
         [op.AttachStdio(process.terminal, process.user.uid)],
         # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
@@ -81,6 +72,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         operations=tuple(steps),
         joined=joined_namespaces(spec),
         user=user_mapping(spec),
+        sources=root.sources,
     )
 
 

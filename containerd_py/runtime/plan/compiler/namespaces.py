@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.linux.mounts import Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import IdRange, UserMapping
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.hooks import Hook
     from containerd_py.runtime.spec.linux import IdMapping
     from containerd_py.runtime.spec.models import Spec
-
-_PROPAGATION = {
-    "private": Propagation.PRIVATE,
-    "rprivate": Propagation.PRIVATE,
-    "slave": Propagation.SLAVE,
-    "rslave": Propagation.SLAVE,
-}
 
 
 def namespaces(spec: Spec) -> set[str]:
@@ -58,9 +50,6 @@ def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
     yield op.ResetProcess(f"_ses.{placing.container_id}")
     if "cgroup" in new:
         yield op.UnshareCgroup()
-    if "mount" in new:
-        name = spec.linux.rootfs_propagation or "rslave"
-        yield op.SetPropagation(int(_PROPAGATION[name]), name)
 
 
 def parent_steps(spec: Spec) -> Iterator[Operation]:

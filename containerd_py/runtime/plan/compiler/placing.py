@@ -1,8 +1,33 @@
-"""What the parent decided before it compiles."""
+"""What the parent decided, and knows of the host, before it compiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.plan.operations import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A cgroup v1 hierarchy in which the container has a cgroup.
+
+    name: of its directory below /sys/fs/cgroup, "cpu,cpuacct"; options: what tells it from others when it is mounted;
+    path: the container's cgroup in it, as the host sees it.
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupTree:
+    """Where the container's cgroup lies on the host. v2: its directory, None where cgroup v2 is not mounted."""
+
+    v2: str | None = None
+    v1: tuple[Hierarchy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +36,9 @@ class Placing:
 
     rendezvous: the container is started at a socket, by whoever comes; preserved: how many descriptors the payload gets
     beyond its streams; may_drop_groups: in a new user namespace setgroups(2) is allowed.
+    bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
+    privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
+    namespace. selinux: it is in force, so that linux.mountLabel can be.
     """
 
     rootfs: str
@@ -19,3 +47,7 @@ class Placing:
     rendezvous: bool = False
     preserved: int = 0
     may_drop_groups: bool = True
+    bundle: str = ""
+    cgroups: CgroupTree = CgroupTree()
+    privileged: bool = True
+    selinux: bool = False

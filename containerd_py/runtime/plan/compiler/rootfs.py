@@ -1,102 +1,170 @@
-"""The root file system: its sources, mounts, devices and what protects it."""
+"""The root file system: its sources, its phases, and what protects it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.linux.mounts import MountAttr
+from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.compiler.cgroup_mounts import cgroups
+from containerd_py.runtime.plan.compiler.devices import device_bindings, device_steps, devices, link_steps
+from containerd_py.runtime.plan.compiler.mounts import (
+    Binding,
+    Mounted,
+    Mounting,
+    bound,
+    filesystem,
+    host_sysfs,
+    mountings,
+    remounted,
+)
+from containerd_py.runtime.plan.compiler.surroundings import surroundings
+from containerd_py.runtime.plan.plan import Source
 from containerd_py.runtime.spec.defaults import ROOTFS_ANNOTATION
-from containerd_py.runtime.spec.mount_options import MountOptions, parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerd_py.runtime.plan.compiler.placing import Placing
+    from containerd_py.runtime.plan.compiler.surroundings import Surroundings
     from containerd_py.runtime.plan.operations import Operation
-    from containerd_py.runtime.spec.models import Mount, Spec
+    from containerd_py.runtime.spec.models import Spec
 
-_DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
-_SYMLINKS = (
-    ("/dev/fd", "/proc/self/fd"),
-    ("/dev/stdin", "/proc/self/fd/0"),
-    ("/dev/stdout", "/proc/self/fd/1"),
-    ("/dev/stderr", "/proc/self/fd/2"),
-)
+_PROPAGATION = {
+    "private": Propagation.PRIVATE,
+    "slave": Propagation.SLAVE,
+    "shared": Propagation.SHARED,
+    "unbindable": Propagation.UNBINDABLE,
+}
+_DEFAULT_PROPAGATION = "rslave"
 
 
 @dataclass(frozen=True, slots=True)
-class Mounting:
-    """A mount of the document, its options read. key: its place in the list."""
+class RootFileSystem:
+    """The phases of a root file system, in the order in which they are carried out.
 
-    key: int
-    mount: Mount
-    options: MountOptions
+    sources: what the parent clones before; take: of the host, into the worker's hands; build: with the host still there;
+    protect: after the pivot.
+    """
+
+    sources: tuple[Source, ...]
+    take: tuple[Operation, ...]
+    build: tuple[Operation, ...]
+    protect: tuple[Operation, ...]
 
 
-def mountings(spec: Spec) -> tuple[Mounting, ...]:
-    return tuple(
-        Mounting(key, mount, parse_options(mount.options, where=f"mounts.{key}", bind=mount.type == "bind"))
-        for key, mount in enumerate(spec.mounts)
+def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
+    """Raises InvalidArgument, NotSupported for what only the host's side shows to be wrong."""
+    where = surroundings(spec, placing)
+    mounts = mountings(spec)
+    made = tuple(_mounted(mounting, where) for mounting in mounts)
+    nodes = devices(spec, mounts)
+    bindings = tuple(binding for one in made for binding in one.bindings)
+    passed = tuple(binding for binding in bindings if where.passing or binding.mapped)
+    taken = tuple(binding for binding in bindings if binding not in passed)
+    propagation = _Propagation.of(spec)
+    return RootFileSystem(
+        sources=(*_root_source(placing, where, propagation), *(_source(one, propagation) for one in passed)),
+        take=(
+            *([propagation.before()] if where.own_mounts else []),
+            *([op.CloneNull()] if spec.linux.masked_paths else []),
+            *map(_clone, taken),
+            *(map(_clone, device_bindings(nodes)) if where.user else ()),
+            _attach_root(spec, placing, where, propagation),
+        ),
+        build=(
+            *(step for one in made for step in one.steps),
+            *device_steps(nodes, bound=where.user),
+            *link_steps(spec, mounts),
+        ),
+        protect=(
+            *(step for one in made for step in one.last),
+            *_protection(spec, where.label),
+            *propagation.after(),
+        ),
     )
 
 
-def source_steps(mounts: tuple[Mounting, ...], *, masks: bool) -> Iterator[Operation]:
-    """Everything that is named by a path of the host, before the root is entered (SECURITY R4)."""
-    if masks:
-        yield op.CloneNull()
-    for key, mount, options in ((m.key, m.mount, m.options) for m in mounts):
-        if options.bind:
-            yield op.CloneTree(key, mount.source or "", options.recursive_bind)
+def _mounted(mounting: Mounting, where: Surroundings) -> Mounted:
+    if mounting.options.remount:
+        return remounted(mounting)
+    if mounting.options.bind:
+        return bound(mounting, where)
+    if mounting.fstype == "sysfs" and where.user and not where.own_network:
+        return host_sysfs(mounting)
+    if mounting.fstype in ("cgroup", "cgroup2"):
+        return cgroups(mounting, where)
+    return filesystem(mounting, where)
 
 
-def root_steps(spec: Spec, rootfs: str) -> Iterator[Operation]:
+def _clone(binding: Binding) -> op.CloneTree:
+    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow)
+
+
+def _source(binding: Binding, propagation: _Propagation) -> Source:
+    return Source(
+        handle=f"tree{binding.key}",
+        path=binding.path,
+        recursive=binding.recursive,
+        mapping=binding.mapping,
+        user_path=binding.user_path,
+        mapping_recursive=binding.mapping_recursive,
+        follow=binding.follow,
+        propagation=propagation.of_sources(),
+    )
+
+
+def _root_source(placing: Placing, where: Surroundings, propagation: _Propagation) -> tuple[Source, ...]:
+    if not where.passing:
+        return ()
+    return (Source("rootfs", placing.rootfs, recursive=True, propagation=propagation.of_sources()),)
+
+
+def _attach_root(spec: Spec, placing: Placing, where: Surroundings, propagation: _Propagation) -> op.AttachRoot:
     nodev = spec.annotations.get(ROOTFS_ANNOTATION) == "nodev"
-    yield op.AttachRoot(rootfs, int(MountAttr.NODEV) if nodev else 0)
+    attributes = int(MountAttr.NODEV) if nodev else 0
+    return op.AttachRoot(placing.rootfs, attributes, where.passing, propagation.of_parent())
 
 
-def mount_steps(mounts: tuple[Mounting, ...]) -> Iterator[Operation]:
-    for key, mount, options in ((m.key, m.mount, m.options) for m in mounts):
-        if options.bind:
-            yield op.AttachTree(
-                key=key,
-                source=mount.source or "",
-                target=mount.destination,
-                add=options.add,
-                remove=options.remove,
-                below_add=options.below_add,
-                below_remove=options.below_remove,
-                propagation=options.propagation,
-                propagation_recursive=options.propagation_recursive,
-            )
-        else:
-            fstype = mount.type or ""
-            attributes = (options.below_add & ~options.remove) | options.add
-            yield op.MountFilesystem(
-                fstype, mount.source or fstype, mount.destination, options.data, attributes, options.propagation
-            )
-
-
-def device_steps(spec: Spec, mounts: tuple[Mounting, ...]) -> Iterator[Operation]:
-    """The default devices and links; a /dev that is bound from the host is left as it is."""
-    if any(m.options.bind and m.mount.destination.rstrip("/") == "/dev" for m in mounts):
-        return
-    asked = {device.path for device in spec.linux.devices}
-    for name, major, minor in _DEVICES:
-        if f"/dev/{name}" not in asked:
-            yield op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0)
-    for device in spec.linux.devices:
-        mode = 0o666 if device.file_mode is None else device.file_mode
-        kind = "c" if device.type == "u" else device.type
-        yield op.MakeDevice(device.path, kind, device.major, device.minor, mode, device.uid or 0, device.gid or 0)
-    for path, target in _SYMLINKS:
-        yield op.MakeSymlink(path, target)
-    if any(m.mount.type == "devpts" for m in mounts):
-        yield op.MakeSymlink("/dev/ptmx", "pts/ptmx")
-
-
-def protection_steps(spec: Spec) -> Iterator[Operation]:
+def _protection(spec: Spec, label: str) -> Iterator[Operation]:
     if spec.root.readonly:
         yield op.ReadonlyRoot()
     yield from map(op.ReadonlyPath, spec.linux.readonly_paths)
-    yield from map(op.MaskPath, spec.linux.masked_paths)
+    yield from (op.MaskPath(path, label) for path in spec.linux.masked_paths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Propagation:
+    """linux.rootfsPropagation. Slave and private hold for what the namespace got of the host; shared and unbindable are
+    for the container's mounts, and come last, since an unbindable mount cannot be a source any more.
+    """
+
+    name: str
+    kind: Propagation
+    recursive: bool
+
+    @classmethod
+    def of(cls, spec: Spec) -> _Propagation:
+        name = spec.linux.rootfs_propagation or _DEFAULT_PROPAGATION
+        recursive = name not in _PROPAGATION
+        return cls(name, _PROPAGATION[name.removeprefix("r") if recursive else name], recursive)
+
+    def before(self) -> op.SetPropagation:
+        if self.kind is Propagation.UNBINDABLE:
+            return op.SetPropagation(int(Propagation.PRIVATE), "rprivate" if self.recursive else "private", self.recursive)
+        return op.SetPropagation(int(self.kind), self.name, self.recursive)
+
+    def after(self) -> Iterator[op.SetRootPropagation]:
+        if self.kind in (Propagation.SHARED, Propagation.UNBINDABLE):
+            yield op.SetRootPropagation(int(self.kind), self.name, self.recursive)
+
+    def of_parent(self) -> int:
+        """As runc: the mount that holds the root's directory is not fit yet if "/" alone was changed, or all is shared."""
+        if self.recursive and self.kind in (Propagation.SLAVE, Propagation.PRIVATE, Propagation.UNBINDABLE):
+            return 0
+        return int(Propagation.SLAVE if self.kind is Propagation.SLAVE else Propagation.PRIVATE)
+
+    def of_sources(self) -> int:
+        """What the parent clones is the host's: it must not hand the container's mounts back to the host."""
+        return int(Propagation.PRIVATE if self.kind in (Propagation.PRIVATE, Propagation.UNBINDABLE) else Propagation.SLAVE)

@@ -29,6 +29,7 @@ from containerd_py.runtime.plan.operations.placement import AwaitParent, BecomeR
 from containerd_py.runtime.plan.operations.rootfs import (
     AttachRoot,
     AttachTree,
+    BindDevice,
     CloneNull,
     CloneTree,
     MakeDevice,
@@ -39,7 +40,9 @@ from containerd_py.runtime.plan.operations.rootfs import (
     PivotRoot,
     ReadonlyPath,
     ReadonlyRoot,
+    Remount,
     SetPropagation,
+    SetRootPropagation,
 )
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "AwaitParent",
     "AwaitStart",
     "BecomeRoot",
+    "BindDevice",
     "ChangeDirectory",
     "CloneNull",
     "CloneTree",
@@ -70,6 +74,7 @@ __all__ = [
     "PivotRoot",
     "ReadonlyPath",
     "ReadonlyRoot",
+    "Remount",
     "ResetProcess",
     "RunHooks",
     "SetCapabilities",
@@ -79,5 +84,6 @@ __all__ = [
     "SetNoNewPrivs",
     "SetPropagation",
     "SetRlimit",
+    "SetRootPropagation",
     "UnshareCgroup",
 ]

@@ -10,24 +10,29 @@ from containerd_py.runtime.plan.operations.base import Operation, Option
 
 @dataclass(frozen=True, slots=True)
 class SetPropagation(Operation):
-    """propagation: a bit of linux.mounts.Propagation, for every mount."""
+    """propagation: a bit of linux.mounts.Propagation, for every mount, or for "/" alone."""
 
     step: ClassVar[str] = "propagation"
     propagation: int
     name: str
+    recursive: bool = True
 
     def describe(self) -> str:
-        return f"make all mounts {self.name}"
+        return f"make {'all mounts' if self.recursive else 'mount /'} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class CloneTree(Operation):
-    """Take the mount at a host path (a directory or a file) into hand; `key` names it for `AttachTree`."""
+    """Take the mount at a host path (a directory or a file) into hand; `key` names it for `AttachTree`.
+
+    follow: False to take a symlink at the end of the path as what it is.
+    """
 
     step: ClassVar[str] = "mount"
     key: int
     source: str
     recursive: bool
+    follow: bool = True
 
     def describe(self) -> str:
         return f"clone {'r' if self.recursive else ''}bind source {self.source}"
@@ -47,12 +52,15 @@ class CloneNull(Operation):
 class AttachRoot(Operation):
     """Clone the tree at a host path and attach it on the same place: the mount that becomes the root.
 
-    attributes: bits of MountAttr added to all of it.
+    attributes: bits of MountAttr added to all of it. passed: the parent cloned it, as handle "rootfs"; it is attached on
+    "/" where the path is out of the worker's reach. parent_propagation: of the mount that it is attached on.
     """
 
     step: ClassVar[str] = "rootfs"
     path: str
     attributes: int = 0
+    passed: bool = False
+    parent_propagation: int = 0
 
     def describe(self) -> str:
         return f"bind root file system {self.path}"
@@ -60,7 +68,11 @@ class AttachRoot(Operation):
 
 @dataclass(frozen=True, slots=True)
 class MountFilesystem(Operation):
-    """Make a file system and attach it at `target` inside the root. attributes: bits of linux.mounts.MountAttr."""
+    """Make a file system and attach it at `target` inside the root. attributes: bits of linux.mounts.MountAttr.
+
+    inherit_mode: its root gets the mode of the directory that it hides, where there is one. copy_up: it is filled with a
+    copy of what it hides. label: security.selinux of its root, for a file system without the option context=.
+    """
 
     step: ClassVar[str] = "mount"
     fstype: str
@@ -69,17 +81,24 @@ class MountFilesystem(Operation):
     options: tuple[Option, ...]
     attributes: int
     propagation: int = 0
+    inherit_mode: bool = False
+    copy_up: bool = False
+    label: str = ""
 
     def describe(self) -> str:
         words = [key if value is None else f"{key}={value}" for key, value in self.options]
-        return f"mount {self.fstype} on {self.target}" + (f" ({','.join(words)})" if words else "")
+        told = f"mount {self.fstype} on {self.target}" + (f" ({','.join(words)})" if words else "")
+        return f"{told}, filled with what it hides" if self.copy_up else told
 
 
 @dataclass(frozen=True, slots=True)
 class AttachTree(Operation):
     """Attach the tree `key` at `target` inside the root, with attributes changed first.
 
-    add, remove: of this mount; below_add, below_remove: of it and of all mounts below it, before that.
+    The tree is that of CloneTree, or the handle "tree<key>" that the parent cloned.
+    add, remove: of this mount; below_add, below_remove: of it and of all mounts below it, before that. filesystem: magic
+    number (statfs(2)) that the source must have, 0 for any. copy_symlink: a symlink is made anew. follow: False to attach
+    upon a symlink at the end of the target's path, which must be there.
     """
 
     step: ClassVar[str] = "mount"
@@ -92,9 +111,35 @@ class AttachTree(Operation):
     below_remove: int = 0
     propagation: int = 0
     propagation_recursive: bool = False
+    filesystem: int = 0
+    copy_symlink: bool = False
+    follow: bool = True
 
     def describe(self) -> str:
         return f"bind {self.source} on {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remount(Operation):
+    """Change the mount at `target` inside the root: its attributes, and the file system's options where `reconfigure`.
+
+    The attributes are those of AttachTree; a file system that is mounted elsewhere too changes there as well.
+    """
+
+    step: ClassVar[str] = "remount"
+    target: str
+    add: int
+    remove: int = 0
+    below_add: int = 0
+    below_remove: int = 0
+    propagation: int = 0
+    propagation_recursive: bool = False
+    reconfigure: bool = False
+    options: tuple[Option, ...] = ()
+
+    def describe(self) -> str:
+        words = [key if value is None else f"{key}={value}" for key, value in self.options]
+        return f"change mount {self.target}" + (f" ({','.join(words)})" if words else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +166,24 @@ class MakeDevice(Operation):
 
     def describe(self) -> str:
         return f"make device {self.path} ({self.kind} {self.major}:{self.minor}, {self.mode:o})"
+
+
+@dataclass(frozen=True, slots=True)
+class BindDevice(Operation):
+    """Bind the host's node, which is tree `key`, on `path`: a user namespace makes no devices (mknod(2)).
+
+    It is checked to be the device that is meant. Mode and owner are the host's, and stay so.
+    """
+
+    step: ClassVar[str] = "device"
+    key: int
+    path: str
+    kind: str
+    major: int
+    minor: int
+
+    def describe(self) -> str:
+        return f"bind device {self.path} ({self.kind} {self.major}:{self.minor})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +223,24 @@ class ReadonlyPath(Operation):
 
 @dataclass(frozen=True, slots=True)
 class MaskPath(Operation):
+    """label: the SELinux label of what hides a directory, where there is one."""
+
     step: ClassVar[str] = "mask"
     path: str
+    label: str = ""
 
     def describe(self) -> str:
         return f"mask {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetRootPropagation(Operation):
+    """After the pivot, when nothing can leave to the host any more, and all masks are in place."""
+
+    step: ClassVar[str] = "propagation"
+    propagation: int
+    name: str
+    recursive: bool
+
+    def describe(self) -> str:
+        return f"make {'all mounts of the container' if self.recursive else 'the root mount'} {self.name}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.spec.validate.hooks import hook_problems
-from containerd_py.runtime.spec.validate.mounts import mount_problems, path_problems, propagation_problems
+from containerd_py.runtime.spec.validate.mounts import device_problems, mount_problems, path_problems, propagation_problems
 from containerd_py.runtime.spec.validate.namespaces import mapping_problems, namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
@@ -30,6 +30,7 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     mapping_problems,
     mount_problems,
     path_problems,
+    device_problems,
     propagation_problems,
     hook_problems,
     resource_problems,

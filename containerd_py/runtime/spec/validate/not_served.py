@@ -16,7 +16,7 @@ NOT_SERVED = (
     *("process.command_line", "process.user.username", "process.apparmor_profile", "process.scheduler"),
     *("process.selinux_label", "process.io_priority", "process.exec_cpu_affinity"),
     *("linux.time_offsets", "linux.net_devices", "linux.intel_rdt"),
-    *("linux.memory_policy", "linux.sysctl", "linux.mount_label", "linux.personality"),
+    *("linux.memory_policy", "linux.sysctl", "linux.personality"),
     *("linux.seccomp.listener_path", "linux.seccomp.listener_metadata"),
 )
 """Parts of the specification that come with later versions; asking for one is an error."""

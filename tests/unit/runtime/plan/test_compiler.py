@@ -166,7 +166,7 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
     """SECURITY R4: and mounted in the order of the document."""
     mounts = [
         {"destination": "/data", "source": "/srv/data", "type": "bind", "options": ["ro", "rslave"]},
-        {"destination": "/tmp", "type": "tmpfs", "source": "mem", "options": ["nosuid", "size=1m", "private"]},
+        {"destination": "/tmp", "type": "tmpfs", "source": "mem", "options": ["nosuid", "mode=700", "private"]},
         {"destination": "/all", "source": "/srv/all", "options": ["rbind", "rnoexec", "rw"]},
     ]
     found = steps(make_spec({"mounts": mounts}))
@@ -185,7 +185,7 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
             propagation_recursive=True,
         ),
         op.MountFilesystem(
-            "tmpfs", "mem", "/tmp", (("size", "1m"),), int(MountAttr.NOSUID), propagation=int(Propagation.PRIVATE)
+            "tmpfs", "mem", "/tmp", (("mode", "700"),), int(MountAttr.NOSUID), propagation=int(Propagation.PRIVATE)
         ),
         op.AttachTree(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY), below_add=int(MountAttr.NOEXEC)),
     )
@@ -239,7 +239,7 @@ def test_the_cgroup_namespace_is_entered_once_the_cgroup_is_joined(make_spec: Ma
         (None, SLAVE),
         ("", SLAVE),
         ("rslave", SLAVE),
-        ("private", op.SetPropagation(int(Propagation.PRIVATE), "private")),
+        ("private", op.SetPropagation(int(Propagation.PRIVATE), "private", recursive=False)),
         ("rprivate", op.SetPropagation(int(Propagation.PRIVATE), "rprivate")),
     ],
 )

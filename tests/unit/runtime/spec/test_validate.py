@@ -29,7 +29,7 @@ def test_a_small_document_is_right(make_spec: MakeSpec) -> None:
         {"process.capabilities": {"effective": ["CAP_KILL"], "permitted": ["CAP_KILL", "CAP_CHOWN"]}},
         {"hostname": "h" * 64, "domainname": "d"},
         {"mounts": [BIND, {"destination": "/proc", "type": "proc"}, {"destination": "/proc/uptime", **BIND} | BIND]},
-        {"mounts": [BIND | {"destination": "/proc/uptime"}, BIND | {"destination": "/proc/net/dev"}]},
+        {"mounts": [BIND | {"destination": "/proc/uptime"}, BIND | {"destination": "proc/stat"}]},
         {"mounts": [{"destination": "/data", "source": "/srv", "options": ["rbind", "ro"]}]},
         {"linux.cgroupsPath": "/a/b"},
         {"linux.rootfsPropagation": "rprivate"},
@@ -85,12 +85,12 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
         ({"hostname": "h" * 65}, "hostname: is longer than 64 bytes"),
         ({"domainname": "é" * 33}, "domainname: is longer than 64 bytes"),
         (
-            {"mounts": [BIND | {"destination": "data"}]},
-            "mounts.0.destination: must be absolute and without '..', not 'data'",
+            {"mounts": [BIND | {"destination": "../data"}]},
+            "mounts.0.destination: must be without '..', not '../data'",
         ),
         (
             {"mounts": [BIND, BIND | {"destination": "/a/../b"}]},
-            "mounts.1.destination: must be absolute and without '..', not '/a/../b'",
+            "mounts.1.destination: must be without '..', not '/a/../b'",
         ),
         ({"mounts": [BIND | {"destination": "//"}]}, "mounts.0.destination: must not be the root"),
         ({"mounts": [BIND | {"destination": "/proc/self"}]}, "mounts.0.destination: '/proc/self' lies inside /proc"),
@@ -101,7 +101,7 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
         ({"linux.maskedPaths": ["proc"]}, "linux.maskedPaths.0: must be absolute, not 'proc'"),
         ({"linux.readonlyPaths": ["/a", "b"]}, "linux.readonlyPaths.1: must be absolute, not 'b'"),
         (
-            {"linux.devices": [{"type": "c", "path": "/dev/../x"}]},
+            {"linux.devices": [{"type": "p", "path": "/dev/../x"}]},
             "linux.devices.0.path: must be absolute and without '..', not '/dev/../x'",
         ),
         ({"linux.cgroupsPath": "/"}, "linux.cgroupsPath: must name a cgroup, without '..', not '/'"),
@@ -121,12 +121,9 @@ def test_what_contradicts_itself_is_refused(make_spec: MakeSpec, changes: dict[s
     ("changes", "told"),
     [
         (
-            {"mounts": [BIND | {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]},
-            "mounts.0.uidMappings: idmapped mounts",
+            {"mounts": [BIND | {"options": ["rsync"]}]},
+            "mounts.0.options: option 'rsync': the kernel knows it for a whole file system only",
         ),
-        ({"mounts": [{"destination": "/c", "type": "cgroup"}]}, "mounts.0.type: mounting cgroups"),
-        ({"mounts": [{"destination": "/c", "type": "cgroup2"}]}, "mounts.0.type: mounting cgroups"),
-        ({"linux.rootfsPropagation": "rshared"}, "linux.rootfsPropagation: rshared"),
         ({"process.oomScoreAdj": 0}, "process.oomScoreAdj: "),
         ({"linux.seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"}}, "linux.seccomp: SCMP_ACT_NOTIFY"),
         (
@@ -165,7 +162,6 @@ NOT_SERVED: dict[str, Any] = {
     "linux.intelRdt": {"closID": "a"},
     "linux.memoryPolicy": {"mode": "MPOL_BIND"},
     "linux.sysctl": {"net.ipv4.ip_forward": "1"},
-    "linux.mountLabel": "label",
     "linux.personality": {"domain": "LINUX32"},
     "linux.seccomp.listenerPath": "/run/agent.sock",
     "linux.seccomp.listenerMetadata": "text",
@@ -195,8 +191,3 @@ def test_all_problems_are_told_at_once_up_to_five(make_spec: MakeSpec) -> None:
         *("process.args", "process.cwd"),
         *(f"linux.maskedPaths.{index}" for index in range(3)),
     ]
-
-
-def test_mount_options_are_read(make_spec: MakeSpec) -> None:
-    with pytest.raises(NotSupported, match=r"'idmap' \(mounts\.0\.options\)"):
-        validate(make_spec({"mounts": [BIND | {"options": ["idmap"]}]}))

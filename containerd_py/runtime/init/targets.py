@@ -1,0 +1,55 @@
+"""Places inside the root: found and made from its descriptor, each component by the kernel (SECURITY R5)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.init.steps import Context, restriction_for
+from containerd_py.runtime.linux import paths
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.linux.fd import Fd
+
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+def existing(context: Context, path: str) -> Fd | None:
+    """Open with O_PATH what stands at `path`; None where the root has no such thing."""
+    try:
+        return paths.open_in_root(context.root_fd(), path, os.O_PATH, resolve=restriction_for(path))
+    except OSError as problem:
+        if problem.errno in _ABSENT:
+            return None
+        raise
+
+
+def directory(context: Context, path: str) -> Fd:
+    """Open the directory at `path` with O_PATH, made with its parents where they are missing."""
+    return paths.make_directories_in_root(context.root_fd(), path, resolve=restriction_for(path))
+
+
+def file(context: Context, path: str) -> Fd:
+    """Open the file at `path`, made empty if nothing stands there: a target for a bind."""
+    restriction = restriction_for(path)
+    try:
+        return paths.open_in_root(context.root_fd(), path, os.O_PATH, resolve=restriction)
+    except FileNotFoundError:
+        parent, name = split(path)
+    with directory(context, parent) as folder:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+        return paths.openat2(folder.fileno(), name, flags, 0o644, paths.Resolve.BENEATH)
+
+
+def unfollowed(context: Context, path: str) -> Fd:
+    """Open what stands at `path` itself, a symlink too. Raises FileNotFoundError."""
+    parent, name = split(path)
+    with directory(context, parent) as folder:
+        return paths.openat2(folder.fileno(), name, os.O_PATH | os.O_NOFOLLOW, 0, paths.Resolve.BENEATH)
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return (the path of the directory, the last name)."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return parent or "/", name

@@ -1,0 +1,80 @@
+"""Device nodes and links: the defaults of config-linux.md, and what the document asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.compiler.mounts import Binding, Mounting, is_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.operations import Operation
+    from containerd_py.runtime.spec.models import Spec
+
+_DEFAULTS = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+_SYMLINKS = (
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+)
+
+
+def devices(spec: Spec, mounts: tuple[Mounting, ...]) -> tuple[op.MakeDevice, ...]:
+    """Return the nodes: the defaults that nobody asks for otherwise, then those asked for.
+
+    None where /dev is bound: it is left as it is. None for /dev/ptmx, which is a link into the container's devpts.
+    """
+    if _has_bound_dev(mounts):
+        return ()
+    asked = tuple(device for device in spec.linux.devices if not is_at(device.path, "/dev/ptmx"))
+    found = [
+        op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0)
+        for name, major, minor in _DEFAULTS
+        if not any(is_at(device.path, f"/dev/{name}") for device in asked)
+    ]
+    for device in asked:
+        mode = 0o666 if device.file_mode is None else device.file_mode & 0o7777
+        kind = "c" if device.type == "u" else device.type
+        found.append(op.MakeDevice(device.path, kind, device.major, device.minor, mode, device.uid or 0, device.gid or 0))
+    return tuple(found)
+
+
+def device_bindings(nodes: tuple[op.MakeDevice, ...]) -> tuple[Binding, ...]:
+    """Return what a user namespace takes from the host's /dev, since it may make no device: at the same paths."""
+    return tuple(Binding(_key(index), node.path, recursive=False) for index, node in enumerate(nodes) if node.kind != "p")
+
+
+def device_steps(nodes: tuple[op.MakeDevice, ...], *, bound: bool) -> Iterator[Operation]:
+    for index, node in enumerate(nodes):
+        if bound and node.kind != "p":
+            yield op.BindDevice(_key(index), node.path, node.kind, node.major, node.minor)
+        else:
+            yield node
+
+
+def _key(index: int) -> int:
+    return -1 - index  # mounts count from 0 on
+
+
+def link_steps(spec: Spec, mounts: tuple[Mounting, ...]) -> Iterator[Operation]:
+    if _has_bound_dev(mounts):
+        return
+    for path, target in _SYMLINKS:
+        yield op.MakeSymlink(path, target)
+    if any(mounting.fstype == "proc" for mounting in mounts) and not _hides(spec, "/proc/kcore"):
+        yield op.MakeSymlink("/dev/core", "/proc/kcore")
+    if any(mounting.fstype == "devpts" for mounting in mounts):
+        yield op.MakeSymlink("/dev/ptmx", "pts/ptmx")
+
+
+def _has_bound_dev(mounts: tuple[Mounting, ...]) -> bool:
+    return any(
+        mounting.options.bind and not mounting.options.remount and is_at(mounting.target, "/dev") for mounting in mounts
+    )
+
+
+def _hides(spec: Spec, path: str) -> bool:
+    return any(is_at(masked, path) for masked in spec.linux.masked_paths)

@@ -1,0 +1,202 @@
+"""The mounts of a document: what is taken from the host for each, and the operations that put it in its place."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.linux.mounts import MountAttr
+from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
+from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.compiler.idmaps import mapping_of
+from containerd_py.runtime.spec.mount_options import MountOptions, parse_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.compiler.surroundings import Surroundings
+    from containerd_py.runtime.plan.operations import Operation, Option
+    from containerd_py.runtime.plan.plan import UserMapping
+    from containerd_py.runtime.spec.models import Mount, Spec
+
+# File systems of the kernel's own: "ro" is said of the mount alone, since others may have the same superblock mounted.
+_VIRTUAL = frozenset(
+    (
+        *("proc", "sysfs", "devpts", "tmpfs", "mqueue", "cgroup", "cgroup2", "devtmpfs", "ramfs", "hugetlbfs"),
+        *("bpf", "binfmt_misc", "configfs", "debugfs", "efivarfs", "fusectl", "pstore", "securityfs", "tracefs"),
+    )
+)
+# These have labels of their own, and refuse the option context= (fs/proc, fs/sysfs, ipc/mqueue.c, kernel/cgroup).
+_WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue", "cgroup", "cgroup2"))
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's."""
+
+    key: int
+    path: str
+    recursive: bool
+    follow: bool = True
+    mapping: UserMapping | None = None
+    user_path: str = ""
+    mapping_recursive: bool = False
+
+    @property
+    def mapped(self) -> bool:
+        return self.mapping is not None or bool(self.user_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """A mount of the document, its options read. key: its place in the list; target: its absolute destination."""
+
+    key: int
+    mount: Mount
+    options: MountOptions
+    target: str
+
+    @property
+    def fstype(self) -> str:
+        return self.mount.type or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """What a mount turns into. last: what is done when everything has been built."""
+
+    bindings: tuple[Binding, ...]
+    steps: tuple[Operation, ...]
+    last: tuple[Operation, ...] = ()
+
+
+def mountings(spec: Spec) -> tuple[Mounting, ...]:
+    return tuple(
+        Mounting(
+            key,
+            mount,
+            parse_options(mount.options, where=f"mounts.{key}.options", bind=mount.type == "bind"),
+            mount.destination if mount.destination.startswith("/") else f"/{mount.destination}",
+        )
+        for key, mount in enumerate(spec.mounts)
+    )
+
+
+def attributes_of(options: MountOptions) -> int:
+    """What a new mount, with nothing below it, has."""
+    return (options.below_add & ~options.remove) | options.add
+
+
+def remounted(mounting: Mounting) -> Mounted:
+    options = mounting.options
+    reconfigure = not options.bind
+    words: tuple[Option, ...] = ()
+    if reconfigure:
+        flag = _superblock_mode(options)
+        words = (*flag, *((name, None) for name in options.superblock), *options.data)
+    step = op.Remount(
+        target=mounting.target,
+        add=options.add,
+        remove=options.remove,
+        below_add=options.below_add,
+        below_remove=options.below_remove,
+        propagation=options.propagation,
+        propagation_recursive=options.propagation_recursive,
+        reconfigure=reconfigure,
+        options=words,
+    )
+    return Mounted((), (step,))
+
+
+def _superblock_mode(options: MountOptions) -> tuple[Option, ...]:
+    if attributes_of(options) & MountAttr.RDONLY:
+        return (("ro", None),)
+    return (("rw", None),) if (options.remove | options.below_remove) & MountAttr.RDONLY else ()
+
+
+def bound(mounting: Mounting, where: Surroundings) -> Mounted:
+    options = mounting.options
+    source = source_path(mounting, where)
+    mapping, user_path = mapping_of(mounting.mount, options, where)
+    binding = Binding(
+        key=mounting.key,
+        path=source,
+        recursive=options.recursive_bind,
+        follow=not (options.source_nofollow or options.copy_symlink),
+        mapping=mapping,
+        user_path=user_path,
+        mapping_recursive=options.idmap is not None and options.idmap.recursive,
+    )
+    step = op.AttachTree(
+        key=mounting.key,
+        source=source,
+        target=mounting.target,
+        add=options.add,
+        remove=options.remove,
+        below_add=options.below_add,
+        below_remove=options.below_remove,
+        propagation=options.propagation,
+        propagation_recursive=options.propagation_recursive,
+        filesystem=PROC_SUPER_MAGIC if is_at(mounting.target, "/proc") else 0,
+        copy_symlink=options.copy_symlink,
+        follow=not options.target_nofollow,
+    )
+    return Mounted((binding,), (step,))
+
+
+def source_path(mounting: Mounting, where: Surroundings) -> str:
+    """Return the absolute path of a bind's source (config.md: relative to the bundle)."""
+    source = mounting.mount.source or ""
+    if source.startswith("/"):
+        return source
+    if not where.bundle:
+        raise InvalidArgument(
+            f"cannot bind {source!r} (mounts.{mounting.key}.source): it is relative, and there is no bundle",
+            step="validate",
+        )
+    return posixpath.join(where.bundle, source)
+
+
+def filesystem(mounting: Mounting, where: Surroundings) -> Mounted:
+    options, fstype = mounting.options, mounting.fstype
+    attributes = attributes_of(options)
+    # What is built on it comes first: nodes and mount points on /dev, directories on a tmpfs (as with runc).
+    late = attributes & MountAttr.RDONLY if fstype == "tmpfs" or is_at(mounting.target, "/dev") else 0
+    step = op.MountFilesystem(
+        fstype=fstype,
+        source=mounting.mount.source or fstype,
+        target=mounting.target,
+        options=(*_superblock(fstype, attributes, options), *options.data, *_context(fstype, where.label)),
+        attributes=int(attributes & ~late),
+        propagation=options.propagation,
+        inherit_mode=fstype == "tmpfs" and not any(key == "mode" for key, _value in options.data),
+        copy_up=options.copy_up,
+        label=where.label if fstype == "mqueue" else "",
+    )
+    return Mounted((), (step,), (op.Remount(mounting.target, int(late)),) if late else ())
+
+
+def host_sysfs(mounting: Mounting) -> Mounted:
+    """Return the host's /sys, all of it with the attributes that were asked for: as crun, where the user namespace does
+    not own the network namespace, and so may make no sysfs of it.
+    """
+    attributes = attributes_of(mounting.options)
+    step = op.AttachTree(mounting.key, "/sys", mounting.target, 0, 0, attributes, propagation=mounting.options.propagation)
+    return Mounted((Binding(mounting.key, "/sys", recursive=True),), (step,))
+
+
+def _superblock(fstype: str, attributes: int, options: MountOptions) -> Iterator[Option]:
+    if attributes & MountAttr.RDONLY and fstype not in _VIRTUAL:
+        yield ("ro", None)
+    yield from ((name, None) for name in options.superblock)
+
+
+def _context(fstype: str, label: str) -> tuple[Option, ...]:
+    return (("context", label),) if label and fstype not in _WITHOUT_CONTEXT else ()
+
+
+def is_at(path: str, place: str) -> bool:
+    """Tell whether two spellings mean the same path, "//proc/./" and "/proc"."""
+    return [part for part in path.split("/") if part not in ("", ".")] == place.strip("/").split("/")
