@@ -9,14 +9,25 @@ import socket
 import time
 from typing import NoReturn
 
-from containerd_py.runtime.init import confinement, dialogue, hooks, payload, rootfs, terminal
+from containerd_py.runtime.init import (
+    attributes,
+    dialogue,
+    hooks,
+    identity,
+    mandatory,
+    namespaces,
+    payload,
+    placement,
+    rootfs,
+    terminal,
+)
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
 from containerd_py.runtime.plan.plan import decode
 
-EXECUTOR_MODULES = (confinement, hooks, payload, rootfs, terminal)
+EXECUTOR_MODULES = (attributes, hooks, identity, mandatory, namespaces, payload, placement, rootfs, terminal)
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
 
