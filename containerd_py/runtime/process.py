@@ -15,7 +15,21 @@ from containerd_py.runtime import userns
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.plan.operations import AttachRoot, CloneTree, Exec, FindProgram, Operation, RunHooks
+from containerd_py.runtime.plan.operations import (
+    AttachRoot,
+    CloneTree,
+    Exec,
+    FindProgram,
+    Operation,
+    RunHooks,
+    SetAppArmorProfile,
+    SetIdentity,
+    SetIoPriority,
+    SetMemoryPolicy,
+    SetOomScoreAdj,
+    SetScheduler,
+    SetSysctl,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -24,7 +38,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.opened import Opened
     from containerd_py.runtime.plan.plan import Plan
 
-_RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY)
 _CALLERS_FAULT = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOEXEC),
     *(errno.EINVAL, errno.EEXIST, errno.ENODEV, errno.ENAMETOOLONG, errno.EROFS, errno.E2BIG, errno.ETXTBSY),
@@ -42,6 +56,21 @@ _HINTS: dict[type[Operation], dict[int, str]] = {
         errno.ENOENT: "make the root file system first, or correct its path",
         errno.ENOTDIR: "a root file system is a directory",
         errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path",
+    },
+    SetAppArmorProfile: {errno.ENOENT: "load the profile on the host first, with apparmor_parser"},
+    SetIdentity: {errno.EINVAL: "the user namespace has no such id: map it in linux.uidMappings and gidMappings"},
+    SetIoPriority: {errno.EPERM: "the real time class needs CAP_SYS_NICE on the host"},
+    SetMemoryPolicy: {errno.EINVAL: "the host may have no such memory node, or none that the cpuset allows"},
+    SetOomScoreAdj: dict.fromkeys(
+        (errno.EACCES, errno.EPERM), "it can be raised; to lower it the caller needs CAP_SYS_RESOURCE on the host"
+    ),
+    SetScheduler: {
+        errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give",
+        errno.EBUSY: "the host has promised its time to other deadlines",
+    },
+    SetSysctl: {
+        errno.ENOENT: "this kernel has no such parameter in this namespace",
+        errno.EINVAL: "the kernel does not take this value",
     },
     CloneTree: {errno.ENOENT: "make the mount's source on the host first, or correct its path"},
 }

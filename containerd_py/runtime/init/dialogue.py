@@ -11,6 +11,9 @@
                         ◄────  TIMES  the time each further step ended
                         ◄────  (end of stream: execve succeeded)
 
+    When a filter with SCMP_ACT_NOTIFY is loaded, before READY or before TIMES:
+                        ◄────  LISTENER  the descriptor of the filter's listener
+
     At any time instead:  ◄────  FAILED  index of the step, errno, a short text
 
 The parent may close its end before START: the worker ends. Where the plan says so, START and what follows go over a
@@ -63,7 +66,12 @@ class Failed:
     text: str
 
 
-Message = Ready | Times | Failed | Asked
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A seccomp filter that notifies is loaded; its listener is the message's one descriptor."""
+
+
+Message = Ready | Times | Failed | Asked | Listener
 
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
@@ -103,6 +111,11 @@ def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
     control.send(b"T" + ended_ns.tobytes())
 
 
+def send_listener(control: socket.socket, listener: int) -> None:
+    """By sendmsg, which is why no filter may ask the listener about that call."""
+    send_fds(control, b"N", (listener,))
+
+
 def send_failed(control: socket.socket, index: int, errno: int, text: str) -> None:
     control.send(b"F" + _FAILED.pack(index, errno) + text.encode(errors="replace")[:1000])
 
@@ -131,5 +144,7 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     if kind == b"F":
         index, number = _FAILED.unpack_from(body)
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds
+    if kind == b"N":
+        return Listener(), fds
     times = tuple(memoryview(body).cast("Q"))
     return (Ready(times) if kind == b"R" else Times(times)), fds

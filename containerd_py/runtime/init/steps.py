@@ -48,7 +48,7 @@ class Stencil:
 
 @dataclass(slots=True)
 class Context:
-    """The worker's state between steps. handles: descriptors that the parent passed, by name."""
+    """The worker's state between steps. handles: descriptors that the parent passed, by name; control: the dialogue's."""
 
     handles: dict[str, int]
     control: socket.socket
@@ -56,11 +56,13 @@ class Context:
     entered: bool = False
     """True where the root is that of a container that runs already."""
     trees: dict[int, Fd] = field(default_factory=dict)
+    procfs: Fd | None = None
     devpts: Fd | None = None
     null: Stencil | None = None
     empty: Stencil | None = None
     terminal_master: Fd | None = None
     terminal: Fd | None = None
+    directory: str = ""
     program: str = ""
 
     def root_fd(self) -> int:
@@ -75,6 +77,11 @@ class Context:
         if f"tree{key}" in self.handles:
             return Fd(self.handles.pop(f"tree{key}"))
         raise StepFailed(9, f"tree {key} was neither cloned nor passed")
+
+    def procfs_fd(self) -> int:
+        if self.procfs is None:
+            raise StepFailed(2, "the plan has opened no procfs")
+        return self.procfs.fileno()
 
 
 OperationType = TypeVar("OperationType", bound=Operation)

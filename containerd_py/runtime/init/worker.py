@@ -9,14 +9,30 @@ import socket
 import time
 from typing import NoReturn
 
-from containerd_py.runtime.init import confinement, devices, dialogue, hooks, masks, mounts, payload, rootfs, terminal
+from containerd_py.runtime.init import (
+    attributes,
+    devices,
+    dialogue,
+    hooks,
+    identity,
+    mandatory,
+    masks,
+    mounts,
+    namespaces,
+    payload,
+    placement,
+    rootfs,
+    terminal,
+)
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
 from containerd_py.runtime.plan.plan import decode
 
-EXECUTOR_MODULES = (confinement, devices, hooks, masks, mounts, payload, rootfs, terminal)
+EXECUTOR_MODULES = (
+    *(attributes, devices, hooks, identity, mandatory, masks, mounts, namespaces, payload, placement, rootfs, terminal),
+)
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
 

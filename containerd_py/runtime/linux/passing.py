@@ -6,10 +6,13 @@ import array
 import socket
 
 
-def send_fds(connection: socket.socket, data: bytes, fds: list[int] | tuple[int, ...]) -> None:
-    """Send one message; the descriptors stay the caller's. Raises BrokenPipeError, BlockingIOError."""
+def send_fds(connection: socket.socket, data: bytes, fds: list[int] | tuple[int, ...]) -> int:
+    """Send one message; the descriptors stay the caller's. Raises BrokenPipeError, BlockingIOError.
+
+    Returns how many bytes were taken: of a stream socket's it may be fewer, and the descriptors have gone with them.
+    """
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-    connection.sendmsg([data], rights, socket.MSG_NOSIGNAL)
+    return connection.sendmsg([data], rights, socket.MSG_NOSIGNAL)
 
 
 def receive_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:

@@ -20,6 +20,7 @@ _PR_CAP_AMBIENT_RAISE = 2
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER = 1
+SECCOMP_FILTER_FLAG_NEW_LISTENER = 8  # Linux 5.0
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _CLOSE_RANGE_CLOEXEC = 4
 
@@ -107,6 +108,11 @@ def get_no_new_privs() -> bool:
     return call("prctl", _PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1
 
 
+def personality(persona: int) -> None:
+    """Set the execution domain, which exec keeps (personality(2))."""
+    call("personality", persona)
+
+
 def join_session_keyring(name: str) -> None:
     """Join a session keyring of one's own (keyctl(2)), so that the daemon's keys are out of reach."""
     call("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, name)
@@ -183,10 +189,13 @@ class _SockFprog(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def seccomp_set_filter(program: bytes, flags: int) -> None:
-    """Load a filter: `program` is an array of struct sock_filter, 8 bytes each (seccomp(2))."""
+def seccomp_set_filter(program: bytes, flags: int) -> int:
+    """Load a filter: `program` is an array of struct sock_filter, 8 bytes each (seccomp(2)).
+
+    Returns the descriptor of the listener, close-on-exec and the caller's, for FLAG_NEW_LISTENER; else 0.
+    """
     buffer = ctypes.create_string_buffer(program, len(program))
-    call("seccomp", _SECCOMP_SET_MODE_FILTER, flags, _SockFprog(len(program) // 8, ctypes.addressof(buffer)))
+    return call("seccomp", _SECCOMP_SET_MODE_FILTER, flags, _SockFprog(len(program) // 8, ctypes.addressof(buffer)))
 
 
 def execve(path: str, arguments: tuple[str, ...], environment: tuple[str, ...]) -> None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.errors import NotSupported
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.seccomp.architectures import TOKENS
+from containerd_py.runtime.seccomp.enosys import newer_calls
 from containerd_py.runtime.spec.linux import Seccomp
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 if TYPE_CHECKING:
-    from containerd_py.runtime.spec.linux import SeccompArgument, SeccompRule
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.spec.linux import SeccompArchitecture, SeccompArgument, SeccompRule
 
 _UNKNOWN = -1  # __NR_SCMP_ERROR; other negative numbers stand for calls of other architectures
+_NEW_LISTENER = 8  # SECCOMP_FILTER_FLAG_NEW_LISTENER
+_SPEC_ALLOW = 4
+# TSYNC is for processes with threads, and a worker has one; together with a listener old kernels refuse it.
 _FLAGS = {
-    "SECCOMP_FILTER_FLAG_TSYNC": 1,
+    "SECCOMP_FILTER_FLAG_TSYNC": 0,
     "SECCOMP_FILTER_FLAG_LOG": 2,
-    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4,
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": _SPEC_ALLOW,
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": 32,
 }
 
@@ -36,9 +44,10 @@ class SeccompFilter:
 def compile_profile(profile: Seccomp) -> SeccompFilter:
     """Compile a profile. System calls that libseccomp does not know are left out, as runc does: the default action holds.
 
-    Raises InvalidArgument for unknown flags or architectures, NotSupported without libseccomp.
+    Where that is an error number, calls newer than all that the profile names answer ENOSYS (ADR 11).
+    Raises NotSupported for what libseccomp cannot do, or without it.
     """
-    return _compile(profile.model_dump_json())
+    return _compile(profile.model_dump_json(exclude_unset=True))
 
 
 @cache
@@ -51,19 +60,31 @@ def default_filter() -> SeccompFilter:
 def _compile(text: str) -> SeccompFilter:
     """By the profile's text: compiling takes milliseconds, and most containers share one profile."""
     profile = Seccomp.model_validate_json(text)
-    flags = 0
-    for flag in profile.flags:
-        if flag not in _FLAGS:
-            raise InvalidArgument(f"cannot compile seccomp profile: unknown flag {flag!r}", step="seccomp")
-        flags |= _FLAGS[flag]
     library = _library()
     default = _action(library, profile.default_action, profile.default_errno_ret)
-    program = library.SyscallFilter(default)
+    with _told(profile.default_action):
+        program = library.SyscallFilter(default)
     for name in profile.architectures:
-        _add_architecture(library, program, name)
+        _add_architecture(program, name)
     for rule in profile.syscalls:
         _add_rule(library, program, rule, default)
-    return SeccompFilter(_export(program), flags)
+    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile))
+
+
+def _flags(profile: Seccomp) -> int:
+    """Without a list of flags, as runc, SPEC_ALLOW: without a mitigation that Linux 5.16 no longer ties to filters."""
+    chosen = sum(_FLAGS[flag] for flag in set(profile.flags)) if "flags" in profile.model_fields_set else _SPEC_ALLOW
+    notifies = any(rule.action == "SCMP_ACT_NOTIFY" for rule in profile.syscalls)
+    return chosen | (_NEW_LISTENER if notifies else 0)
+
+
+def _stub(library: Any, profile: Seccomp) -> bytes:
+    if profile.default_action != "SCMP_ACT_ERRNO" or profile.default_errno_ret == errno.ENOSYS:
+        return b""
+    names = {name for rule in profile.syscalls for name in rule.names}
+    tokens = {library.system_arch(), *(TOKENS[name] for name in profile.architectures)}
+    numbers = {token: max((_number(library, token, name) for name in names), default=_UNKNOWN) for token in sorted(tokens)}
+    return newer_calls({token: number for token, number in numbers.items() if number >= 0})
 
 
 def _library() -> Any:
@@ -87,18 +108,31 @@ def _action(library: Any, name: str, errno_ret: int | None) -> int:
         "SCMP_ACT_TRAP": "TRAP",
         "SCMP_ACT_ALLOW": "ALLOW",
         "SCMP_ACT_LOG": "LOG",
+        "SCMP_ACT_NOTIFY": "NOTIFY",
     }
     if name in simple:
         return int(getattr(library, simple[name]))
     return int(library.ERRNO(number) if name == "SCMP_ACT_ERRNO" else library.TRACE(number))
 
 
-def _add_architecture(library: Any, program: Any, name: str) -> None:
-    architecture = getattr(library.Arch, name.removeprefix("SCMP_ARCH_"), None)
-    if not name.startswith("SCMP_ARCH_") or architecture is None:
-        raise InvalidArgument(f"cannot compile seccomp profile: unknown architecture {name!r}", step="seccomp")
-    if not program.exist_arch(architecture):
-        program.add_arch(architecture)
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell what libseccomp refuses: EINVAL, what it or this kernel is too old for; EDOM, the other byte order."""
+    try:
+        yield
+    except OSError as problem:
+        raise NotSupported(
+            f"cannot compile seccomp profile: this libseccomp cannot do {what} here",
+            step="seccomp",
+            errno=problem.errno,
+            hint="leave it out: this machine's kernel, libseccomp or byte order is not for it",
+        ) from problem
+
+
+def _add_architecture(program: Any, name: SeccompArchitecture) -> None:
+    with _told(name):
+        if not program.exist_arch(TOKENS[name]):
+            program.add_arch(TOKENS[name])
 
 
 def _add_rule(library: Any, program: Any, rule: SeccompRule, default: int) -> None:
@@ -106,11 +140,12 @@ def _add_rule(library: Any, program: Any, rule: SeccompRule, default: int) -> No
     if action == default:
         return  # libseccomp refuses a rule that says what holds anyway
     for name in rule.names:
-        number = _number(library, name)
-        if number is None:
+        number = _number(library, library.Arch.NATIVE, name)
+        if number == _UNKNOWN:
             continue
-        for arguments in _alternatives(rule.args):
-            program.add_rule(action, number, *(_argument(library, argument) for argument in arguments))
+        with _told(f"{rule.action} for {name}"):
+            for arguments in _alternatives(rule.args):
+                program.add_rule(action, number, *(_argument(library, argument) for argument in arguments))
 
 
 def _alternatives(arguments: tuple[SeccompArgument, ...]) -> tuple[tuple[SeccompArgument, ...], ...]:
@@ -128,10 +163,9 @@ def _argument(library: Any, argument: SeccompArgument) -> Any:
     return library.Arg(argument.index, operator, argument.value)
 
 
-def _number(library: Any, name: str) -> int | None:
-    """Return a call's number, None for one that this libseccomp does not know."""
-    number = int(library.resolve_syscall(library.Arch.NATIVE, name))
-    return None if number == _UNKNOWN else number
+def _number(library: Any, architecture: int, name: str) -> int:
+    """Return a call's number there, below 0 for one that is not there; -1 for one that this libseccomp does not know."""
+    return int(library.resolve_syscall(architecture, name))
 
 
 def _export(program: Any) -> bytes:

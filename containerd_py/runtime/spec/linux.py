@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -57,6 +57,39 @@ SeccompAction = Literal[
 ]
 
 
+SeccompArchitecture = Literal[
+    "SCMP_ARCH_X86",
+    "SCMP_ARCH_X86_64",
+    "SCMP_ARCH_X32",
+    "SCMP_ARCH_ARM",
+    "SCMP_ARCH_AARCH64",
+    "SCMP_ARCH_LOONGARCH64",
+    "SCMP_ARCH_M68K",
+    "SCMP_ARCH_MIPS",
+    "SCMP_ARCH_MIPS64",
+    "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_MIPSEL",
+    "SCMP_ARCH_MIPSEL64",
+    "SCMP_ARCH_MIPSEL64N32",
+    "SCMP_ARCH_PARISC",
+    "SCMP_ARCH_PARISC64",
+    "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",
+    "SCMP_ARCH_PPC64LE",
+    "SCMP_ARCH_RISCV64",
+    "SCMP_ARCH_S390",
+    "SCMP_ARCH_S390X",
+    "SCMP_ARCH_SH",
+    "SCMP_ARCH_SHEB",
+]
+SeccompFlag = Literal[
+    "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_LOG",
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+]
+
+
 class SeccompArgument(Oci):
     index: Annotated[int, Field(ge=0, le=5)]
     value: Unsigned
@@ -64,38 +97,91 @@ class SeccompArgument(Oci):
     op: SeccompOperator
 
 
+ErrnoRet = Annotated[int, Field(ge=0, le=65_535)]
+"""SECCOMP_RET_DATA: an error number for ERRNO, any 16 bits for TRACE."""
+
+
 class SeccompRule(Oci):
     names: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     action: SeccompAction
-    errno_ret: Annotated[int, Field(ge=0, le=4095)] | None = None
+    errno_ret: ErrnoRet | None = None
     args: Many[SeccompArgument] = ()
 
 
 class Seccomp(Oci):
     default_action: SeccompAction
-    default_errno_ret: Annotated[int, Field(ge=0, le=4095)] | None = None
-    architectures: Many[Text] = ()
-    flags: Many[Text] = ()
+    default_errno_ret: ErrnoRet | None = None
+    architectures: Many[SeccompArchitecture] = ()
+    flags: Many[SeccompFlag] = ()
     listener_path: Text | None = None
     listener_metadata: Text | None = None
     syscalls: Many[SeccompRule] = ()
+
+
+class TimeOffset(Oci):
+    secs: Signed = 0
+    nanosecs: Annotated[int, Field(ge=0, le=999_999_999)] = 0
+
+
+class TimeOffsets(Oci):
+    """What the clocks of a new time namespace are ahead by (time_namespaces(7))."""
+
+    monotonic: TimeOffset | None = None
+    boottime: TimeOffset | None = None
+
+
+class NetDevice(Oci):
+    """A network interface of the host that the container gets. name: its name there; the same where it is not given."""
+
+    name: Text | None = None
+
+
+class IntelRdt(Oci):
+    clos_id: Annotated[Text | None, Field(alias="closID")] = None
+    schemata: Many[Text] = ()
+    l3_cache_schema: Annotated[Text | None, Field(alias="l3CacheSchema")] = None
+    mem_bw_schema: Text | None = None
+    enable_monitoring: bool = False
+    enable_cmt: Annotated[bool, Field(alias="enableCMT")] = False
+    enable_mbm: Annotated[bool, Field(alias="enableMBM")] = False
+
+
+class MemoryPolicy(Oci):
+    """nodes: a list of NUMA nodes (set_mempolicy(2))."""
+
+    mode: Literal[
+        "MPOL_DEFAULT",
+        "MPOL_PREFERRED",
+        "MPOL_BIND",
+        "MPOL_INTERLEAVE",
+        "MPOL_LOCAL",
+        "MPOL_PREFERRED_MANY",
+        "MPOL_WEIGHTED_INTERLEAVE",
+    ]
+    nodes: Text | None = None
+    flags: Many[Literal["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"]] = ()
+
+
+class Personality(Oci):
+    domain: Literal["LINUX", "LINUX32"]
+    flags: Many[Text] = ()
 
 
 class Linux(Oci):
     namespaces: Many[Namespace] = ()
     uid_mappings: Many[IdMapping] = ()
     gid_mappings: Many[IdMapping] = ()
-    time_offsets: dict[str, Any] | None = None
+    time_offsets: TimeOffsets | None = None
     devices: Many[Device] = ()
-    net_devices: dict[str, Any] | None = None
+    net_devices: dict[Text, NetDevice] | None = None
     cgroups_path: Text | None = None
     resources: Resources | None = None
-    intel_rdt: dict[str, Any] | None = None
-    memory_policy: dict[str, Any] | None = None
-    sysctl: dict[str, Any] | None = None
+    intel_rdt: IntelRdt | None = None
+    memory_policy: MemoryPolicy | None = None
+    sysctl: dict[Text, Text] | None = None
     seccomp: Seccomp | None = None
     rootfs_propagation: Text | None = None
     masked_paths: Many[Text] = ()
     readonly_paths: Many[Text] = ()
     mount_label: Text | None = None
-    personality: dict[str, Any] | None = None
+    personality: Personality | None = None

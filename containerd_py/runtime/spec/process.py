@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from containerd_py.runtime.spec.base import Id, Many, Oci, Signed, Text, Unsigned
+from containerd_py.runtime.spec.base import Id, Many, Oci, Text, Unsigned
 
 
 class ConsoleSize(Oci):
@@ -36,22 +36,42 @@ class Rlimit(Oci):
     soft: Unsigned
 
 
+SchedulerPolicy = Literal[
+    "SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_ISO", "SCHED_IDLE", "SCHED_DEADLINE", "SCHED_EXT"
+]
+SchedulerFlag = Literal[
+    "SCHED_FLAG_RESET_ON_FORK",
+    "SCHED_FLAG_RECLAIM",
+    "SCHED_FLAG_DL_OVERRUN",
+    "SCHED_FLAG_KEEP_POLICY",
+    "SCHED_FLAG_KEEP_PARAMS",
+    "SCHED_FLAG_UTIL_CLAMP_MIN",
+    "SCHED_FLAG_UTIL_CLAMP_MAX",
+]
+
+
 class Scheduler(Oci):
-    policy: Text
-    nice: Signed | None = None
-    priority: Signed | None = None
-    flags: Many[Text] = ()
+    """Times in nanoseconds (sched_setattr(2))."""
+
+    policy: SchedulerPolicy
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    priority: Annotated[int, Field(ge=0, le=99)] | None = None
+    flags: Many[SchedulerFlag] = ()
     runtime: Unsigned | None = None
     deadline: Unsigned | None = None
     period: Unsigned | None = None
 
 
 class IoPriority(Oci):
-    class_: Annotated[Text, Field(alias="class")]
-    priority: Signed = 0
+    """0 is the highest priority of a class (ioprio_set(2))."""
+
+    class_: Annotated[Literal["IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"], Field(alias="class")]
+    priority: Annotated[int, Field(ge=0, le=7)] = 0
 
 
 class ExecCpuAffinity(Oci):
+    """Lists of CPUs for a process that enters a container: until it is in the cgroup, and from then on."""
+
     initial: Text | None = None
     final: Text | None = None
 
@@ -68,7 +88,7 @@ class Process(Oci):
     apparmor_profile: Text | None = None
     capabilities: Capabilities | None = None
     no_new_privileges: bool = False
-    oom_score_adj: Signed | None = None
+    oom_score_adj: Annotated[int, Field(ge=-1000, le=1000)] | None = None
     scheduler: Scheduler | None = None
     selinux_label: Text | None = None
     io_priority: IoPriority | None = None

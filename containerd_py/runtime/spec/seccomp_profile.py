@@ -11,7 +11,7 @@ import errno
 import os
 from functools import cache
 
-from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
+from containerd_py.runtime.spec.linux import Seccomp, SeccompArchitecture, SeccompArgument, SeccompRule
 
 _FILES = """
 access chdir chmod chown chown32 chroot close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
@@ -65,7 +65,7 @@ _NAMESPACE_FLAGS = 0x7E02_0000  # CLONE_NEW* of clone(2)
 _AF_ALG = 38
 _AF_VSOCK = 40
 _SAFE_PERSONALITIES = (0x0, 0x0008, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
-_ARCHITECTURES = {
+_ARCHITECTURES: dict[str, tuple[SeccompArchitecture, ...]] = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
 }

@@ -9,6 +9,12 @@ import itertools
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.plan.compiler.attributes import (
+    attribute_steps,
+    final_affinity_steps,
+    initial_affinity_steps,
+    procfs_steps,
+)
 from containerd_py.runtime.plan.compiler.namespaces import (
     hook_steps,
     joined_namespaces,
@@ -19,11 +25,11 @@ from containerd_py.runtime.plan.compiler.namespaces import (
     placement_steps,
     user_mapping,
 )
+from containerd_py.runtime.plan.compiler.parameters import sysctl_steps, time_offsets
 from containerd_py.runtime.plan.compiler.placing import Placing
 from containerd_py.runtime.plan.compiler.process import (
     console_steps,
     identity_steps,
-    limit_steps,
     search_path,
     seccomp_steps,
 )
@@ -46,21 +52,23 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
         placement_steps(spec, placing),
+        procfs_steps(process, sysctl=bool(spec.linux.sysctl)),
         root.take,
         root.build,
         [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
         console_steps(process),
         name_steps(spec),
         parent_steps(spec),
+        sysctl_steps(spec.linux),
         hook_steps("createContainer", "creating", spec.hooks.create_container),
         [op.PivotRoot()],
         root.protect,
-        limit_steps(process),
         [op.AttachStdio(process.terminal, process.user.uid)],
+        attribute_steps(process, spec.linux),
         # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
         seccomp_steps(seccomp) if privileged_seccomp else [],
-        identity_steps(process),
-        [op.ChangeDirectory(process.cwd), op.FindProgram(process.args[0], search_path(process))],
+        identity_steps(process, setgroups=placing.may_drop_groups),
+        [op.FindProgram(process.args[0], search_path(process))],
         [op.SetNoNewPrivs()] if process.no_new_privileges else [],
         [op.AwaitStart(placing.rendezvous)],
         hook_steps("startContainer", "created", spec.hooks.start_container),
@@ -73,6 +81,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         joined=joined_namespaces(spec),
         user=user_mapping(spec),
         sources=root.sources,
+        time_offsets=time_offsets(spec.linux),
     )
 
 
@@ -80,15 +89,19 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
     """Return the Plan of a further process in a container of `spec`; its worker is born in the container's namespaces."""
     privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
+        initial_affinity_steps(process),
         [op.JoinCgroup(placing.v1_cgroups)] if placing.v1_cgroups else [],
         [op.BecomeRoot(placing.may_drop_groups)] if "user" in namespaces(spec) else [],
-        [op.ResetProcess(f"_ses.{placing.container_id}"), op.EnterRoot()],
+        [op.ResetProcess(f"_ses.{placing.container_id}")],
+        final_affinity_steps(process),
+        procfs_steps(process, sysctl=False),
+        [op.EnterRoot()],
         console_steps(process),
-        limit_steps(process),
         [op.AttachStdio(process.terminal, process.user.uid)],
+        attribute_steps(process, spec.linux),
         seccomp_steps(seccomp) if privileged_seccomp else [],
-        identity_steps(process),
-        [op.ChangeDirectory(process.cwd), op.FindProgram(process.args[0], search_path(process))],
+        identity_steps(process, setgroups=placing.may_drop_groups),
+        [op.FindProgram(process.args[0], search_path(process))],
         [op.SetNoNewPrivs()] if process.no_new_privileges else [],
         [op.AwaitStart()],
         [] if privileged_seccomp else seccomp_steps(seccomp),

@@ -1,11 +1,11 @@
-"""The process: its terminal, limits, identity, and what it executes."""
+"""The process: its terminal, identity, filter, and what it executes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
-from containerd_py.runtime.spec.process import CAPABILITIES, Process
+from containerd_py.runtime.spec.process import CAPABILITIES, Capabilities, Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,26 +13,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.seccomp.compile import SeccompFilter
 
-# asm-generic/resource.h, equal on x86 and ARM
-_RLIMITS = {
-    "RLIMIT_CPU": 0,
-    "RLIMIT_FSIZE": 1,
-    "RLIMIT_DATA": 2,
-    "RLIMIT_STACK": 3,
-    "RLIMIT_CORE": 4,
-    "RLIMIT_RSS": 5,
-    "RLIMIT_NPROC": 6,
-    "RLIMIT_NOFILE": 7,
-    "RLIMIT_MEMLOCK": 8,
-    "RLIMIT_AS": 9,
-    "RLIMIT_LOCKS": 10,
-    "RLIMIT_SIGPENDING": 11,
-    "RLIMIT_MSGQUEUE": 12,
-    "RLIMIT_NICE": 13,
-    "RLIMIT_RTPRIO": 14,
-    "RLIMIT_RTTIME": 15,
-}
-_UNLIMITED = 2**64 - 1
 _DEFAULT_SEARCH = ("/bin", "/usr/bin")  # execvp(3) without PATH
 _DEFAULT_UMASK = 0o022
 
@@ -43,28 +23,33 @@ def console_steps(process: Process) -> Iterator[Operation]:
         yield op.OpenConsole(size.height if size else 0, size.width if size else 0, process.user.uid)
 
 
-def limit_steps(process: Process) -> Iterator[Operation]:
-    for limit in process.rlimits:
-        soft, hard = (-1 if value == _UNLIMITED else value for value in (limit.soft, limit.hard))
-        yield op.SetRlimit(limit.type, _RLIMITS[limit.type], soft, hard)
-
-
 def seccomp_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
     if seccomp is not None:
         yield op.LoadSeccomp(seccomp.program, seccomp.flags)
 
 
-def identity_steps(process: Process) -> Iterator[Operation]:
+def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Operation]:
+    """Enter the working directory and become the user. setgroups: False where the user namespace denies it.
+
+    The directory comes first, as in runc: images are common whose user may not enter it.
+    """
     user, sets = process.user, process.capabilities
+    yield op.ChangeDirectory(process.cwd, first=user.uid != 0)
     if sets is not None:
         yield op.LimitBounding(_mask(sets.bounding))
     umask = _DEFAULT_UMASK if user.umask is None else user.umask
-    yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask)
+    yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask, setgroups)
     if sets is not None:
-        permitted, inheritable = _mask(sets.permitted), _mask(sets.inheritable)
-        # The kernel takes no ambient capability beyond these (capabilities(7)); documents of runc ask for more.
-        ambient = _mask(sets.ambient) & permitted & inheritable
-        yield op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient)
+        yield _capabilities(sets)
+    if user.uid != 0:
+        yield op.ChangeDirectory(process.cwd)
+
+
+def _capabilities(sets: Capabilities) -> Operation:
+    permitted, inheritable = _mask(sets.permitted), _mask(sets.inheritable)
+    # The kernel takes no ambient capability beyond these (capabilities(7)); documents of runc ask for more.
+    ambient = _mask(sets.ambient) & permitted & inheritable
+    return op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient)
 
 
 def _mask(names: tuple[str, ...]) -> int:

@@ -5,16 +5,26 @@ root; build it; confine the process; become the payload. An operation holds what
 One module per subject, as in `runtime.init`.
 """
 
+from containerd_py.runtime.plan.operations.attributes import (
+    SetAffinity,
+    SetIoPriority,
+    SetMemoryPolicy,
+    SetOomScoreAdj,
+    SetPersonality,
+    SetRlimit,
+    SetScheduler,
+)
 from containerd_py.runtime.plan.operations.base import Operation, Option
 from containerd_py.runtime.plan.operations.confinement import (
     LimitBounding,
     LoadSeccomp,
+    SetAppArmorProfile,
     SetCapabilities,
     SetIdentity,
     SetNoNewPrivs,
-    SetRlimit,
+    SetSelinuxLabel,
 )
-from containerd_py.runtime.plan.operations.namespaces import LoopbackUp, SetDomainname, SetHostname
+from containerd_py.runtime.plan.operations.namespaces import LoopbackUp, SetDomainname, SetHostname, SetSysctl
 from containerd_py.runtime.plan.operations.payload import (
     AttachStdio,
     AwaitStart,
@@ -25,7 +35,14 @@ from containerd_py.runtime.plan.operations.payload import (
     OpenConsole,
     RunHooks,
 )
-from containerd_py.runtime.plan.operations.placement import AwaitParent, BecomeRoot, JoinCgroup, ResetProcess, UnshareCgroup
+from containerd_py.runtime.plan.operations.placement import (
+    AwaitParent,
+    BecomeRoot,
+    JoinCgroup,
+    OpenProcfs,
+    ResetProcess,
+    UnshareCgroup,
+)
 from containerd_py.runtime.plan.operations.rootfs import (
     AttachRoot,
     AttachTree,
@@ -69,6 +86,7 @@ __all__ = [
     "MaskPath",
     "MountFilesystem",
     "OpenConsole",
+    "OpenProcfs",
     "Operation",
     "Option",
     "PivotRoot",
@@ -77,13 +95,22 @@ __all__ = [
     "Remount",
     "ResetProcess",
     "RunHooks",
+    "SetAffinity",
+    "SetAppArmorProfile",
     "SetCapabilities",
     "SetDomainname",
     "SetHostname",
     "SetIdentity",
+    "SetIoPriority",
+    "SetMemoryPolicy",
     "SetNoNewPrivs",
+    "SetOomScoreAdj",
+    "SetPersonality",
     "SetPropagation",
     "SetRlimit",
     "SetRootPropagation",
+    "SetScheduler",
+    "SetSelinuxLabel",
+    "SetSysctl",
     "UnshareCgroup",
 ]

@@ -1,4 +1,4 @@
-"""What the process may do: limits, identity, capabilities, filters."""
+"""What the process may do: identity, capabilities, labels, filters."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from containerd_py.runtime.plan.operations.base import Operation
-
-
-@dataclass(frozen=True, slots=True)
-class SetRlimit(Operation):
-    """resource: RLIMIT_* as a number; soft, hard: -1 is unlimited."""
-
-    step: ClassVar[str] = "rlimit"
-    name: str
-    resource: int
-    soft: int
-    hard: int
-
-    def describe(self) -> str:
-        return f"limit {self.name} to {self.soft} (hard {self.hard})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +21,14 @@ class LimitBounding(Operation):
 
 @dataclass(frozen=True, slots=True)
 class SetIdentity(Operation):
+    """setgroups: False where the user namespace denies it (user_namespaces(7)); then there are no additional groups."""
+
     step: ClassVar[str] = "user"
     uid: int
     gid: int
     additional_gids: tuple[int, ...]
     umask: int
+    setgroups: bool = True
 
     def describe(self) -> str:
         groups = f" and groups {','.join(map(str, self.additional_gids))}" if self.additional_gids else ""
@@ -72,8 +61,30 @@ class SetNoNewPrivs(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class SetAppArmorProfile(Operation):
+    """For the program that is executed. Needs `OpenProcfs`."""
+
+    step: ClassVar[str] = "apparmor"
+    profile: str
+
+    def describe(self) -> str:
+        return f"change to AppArmor profile {self.profile} at execution"
+
+
+@dataclass(frozen=True, slots=True)
+class SetSelinuxLabel(Operation):
+    """For the program that is executed. Needs `OpenProcfs`."""
+
+    step: ClassVar[str] = "selinux"
+    label: str
+
+    def describe(self) -> str:
+        return f"change to SELinux label {self.label} at execution"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadSeccomp(Operation):
-    """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*."""
+    """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*; with NEW_LISTENER the parent is sent one."""
 
     step: ClassVar[str] = "seccomp"
     program: bytes

@@ -1,4 +1,4 @@
-"""What the container's namespaces hold besides mounts: interfaces, names."""
+"""What the container's namespaces hold besides mounts: interfaces, names, kernel parameters."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ class SetDomainname(Operation):
 
     def describe(self) -> str:
         return f"set NIS domain name {self.domainname}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetSysctl(Operation):
+    """path: below /proc/sys. Needs `OpenProcfs`; which parameters are the namespaces' own was checked before."""
+
+    step: ClassVar[str] = "sysctl"
+    path: str
+    value: str
+
+    def describe(self) -> str:
+        return f"set kernel parameter {self.path} to {self.value!r}"

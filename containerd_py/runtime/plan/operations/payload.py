@@ -45,11 +45,14 @@ class AttachStdio(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ChangeDirectory(Operation):
+    """first: with the worker's rights; where they do not suffice (FUSE, NFS) another one follows, with the user's own."""
+
     step: ClassVar[str] = "cwd"
     path: str
+    first: bool = False
 
     def describe(self) -> str:
-        return f"change to directory {self.path}"
+        return f"change to directory {self.path}" + (", as far as we may" if self.first else "")
 
 
 @dataclass(frozen=True, slots=True)

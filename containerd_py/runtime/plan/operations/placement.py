@@ -63,3 +63,13 @@ class AwaitParent(Operation):
 
     def describe(self) -> str:
         return f"wait for {', '.join(self.what)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProcfs(Operation):
+    """Take a procfs of the worker's own into hand, for the writes that follow (SECURITY R6)."""
+
+    step: ClassVar[str] = "procfs"
+
+    def describe(self) -> str:
+        return "open a private procfs"

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.spec.validate.hooks import hook_problems
+from containerd_py.runtime.spec.validate.linux import linux_problems
 from containerd_py.runtime.spec.validate.mounts import device_problems, mount_problems, path_problems, propagation_problems
 from containerd_py.runtime.spec.validate.namespaces import mapping_problems, namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 from containerd_py.runtime.spec.validate.process import process_problems
 from containerd_py.runtime.spec.validate.resources import resource_problems
+from containerd_py.runtime.spec.validate.seccomp import seccomp_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +36,8 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     propagation_problems,
     hook_problems,
     resource_problems,
+    linux_problems,
+    seccomp_problems,
     not_served_problems,
 )
 

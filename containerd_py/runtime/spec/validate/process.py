@@ -1,4 +1,4 @@
-"""The process: program, environment, limits, capabilities."""
+"""The process: program, environment, identity, limits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.runtime.spec.process import CAPABILITIES, RLIMITS, Process
 from containerd_py.runtime.spec.validate.problem import Problem
+from containerd_py.runtime.spec.validate.scheduling import affinity_problems, scheduler_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,12 +15,18 @@ if TYPE_CHECKING:
 
 
 def process_problems(spec: Spec) -> Iterator[Problem]:
-    process = spec.process
-    if process is None:
+    if spec.process is None:
         yield Problem("process", "is missing")
         return
+    yield from process_document_problems(spec.process)
+
+
+def process_document_problems(process: Process) -> Iterator[Problem]:
+    """What can be said of a process by itself, be it a container's first or one that enters it."""
     if not process.args:
         yield Problem("process.args", "must name a program")
+    elif not process.args[0]:
+        yield Problem("process.args.0", "is empty")
     if not process.cwd.startswith("/"):
         yield Problem("process.cwd", f"must be absolute, not {process.cwd!r}")
     for index, entry in enumerate(process.env):
@@ -27,8 +34,27 @@ def process_problems(spec: Spec) -> Iterator[Problem]:
             yield Problem(f"process.env.{index}", "must have the form NAME=value")
     if process.console_size is not None and not process.terminal:
         yield Problem("process.consoleSize", "needs process.terminal")
+    yield from _windows(process)
+    yield from _labels(process)
     yield from _rlimits(process)
     yield from _capabilities(process)
+    yield from scheduler_problems(process)
+    yield from affinity_problems(process)
+
+
+def _windows(process: Process) -> Iterator[Problem]:
+    for path, value in (("process.commandLine", process.command_line), ("process.user.username", process.user.username)):
+        if value:
+            yield Problem(path, "is for Windows only")
+
+
+def _labels(process: Process) -> Iterator[Problem]:
+    for path, value in (
+        ("process.apparmorProfile", process.apparmor_profile),
+        ("process.selinuxLabel", process.selinux_label),
+    ):
+        if value and not value.isprintable():
+            yield Problem(path, "has a character that cannot be printed")
 
 
 def _rlimits(process: Process) -> Iterator[Problem]:
@@ -45,6 +71,7 @@ def _rlimits(process: Process) -> Iterator[Problem]:
 
 
 def _capabilities(process: Process) -> Iterator[Problem]:
+    """All names that are known here are known to every kernel since 5.9, so none has to be left out for an older one."""
     if process.capabilities is None:
         return
     for name in ("bounding", "effective", "inheritable", "permitted", "ambient"):

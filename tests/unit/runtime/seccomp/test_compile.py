@@ -3,18 +3,25 @@
 import errno
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, get_args
 
+import pyseccomp
 import pytest
+from pydantic import ValidationError
 
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import NotSupported
+from containerd_py.runtime.seccomp.architectures import ARM, TOKENS
 from containerd_py.runtime.seccomp.compile import compile_profile
-from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
+from containerd_py.runtime.seccomp.enosys import newer_calls
+from containerd_py.runtime.spec.linux import Seccomp, SeccompArchitecture, SeccompArgument, SeccompRule
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
-ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, TRAP, TRACE, LOG = (
-    *(0x7FFF_0000, 0x0005_0000, 0x8000_0000, 0x0000_0000, 0x0003_0000, 0x7FF0_0000, 0x7FFC_0000),
+ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, TRAP, TRACE, LOG, NOTIFY = (
+    *(0x7FFF_0000, 0x0005_0000, 0x8000_0000, 0x0000_0000, 0x0003_0000, 0x7FF0_0000, 0x7FFC_0000, 0x7FC0_0000),
 )
+LISTENER, SPEC_ALLOW = 8, 4
 AUDIT_ARCH, CALLS = {
     "x86_64": (0xC000_003E, {"read": 0, "personality": 135, "clone": 56, "clone3": 435, "socket": 41, "mount": 165}),
     "aarch64": (0xC000_00B7, {"read": 63, "personality": 92, "clone": 220, "clone3": 435, "socket": 198, "mount": 40}),
@@ -58,6 +65,8 @@ def ask(profile: Seccomp, call: str | int, *arguments: int) -> int:
 
 
 def allowing(*rules: SeccompRule, default_errno: int | None = None) -> Seccomp:
+    """Allow these and a call that is newer than all that the tests ask for: none of them is new to the profile."""
+    rules = (*rules, SeccompRule(names=("clone3",), action="SCMP_ACT_ALLOW"))
     return Seccomp(default_action="SCMP_ACT_ERRNO", default_errno_ret=default_errno, syscalls=rules)
 
 
@@ -85,7 +94,9 @@ def test_the_default_errno_can_be_chosen() -> None:
         ("SCMP_ACT_KILL_PROCESS", None, KILL_PROCESS),
         ("SCMP_ACT_TRAP", None, TRAP),
         ("SCMP_ACT_TRACE", 7, TRACE | 7),
+        ("SCMP_ACT_TRACE", 65_535, TRACE | 65_535),
         ("SCMP_ACT_LOG", None, LOG),
+        ("SCMP_ACT_NOTIFY", None, NOTIFY),
     ],
 )
 def test_actions(action: str, errno_ret: int | None, expected: int) -> None:
@@ -141,31 +152,126 @@ def test_of_two_conditions_on_one_argument_any_may_hold() -> None:
     assert ask(profile, "socket", 5) == ERRNO | errno.EPERM
 
 
-def test_flags() -> None:
-    flags = ("SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
-    assert compile_profile(Seccomp(default_action="SCMP_ACT_ALLOW", flags=flags)).flags == 2 | 4
-    assert compile_profile(Seccomp(default_action="SCMP_ACT_ALLOW")).flags == 0
-
-
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("given", "expected"),
     [
-        ({"flags": ["SECCOMP_FILTER_FLAG_FAST"]}, "unknown flag 'SECCOMP_FILTER_FLAG_FAST'"),
-        ({"architectures": ["SCMP_ARCH_PDP11"]}, "unknown architecture 'SCMP_ARCH_PDP11'"),
-        ({"architectures": ["X86_64"]}, "unknown architecture 'X86_64'"),
+        ({}, SPEC_ALLOW),
+        ({"flags": []}, 0),
+        ({"flags": ["SECCOMP_FILTER_FLAG_TSYNC"]}, 0),
+        ({"flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG"]}, 2 | 4),
+        ({"flags": ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}, 32),
+        ({"flags": [], "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}, LISTENER),
     ],
 )
-def test_what_is_unknown_is_refused_by_name(changes: dict[str, list[str]], told: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        compile_profile(Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", **changes}))
-    assert caught.value.message == f"cannot compile seccomp profile: {told}"
+def test_flags(given: dict[str, Any], expected: int) -> None:
+    assert compile_profile(Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", **given})).flags == expected
+
+
+@pytest.mark.parametrize(("field", "value"), [("flags", "SECCOMP_FILTER_FLAG_FAST"), ("architectures", "SCMP_ARCH_PDP11")])
+def test_what_is_unknown_is_refused_when_it_is_read(field: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=f"{field}.0"):
+        Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", field: [value]})
+
+
+def test_every_architecture_of_the_specification_has_its_token() -> None:
+    assert set(TOKENS) == set(get_args(SeccompArchitecture))
+
+
+def test_an_architecture_of_the_other_byte_order_is_refused_by_name() -> None:
+    with pytest.raises(NotSupported) as caught:
+        compile_profile(Seccomp(default_action="SCMP_ACT_ALLOW", architectures=("SCMP_ARCH_S390X",)))
+    assert "SCMP_ARCH_S390X" in caught.value.message
     assert caught.value.step == "seccomp"
+
+
+@pytest.fixture
+def old_kernel() -> Iterator[None]:
+    """libseccomp as on a kernel of 2016: without LOG, KILL_PROCESS and NOTIFY."""
+    level = pyseccomp.get_api()
+    pyseccomp.set_api(1)
+    yield
+    pyseccomp.set_api(level)
+
+
+@pytest.mark.usefixtures("old_kernel")
+@pytest.mark.parametrize(
+    ("default", "action", "told"),
+    [
+        ("SCMP_ACT_LOG", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG here"),
+        ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_LOG for reboot here"),
+    ],
+)
+def test_an_action_that_the_host_lacks_is_refused_by_name(default: str, action: str, told: str) -> None:
+    rules = [{"names": ["reboot"], "action": action}]
+    with pytest.raises(NotSupported, match=told):
+        compile_profile(Seccomp.model_validate({"defaultAction": default, "syscalls": rules}))
+
+
+def test_one_profile_is_compiled_once() -> None:
+    assert compile_profile(allowing(rule("read"))) is compile_profile(allowing(rule("read")))
 
 
 def test_a_call_of_another_architecture_is_killed() -> None:
     """Its numbers mean other calls: a filter of numbers would be no filter."""
     program = compile_profile(allowing(rule("read"))).program
     assert Machine(program).run(CALLS["read"], arch=0x1234) == KILL_THREAD
+
+
+# ── calls that are newer than a profile (ADR 11) ─────────────────────────────────────────────────────────────────────
+
+
+def old_profile(**changes: Any) -> Seccomp:
+    """A profile that knows no call after "mount"."""
+    rules = [{"names": ["read", "mount"], "action": "SCMP_ACT_ALLOW", "args": []}]
+    return Seccomp.model_validate({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules, **changes})
+
+
+def test_a_call_newer_than_the_profile_does_not_exist() -> None:
+    last = CALLS["mount"]
+    assert ask(old_profile(), last) == ALLOW
+    assert ask(old_profile(), last - 1) == ERRNO | errno.EPERM
+    assert ask(old_profile(), last + 1) == ask(old_profile(), 100_000) == ERRNO | errno.ENOSYS
+    assert ask(old_profile(), 0xFFFF_FFFF) != ERRNO | errno.ENOSYS  # -1: a tracer took the call away
+
+
+@pytest.mark.parametrize("action", ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP"])
+def test_only_an_error_number_makes_way_for_another(action: str) -> None:
+    """A profile that kills means to."""
+    rules = [{"names": ["read"], "action": "SCMP_ACT_ERRNO"}]
+    assert ask(old_profile(defaultAction=action, syscalls=rules), 100_000) != ERRNO | errno.ENOSYS
+
+
+def test_a_rule_that_is_no_permission_makes_a_call_known_too() -> None:
+    rules = [{"names": ["clone3"], "action": "SCMP_ACT_KILL_PROCESS"}]
+    assert ask(old_profile(syscalls=rules), "clone3") == KILL_PROCESS
+    assert ask(old_profile(syscalls=rules), "mount") == ERRNO | errno.EPERM
+
+
+def test_a_profile_of_unknown_calls_only_is_no_measure() -> None:
+    rules = [{"names": ["no_such_call"], "action": "SCMP_ACT_ALLOW"}]
+    assert ask(old_profile(syscalls=rules), 100_000) == ERRNO | errno.EPERM
+
+
+def test_each_architecture_counts_its_own_calls() -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("x86_64 runs i386 and x32 programs too")
+    profile = old_profile(architectures=["SCMP_ARCH_X86", "SCMP_ARCH_X32"])
+    machine = Machine(compile_profile(profile).program)
+    i386, mount = 0x4000_0003, 21
+    assert machine.run(mount, arch=i386) == ALLOW
+    assert machine.run(mount + 1, arch=i386) == ERRNO | errno.ENOSYS
+    assert machine.run(CALLS["mount"] + 1) == ERRNO | errno.ENOSYS
+    x32 = 0x4000_0000
+    assert machine.run(x32 | CALLS["mount"]) == ALLOW
+    assert machine.run(x32 | CALLS["mount"] - 1) == ERRNO | errno.EPERM
+    assert machine.run(x32 | CALLS["mount"] + 1) == ERRNO | errno.ENOSYS
+
+
+def test_private_calls_of_arm_are_not_new() -> None:
+    program = newer_calls({ARM: 100}) + struct.pack("=HBBI", 0x06, 0, 0, ALLOW)
+    numbers = {number: Machine(program).run(number, arch=ARM) for number in (100, 101, 0x0F_0000, 0x0F_0005)}
+    assert numbers == {100: ALLOW, 101: ERRNO | errno.ENOSYS, 0x0F_0000: ALLOW, 0x0F_0005: ALLOW}
+    assert Machine(program).run(101, arch=AUDIT_ARCH) == ALLOW
 
 
 # ── our default profile ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,71 @@
+"""What the process gets of the machine: limits, scheduling, memory, its chance to be killed."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from containerd_py.runtime.init.steps import Context, executes
+from containerd_py.runtime.linux import process, procfs, scheduling
+from containerd_py.runtime.plan import operations as op
+
+_OOM_SCORE_ADJ = "self/oom_score_adj"
+
+
+@executes(op.SetRlimit)
+def set_rlimit(_context: Context, step: op.SetRlimit) -> None:
+    resource.setrlimit(step.resource, (step.soft, step.hard))
+
+
+@executes(op.SetOomScoreAdj)
+def set_oom_score_adj(context: Context, step: op.SetOomScoreAdj) -> None:
+    """Where we are in a user namespace the parent may have set it already: to lower it, one must be root outside."""
+    if procfs.read(context.procfs_fd(), _OOM_SCORE_ADJ).strip() == str(step.value):
+        return
+    try:
+        _write_oom_score_adj(context, step.value)
+    except PermissionError:
+        process.set_dumpable(1)  # else the file belongs to the host's root, who is nobody in a user namespace (proc(5))
+        try:
+            _write_oom_score_adj(context, step.value)
+        finally:
+            process.set_dumpable(0)
+
+
+def _write_oom_score_adj(context: Context, value: int) -> None:
+    procfs.write(context.procfs_fd(), _OOM_SCORE_ADJ, str(value))
+
+
+@executes(op.SetScheduler)
+def set_scheduler(_context: Context, step: op.SetScheduler) -> None:
+    scheduling.sched_setattr(
+        scheduling.SchedAttr(
+            sched_policy=step.policy,
+            sched_flags=step.flags,
+            sched_nice=step.nice,
+            sched_priority=step.priority,
+            sched_runtime=step.runtime_ns,
+            sched_deadline=step.deadline_ns,
+            sched_period=step.period_ns,
+        )
+    )
+
+
+@executes(op.SetIoPriority)
+def set_io_priority(_context: Context, step: op.SetIoPriority) -> None:
+    scheduling.ioprio_set(step.io_class, step.priority)
+
+
+@executes(op.SetMemoryPolicy)
+def set_memory_policy(_context: Context, step: op.SetMemoryPolicy) -> None:
+    scheduling.set_mempolicy(step.mode, step.nodes)
+
+
+@executes(op.SetPersonality)
+def set_personality(_context: Context, step: op.SetPersonality) -> None:
+    process.personality(step.persona)
+
+
+@executes(op.SetAffinity)
+def set_affinity(_context: Context, step: op.SetAffinity) -> None:
+    os.sched_setaffinity(0, step.cpus)

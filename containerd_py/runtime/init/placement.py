@@ -1,0 +1,54 @@
+"""Where the worker is put, and what it gives back of the process that forked it."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from containerd_py.runtime.init.steps import Context, executes
+from containerd_py.runtime.linux import process, procfs
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.plan import operations as op
+
+_BOOT_DESCRIPTORS = 1024  # soft limit of the first process (INR_OPEN_CUR, linux/fs.h)
+
+
+@executes(op.JoinCgroup)
+def join_cgroup(context: Context, step: op.JoinCgroup) -> None:
+    for index in range(step.count):
+        os.write(context.handles[f"cgroup{index}"], b"0")  # 0 is the writer itself, in any pid namespace
+
+
+@executes(op.BecomeRoot)
+def become_root(_context: Context, step: op.BecomeRoot) -> None:
+    if step.drop_groups:
+        os.setgroups(())
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    process.set_dumpable(0)  # setresuid resets it
+
+
+@executes(op.UnshareCgroup)
+def unshare_cgroup(_context: Context, _step: op.UnshareCgroup) -> None:
+    process.unshare(Clone.NEWCGROUP)
+
+
+@executes(op.ResetProcess)
+def reset_process(_context: Context, step: op.ResetProcess) -> None:
+    os.umask(0)  # what the plan makes has the modes that the plan says
+    os.setsid()  # a session, and with it an autogroup, of its own
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
+    process.set_timer_slack(0)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_soft_limit(_BOOT_DESCRIPTORS, hard), hard))  # the spawner needs more
+    process.join_session_keyring(step.keyring)
+
+
+def _soft_limit(wanted: int, hard: int) -> int:
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+
+
+@executes(op.OpenProcfs)
+def open_procfs(context: Context, _step: op.OpenProcfs) -> None:
+    context.procfs = procfs.open_private()

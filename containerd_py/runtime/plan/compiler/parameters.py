@@ -1,0 +1,28 @@
+"""What the container's namespaces are told: kernel parameters, clocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.plan import operations as op
+from containerd_py.runtime.spec.sysctl import sysctl_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.operations import Operation
+    from containerd_py.runtime.spec.linux import Linux
+
+
+def sysctl_steps(linux: Linux) -> Iterator[Operation]:
+    for key, value in (linux.sysctl or {}).items():
+        yield op.SetSysctl(sysctl_path(key), value)
+
+
+def time_offsets(linux: Linux) -> str:
+    """Return the lines for timens_offsets (time_namespaces(7)), "" without any."""
+    offsets = linux.time_offsets
+    if offsets is None:
+        return ""
+    clocks = (("monotonic", offsets.monotonic), ("boottime", offsets.boottime))
+    return "".join(f"{name} {offset.secs} {offset.nanosecs}\n" for name, offset in clocks if offset is not None)

@@ -1,0 +1,45 @@
+"""Handing the listener of a filter to the agent that answers for it (config-linux.md, "The Container Process State")."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from containerd_py.errors import Unavailable
+from containerd_py.runtime.linux.passing import send_fds
+
+_DEADLINE_S = 10.0  # an agent that takes nothing must not hold a container's start for ever
+
+
+def hand_over(path: str, listener: int, metadata: str | None, state: dict[str, Any]) -> None:
+    """Send the descriptor `listener`, which stays the caller's, to the agent at the Unix socket `path`. Blocking.
+
+    metadata: linux.seccomp.listenerMetadata. state: the container's state (runtime.md, "State"), pid being the payload's.
+    Raises Unavailable where nobody listens there, or does not take it in 10 s.
+    """
+    document = {
+        "ociVersion": state["ociVersion"],
+        "fds": ["seccompFd"],
+        "pid": state["pid"],
+        **({} if metadata is None else {"metadata": metadata}),
+        "state": state,
+    }
+    try:
+        _send(path, json.dumps(document).encode(), listener)
+    except OSError as problem:
+        raise Unavailable(
+            f"cannot hand seccomp listener to {path!r}: {problem.strerror or problem}",
+            step="seccomp",
+            errno=problem.errno,
+            hint="linux.seccomp.listenerPath names the stream socket of a running seccomp agent",
+        ) from problem
+
+
+def _send(path: str, document: bytes, listener: int) -> None:
+    """In one message where the socket takes it at once: agents are common that read one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_DEADLINE_S)
+        connection.connect(path)
+        sent = send_fds(connection, document, (listener,))
+        connection.sendall(document[sent:])
