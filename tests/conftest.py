@@ -17,6 +17,10 @@ _ALONE = "PYCONTAINERD_TESTS_SHARE_MACHINE" not in os.environ  # else cgroups of
 _PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after their end
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runtime", metavar="PATH", help="the OCI runtime for tests/oci (default: pyrunc of this Python)")
+
+
 @dataclass(frozen=True)
 class Surroundings:
     children: frozenset[str]

@@ -1,0 +1,130 @@
+"""The features document (features.md). What a configuration may ask for is found out by asking our own checks."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from containerd_py import __version__
+from containerd_py.cli.oci.versions import libseccomp
+from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.host import probe
+from containerd_py.runtime.spec.linux import NamespaceType, SeccompAction, SeccompOperator
+from containerd_py.runtime.spec.models import OCI_VERSION, parse
+from containerd_py.runtime.spec.process import CAPABILITIES
+from containerd_py.runtime.spec.validate import validate
+
+_HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+_ATTRIBUTES = (
+    *("atime", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec", "norelatime", "nostrictatime"),
+    *("nosuid", "nosymfollow", "relatime", "ro", "rw", "strictatime", "suid", "symfollow"),
+)
+_MOUNT_OPTIONS = (
+    *_ATTRIBUTES,
+    *(f"r{name}" for name in _ATTRIBUTES),
+    *("private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"),
+    *("acl", "async", "bind", "copy-symlink", "defaults", "dirsync", "idmap", "iversion", "lazytime", "loud", "mand"),
+    *("noacl", "noiversion", "nolazytime", "nomand", "rbind", "remount", "ridmap", "silent", "sync", "tmpcopyup"),
+)
+_FLAGS = tuple(f"SECCOMP_FILTER_FLAG_{name}" for name in ("TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"))
+_ARCHITECTURES = tuple(
+    f"SCMP_ARCH_{name}"
+    for name in (
+        *("AARCH64", "ARM", "LOONGARCH64", "M68K", "MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32"),
+        *("PARISC", "PARISC64", "PPC", "PPC64", "PPC64LE", "RISCV64", "S390", "S390X", "SHEB", "X32", "X86", "X86_64"),
+    )
+)
+
+
+def document() -> dict[str, Any]:
+    """Return what this version serves, on this host."""
+    return {
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": OCI_VERSION,
+        "hooks": [name for name in _HOOKS if serves({"hooks": {name: [{"path": "/bin/true"}]}})],
+        "mountOptions": sorted(name for name in _MOUNT_OPTIONS if _serves_option(name)),
+        "linux": _linux(),
+        "annotations": {
+            "io.github.seccomp.libseccomp.version": libseccomp(),
+            "org.pycontainerd.pyrunc.version": __version__,
+            "org.pycontainerd.pyrunc.checkpoint.enabled": "false",
+        },
+    }
+
+
+def _linux() -> dict[str, Any]:
+    host = probe()
+    return {
+        "namespaces": sorted(kind for kind in get_args(NamespaceType) if _serves_namespace(kind)),
+        "capabilities": list(CAPABILITIES),
+        "cgroup": {
+            "v1": bool(host.cgroups.v1),
+            "v2": host.cgroups.v2 is not None,
+            "systemd": False,
+            "systemdUser": False,
+            "rdma": serves_linux({"resources": {"rdma": {"mlx5_1": {"hcaHandles": 1}}}}),
+        },
+        "seccomp": _seccomp(),
+        "apparmor": {"enabled": serves({"process": {"args": ["x"], "apparmorProfile": "unconfined"}})},
+        "selinux": {"enabled": serves({"process": {"args": ["x"], "selinuxLabel": "system_u:system_r:container_t:s0"}})},
+        "intelRdt": {"enabled": serves_linux({"intelRdt": {"closID": "x"}})},
+        "mountExtensions": {"idmap": {"enabled": _serves_option("idmap")}},
+        "netDevices": {"enabled": serves_linux({"netDevices": {"eth0": {}}})},
+    }
+
+
+def _seccomp() -> dict[str, Any]:
+    flags = [name for name in _FLAGS if _serves_seccomp({"flags": [name]})]
+    return {
+        "enabled": True,
+        "actions": sorted(name for name in get_args(SeccompAction) if _serves_seccomp({"syscalls": [_rule(name)]})),
+        "operators": sorted(get_args(SeccompOperator)),
+        "archs": [name for name in _ARCHITECTURES if _serves_seccomp({"architectures": [name]})],
+        "knownFlags": flags,
+        "supportedFlags": flags,
+    }
+
+
+def _rule(action: str) -> dict[str, Any]:
+    return {"names": ["getpid"], "action": action}
+
+
+def serves(changes: dict[str, Any]) -> bool:
+    """Tell whether a configuration with these parts is served."""
+    from containerd_py.runtime.seccomp.compile import compile_profile
+
+    made = {"root": {"path": "rootfs"}, "process": {"args": ["x"]}, "linux": _own("mount"), **changes}
+    try:
+        spec = parse(made)
+        validate(spec)
+        if spec.linux.seccomp:
+            compile_profile(spec.linux.seccomp)
+    except (InvalidArgument, NotSupported, OSError):  # OSError: libseccomp is older than the architecture
+        return False
+    return True
+
+
+def serves_linux(changes: dict[str, Any]) -> bool:
+    return serves({"linux": {**_own("mount", "network"), **changes}})
+
+
+def _own(*kinds: str) -> dict[str, Any]:
+    return {"namespaces": [{"type": kind} for kind in kinds]}
+
+
+def _serves_namespace(kind: str) -> bool:
+    mapping = [{"containerID": 0, "hostID": 0, "size": 1}]
+    kinds = _own(*{"mount", kind})
+    return serves({"linux": {**kinds, **({"uidMappings": mapping, "gidMappings": mapping} if kind == "user" else {})}})
+
+
+def _serves_option(name: str) -> bool:
+    """As an option of a bind mount, or of a new one."""
+    bind: dict[str, Any] = {"destination": "/x", "type": "bind", "source": "/", "options": [name, "rbind"]}
+    if name in ("idmap", "ridmap"):
+        bind |= {f"{kind}Mappings": [{"containerID": 0, "hostID": 1, "size": 1}] for kind in ("uid", "gid")}
+    new = {"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": [name]}
+    return serves({"mounts": [bind]}) or serves({"mounts": [new]})
+
+
+def _serves_seccomp(changes: dict[str, Any]) -> bool:
+    return serves_linux({"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", **changes}})

@@ -1,0 +1,59 @@
+"""What callers hand over in files: the bundle's config.json, process.json, resources."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from containerd_py import strict_json
+from containerd_py.errors import InvalidArgument, errno_name
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from containerd_py.runtime.spec.models import Spec
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+_LARGEST = 10 * 2**20
+"""Of a document (SECURITY R19)."""
+
+
+def read_spec(bundle: str) -> Spec:
+    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
+    from containerd_py.runtime.spec.models import parse
+
+    return parse(read_document(os.path.join(bundle, "config.json")))
+
+
+def read_document(path: str) -> Any:
+    """Read a JSON file, or standard input where `path` is "-". Raises InvalidArgument."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(_LARGEST + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(_LARGEST + 1)
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot read {path!r}: {problem.strerror}",
+            step="parse",
+            errno=errno_name(problem.errno),
+            hint="a bundle is a directory with a config.json" if path.endswith("/config.json") else None,
+        ) from problem
+    if len(data) > _LARGEST:
+        raise InvalidArgument(f"cannot read {path!r}: it has more than {_LARGEST} bytes", step="parse")
+    return strict_json.loads(data, what=path)
+
+
+def validated(model: type[Model], document: object, *, what: str) -> Model:
+    """Read a document as a part of the specification. Raises InvalidArgument naming the JSON path of each problem."""
+    from pydantic import ValidationError
+
+    from containerd_py.problems import describe
+
+    try:
+        return model.model_validate(document)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem

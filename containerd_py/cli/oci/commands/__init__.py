@@ -1,0 +1,35 @@
+"""The commands, one module each."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+NAMES = (
+    *("create", "delete", "events", "exec", "features", "kill", "list", "pause"),
+    *("ps", "resume", "run", "spec", "start", "state", "update"),
+)
+
+
+class Command(Protocol):
+    """What each of the modules has. __doc__: the text of its help; FAILURE: its exit code for an error."""
+
+    __doc__: str | None
+    FAILURE: int
+
+    def declare(self, parser: Parser) -> None:
+        """Add the command's options and arguments."""
+
+    def perform(self, options: argparse.Namespace, context: Context) -> int:
+        """Do it and return the exit code. Raises ContainerdError, OSError."""
+
+
+def load(name: str) -> Command:
+    """Import one of NAMES."""
+    return cast("Command", importlib.import_module(f"{__name__}.{name}"))

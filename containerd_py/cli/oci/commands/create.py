@@ -1,0 +1,25 @@
+"""Create a container, whose process waits for `start`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci import creation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    creation.declare(parser)
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    spec, preserved = creation.read(options, context, detached=True)
+    creation.make(options, context, spec, preserved, None, detached=True)
+    return 0

@@ -1,0 +1,88 @@
+"""Print what a container uses, again and again, and when it runs out of memory: one JSON document a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from containerd_py.cli.oci.arguments import seconds
+from containerd_py.errors import Conflict
+from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+    from containerd_py.cli.oci.library import Container, OomNotification
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.add_argument("--interval", type=seconds, default=5.0, metavar="TIME", help="between two of them (default: 5s)")
+    parser.switch("--stats", help="print what is used now, and end")
+    parser.container()
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    container = context.load(options.id)
+    if options.stats:
+        _check_alive(container, options.id)
+        _print("stats", options.id, container.stats().document())
+        return 0
+    with _end_of(container, options.id) as ended, closing(container.oom()) as oom:
+        _follow(options, container, ended, oom)
+    return 0
+
+
+def _follow(options: argparse.Namespace, container: Container, ended: Fd, oom: OomNotification) -> None:
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(oom.fileno(), select.POLLIN)
+    seen = oom.killed()
+    while True:
+        ready = {fd for fd, _events in poll.poll(options.interval * 1000)}
+        if oom.fileno() in ready and (killed := oom.killed()) > seen:
+            _print("oom", options.id, None)
+            seen = killed
+        if ended.fileno() in ready:
+            return
+        if not ready:
+            _print("stats", options.id, container.stats().document())
+
+
+def _end_of(container: Container, container_id: str) -> Fd:
+    """Return a descriptor that becomes readable at the end of the container's first process."""
+    pid = _check_alive(container, container_id)
+    try:
+        pidfd = Fd(os.pidfd_open(pid))
+    except ProcessLookupError:
+        raise _not_running(container_id) from None
+    try:
+        _check_alive(container, container_id)  # it still is, so the pidfd is not of a later bearer of the number
+    except BaseException:
+        pidfd.close()
+        raise
+    return pidfd
+
+
+def _check_alive(container: Container, container_id: str) -> int:
+    state = container.state()
+    if state.status == "stopped":
+        raise _not_running(container_id)
+    return state.pid
+
+
+def _not_running(container_id: str) -> Conflict:
+    return Conflict(f"cannot watch container {container_id!r}: container not running", step="events")
+
+
+def _print(kind: str, container_id: str, data: dict[str, Any] | None) -> None:
+    event = {"type": kind, "id": container_id, **({} if data is None else {"data": data})}
+    sys.stdout.write(json.dumps(event, separators=(",", ":")) + "\n")
+    sys.stdout.flush()

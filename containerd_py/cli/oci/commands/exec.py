@@ -1,0 +1,147 @@
+"""Execute one more process in a container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from containerd_py.cli.oci.activation import check_open
+from containerd_py.cli.oci.arguments import count, integer
+from containerd_py.cli.oci.bundle import read_document, validated
+from containerd_py.cli.oci.creation import check_terminal
+from containerd_py.cli.oci.foreground import Relays, exit_code
+from containerd_py.cli.oci.pid_file import write_pid
+from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+    from containerd_py.cli.oci.library import Container, Execution, Streams
+    from containerd_py.runtime.spec.process import Process
+
+FAILURE = 255
+
+
+def declare(parser: Parser) -> None:
+    parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument("--cwd", metavar="DIR", help="the working directory in the container")
+    parser.add_argument("--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    parser.switch("--tty", "-t", help="give it a terminal")
+    parser.add_argument("--user", "-u", metavar="UID[:GID]", help="the user, by number")
+    parser.add_argument("--additional-gids", "-g", action="append", default=[], metavar="GID", help="may be repeated")
+    parser.add_argument("--process", "-p", metavar="PATH", help="read all about the process from a process.json")
+    parser.switch("--detach", "-d", help="do not wait for it")
+    parser.add_argument("--pid-file", metavar="PATH", help="write its pid there")
+    parser.add_argument("--process-label", metavar="LABEL", help="its SELinux label")
+    parser.add_argument("--apparmor", metavar="PROFILE", help="its AppArmor profile")
+    parser.switch("--no-new-privs", help="set no_new_privs")
+    parser.add_argument("--cap", "-c", action="append", default=[], metavar="CAP_NAME", help="may be repeated")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.add_argument("--cgroup", metavar="PATH", help="a cgroup below the container's, which must be there")
+    parser.switch("--ignore-paused", help="wait for the end of a pause instead of failing")
+    parser.container()
+    parser.add_argument("command", nargs="...", help="the program and its arguments")
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    check_open(options.preserve_fds)
+    container = context.load(options.id)
+    _check_running(container, options)
+    process = _process(options, container)
+    check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
+    if options.detach:
+        _execute(options, container, process, None)
+        return 0
+    return _attend(options, container, process)
+
+
+def _check_running(container: Container, options: argparse.Namespace) -> None:
+    state = container.state()
+    if state.status == "stopped":
+        raise Conflict(f"cannot execute in container {state.id!r}: it is stopped", step="exec")
+    if state.status == "paused" and not options.ignore_paused:
+        raise Conflict(
+            f"cannot execute in container {state.id!r}: it is paused",
+            step="exec",
+            hint="resume it, or give --ignore-paused",
+        )
+
+
+def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
+    relays = Relays()
+    with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as ends:
+        execution = _execute(options, container, process, ends)
+        relays.run()
+        with Fd(os.pidfd_open(execution.pid)) as pidfd:  # our child, not waited for yet: the number is still its own
+            forwarding.attach(lambda number: signal.pidfd_send_signal(pidfd.fileno(), number))
+            return exit_code(execution.wait())
+
+
+def _execute(options: argparse.Namespace, container: Container, process: Process, streams: Streams | None) -> Execution:
+    execution = container.exec(
+        process,
+        streams=streams,
+        console_socket=options.console_socket,
+        cgroup=options.cgroup,
+        preserve_fds=options.preserve_fds,
+    )
+    if options.pid_file:
+        try:
+            write_pid(options.pid_file, execution.pid)
+        except InvalidArgument:
+            os.kill(execution.pid, signal.SIGKILL)  # our child, not waited for yet
+            raise
+    return execution
+
+
+def _process(options: argparse.Namespace, container: Container) -> Process:
+    from containerd_py.runtime.spec.process import Process
+
+    if options.process:
+        return validated(Process, read_document(options.process), what=options.process)
+    own = container.spec.process
+    base = own.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True) if own else {}
+    return validated(Process, changed(base, options), what="the process to execute")
+
+
+def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Return the container's process object with what the options say, as runc changes it."""
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise InvalidArgument(
+            "cannot execute in the container: no program was given", step="exec", hint="or give --process"
+        )
+    made = {key: value for key, value in process.items() if key != "consoleSize"}
+    made |= {"args": command, "terminal": options.tty, "env": [*process.get("env", ()), *options.env]}
+    given = {"cwd": options.cwd, "apparmorProfile": options.apparmor, "selinuxLabel": options.process_label}
+    made |= {key: value for key, value in given.items() if value is not None}
+    if options.no_new_privs:
+        made["noNewPrivileges"] = True
+    made["user"] = _user(dict(process.get("user", {})), options)
+    if options.cap:
+        made["capabilities"] = _capabilities(process.get("capabilities", {}), options.cap)
+    return made
+
+
+def _user(user: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    if options.user is not None:
+        uid, colon, gid = options.user.partition(":")
+        user["uid"] = integer(uid, what="user id")
+        if colon:
+            user["gid"] = integer(gid, what="group id")
+    if options.additional_gids:
+        added = [integer(gid, what="group id") for gid in options.additional_gids]
+        user["additionalGids"] = [*user.get("additionalGids", ()), *added]
+    return user
+
+
+def _capabilities(sets: dict[str, list[str]], added: list[str]) -> dict[str, list[str]]:
+    """Those that a process can have without inheriting them: the bounding, permitted and effective sets."""
+    grown = {name: list(dict.fromkeys([*sets.get(name, ()), *added])) for name in ("bounding", "effective", "permitted")}
+    return {**sets, **grown}

@@ -1,0 +1,26 @@
+"""Print what this runtime knows, and what of it this host can do (features.md of the specification)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(_parser: Parser) -> None:
+    """It has no options."""
+
+
+def perform(_options: argparse.Namespace, _context: Context) -> int:
+    from containerd_py.cli.oci.abilities import document
+
+    sys.stdout.write(json.dumps(document(), indent=4) + "\n")
+    return 0

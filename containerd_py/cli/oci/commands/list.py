@@ -1,0 +1,34 @@
+"""List the containers of the state root."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci.listing import document, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.add_argument("--format", "-f", choices=("table", "json"), default="table", help="(default: table)")
+    parser.switch("--quiet", "-q", help="print ids only")
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    found = sorted(context.containers().list(context.settings.state_root), key=lambda state: state.id)
+    if options.quiet:
+        text = "".join(f"{state.id}\n" for state in found)
+    elif options.format == "json":
+        text = json.dumps([document(state) for state in found] or None, separators=(",", ":")) + "\n"
+    else:
+        text = table(found)
+    sys.stdout.write(text)
+    return 0

@@ -1,0 +1,22 @@
+"""Stop all processes of a container where they are, until `resume`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.container()
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    context.load(options.id).pause()
+    return 0

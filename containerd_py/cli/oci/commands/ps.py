@@ -1,0 +1,56 @@
+"""List the processes of a container, by ps(1) of the host."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Sequence
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.add_argument("--format", "-f", choices=("table", "json"), default="table", help="(default: table)")
+    parser.container()
+    parser.add_argument("options", nargs="...", metavar="ps options", help="(default: -ef)")
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    pids = context.load(options.id).processes()
+    if options.format == "json":
+        sys.stdout.write(json.dumps(sorted(pids), separators=(",", ":")) + "\n")
+    else:
+        sys.stdout.write(only(_ps(options.options or ["-ef"]), pids))
+    return 0
+
+
+def only(table: str, pids: Collection[int]) -> str:
+    """Return those lines of a table of ps(1) that are of these processes, and its headers."""
+    headers, *lines = table.splitlines(keepends=True) or [""]
+    if "PID" not in headers.split():
+        raise InvalidArgument("cannot find the processes in the output of ps: it has no column PID", step="ps")
+    column = headers.split().index("PID")
+    wanted = set(map(str, pids))
+    return headers + "".join(line for line in lines if len(cells := line.split()) > column and cells[column] in wanted)
+
+
+def _ps(options: Sequence[str]) -> str:
+    import subprocess
+
+    try:
+        ended = subprocess.run(["ps", *options], capture_output=True, check=False)  # noqa: S603, S607 - the host's, as runc
+    except FileNotFoundError:
+        raise InvalidArgument("cannot list processes: ps is not there", step="ps", hint="use --format json") from None
+    if ended.returncode:
+        cause = ended.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {ended.returncode}"]
+        raise InvalidArgument(f"cannot list processes: ps says {cause[0]!r}", step="ps")
+    return ended.stdout.decode(errors="replace")

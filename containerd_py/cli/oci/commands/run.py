@@ -1,0 +1,99 @@
+"""Create a container, start it, and wait for it unless it is detached."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci import creation
+from containerd_py.cli.oci.commands.start import start
+from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
+from containerd_py.cli.oci.notify import NotifySocket, relay
+from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.process import set_child_subreaper
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+    from containerd_py.cli.oci.library import Container
+    from containerd_py.runtime.spec.models import Spec
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    creation.declare(parser)
+    parser.switch("--detach", "-d", help="do not wait for the container")
+    parser.switch("--keep", help="do not delete the container at its end")
+    parser.switch("--no-subreaper", help="leave the reaping of orphans to others")
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    spec, preserved = creation.read(options, context, detached=options.detach)
+    if options.detach:
+        container = creation.make(options, context, spec, preserved, None, detached=True)
+        with _undone_at_failure(container, options, context):
+            start(container, options.id, context)
+        return 0
+    if not options.no_subreaper:
+        set_child_subreaper()
+    return _attend(options, context, spec, preserved)
+
+
+def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved: int) -> int:
+    """Run it in the foreground and return the exit code of the payload."""
+    terminal = spec.process is not None and spec.process.terminal
+    relays = Relays()
+    with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as ends:
+        container = creation.make(options, context, spec, preserved, ends, detached=False)
+        with _undone_at_failure(container, options, context), adopting_orphans(container.pid):
+            relays.run()
+            with _telling_readiness(options, context, container):
+                container.start()
+                forwarding.attach(container.kill)
+                code = exit_code(container.wait())
+    if not options.keep:
+        _undo(container, options, context)
+    return code
+
+
+@contextlib.contextmanager
+def _undone_at_failure(container: Container, options: argparse.Namespace, context: Context) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if options.pid_file:
+                os.unlink(options.pid_file)
+        _undo(container, options, context)
+        raise
+
+
+def _undo(container: Container, options: argparse.Namespace, context: Context) -> None:
+    container.destroy(force=True)
+    NotifySocket.of(context.settings.state_root, options.id).remove()
+
+
+@contextlib.contextmanager
+def _telling_readiness(options: argparse.Namespace, context: Context, container: Container) -> Iterator[None]:
+    """Pass the payload's READY=1 on meanwhile; the caller's service manager watches this process."""
+    to = context.environ.get("NOTIFY_SOCKET")
+    if not to:
+        yield
+        return
+    with (
+        NotifySocket.of(context.settings.state_root, options.id).listening() as receiver,
+        Fd(os.pidfd_open(container.pid)) as ended,
+    ):
+        if receiver is not None:
+            told = threading.Thread(target=relay, args=(receiver, to, None, ended.fileno()), daemon=True)
+            told.start()
+        yield
+        if receiver is not None:
+            told.join()

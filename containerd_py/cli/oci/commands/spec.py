@@ -1,0 +1,37 @@
+"""Write a config.json to begin with."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import Conflict
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="where to (default: the current directory)")
+    parser.switch("--rootless", help="for an ordinary user: with a user namespace, without what such a user may not do")
+
+
+def perform(options: argparse.Namespace, _context: Context) -> int:
+    from containerd_py.cli.oci.template import rootless, template
+
+    document = template()
+    if options.rootless:
+        document = rootless(document, uid=os.geteuid(), gid=os.getegid())
+    path = os.path.join(options.bundle, "config.json")
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(json.dumps(document, indent="\t") + "\n")
+    except FileExistsError:
+        raise Conflict(f"cannot write {path!r}: it is there already", step="spec", hint="remove it first") from None
+    return 0

@@ -1,0 +1,41 @@
+"""Execute the process of a container that was created."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci.notify import NotifySocket, relay
+from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+    from containerd_py.cli.oci.library import Container
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.container()
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    start(context.load(options.id), options.id, context)
+    return 0
+
+
+def start(container: Container, container_id: str, context: Context) -> None:
+    """Start it; where the caller waits for READY=1, only return once the payload has told so, or has ended."""
+    to = context.environ.get("NOTIFY_SOCKET")
+    if not to:
+        container.start()
+        return
+    with NotifySocket.of(context.settings.state_root, container_id).listening() as receiver:
+        pid = container.pid
+        with Fd(os.pidfd_open(pid)) as ended:  # before start: it is there, waiting
+            container.start()
+            if receiver is not None:
+                relay(receiver, to, pid, ended.fileno())

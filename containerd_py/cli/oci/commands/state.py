@@ -1,0 +1,26 @@
+"""Print the state of a container as the specification has it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci.listing import document
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+
+FAILURE = 1
+
+
+def declare(parser: Parser) -> None:
+    parser.container()
+
+
+def perform(options: argparse.Namespace, context: Context) -> int:
+    sys.stdout.write(json.dumps(document(context.load(options.id).state()), indent=2) + "\n")
+    return 0

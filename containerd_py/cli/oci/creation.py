@@ -1,0 +1,104 @@
+"""What `create` and `run` have in common: options, checks, and the making of a container."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci import activation
+from containerd_py.cli.oci.arguments import count
+from containerd_py.cli.oci.bundle import read_spec
+from containerd_py.cli.oci.notify import NotifySocket
+from containerd_py.cli.oci.pid_file import write_pid
+from containerd_py.errors import InvalidArgument, NotSupported
+
+if TYPE_CHECKING:
+    import argparse
+
+    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.context import Context
+    from containerd_py.cli.oci.library import Container, Streams
+    from containerd_py.runtime.spec.models import Spec
+
+
+def declare(parser: Parser) -> None:
+    """Add the options that both commands have."""
+    parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
+    parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
+    parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
+    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.container()
+
+
+def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
+    """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
+    context.settings.check_creation()
+    _refuse(options)
+    spec = read_spec(options.bundle)
+    check_terminal(
+        terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
+    )
+    listening = activation.listening(context.environ, os.getpid())
+    preserved = options.preserve_fds + listening
+    activation.check_open(preserved)
+    return activation.told(spec, listening, context.environ), preserved
+
+
+def make(
+    options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None, *, detached: bool
+) -> Container:
+    """Create the container and write the pid file; where one fails, nothing is left of either."""
+    notify = NotifySocket.of(context.settings.state_root, options.id)
+    try:
+        container = context.containers().create(
+            options.id,
+            notify.told(spec) if "NOTIFY_SOCKET" in context.environ else spec,
+            state_root=context.settings.state_root,
+            bundle=options.bundle,
+            streams=streams,
+            console_socket=options.console_socket,
+            preserve_fds=preserved,
+            detached=detached,
+        )
+    except BaseException:
+        notify.discard(unless_taken_by=context)
+        raise
+    try:
+        if options.pid_file:
+            write_pid(options.pid_file, container.pid)
+    except BaseException:
+        container.destroy(force=True)
+        notify.remove()
+        raise
+    return container
+
+
+def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None) -> None:
+    """Raise InvalidArgument for a terminal that nobody would hold, and for a console socket that nothing is sent to."""
+    if detached and terminal and not console_socket:
+        raise InvalidArgument(
+            "cannot make the terminal: the command ends before the container, and nobody would hold its other end",
+            step="terminal",
+            hint="give --console-socket, or set process.terminal to false",
+        )
+    if console_socket and not (detached and terminal):
+        raise InvalidArgument(
+            "cannot use --console-socket: " + ("the container has no terminal" if detached else "the command stays"),
+            step="terminal",
+            hint="it is for a terminal (process.terminal, --tty) of a container that the command does not wait for",
+        )
+
+
+def _refuse(options: argparse.Namespace) -> None:
+    if options.no_pivot:
+        raise NotSupported(
+            "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
+            step="rootfs",
+            hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
+        )
+    if options.no_new_keyring:
+        raise NotSupported(
+            "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
+        )

@@ -1,0 +1,110 @@
+"""A payload that this process waits for: streams, signals, orphans, and the exit code at last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import Internal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+
+_CHUNK = 65_536
+_GRACE_S = 1.0
+"""For output of a payload that has ended, while a process that it left behind holds the pipe open."""
+
+
+def exit_code(status: WaitStatus) -> int:
+    """Return a shell's code for how a payload ended. Raises Internal where nobody knows."""
+    if status.code is not None:
+        return status.code
+    if status.signal is not None:
+        return 128 + status.signal
+    raise Internal("cannot tell how the process ended: its exit was seen by nobody", step="wait")
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The ends of pipes, or the caller's own streams, that a payload gets."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+class Relays:
+    """Pipes in place of those of the caller's streams that are a terminal, which no payload gets (SECURITY R7).
+
+    Enter before the payload is made; `run` once it has its ends; at the exit the rest of its output is passed on.
+    """
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[int, int]] = []
+        self._given: list[int] = []
+        self._writers: list[threading.Thread] = []
+
+    def __enter__(self) -> Ends:
+        return Ends(*(self._end(fd) if os.isatty(fd) else fd for fd in range(3)))
+
+    def _end(self, fd: int) -> int:
+        read, write = os.pipe()
+        theirs, ours = (read, write) if fd == 0 else (write, read)
+        self._given.append(theirs)
+        self._pairs.append((fd, ours) if fd == 0 else (ours, fd))
+        return theirs
+
+    def run(self) -> None:
+        """Close the payload's ends, which it has by now, and start to pass bytes on."""
+        for fd in self._given:
+            os.close(fd)
+        self._given.clear()
+        for source, target in self._pairs:
+            thread = threading.Thread(target=_copy, args=(source, target), daemon=True)
+            thread.start()
+            if source != 0:
+                self._writers.append(thread)
+
+    def __exit__(self, *exc: object) -> None:
+        for fd in self._given:
+            os.close(fd)
+        for writer in self._writers:
+            writer.join(_GRACE_S)
+
+
+def _copy(source: int, target: int) -> None:
+    with contextlib.suppress(OSError):  # one side is gone: nothing is left to do
+        while data := os.read(source, _CHUNK):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(target, rest) :]
+    if source == 0:
+        os.close(target)  # the payload's input ends with the caller's
+
+
+@contextlib.contextmanager
+def adopting_orphans(payload: int) -> Iterator[None]:
+    """Reap what the payload leaves behind, as its subreaper; the payload itself is left to who waits for it."""
+
+    def reap(*_signal: object) -> None:
+        for pid in _children():
+            if pid != payload:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+    before = signal.signal(signal.SIGCHLD, reap)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def _children() -> list[int]:
+    with open("/proc/thread-self/children", encoding="ascii") as file:
+        return [int(pid) for pid in file.read().split()]

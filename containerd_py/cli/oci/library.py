@@ -1,0 +1,116 @@
+"""What the commands ask of the runtime package: the seam at which unit tests put a fake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.spec.linux import Resources
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
+
+
+class Snapshot(Protocol):
+    """The state of a container at one moment. status: created, running, paused or stopped; created: RFC 3339."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def bundle(self) -> str: ...
+    @property
+    def rootfs(self) -> str: ...
+    @property
+    def created(self) -> str: ...
+    @property
+    def owner(self) -> int: ...
+    @property
+    def annotations(self) -> Mapping[str, str]: ...
+
+
+class Streams(Protocol):
+    """Descriptors that a payload gets as its own."""
+
+    @property
+    def stdin(self) -> int: ...
+    @property
+    def stdout(self) -> int: ...
+    @property
+    def stderr(self) -> int: ...
+
+
+class Statistics(Protocol):
+    def document(self) -> dict[str, Any]: ...
+
+
+class OomNotification(Protocol):
+    """fileno: readable when a process was killed for want of memory; killed: how many there were so far."""
+
+    def fileno(self) -> int: ...
+    def killed(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Execution(Protocol):
+    @property
+    def pid(self) -> int: ...
+    def wait(self) -> WaitStatus: ...
+
+
+class Container(Protocol):
+    @property
+    def pid(self) -> int: ...
+    @property
+    def spec(self) -> Spec: ...
+    def state(self) -> Snapshot: ...
+    def start(self) -> None: ...
+    def wait(self) -> WaitStatus: ...
+    def kill(self, number: int, *, everything: bool = False) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def destroy(self, *, force: bool = False) -> None: ...
+    def exec(
+        self,
+        process: Process,
+        *,
+        streams: Streams | None = None,
+        console_socket: str | None = None,
+        cgroup: str | None = None,
+        preserve_fds: int = 0,
+    ) -> Execution: ...
+    def update(self, resources: Resources) -> None: ...
+    def stats(self) -> Statistics: ...
+    def oom(self) -> OomNotification: ...
+    def processes(self) -> tuple[int, ...]: ...
+
+
+class Containers(Protocol):
+    """The class `Container` of the library, through which containers are made and found."""
+
+    def create(
+        self,
+        container_id: str,
+        spec: Spec,
+        *,
+        state_root: str,
+        bundle: str = ".",
+        streams: Streams | None = None,
+        console_socket: str | None = None,
+        preserve_fds: int = 0,
+        detached: bool = False,
+    ) -> Container: ...
+    def load(self, container_id: str, *, state_root: str) -> Container: ...
+    def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
+
+
+def library() -> Containers:
+    """Return the library itself, imported now."""
+    from containerd_py.runtime import Container as Library
+
+    return cast("Containers", Library)

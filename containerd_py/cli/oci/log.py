@@ -1,0 +1,54 @@
+"""The log file of `--log`, in which callers look for the reason of a failure, in runc's two formats."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from containerd_py.errors import InvalidArgument, errno_name
+
+
+class Log:
+    """Entries are appended; the file is opened for each of them, since descriptors from 3 on may be the container's."""
+
+    def __init__(self, path: str | None, *, as_json: bool = False, debug: bool = False) -> None:
+        """Make the file where it is missing. Raises InvalidArgument where it cannot be written."""
+        self._path = path
+        self._as_json = as_json
+        self.debugging = debug
+        if path:
+            try:
+                self._append(b"")
+            except OSError as problem:
+                raise InvalidArgument(
+                    f"cannot write log {path!r}: {problem.strerror}", step="log", errno=errno_name(problem.errno)
+                ) from problem
+
+    def error(self, message: str) -> None:
+        self._write("error", message)
+
+    def debug(self, message: str) -> None:
+        if self.debugging:
+            self._write("debug", message)
+
+    def _write(self, level: str, message: str) -> None:
+        """What cannot be logged is lost: errors are on stderr too."""
+        if not self._path:
+            return
+        try:
+            self._append(self._entry(level, message, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())).encode())
+        except OSError:
+            return
+
+    def _entry(self, level: str, message: str, now: str) -> str:
+        if self._as_json:
+            return json.dumps({"level": level, "msg": message, "time": now}) + "\n"
+        return f'time="{now}" level={level} msg={json.dumps(message)}\n'
+
+    def _append(self, data: bytes) -> None:
+        fd = os.open(self._path or "", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, data)
+        finally:
+            os.close(fd)

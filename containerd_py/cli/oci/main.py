@@ -1,0 +1,116 @@
+"""The way of one command of `pyrunc`: its options are read, it is performed, and what failed is told in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci import commands
+from containerd_py.cli.oci.arguments import Parser, UsageError
+from containerd_py.cli.oci.context import Context
+from containerd_py.cli.oci.library import library
+from containerd_py.cli.oci.log import Log
+from containerd_py.cli.oci.settings import declare, log, settings
+from containerd_py.errors import ContainerdError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from containerd_py.cli.oci.library import Containers
+
+FAILED = 1
+UNKNOWN_COMMAND = 3
+"""runc's own code for it."""
+
+
+def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
+    """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    journal = Log(None)
+    code = FAILED
+    try:
+        options = _parser().parse_args(arguments)
+        journal = log(options)
+        command = _command(options.command)
+        code = command.FAILURE
+        parser = Parser(f"pyrunc {options.command}", command.__doc__ or "")
+        command.declare(parser)
+        own = parser.parse_args(options.arguments)
+        journal.debug(f"pyrunc {options.command} {' '.join(options.arguments)}")
+        return command.perform(own, Context(settings(options, os.environ), containers, os.environ))
+    except SystemExit as end:  # argparse printed the help
+        return int(end.code or 0)
+    except UsageError as error:
+        sys.stderr.write(error.usage)
+        _tell(error.message, None, journal)
+        return error.code
+    except ContainerdError as error:
+        _tell(error.message, error.hint, journal)
+    except BrokenPipeError:
+        _silence_stdout()
+    except OSError as error:
+        _tell(f"cannot perform the command: {error}", None, journal)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if journal.debugging:
+            raise
+        _tell(f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", journal)
+    return code
+
+
+def entry() -> int:
+    """The console script: as `main`, and nobody is waited for at the end."""
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _silence_stdout()
+    return code
+
+
+def _parser() -> Parser:
+    parser = Parser("pyrunc", "Run containers as the OCI runtime specification has it.")
+    declare(parser)
+    parser.add_argument("--version", "-v", nargs=0, action=_Version, help="print the versions")
+    parser.add_argument("command", help=f"one of {', '.join(commands.NAMES)}")
+    parser.add_argument("arguments", nargs="...", help="see pyrunc COMMAND --help")
+    return parser
+
+
+def _command(name: str) -> commands.Command:
+    if name not in commands.NAMES:
+        raise UsageError(f"cannot perform command {name!r}: there is none", _parser().format_usage(), code=UNKNOWN_COMMAND)
+    return commands.load(name)
+
+
+class _Version(argparse.Action):
+    """Prints in runc's form, whose first three lines callers read, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
+        from containerd_py.cli.oci.versions import versions
+
+        sys.stdout.write(versions())
+        parser.exit()
+
+
+def _tell(message: str, hint: str | None, journal: Log) -> None:
+    from containerd_py.cli.output import printable
+
+    text = message + (f"; {hint}" if hint else "")
+    sys.stderr.write(printable(f"pyrunc: {text}") + "\n")
+    sys.stderr.flush()
+    journal.error(text)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads it: let the interpreter's last flush go nowhere."""
+    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(fd, 1)
+    os.close(fd)
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

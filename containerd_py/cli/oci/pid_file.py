@@ -1,0 +1,16 @@
+"""The file of `--pid-file`."""
+
+from __future__ import annotations
+
+from containerd_py import atomic
+from containerd_py.errors import InvalidArgument, errno_name
+
+
+def write_pid(path: str, pid: int) -> None:
+    """Write the number, without a newline as runc does; readers see the whole of it or no file. Raises InvalidArgument."""
+    try:
+        atomic.write(path, str(pid).encode(), mode=0o644)
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot write pid file {path!r}: {problem.strerror}", step="pid-file", errno=errno_name(problem.errno)
+        ) from problem

@@ -1,0 +1,83 @@
+"""What holds for every command: the options before it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from containerd_py.cli.oci.log import Log
+from containerd_py.errors import InvalidArgument, NotSupported
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from containerd_py.cli.oci.arguments import Parser
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """state_root: absolute. The rest is as given, for those commands to judge that make a container."""
+
+    state_root: str
+    systemd_cgroup: bool = False
+    cgroup_manager: str = "cgroupfs"
+    rootless: str = "auto"
+
+    def check_creation(self) -> None:
+        """Raise NotSupported for what no container can be made with, InvalidArgument for a contradiction."""
+        if self.systemd_cgroup or self.cgroup_manager == "systemd":
+            raise NotSupported(
+                "cannot use the systemd cgroup driver: it is not served yet",
+                step="cgroup",
+                hint="leave out --systemd-cgroup, and give cgroupsPath as a path",
+            )
+        if self.cgroup_manager != "cgroupfs":
+            raise NotSupported(
+                f"cannot use cgroup manager {self.cgroup_manager!r}: a container always has a cgroup", step="cgroup"
+            )
+        if self.rootless == "false" and os.geteuid() != 0:
+            raise InvalidArgument("cannot use --rootless false: this is an ordinary user", step="cgroup")
+        if self.rootless == "true" and os.geteuid() == 0:
+            raise NotSupported(
+                "cannot use --rootless true: for root, a cgroup that cannot be made is an error",
+                step="cgroup",
+                hint="leave it out",
+            )
+
+
+def declare(parser: Parser) -> None:
+    """Add the options before the command to a parser."""
+    parser.add_argument(
+        "--root", metavar="DIR", help="where state is kept (default: /run/pyrunc, rootless in XDG_RUNTIME_DIR)"
+    )
+    parser.add_argument("--log", metavar="FILE", help="write errors there too")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of the log (default: text)")
+    parser.switch("--debug", help="write what is done to the log, and tracebacks of defects to stderr")
+    parser.switch("--systemd-cgroup", help="have systemd make cgroups")
+    parser.add_argument("--cgroup-manager", choices=("cgroupfs", "systemd", "disabled"), default="cgroupfs", help="crun's")
+    parser.add_argument("--rootless", choices=("true", "false", "auto"), default="auto", help="(default: auto)")
+
+
+def settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """Raises InvalidArgument where there is no place for the state."""
+    root = os.path.abspath(options.root) if options.root else default_root(environ)
+    return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless)
+
+
+def log(options: argparse.Namespace) -> Log:
+    """Raises InvalidArgument for a file that cannot be written."""
+    return Log(options.log, as_json=options.log_format == "json", debug=options.debug)
+
+
+def default_root(environ: Mapping[str, str]) -> str:
+    """Return /run/pyrunc for root, $XDG_RUNTIME_DIR/pyrunc for everybody else."""
+    if os.geteuid() == 0:
+        return "/run/pyrunc"
+    runtime_dir = environ.get("XDG_RUNTIME_DIR")
+    if not runtime_dir or not runtime_dir.startswith("/"):
+        raise InvalidArgument(
+            "cannot find a place for the state: XDG_RUNTIME_DIR is not set", step="state", hint="set it, or give --root"
+        )
+    return os.path.join(runtime_dir, "pyrunc")

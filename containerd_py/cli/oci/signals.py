@@ -1,0 +1,73 @@
+"""Signals by name, and those to this process passed on to a payload."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any, Self
+
+from containerd_py.errors import Conflict, InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OURS = {
+    *(signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGKILL, signal.SIGSTOP),
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS, signal.SIGABRT),
+}
+"""Not passed on: about our own children, terminal and defects; and the two that nobody can catch."""
+
+
+def parse_signal(text: str) -> int:
+    """Return the number of a signal: "TERM", "sigterm", "15", "RTMIN+2"; 0 asks whether there is a process."""
+    if text.isascii() and text.isdigit() and int(text) < signal.NSIG:
+        return int(text)
+    name = text.upper().removeprefix("SIG")
+    found = getattr(signal, f"SIG{name}", None)
+    if isinstance(found, signal.Signals):
+        return int(found)
+    for base, sign in (("RTMIN+", 1), ("RTMAX-", -1)):
+        offset = name.removeprefix(base)
+        if offset != name and offset.isascii() and offset.isdigit() and int(offset) <= signal.SIGRTMAX - signal.SIGRTMIN:
+            return int(getattr(signal, f"SIG{base[:-1]}")) + sign * int(offset)
+    raise InvalidArgument(
+        f"cannot read signal {text!r}: unknown signal", step="parse", hint="a name such as TERM, or a number"
+    )
+
+
+class Forwarding:
+    """While it is entered, signals to this process are held back; from `attach` on they go to a payload."""
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+        self._send: Callable[[int], None] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in signal.valid_signals() - _OURS:
+            with contextlib.suppress(OSError, ValueError):  # the C library keeps some for itself
+                self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def attach(self, send: Callable[[int], None]) -> None:
+        """Have `send` called with every signal that came so far, and that comes."""
+        self._send = send
+        held, self._held = self._held, []
+        for number in held:
+            self._pass_on(number)
+
+    def _receive(self, number: int, _frame: object) -> None:
+        if self._send is None:
+            self._held.append(number)
+        else:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        if self._send is not None:
+            with contextlib.suppress(Conflict, ProcessLookupError):  # it has ended
+                self._send(number)
