@@ -69,6 +69,12 @@ async def test_a_malformed_or_hostile_body(api: Api, daemon: Daemon, body: bytes
     assert await untouched(api, daemon)
 
 
+async def test_a_body_that_is_not_compressed_as_it_says(api: Api, daemon: Daemon) -> None:
+    answer = await api.post("/v1/containers", data=b"{}", headers={"Content-Encoding": "gzip"})
+    answer.error(400, "invalid_argument", step="read")
+    assert await untouched(api, daemon)
+
+
 async def test_a_body_that_is_too_large(api: Api, daemon: Daemon) -> None:
     (await api.post("/v1/containers", data=io.BytesIO(b" " * (11 << 20)))).error(413, "invalid_argument")
     assert await untouched(api, daemon)
