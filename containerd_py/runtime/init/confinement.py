@@ -72,7 +72,10 @@ def set_domainname(_context: Context, step: op.SetDomainname) -> None:
 
 @executes(op.SetRlimit)
 def set_rlimit(_context: Context, step: op.SetRlimit) -> None:
-    resource.setrlimit(step.resource, (step.soft, step.hard))
+    try:
+        resource.setrlimit(step.resource, (step.soft, step.hard))
+    except ValueError:  # how the standard library tells EPERM
+        raise StepFailed(errno.EPERM, "above what this host allows") from None
 
 
 @executes(op.LimitBounding)

@@ -132,6 +132,15 @@ async def test_a_file_that_is_no_program_is_told_at_start(api: Api, daemon: Daem
     assert await untouched(api, daemon)
 
 
+async def test_a_limit_above_the_hosts(api: Api, daemon: Daemon, rootfs: Path) -> None:
+    process = {"args": ["/bin/true"], "cwd": "/", "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 1 << 40}]}
+    oci = {"root": {"path": str(rootfs)}, "process": process, "linux": {"namespaces": [{"type": "mount"}]}}
+    answer = await api.post("/v1/containers", json={"oci": oci})
+    error = answer.error(400, "invalid_argument", step="rlimit", errno="EPERM")
+    assert "RLIMIT_NOFILE" in error["message"]
+    assert await untouched(api, daemon)
+
+
 async def test_a_mount_whose_source_is_missing(api: Api, daemon: Daemon, rootfs: Path) -> None:
     mounts = [{"source": "/nowhere/at/all", "target": "/mnt"}]
     answer = await api.post("/v1/containers", json={"rootfs": str(rootfs), "args": ["/bin/true"], "mounts": mounts})
