@@ -57,6 +57,10 @@ async def untouched(api: Api, daemon: Daemon) -> bool:
         (b'{"oci": {"root": {"path": "r"}, "process": {"args": ["a"], "cwd": "/"}}}', "absolute"),
         (b'{"oci": {"root": {"path": "/r"}, "linux": {"namespaces": [{"type": "mount"}]}}}', "process"),
         (b'{"oci": {"root": {"path": "/r"}, "process": {"args": ["a"]}}}', "mount namespace"),
+        (
+            b'{"oci": {"root": {"path": "/r"}, "linux": {"devices": [{"type": "c", "path": "/dev/x", "major": -1}]}}}',
+            "linux.devices.0.major",
+        ),
         (b'{"bundle": "/nowhere"}', "/nowhere"),
         (b"[" * 100_000, "nested"),
         (b'{"oci": ' + b'{"a":' * 40 + b"1" + b"}" * 41, "nested"),
