@@ -47,7 +47,7 @@ def validate(spec: Spec) -> None:
 
 
 def _told(problems: list[Problem]) -> str:
-    return "; ".join(f"{problem.path}: {problem.message}" for problem in problems[:_SHOWN])
+    return "; ".join(f"{problem.path}: {problem.message}".removesuffix(": ") for problem in problems[:_SHOWN])
 
 
 def _process(spec: Spec) -> Iterator[Problem]:

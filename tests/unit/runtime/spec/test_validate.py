@@ -133,7 +133,7 @@ def test_what_contradicts_itself_is_refused(make_spec: MakeSpec, changes: dict[s
         ({"mounts": [{"destination": "/c", "type": "cgroup"}]}, "mounts.0.type: mounting cgroups"),
         ({"mounts": [{"destination": "/c", "type": "cgroup2"}]}, "mounts.0.type: mounting cgroups"),
         ({"linux.rootfsPropagation": "rshared"}, "linux.rootfsPropagation: rshared"),
-        ({"process.oomScoreAdj": 0}, "process.oomScoreAdj: "),
+        ({"process.oomScoreAdj": 0}, "process.oomScoreAdj"),
         ({"linux.seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"}}, "linux.seccomp: SCMP_ACT_NOTIFY"),
         (
             {
@@ -191,7 +191,7 @@ NOT_SERVED: dict[str, Any] = {
 @pytest.mark.parametrize(("path", "value"), NOT_SERVED.items())
 def test_a_part_that_is_not_served_is_named_by_its_json_path(make_spec: MakeSpec, path: str, value: object) -> None:
     base = {"linux.seccomp.defaultAction": "SCMP_ACT_ALLOW"} if "seccomp" in path else {}
-    with pytest.raises(NotSupported, match=rf"^cannot serve OCI document: {path}: $"):
+    with pytest.raises(NotSupported, match=rf"^cannot serve OCI document: {path}$"):
         validate(make_spec({**base, path: value}))
 
 
