@@ -154,6 +154,10 @@ class Registry:
                 )
         self._names[container_id] = self._names[name] = container_id
 
+    def take_name(self, container_id: str, name: str) -> bool:
+        """Take a name for an id that is taken already; return False where another container has that name."""
+        return self._names.setdefault(name, container_id) == container_id
+
     def release(self, container_id: str, name: str) -> None:
         for key in {container_id, name}:
             if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
