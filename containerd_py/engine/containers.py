@@ -46,6 +46,8 @@ class Container:
         self.stdio: Stdio | None = None
         self.plan: Plan | None = None
         self.deleted = False
+        self.exit_recorded = True
+        """False where its end could not be stored: then the spawner must not forget it."""
 
     @property
     def id(self) -> str:

@@ -258,3 +258,29 @@ async def test_records_that_contradict_each_other_or_make_no_sense_cost_only_the
         (await api.post("/v1/containers/waiting/start")).error(409, "conflict", step="start")
         for container in (first, second, third, waiting):
             await remove(api, container)
+
+
+async def test_what_could_not_be_recorded_is_found_by_the_next_daemon(daemon: Daemon, rootfs: Path) -> None:
+    """The disk takes nothing more: start and end are told all the same, by this daemon and by the next."""
+    async with daemon.api() as api:
+        ending = await api.create(rootfs, "/bin/sh", "-c", "echo x; exit 7")
+        running = await api.create(rootfs, "/bin/sleep", "100")
+        obstacles = [daemon.state_dir / "containers" / container / "state.json.new" for container in (ending, running)]
+        for obstacle in obstacles:
+            obstacle.mkdir()
+        for container in (ending, running):
+            assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+        assert (await api.post(f"/v1/containers/{ending}/wait")).json["exit_code"] == 7
+        assert (await api.get(f"/v1/containers/{running}")).json["status"] == "running"
+    daemon.kill()
+    for obstacle in obstacles:
+        obstacle.rmdir()
+    daemon.start()
+    await daemon.answering()
+    daemon.expect_errors()
+    async with daemon.api() as api:
+        assert (await api.post(f"/v1/containers/{ending}/wait")).json["exit_code"] == 7
+        assert (await api.get(f"/v1/containers/{ending}/logs")).body == b"x\n"
+        assert (await api.get(f"/v1/containers/{running}")).json["status"] == "running"
+        await remove(api, ending)
+        await remove(api, running)
