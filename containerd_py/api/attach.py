@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from containerd_py import strict_json
 from containerd_py.api import requests
-from containerd_py.api.streams import LARGEST_OFFSET
+from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors
 from containerd_py.engine.views import Stream
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 
@@ -49,7 +49,8 @@ async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
     )
     await socket.prepare(request)
     session = Session(socket, engine, view.id)
-    await session.run(view.output_bytes if offset is None else offset)
+    async with broken_off_by_errors(request):
+        await session.run(view.output_bytes if offset is None else offset)
     return socket
 
 
@@ -79,12 +80,23 @@ class Session:
             await self._send_end()
         except TimeoutError:
             reason = f"too slow: go on with offset={self._offset}"
-            await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
+            await self._close_slow(reason)
+            raise
         except ContainerdError as problem:
             await self._send_status(failure(problem.message, "InternalError"))
             await self._socket.close(code=WSCloseCode.OK)
         except ConnectionError:
             return  # the client has gone
+
+    async def _close_slow(self, reason: str) -> None:
+        """Put the close frame behind what the client has still to take, and wait a while for it to take all.
+
+        In a task of its own: a send that timed out leaves a cancelled future in aiohttp, which the next one awaits.
+        """
+        closing = asyncio.create_task(self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()))
+        await asyncio.wait((closing,), timeout=_SLOWEST_S)
+        closing.cancel()
+        await asyncio.sleep(_SLOWEST_S)  # cut short by the end of the connection
 
     async def _send_output(self) -> None:
         async for chunk in self._engine.output(self._id, offset=self._offset, stream=None, follow=True):

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from aiohttp import web_protocol
 from pydantic import ValidationError
 
 from containerd_py import strict_json
@@ -53,6 +54,12 @@ async def _body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(_BODY_S):
             return await request.read()
+    except web_protocol.RequestPayloadError as problem:
+        raise InvalidArgument(
+            "cannot read request: the body is not what its headers say",
+            step="read",
+            hint="look at Transfer-Encoding and Content-Encoding",
+        ) from problem
     except TimeoutError:
         raise DeadlineExceeded(f"cannot read request: the body did not come in {_BODY_S:.0f} s", step="read") from None
 

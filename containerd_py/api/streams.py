@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import web
 
 from containerd_py.api import requests, shown
@@ -12,7 +14,11 @@ from containerd_py.engine.views import Stream
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from containerd_py.engine.engine import Engine
+
+_log = structlog.get_logger()
 
 LARGEST_OFFSET = 2**63 - 1
 _SLOWEST_S = 60.0
@@ -27,8 +33,9 @@ async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     reference = engine.get(request.match_info["id"]).id
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     await response.prepare(request)
-    async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
-        await _write(response, chunk.data)
+    async with broken_off_by_errors(request):
+        async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
+            await _write(response, chunk.data)
     await response.write_eof()
     return response
 
@@ -40,10 +47,31 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     query.done()
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
-    async for event in engine.events(since=since, follow=follow):
-        await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
+    async with broken_off_by_errors(request):
+        async for event in engine.events(since=since, follow=follow):
+            await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
     await response.write_eof()
     return response
+
+
+@contextlib.asynccontextmanager
+async def broken_off_by_errors(request: web.Request) -> AsyncIterator[None]:
+    """For what comes after the head of a response: an error response would be taken for a part of the stream.
+
+    A connection that breaks off tells the client that this was not the end.
+    """
+    transport = request.transport  # later the request has none any more, though it may still be open
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except Exception as problem:
+        cause = problem.exceptions[0] if isinstance(problem, ExceptionGroup) else problem
+        told = "the client takes nothing" if isinstance(cause, TimeoutError) else repr(cause)
+        _log.warning("stream broken off", path=request.path, cause=told)
+        if transport is not None:
+            transport.abort()  # a mere close would wait until the client takes what is buffered
+        raise ConnectionResetError("the stream was broken off") from problem
 
 
 def _stream(text: str | None) -> Stream | None:

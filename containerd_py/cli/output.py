@@ -42,16 +42,25 @@ def write_models(models: Iterable[BaseModel]) -> None:
     write_line("[" + ",".join(model.model_dump_json() for model in models) + "]")
 
 
-def write_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Write a table, cut to the terminal's width where stdout is one; `numbers` names the columns set to the right."""
+def write_table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str] = ()
+) -> None:
+    """Write a table, its column `elastic` cut to the terminal's width where stdout is one.
+
+    numbers: the columns set to the right.
+    """
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, no_wrap=True, justify="right" if header in numbers else "left")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    cells = [tuple(map(printable, row)) for row in rows]
+    for index, header in enumerate(headers):
+        # Left to itself rich would take from every column alike, until none can be read.
+        least = None if header == elastic else max(cell_len(one[index]) for one in (headers, *cells))
+        table.add_column(header, no_wrap=True, min_width=least, justify="right" if header in numbers else "left")
+    for row in cells:
+        table.add_row(*map(Text, row))
     console = _console()
     with console.capture() as captured:  # rich would end the process at a closed pipe by itself
         console.print(table)

@@ -46,6 +46,8 @@ class Container:
         self.stdio: Stdio | None = None
         self.plan: Plan | None = None
         self.deleted = False
+        self.exit_recorded = True
+        """False where its end could not be stored: then the spawner must not forget it."""
 
     @property
     def id(self) -> str:
@@ -153,6 +155,10 @@ class Registry:
                     hint="choose another, or delete that container first",
                 )
         self._names[container_id] = self._names[name] = container_id
+
+    def take_name(self, container_id: str, name: str) -> bool:
+        """Take a name for an id that is taken already; return False where another container has that name."""
+        return self._names.setdefault(name, container_id) == container_id
 
     def release(self, container_id: str, name: str) -> None:
         for key in {container_id, name}:

@@ -83,7 +83,7 @@ class Engine:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
-        alive = any(container.alive for container in self._parts.registry)
+        alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
         await self._parts.link.close(end=not alive)
         for container in self._parts.registry:
             container.close()

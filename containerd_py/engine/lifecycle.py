@@ -57,8 +57,14 @@ class Lifecycle:
         timing = container.record.timing
         if timing is not None:
             timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
-        await self.remember(container, container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing))
+        record = container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing)
+        try:
+            await self.remember(container, record)
+        except ContainerdError as problem:  # it runs: an error would be taken for the opposite
+            _log.error("cannot record start", container=container.id, error=problem.message)
+            container.publish(record)
         # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
+        # Where it is not, recovery tells it from a created container that has no control socket any more.
         container.plan = None
         container.release_control()
         self._parts.link.drop(container.id, "control")
@@ -91,7 +97,10 @@ class Lifecycle:
 
     def _let_go(self, container: Container) -> None:
         """The end is on record and all output in the log: nothing needs to be open for it any more."""
-        self._parts.link.forget(container.id)
+        if container.exit_recorded:
+            self._parts.link.forget(container.id)
+        else:  # the spawner alone knows how it ended, for the next daemon
+            self._parts.link.drop(container.id, *container.fds())
         container.close()
 
     # ── the end ──
@@ -115,6 +124,7 @@ class Lifecycle:
                 await self.remember(container, record)
             except ContainerdError as problem:  # a full disk must not keep a stop from ending (SECURITY R14)
                 _log.error("cannot record exit", container=container.id, error=problem.message)
+                container.exit_recorded = False
                 container.publish(record)
             container.release_control()
             container.log.finish()

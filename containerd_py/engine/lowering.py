@@ -30,6 +30,7 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
     Raises InvalidArgument, NotSupported.
     """
     _check_served(request)
+    _check_environment(request)
     user = _ROOT if request.user is None else await asyncio.to_thread(_resolve, request.rootfs, request.user)
     return Spec(
         root=Root(path=request.rootfs, readonly=request.read_only),
@@ -61,6 +62,13 @@ def _check_served(request: ContainerSpec) -> None:
                 step="lower",
                 hint="leave it out: only resources.pids is enforced so far",
             )
+
+
+def _check_environment(request: ContainerSpec) -> None:
+    """A name with "=" in it would become another variable."""
+    for name in request.env:
+        if not name or "=" in name:
+            raise InvalidArgument(f"cannot set environment variable {name!r}: a name is needed, without '='", step="lower")
 
 
 def _resolve(rootfs: str, text: str) -> ResolvedUser:

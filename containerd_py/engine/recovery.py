@@ -55,6 +55,8 @@ class Recovery:
         inventory = {entry.id: entry for entry in await self._parts.link.start()}
         for lost in quarantined:
             stored += self._rebuild(lost, inventory.get(lost.id))
+        for entry in stored:  # all ids before any name: a record with another's id as its name must not cost that one
+            self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
             await self._restore(entry, inventory.pop(entry.record.id, None))
         for stranger in inventory.values():
@@ -69,11 +71,14 @@ class Recovery:
             if inherited is not None:
                 self._dismiss(inherited)
             await asyncio.to_thread(self._undo, record)
+            self._parts.registry.release(record.id, record.id)
             return
+        if not self._parts.registry.take_name(record.id, record.name):
+            _log.error("name is another container's: its id is its name now", container=record.id, name=record.name)
+            record = record.with_(name=record.id)
         log = self._parts.output_log(record.id, lost=record.lost_output_bytes)
         log.resume()
         container = Container(record, stored.request, stored.config, log)
-        self._parts.registry.reserve(record.id, record.name)
         self._parts.registry.add(container)
         if inherited is not None:
             await self._take_over(container, inherited)
@@ -102,7 +107,11 @@ class Recovery:
 
     async def _note_missed_start(self, container: Container) -> None:
         """The daemon may have died between asking for a start and recording it: the control socket tells."""
-        container.plan = plan = await _plan(container)
+        try:
+            container.plan = plan = await _plan(container)
+        except ContainerdError as problem:
+            _log.error("cannot be started any more", container=container.id, error=problem.message)
+            return
         if container.control is not None and not _has_news(container.control):
             return
         try:

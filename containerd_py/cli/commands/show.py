@@ -92,10 +92,10 @@ def _write_containers(containers: tuple[ContainerSummary, ...]) -> None:
         )
         for one in containers
     ]
-    write_table(("ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"), rows)
+    write_table(("ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"), rows, elastic="COMMAND")
 
 
 def _write_steps(steps: tuple[TimedStep, ...]) -> None:
     headers = ("PHASE", "STEP", "DESCRIPTION", "START µs", "DURATION µs")
     rows = [(one.phase, one.step, one.description, f"{one.start_us:.0f}", f"{one.duration_us:.0f}") for one in steps]
-    write_table(headers, rows, numbers=headers[3:])
+    write_table(headers, rows, elastic="DESCRIPTION", numbers=headers[3:])

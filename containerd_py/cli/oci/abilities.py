@@ -9,9 +9,10 @@ from containerd_py.cli.oci.versions import libseccomp
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.host import probe
 from containerd_py.runtime.spec.linux import NamespaceType, SeccompAction, SeccompOperator
-from containerd_py.runtime.spec.models import OCI_VERSION, parse
+from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.process import CAPABILITIES
 from containerd_py.runtime.spec.validate import validate
+from containerd_py.runtime.spec.version import OCI_VERSION
 
 _HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 _ATTRIBUTES = (

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.runtime.spec.linux import Resources
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
+    from containerd_py.runtime.spec.resources import Resources
 
 
 class Snapshot(Protocol):

@@ -16,7 +16,7 @@ _GAP = 3
 
 def document(state: Snapshot) -> dict[str, Any]:
     """Return the state as runtime.md has it ("State"), with what runc adds."""
-    from containerd_py.runtime.spec.models import OCI_VERSION
+    from containerd_py.runtime.spec.version import OCI_VERSION
 
     return {
         "ociVersion": OCI_VERSION,

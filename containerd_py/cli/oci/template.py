@@ -11,7 +11,7 @@ _SETS = ("bounding", "effective", "permitted")
 def template() -> dict[str, Any]:
     """Return a document for a shell at a terminal, with a root file system that cannot be written to."""
     from containerd_py.runtime.spec import defaults
-    from containerd_py.runtime.spec.models import OCI_VERSION
+    from containerd_py.runtime.spec.version import OCI_VERSION
 
     mounts = [mount.model_dump(mode="json", by_alias=True, exclude_unset=True) for mount in defaults.mounts()]
     return {

@@ -9,7 +9,7 @@ from containerd_py import __version__
 
 def versions() -> str:
     """Return the text of `--version`: runc's lines, of which callers read the first three."""
-    from containerd_py.runtime.spec.models import OCI_VERSION
+    from containerd_py.runtime.spec.version import OCI_VERSION
 
     lines = (
         f"pyrunc version {__version__}",

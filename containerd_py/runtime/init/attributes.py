@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 
-from containerd_py.runtime.init.steps import Context, executes
+from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process, procfs, scheduling
 from containerd_py.runtime.plan import operations as op
 
@@ -14,7 +15,10 @@ _OOM_SCORE_ADJ = "self/oom_score_adj"
 
 @executes(op.SetRlimit)
 def set_rlimit(_context: Context, step: op.SetRlimit) -> None:
-    resource.setrlimit(step.resource, (step.soft, step.hard))
+    try:
+        resource.setrlimit(step.resource, (step.soft, step.hard))
+    except ValueError:  # how the standard library tells EPERM
+        raise StepFailed(errno.EPERM, "above what this host allows") from None
 
 
 @executes(op.SetOomScoreAdj)

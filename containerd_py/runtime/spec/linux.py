@@ -24,12 +24,12 @@ class IdMapping(Oci):
 
 
 class Device(Oci):
-    """A device to make. file_mode: permission bits."""
+    """A device to make. major, minor: as far as the kernel counts (MINORBITS). file_mode: permission bits."""
 
     type: Literal["c", "b", "u", "p"]
     path: Text
-    major: Signed = 0
-    minor: Signed = 0
+    major: Annotated[int, Field(ge=0, le=2**12 - 1)] = 0
+    minor: Annotated[int, Field(ge=0, le=2**20 - 1)] = 0
     file_mode: Annotated[int, Field(ge=0, le=0o7777)] | None = None
     uid: Id | None = None
     gid: Id | None = None

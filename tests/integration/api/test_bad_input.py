@@ -57,6 +57,10 @@ async def untouched(api: Api, daemon: Daemon) -> bool:
         (b'{"oci": {"root": {"path": "r"}, "process": {"args": ["a"], "cwd": "/"}}}', "absolute"),
         (b'{"oci": {"root": {"path": "/r"}, "linux": {"namespaces": [{"type": "mount"}]}}}', "process"),
         (b'{"oci": {"root": {"path": "/r"}, "process": {"args": ["a"]}}}', "mount namespace"),
+        (
+            b'{"oci": {"root": {"path": "/r"}, "linux": {"devices": [{"type": "c", "path": "/dev/x", "major": -1}]}}}',
+            "linux.devices.0.major",
+        ),
         (b'{"bundle": "/nowhere"}', "/nowhere"),
         (b"[" * 100_000, "nested"),
         (b'{"oci": ' + b'{"a":' * 40 + b"1" + b"}" * 41, "nested"),
@@ -66,6 +70,12 @@ async def test_a_malformed_or_hostile_body(api: Api, daemon: Daemon, body: bytes
     error = (await api.post("/v1/containers", data=body)).error(400, "invalid_argument")
     assert part in error["message"]
     assert error["step"]
+    assert await untouched(api, daemon)
+
+
+async def test_a_body_that_is_not_compressed_as_it_says(api: Api, daemon: Daemon) -> None:
+    answer = await api.post("/v1/containers", data=b"{}", headers={"Content-Encoding": "gzip"})
+    answer.error(400, "invalid_argument", step="read")
     assert await untouched(api, daemon)
 
 
@@ -123,6 +133,15 @@ async def test_a_file_that_is_no_program_is_told_at_start(api: Api, daemon: Daem
     ended = (await api.post(f"/v1/containers/{container}/wait")).json
     assert (ended["exit_code"], ended["reason"]) == (126, "exited")
     assert (await api.delete(f"/v1/containers/{container}")).status == 204
+    assert await untouched(api, daemon)
+
+
+async def test_a_limit_above_the_hosts(api: Api, daemon: Daemon, rootfs: Path) -> None:
+    process = {"args": ["/bin/true"], "cwd": "/", "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 1 << 40}]}
+    oci = {"root": {"path": str(rootfs)}, "process": process, "linux": {"namespaces": [{"type": "mount"}]}}
+    answer = await api.post("/v1/containers", json={"oci": oci})
+    error = answer.error(400, "invalid_argument", step="rlimit", errno="EPERM")
+    assert "RLIMIT_NOFILE" in error["message"]
     assert await untouched(api, daemon)
 
 

@@ -12,6 +12,13 @@ from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
 
 
+async def test_a_plan_of_thousands_of_steps(api: Api, rootfs: Path) -> None:
+    mounts = [{"type": "tmpfs", "target": "/tmp"}] * 2_500
+    container = await api.create(rootfs, "/bin/true", mounts=mounts)
+    assert len((await api.get(f"/v1/containers/{container}/timeline")).json["steps"]) > 2_500
+    assert (await api.delete(f"/v1/containers/{container}")).status == 204
+
+
 async def test_the_way_of_the_readme(api: Api, rootfs: Path) -> None:
     created = await api.post("/v1/containers", json={"rootfs": str(rootfs), "args": ["/bin/echo", "hi"], "name": "web"})
     assert created.status == 201

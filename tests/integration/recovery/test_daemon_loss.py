@@ -234,3 +234,53 @@ async def test_a_second_daemon_is_refused(daemon: Daemon, tmp_path: Path) -> Non
     assert third.wait() == 1
     assert "a daemon listens there already" in third.log
     third.end_spawner()
+
+
+async def test_records_that_contradict_each_other_or_make_no_sense_cost_only_themselves(
+    daemon: Daemon, rootfs: Path
+) -> None:
+    async with daemon.api() as api:
+        first, second, third = [await start(api, rootfs, "/bin/sleep", "100", name=name) for name in ("a", "b", "c")]
+        waiting = await api.create(rootfs, "/bin/true", name="waiting")
+    daemon.kill()
+    records = daemon.state_dir / "containers"
+    for container, name in ((first, "c"), (second, third)):
+        state = records / container / "state.json"
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"name": name}))
+    (records / waiting / "config.json").write_text("{}")
+    daemon.start()
+    await daemon.answering()
+    daemon.expect_errors()
+    async with daemon.api() as api:
+        names = {one["id"]: one["name"] for one in (await api.get("/v1/containers")).json["containers"]}
+        assert names[second] == second
+        assert sorted((names[first], names[third])) in (sorted(("c", third)), sorted(("c", first)))
+        (await api.post("/v1/containers/waiting/start")).error(409, "conflict", step="start")
+        for container in (first, second, third, waiting):
+            await remove(api, container)
+
+
+async def test_what_could_not_be_recorded_is_found_by_the_next_daemon(daemon: Daemon, rootfs: Path) -> None:
+    """The disk takes nothing more: start and end are told all the same, by this daemon and by the next."""
+    async with daemon.api() as api:
+        ending = await api.create(rootfs, "/bin/sh", "-c", "echo x; exit 7")
+        running = await api.create(rootfs, "/bin/sleep", "100")
+        obstacles = [daemon.state_dir / "containers" / container / "state.json.new" for container in (ending, running)]
+        for obstacle in obstacles:
+            obstacle.mkdir()
+        for container in (ending, running):
+            assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+        assert (await api.post(f"/v1/containers/{ending}/wait")).json["exit_code"] == 7
+        assert (await api.get(f"/v1/containers/{running}")).json["status"] == "running"
+    daemon.kill()
+    for obstacle in obstacles:
+        obstacle.rmdir()
+    daemon.start()
+    await daemon.answering()
+    daemon.expect_errors()
+    async with daemon.api() as api:
+        assert (await api.post(f"/v1/containers/{ending}/wait")).json["exit_code"] == 7
+        assert (await api.get(f"/v1/containers/{ending}/logs")).body == b"x\n"
+        assert (await api.get(f"/v1/containers/{running}")).json["status"] == "running"
+        await remove(api, ending)
+        await remove(api, running)

@@ -247,3 +247,10 @@ def test_a_root_that_cannot_be_opened_is_told(rootfs: str, errno: str) -> None:
 def test_a_user_the_root_does_not_know_is_told(rootfs: str) -> None:
     with pytest.raises(InvalidArgument, match="'nobody'"):
         lowered(rootfs=rootfs, user="nobody")
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "="])
+def test_a_variable_without_a_proper_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"^cannot set environment variable '{name}': ") as refused:
+        lowered(env={name: "value"})
+    assert refused.value.step == "lower"

@@ -49,7 +49,7 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: argparse.Namespace, context: Context) -> int:
-    from containerd_py.runtime.spec.linux import Resources
+    from containerd_py.runtime.spec.resources import Resources
 
     asked = read_document(options.resources) if options.resources else document(options)
     resources = validated(Resources, asked, what="resources")

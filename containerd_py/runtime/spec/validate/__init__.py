@@ -57,4 +57,4 @@ def validate(spec: Spec) -> None:
 
 
 def _told(problems: list[Problem]) -> str:
-    return "; ".join(f"{problem.path}: {problem.message}" for problem in problems[:_SHOWN])
+    return "; ".join(f"{problem.path}: {problem.message}".removesuffix(": ") for problem in problems[:_SHOWN])

@@ -148,7 +148,7 @@ NOT_SERVED: dict[str, Any] = {
 
 @pytest.mark.parametrize(("path", "value"), NOT_SERVED.items())
 def test_a_part_that_is_not_served_is_named_by_its_json_path(make_spec: MakeSpec, path: str, value: object) -> None:
-    with pytest.raises(NotSupported, match=rf"^cannot serve OCI document: {path}: $"):
+    with pytest.raises(NotSupported, match=rf"^cannot serve OCI document: {path}$"):
         validate(make_spec({path: value}))
 
 

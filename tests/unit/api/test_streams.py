@@ -1,0 +1,94 @@
+"""A client that takes nothing is dropped, and can tell that what it has is not all."""
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from containerd_py.api import app, attach, streams
+from containerd_py.api.access import Access
+from containerd_py.engine.views import OutputChunk, Stream
+
+HEAD = "GET /v1/containers/abc/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\nSec-WebSocket-Protocol: {attach.PROTOCOL}\r\n"
+)
+
+
+class EndlessEngine:
+    """One container, whose output never ends."""
+
+    def get(self, _reference: str) -> Any:
+        return SimpleNamespace(id="abc", output_bytes=0)
+
+    async def output(self, _reference: str, **_options: Any) -> AsyncIterator[OutputChunk]:
+        offset = 0
+        while True:
+            yield OutputChunk(Stream.STDOUT, offset, b"x" * 32_768)
+            offset += 32_768
+
+
+@pytest.fixture
+async def socket_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    monkeypatch.setattr(streams, "_SLOWEST_S", 0.1)
+    monkeypatch.setattr(attach, "_SLOWEST_S", 0.1)
+    engine: Any = EndlessEngine()
+    runner = app.runner(app.build(engine, Access(group_allowed=False)))
+    await runner.setup()
+    await web.UnixSite(runner, path := str(tmp_path / "api.sock")).start()
+    yield path
+    await runner.cleanup()
+
+
+async def dropped(reader: asyncio.StreamReader) -> bytes:
+    """Return all that was sent before the connection was closed, once it is; nothing is read before."""
+    await asyncio.sleep(0)
+    reading = bytearray()
+    while data := await reader.read(1 << 20):
+        reading += data
+    return bytes(reading)
+
+
+async def ask(path: str, request: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_unix_connection(path, limit=1)
+    writer.write(request.encode())
+    return reader, writer
+
+
+async def broken_off(logs: list[Any]) -> None:
+    async with asyncio.timeout(10):
+        while not logs:
+            await asyncio.sleep(0.01)
+    assert [(line["event"], line["cause"]) for line in logs] == [("stream broken off", "the client takes nothing")]
+
+
+async def test_a_log_reader_that_takes_nothing_gets_no_end(socket_path: str) -> None:
+    with capture_logs() as logs:
+        reader, writer = await ask(socket_path, HEAD.format("logs?follow=true", ""))
+        await broken_off(logs)
+    async with asyncio.timeout(10):
+        body = (await dropped(reader)).partition(b"\r\n\r\n")[2]
+    assert len(body) > 65_536
+    assert b"HTTP/1.1" not in body  # no second response in the middle of the output
+    assert not body.endswith(b"0\r\n\r\n")  # nor an end, as if this had been all
+    writer.close()
+
+
+async def test_an_attached_client_that_takes_nothing_is_dropped(socket_path: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with capture_logs() as logs:
+        reader, writer = await ask(socket_path, HEAD.format("attach?offset=0", UPGRADE))
+        await broken_off(logs)
+    async with asyncio.timeout(10):
+        while len(os.listdir("/proc/self/fd")) > before + 1:  # ours is still open, the daemon's is not
+            await asyncio.sleep(0.01)
+        assert (await dropped(reader)).startswith(b"HTTP/1.1 101 ")
+    writer.close()
