@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
-from containerd_py.runtime.cgroups import files, unified
+from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
 from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
-from containerd_py.runtime.cgroups.members import kill, move, pids, populated
+from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.members import move, pids, populated
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
@@ -133,20 +134,28 @@ class CgroupManager:
         wanted = self._places.like(cgroup, resources.controllers())
         joining = tuple(directory for directory in wanted if directory not in cgroup.v1)
         joined = replace(cgroup, v1=cgroup.v1 + joining)
+        # Device rules of v1 are written one by one, and the first denies everything
+        delicate = bool(joining) or ("devices" in self._layout.v1 and bool(resources.devices))
         made: list[str] = []
         try:
-            for directory in joining:
-                self._make_directory(directory, made)
-            self._write_limits(joined, resources)
-            for directory in joining:
-                move(cgroup, directory)
+            with freezer.stopped(cgroup) if delicate else contextlib.nullcontext():
+                self._join_and_write(cgroup, joining, joined, resources, made)
         except OSError as problem:
             unmake(made)
             raise _refused(cgroup.paths[0], problem) from problem
         except BaseException:
             unmake(made)
             raise
-        return joined
+        return replace(joined, parents=cgroup.parents + tuple(directory for directory in made if directory not in joining))
+
+    def _join_and_write(
+        self, cgroup: Cgroup, joining: tuple[str, ...], joined: Cgroup, resources: Resources, made: list[str]
+    ) -> None:
+        for directory in joining:
+            self._make_directory(directory, made)
+        self._write_limits(joined, resources)
+        for directory in joining:
+            move(cgroup, directory)
 
     def remove_empty(self, path: str) -> None:
         """Remove the cgroup at `path` from every hierarchy where nothing is in it."""

@@ -1,10 +1,9 @@
-"""The processes in a cgroup: listing, moving and killing them."""
+"""The processes in a cgroup: listing and moving them."""
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.cgroups import files
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
-_ROUNDS = 64  # of killing what is listed: each round leaves only what was forked meanwhile
+_ROUNDS = 64  # of moving what is listed: each round leaves only what was forked meanwhile
 
 
 def pids(cgroup: Cgroup) -> tuple[int, ...]:
@@ -61,27 +60,5 @@ def _move_member(cgroup: Cgroup, directory: str, pid: int) -> None:
         with Fd(os.pidfd_open(pid)):
             if pid in pids(cgroup):
                 files.write(f"{directory}/cgroup.procs", str(pid))
-    except ProcessLookupError:
-        return
-
-
-def kill(cgroup: Cgroup) -> None:
-    """Kill everything in the cgroup and below. Needs no free disk and no new process."""
-    if cgroup.v2 and files.write_if_there(f"{cgroup.v2}/cgroup.kill", "1"):
-        return
-    for _ in range(_ROUNDS):
-        found = pids(cgroup)
-        if not found:
-            return
-        for pid in found:
-            _kill_member(cgroup, pid)
-
-
-def _kill_member(cgroup: Cgroup, pid: int) -> None:
-    """By pidfd, and only if the process is still in the cgroup once it is held (SECURITY R10)."""
-    try:
-        with Fd(os.pidfd_open(pid)) as pidfd:
-            if pid in pids(cgroup):
-                signal.pidfd_send_signal(pidfd.fileno(), signal.SIGKILL)
     except ProcessLookupError:
         return
