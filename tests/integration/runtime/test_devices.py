@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import ContainerdError
-from tests.integration.runtime.boxes import DEV, PROC, run
+from tests.integration.runtime.boxes import run
+from tests.integration.runtime.workshop import DEV, PROC
 
 STAT = "busybox stat -c '%n %F %t:%T %a %u %g'"
 

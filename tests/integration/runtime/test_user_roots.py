@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import ContainerdError, InvalidArgument
-from tests.integration.runtime.boxes import FIRST, IN_USER_NAMESPACE, MAPPED, OWN, Box, run
+from tests.integration.runtime.boxes import FIRST, IN_USER_NAMESPACE, MAPPED, Box, run
+from tests.integration.runtime.workshop import OWN
 
 SHOW = "cat /proc/self/mountinfo"
 
