@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime import hooks, process
+from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
 from containerd_py.runtime.cgroups.normalise import normalise
@@ -128,6 +129,9 @@ class Creation:
             rendezvous=True,
             preserved=self._attachments.preserve_fds,
             may_drop_groups=may_drop_groups(self._spec),
+            bundle=self._bundle,
+            cgroups=cgroup_tree(probe().cgroups, cgroup),
+            privileged=os.geteuid() == 0,
         )
         profile = self._spec.linux.seccomp
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)

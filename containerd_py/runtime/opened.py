@@ -11,6 +11,7 @@ from containerd_py.runtime import userns
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
 from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.sources import open_sources
 from containerd_py.runtime.spawner.fork import Entering, ForkRequest
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Opened:
         self.handles: dict[str, int] = {}
         try:
             self._joins = tuple(self._open_joins()) if inside is None else (_all_of(*inside),)
+            for name, tree in open_sources(plan).items():
+                self.handles[name] = self._open.enter_context(tree).fileno()
         except BaseException:
             self._open.close()
             raise

@@ -78,11 +78,19 @@ def attach_tree(context: Context, step: op.AttachTree) -> None:
 
 def _target(context: Context, step: op.AttachTree, *, is_directory: bool) -> Fd:
     if step.follow:
-        return (targets.directory if is_directory else targets.file)(context, step.target)
+        return targets.directory(context, step.target) if is_directory else _file(context, step.target)
     target = targets.unfollowed(context, step.target)
     if filesystem_magic(target.fileno()) in _KERNELS_OWN:  # a magic link is no place to mount on
         target.close()
         raise StepFailed(errno.ELOOP, f"{step.target} lies on proc, sysfs or devpts")
+    return target
+
+
+def _file(context: Context, path: str) -> Fd:
+    target = targets.file(context, path)
+    if stat.S_ISDIR(os.fstat(target.fileno()).st_mode):  # EINVAL, says move_mount(2), of which there are many
+        target.close()
+        raise StepFailed(errno.ENOTDIR, f"{path} is a directory, and the source is not")
     return target
 
 

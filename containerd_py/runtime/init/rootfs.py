@@ -24,11 +24,11 @@ def set_propagation(_context: Context, step: op.SetPropagation) -> None:
 @executes(op.AttachRoot)
 def attach_root(context: Context, step: op.AttachRoot) -> None:
     with _place(step) as directory:
+        if step.parent_propagation:  # before it is cloned: a new root must not be shared itself either
+            _set_parents_propagation(directory.fileno(), step.parent_propagation)
         context.root = _passed_root(context) if step.passed else mounts.clone_tree(directory.fileno(), "", recursive=True)
         if step.attributes:
             mounts.mount_setattr(context.root.fileno(), add=step.attributes, recursive=True)
-        if step.parent_propagation:
-            _set_parents_propagation(directory.fileno(), step.parent_propagation)
         mounts.attach(context.root.fileno(), directory.fileno())
 
 

@@ -54,7 +54,8 @@ def test_user_directory_and_environment(shop: Workshop, rootfs: Path) -> None:
     assert shop.read().splitlines() == ["5", "6 7", "/work", "red"]
 
 
-def test_in_a_user_namespace(shop: Workshop) -> None:
+def test_in_a_user_namespace(shop: Workshop, rootfs: Path) -> None:
+    rootfs.chmod(0o777)  # so that places to mount on can be made
     container = shop.sleeping(USER)
     assert run(container, "sh", "-c", "id -u; cat /proc/self/uid_map").code == 0
     assert shop.read().split() == ["0", "0", "100000", "65536"]

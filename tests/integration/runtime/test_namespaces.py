@@ -7,14 +7,14 @@ import pytest
 
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime.linux.namespaces import FILES
-from tests.integration.runtime.workshop import OWN, PROC, Workshop
+from tests.integration.runtime.workshop import DEV, OWN, PROC, Workshop
 
 MAP = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
 USER = {
     "linux.namespaces": [*OWN, {"type": "user"}],
     "linux.uidMappings": MAP,
     "linux.gidMappings": MAP,
-    "mounts": [PROC],
+    "mounts": [PROC, DEV],
 }
 KINDS = ["pid", "network", "ipc", "uts", "cgroup", "time"]
 
@@ -68,40 +68,46 @@ def test_what_cannot_be_joined(shop: Workshop, kind: str, path: str, number: str
 # ── user namespaces ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_root_of_a_user_namespace_is_nobody_outside(shop: Workshop, rootfs: Path) -> None:
+@pytest.fixture
+def user_shop(shop: Workshop, rootfs: Path) -> Workshop:
+    """Its root file system may be written to by anybody, so that places to mount on can be made."""
     rootfs.chmod(0o777)
-    status, output = shop.run("id -u; cat /proc/self/uid_map; : >/made", USER)
+    return shop
+
+
+def test_root_of_a_user_namespace_is_nobody_outside(user_shop: Workshop, rootfs: Path) -> None:
+    status, output = user_shop.run("id -u; cat /proc/self/uid_map; : >/made", USER)
     assert (status.code, output.split()) == (0, ["0", "0", "100000", "65536"])
     assert (rootfs / "made").stat().st_uid == 100_000
 
 
-def test_a_user_namespace_owns_the_others(shop: Workshop) -> None:
-    status, output = shop.run("hostname inside && hostname", USER)
+def test_a_user_namespace_owns_the_others(user_shop: Workshop) -> None:
+    status, output = user_shop.run("hostname inside && hostname", USER)
     assert (status.code, output) == (0, "inside\n")
 
 
-def test_a_user_namespace_beside_one_that_is_joined(shop: Workshop) -> None:
+def test_a_user_namespace_beside_one_that_is_joined(user_shop: Workshop) -> None:
     """It is entered first by a process that may: from the new user namespace it could not be."""
-    other = shop.sleeping(container_id="other")
+    other = user_shop.sleeping(container_id="other")
     own = [namespace for namespace in OWN if namespace["type"] != "network"]
     joined = {"type": "network", "path": f"/proc/{other.pid}/ns/net"}
-    container = shop.sleeping(USER | {"linux.namespaces": [*own, {"type": "user"}, joined]})
+    container = user_shop.sleeping(USER | {"linux.namespaces": [*own, {"type": "user"}, joined]})
     assert namespace(container.pid, "network") == namespace(other.pid, "network")
     assert Path(f"/proc/{container.pid}/uid_map").read_text().split() == ["0", "100000", "65536"]
 
 
-def test_a_user_namespace_is_joined_with_those_that_it_owns(shop: Workshop) -> None:
-    other = shop.sleeping(USER, container_id="other")
+def test_a_user_namespace_is_joined_with_those_that_it_owns(user_shop: Workshop) -> None:
+    other = user_shop.sleeping(USER, container_id="other")
     kinds = ("user", "network", "ipc", "uts")
     joined = [{"type": kind, "path": f"/proc/{other.pid}/ns/{FILES[kind]}"} for kind in kinds]
     changes = {"linux.namespaces": [{"type": "mount"}, {"type": "pid"}, *joined], "mounts": [PROC]}
-    status, output = shop.run("id -u; cat /proc/self/uid_map", changes)
+    status, output = user_shop.run("id -u; cat /proc/self/uid_map", changes)
     assert (status.code, output.split()) == (0, ["0", "0", "100000", "65536"])
 
 
 @pytest.mark.parametrize("offsets", ["", "monotonic 5000 0\n"])
-def test_a_time_namespace_beside_a_user_namespace(shop: Workshop, offsets: str) -> None:
-    container = shop.sleeping(USER | {"linux.namespaces": [*OWN, {"type": "user"}, {"type": "time"}]})
+def test_a_time_namespace_beside_a_user_namespace(user_shop: Workshop, offsets: str) -> None:
+    container = user_shop.sleeping(USER | {"linux.namespaces": [*OWN, {"type": "user"}, {"type": "time"}]})
     assert namespace(container.pid, "time") != namespace("self", "time")
     assert namespace(container.pid, "user") != namespace("self", "user")
 

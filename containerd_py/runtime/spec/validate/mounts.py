@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.spec.mount_options import BadOption, MountOptions, read_options
+from containerd_py.runtime.spec.validate.namespaces import range_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from containerd_py.runtime.spec.linux import Device, IdMapping
+    from containerd_py.runtime.spec.linux import Device
     from containerd_py.runtime.spec.models import Mount, Spec
 
 _LXCFS = (  # what lxcfs provides in place of the kernel's; nothing else may be mounted inside /proc (SECURITY R6)
@@ -21,7 +22,6 @@ _PROPAGATIONS = ("private", "slave", "shared", "unbindable")
 _LONGEST_VALUE = 255  # fsconfig(2) takes no more; mount(2) takes a page for all options together
 _LARGEST_MINOR = 2**20 - 1
 _LARGEST_MAJOR = 2**12 - 1
-_LARGEST_ID = 2**32 - 1
 
 
 def mount_problems(spec: Spec) -> Iterator[Problem]:
@@ -72,29 +72,13 @@ def _idmap_problems(where: str, mount: Mount, options: MountOptions, spec: Spec)
         yield Problem(f"{where}.options", "option 'idmap' has ranges, and there are uidMappings too")
     if options.idmap is not None and not any(given) and not options.idmap.uids and not _has_user_namespace(spec):
         yield Problem(f"{where}.options", "option 'idmap' needs uidMappings, or a user namespace of the container")
-    yield from id_mapping_problems(f"{where}.uidMappings", mount.uid_mappings)
-    yield from id_mapping_problems(f"{where}.gidMappings", mount.gid_mappings)
+    yield from range_problems(f"{where}.uidMappings", mount.uid_mappings)
+    yield from range_problems(f"{where}.gidMappings", mount.gid_mappings)
 
 
 def _has_user_namespace(spec: Spec) -> bool:
     joined = any(namespace.type == "user" and namespace.path for namespace in spec.linux.namespaces)
     return joined or bool(spec.linux.uid_mappings)
-
-
-def id_mapping_problems(where: str, mappings: tuple[IdMapping, ...]) -> Iterator[Problem]:
-    """What the kernel refuses in uid_map and gid_map (user_namespaces(7)): ranges that overlap, or end beyond all ids."""
-    for index, one in enumerate(mappings):
-        if max(one.container_id, one.host_id) + one.size > _LARGEST_ID:
-            yield Problem(f"{where}.{index}", "goes beyond the largest id")
-        for other in mappings[:index]:
-            if _overlap(one.container_id, other.container_id, one, other) or _overlap(
-                one.host_id, other.host_id, one, other
-            ):
-                yield Problem(f"{where}.{index}", "overlaps another range")
-
-
-def _overlap(first: int, second: int, one: IdMapping, other: IdMapping) -> bool:
-    return first < second + other.size and second < first + one.size
 
 
 def _filesystem_problems(where: str, mount: Mount, options: MountOptions, spec: Spec) -> Iterator[Problem]:
@@ -125,7 +109,7 @@ def _owner_problems(where: str, key: str, value: str | None, spec: Spec) -> Iter
 def _has_foreign_network(spec: Spec) -> bool:
     """Tell whether a new user namespace lives with a network namespace that it does not own: then sysfs is EPERM."""
     kinds = {namespace.type: namespace.path or "" for namespace in spec.linux.namespaces}
-    is_new = ("user" in kinds and not kinds["user"]) or bool(spec.linux.uid_mappings)
+    is_new = "user" in kinds and not kinds["user"]
     return is_new and ("network" not in kinds or bool(kinds["network"]))
 
 

@@ -1,0 +1,31 @@
+"""Which parts of the host's cgroup hierarchies a container may be shown: those that it has a cgroup of its own in.
+
+Another hierarchy would show, and let it change, the cgroup of whoever made the container.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.cgroups.layout import Layout
+    from containerd_py.runtime.cgroups.manager import Cgroup
+
+
+def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:
+    """Return what the compiler needs to mount cgroups."""
+    return CgroupTree(cgroup.v2, tuple(sorted(_hierarchies(layout, cgroup), key=lambda one: one.name)))
+
+
+def _hierarchies(layout: Layout, cgroup: Cgroup) -> Iterator[Hierarchy]:
+    for mount in dict.fromkeys(layout.v1.values()):
+        own = [path for path in cgroup.v1 if path.startswith(f"{mount}/")]
+        if own:
+            controllers = [name for name, place in layout.v1.items() if place == mount]
+            options = tuple((name, None) for name in controllers)
+            yield Hierarchy(os.path.basename(mount), options, own[0])
