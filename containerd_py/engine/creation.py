@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +17,6 @@ from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.creation import bring_up
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
@@ -106,7 +104,7 @@ class Attempt:
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
             pid = await self._fork(container, plan, placement)
-        ready, master = await worker.ready(container, plan, functools.partial(self._bring_up, container, spec, pid))
+        ready, master = await worker.ready(container, plan, self._parts.attendant(container, pid))
         self._join_streams(container, master)
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
@@ -168,11 +166,6 @@ class Attempt:
                 await asyncio.to_thread(write_maps, spawned.pid, spawned.pidfd.fileno(), plan.user)
                 process.send_plan(container.control, plan, handles)
         return spawned.pid
-
-    async def _bring_up(self, container: Container, spec: Spec, pid: int) -> bytes:
-        """Hooks run as long as they like: in a thread."""
-        state = self._parts.oci_state(container.id, "creating", pid, spec)
-        return await asyncio.to_thread(bring_up, spec, state)
 
     def _join_streams(self, container: Container, master: Fd | None) -> None:
         if master is not None:

@@ -7,7 +7,7 @@ import functools
 import signal
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,10 +16,8 @@ from containerd_py.engine.containers import EXITED, STARTED, Container
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
-from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
-from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
@@ -44,13 +42,14 @@ class Lifecycle:
     async def start(self, container: Container) -> None:
         """Become the payload. Raises Conflict unless created; InvalidArgument where it cannot be executed."""
         start_ns = time.monotonic_ns()
+        attendant = self._parts.attendant(container, container.record.pid or 0)
         async with container.lock:
             container.check("start", Status.CREATED)
             if container.plan is None:
                 raise Conflict(f"cannot start container {container.name!r}: its init worker was lost", step="start")
-            times = await worker.start(container, container.plan)
+            times = await worker.start(container, container.plan, attendant)
             await self.note_start(container, start_ns, times.ended_ns)
-        await self._run_hooks("poststart", container, "running")
+        await attendant.tell("poststart", "running")
 
     async def note_start(self, container: Container, start_ns: int | None, ended_ns: tuple[int, ...]) -> None:
         """Record a start that has happened; start_ns: when it began, None where nobody knows. The lock is held."""
@@ -77,14 +76,6 @@ class Lifecycle:
         else:
             await asyncio.to_thread(self._parts.store.save, record)
         container.publish(record)
-
-    async def _run_hooks(self, moment: Literal["poststart", "poststop"], container: Container, status: str) -> None:
-        """Whatever becomes of them, what has happened cannot be undone."""
-        if not container.config.get("hooks"):
-            return
-        spec = parse(container.config)
-        state = self._parts.oci_state(container.id, status, container.record.pid or 0, spec).document()
-        await asyncio.to_thread(hooks.run_all, moment, getattr(spec.hooks, moment), state)
 
     # ── streams ──
 
@@ -211,7 +202,7 @@ class Lifecycle:
             self._parts.link.forget(container.id)
             self._parts.registry.remove(container)
         container.changes.announce()
-        await self._run_hooks("poststop", container, "stopped")
+        await self._parts.attendant(container, 0).tell("poststop", "stopped")
         self._parts.events.publish("container.deleted", container.id, container.name)
 
     def _remove(self, container: Container) -> None:

@@ -6,17 +6,16 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.attendant import Attendant
 from containerd_py.engine.output import OutputLog
-from containerd_py.runtime.state import State
 
 if TYPE_CHECKING:
-    from containerd_py.engine.containers import Registry
+    from containerd_py.engine.containers import Container, Registry
     from containerd_py.engine.events import EventLog
     from containerd_py.engine.spawner import SpawnerLink
     from containerd_py.engine.tasks import Tasks
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.host import HostFeatures
-    from containerd_py.runtime.spec.models import Spec
     from containerd_py.store.containers import ContainerStore
 
 
@@ -34,9 +33,8 @@ class Parts:
     data_dir: str
     cgroup_parent: str
 
-    def oci_state(self, container_id: str, status: str, pid: int, spec: Spec) -> State:
-        """Return a container's state as hooks get it; its bundle is its own directory, where config.json lies."""
-        return State(container_id, status, pid, self.store.directory(container_id), dict(spec.annotations))
+    def attendant(self, container: Container, pid: int) -> Attendant:
+        return Attendant(container, self.store.directory(container.id), pid)
 
     def output_log(self, container_id: str, *, lost: int = 0) -> OutputLog:
         return OutputLog(os.path.join(self.data_dir, "containers", container_id), lost=lost)

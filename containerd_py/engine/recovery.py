@@ -115,8 +115,9 @@ class Recovery:
         if container.control is not None and not _has_news(container.control):
             return
         try:
+            attendant = self._parts.attendant(container, container.record.pid or 0)
             async with container.lock:
-                ended_ns = (await worker.outcome(container, plan)).ended_ns if container.control else ()
+                ended_ns = (await worker.outcome(container, plan, attendant)).ended_ns if container.control else ()
                 await self._lifecycle.note_start(container, None, ended_ns)
         except ContainerdError as problem:
             _log.warning("a start failed while nobody looked", container=container.id, error=problem.message)

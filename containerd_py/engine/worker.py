@@ -13,27 +13,26 @@ from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable
 
+    from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.containers import Container
     from containerd_py.runtime.plan.plan import Plan
 
 _DEADLINE_S = 60.0
 
 
-async def ready(
-    container: Container, plan: Plan, bring_up: Callable[[], Awaitable[bytes]]
-) -> tuple[dialogue.Ready, Fd | None]:
+async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple[dialogue.Ready, Fd | None]:
     """Wait until the worker has done everything up to AwaitStart; return the terminal's master where there is one.
 
-    bring_up: called where the worker waits for its parent; returns the container's state.
     Raises the error of the step that failed, DeadlineExceeded.
     """
     while True:
         message, fds = await _hear_in_time(container)
         match message:
             case dialogue.Asked():
-                await _answer(container, await bring_up())
+                await _answer(container, await attendant.bring_up())
+            case dialogue.Listener():
+                await attendant.hand_over(Fd(fds[0]))
             case dialogue.Ready():
                 return message, Fd(fds[0]) if fds else None
             case dialogue.Failed():
@@ -51,7 +50,7 @@ async def _answer(container: Container, state: bytes) -> None:
         raise process.vanished() from None
 
 
-async def start(container: Container, plan: Plan) -> dialogue.Times:
+async def start(container: Container, plan: Plan, attendant: Attendant) -> dialogue.Times:
     """Have the worker become the payload; return when its last steps ended. Raises the error of the step that failed."""
     control = container.control
     if control is None:
@@ -60,15 +59,17 @@ async def start(container: Container, plan: Plan) -> dialogue.Times:
         dialogue.send_start(control)
     except (BrokenPipeError, ConnectionResetError):
         raise process.vanished() from None
-    return await outcome(container, plan)
+    return await outcome(container, plan, attendant)
 
 
-async def outcome(container: Container, plan: Plan) -> dialogue.Times:
+async def outcome(container: Container, plan: Plan, attendant: Attendant) -> dialogue.Times:
     """Hear how a start went that has been asked for."""
     times: dialogue.Times | None = None
     while True:
-        message, _fds = await _hear_in_time(container)
+        message, fds = await _hear_in_time(container)
         match message:
+            case dialogue.Listener():
+                await attendant.hand_over(Fd(fds[0]))
             case dialogue.Times():
                 times = message
             case dialogue.Failed():

@@ -14,27 +14,37 @@ import os
 import re
 import signal
 from dataclasses import replace
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
 from containerd_py.runtime import console, hooks, identity, process
-from containerd_py.runtime.cgroups import manager
-from containerd_py.runtime.creation import Attachments, Creation, remove_cgroup
+from containerd_py.runtime.cgroups import freezer, manager
+from containerd_py.runtime.cgroups.killing import signal_all
+from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.oom import OomWatch
+from containerd_py.runtime.cgroups.stats import Stats, collect
+from containerd_py.runtime.creation import Attachments, Creation, hand_over_listener, remove_cgroup
 from containerd_py.runtime.execution import Execution, execute
+from containerd_py.runtime.host import probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import ProcessHandle
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.plan.plan import decode
+from containerd_py.runtime.spec.models import Spec
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 from containerd_py.runtime.streams import OWN_STREAMS, Streams
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
-    from containerd_py.runtime.linux.fd import Fd
-    from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
+    from containerd_py.runtime.spec.resources import Resources
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
 _LIVE = ("created", "running", "paused")
@@ -64,7 +74,7 @@ class Container:
         *,
         state_root: str,
         bundle: str = ".",
-        streams: Streams = OWN_STREAMS,
+        streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
     ) -> Self:
@@ -78,7 +88,7 @@ class Container:
         check_id(container_id)
         validate(spec)
         directory = StateDirectory(state_root, container_id)
-        attachments = Attachments(streams, console_socket, preserve_fds)
+        attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         made = Creation(directory, container_id, spec, os.path.abspath(bundle), attachments).run()
         return cls(directory, made.state, made.worker, made.terminal)
 
@@ -116,14 +126,18 @@ class Container:
                 raise process.vanished() from None
             self._directory.stop_listening()
             self._remember("running")
-        hooks.run_all("poststart", self.spec().hooks.poststart, self.state().document())
+        hooks.run_all("poststart", self.spec.hooks.poststart, self.state().document())
 
     def _hear_start(self, connection: socket.socket) -> None:
-        message, _fds = dialogue.receive(connection)
-        while isinstance(message, dialogue.Times):
-            message, _fds = dialogue.receive(connection)
-        if isinstance(message, dialogue.Failed):
-            raise process.failure(decode(self._directory.get("plan.json")), message)
+        while True:
+            message, fds = dialogue.receive(connection)
+            match message:
+                case dialogue.Listener():
+                    hand_over_listener(self.spec, self._state, Fd(fds[0]))
+                case dialogue.Failed():
+                    raise process.failure(decode(self._directory.get("plan.json")), message)
+                case None:
+                    return
 
     def wait(self) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
@@ -149,27 +163,72 @@ class Container:
         self,
         document: Process,
         *,
-        streams: Streams = OWN_STREAMS,
+        streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
+        cgroup: Mapping[str, str] = MappingProxyType({}),
+        paused: bool = False,
     ) -> Execution:
         """Run another process in the container.
 
+        cgroup: paths below the container's own cgroup, by controller ("" for all others). paused: allow a container that
+        is paused; the process then waits with it.
         Raises Conflict unless running; InvalidArgument, NotSupported, Unavailable: then nothing runs.
         """
+        attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         with self._directory.locked():
-            self._check("execute in", "running", "created")
+            self._check("execute in", "running", "created", *(["paused"] if paused else []))
             assert self._process is not None  # noqa: S101 - or it were stopped
-            attachments = Attachments(streams, console_socket, preserve_fds)
-            return execute(self._state, self.spec(), self._process.pidfd.fileno(), document, attachments)
+            place = _cgroups().sub_cgroup(self._state.cgroup, cgroup) if cgroup else self._state.cgroup
+            return execute(
+                replace(self._state, cgroup=place), self.spec, self._process.pidfd.fileno(), document, attachments
+            )
+
+    # ── signals, and what it may use ──
 
     def kill(self, number: int = signal.SIGKILL, *, everything: bool = False) -> None:
         """Send a signal to the payload, or to every process of the container. Raises Conflict when it has ended."""
         if self.state().status not in _LIVE or self._process is None:
             raise Conflict(f"cannot kill container {self._state.id!r}: it has ended", step="kill")
-        if everything and number == signal.SIGKILL:
-            manager.kill(self._state.cgroup)
+        if everything:
+            self._signal_all(number)
         self._process.signal(number)
+
+    def _signal_all(self, number: int) -> None:
+        if number == signal.SIGKILL:
+            manager.kill(self._state.cgroup)
+        else:
+            signal_all(self._state.cgroup, number)
+
+    def pause(self) -> None:
+        """Stop every process of the container where it is. Raises Conflict unless running; NotSupported, Unavailable."""
+        with self._directory.locked():
+            self._check("pause", "running")
+            freezer.freeze(self._state.cgroup)
+
+    def resume(self) -> None:
+        """Let the processes of a paused container go on. Raises Conflict unless paused."""
+        with self._directory.locked():
+            self._check("resume", "paused")
+            freezer.thaw(self._state.cgroup)
+
+    def update(self, resources: Resources) -> None:
+        """Change limits, live; those that are not named stay. Raises InvalidArgument, NotSupported, Conflict."""
+        with self._directory.locked():
+            self._check("update", *_LIVE)
+            cgroup = _cgroups().update(self._state.cgroup, normalise(resources))
+            self._state = replace(self._directory.read(), cgroup=cgroup)
+            self._directory.write(self._state)
+
+    def stats(self) -> Stats:
+        """Return what it uses. Raises Conflict where it has ended."""
+        self._check("measure", *_LIVE)
+        return collect(self._state.cgroup)
+
+    def oom(self) -> OomWatch:
+        """Return what tells when a process is killed for want of memory. Raises Conflict where it has ended."""
+        self._check("watch", *_LIVE)
+        return OomWatch(self._state.cgroup)
 
     def processes(self) -> tuple[int, ...]:
         """Return the container's processes as this process numbers them."""
@@ -187,7 +246,7 @@ class Container:
             with self._directory.locked():
                 if not force:
                     self._check("destroy", "creating", "created", "stopped")
-                document, spec = replace(self.state(), status="stopped", pid=0).document(), self.spec()
+                document, spec = replace(self.state(), status="stopped", pid=0).document(), self.spec
                 self._release()
                 self._directory.remove()
             hooks.run_all("poststop", spec.hooks.poststop, document)
@@ -218,10 +277,9 @@ class Container:
         """The directories of its cgroup, whether it is still there or not."""
         return self._state.cgroups
 
+    @cached_property
     def spec(self) -> Spec:
-        """Return the document that it was made from."""
-        from containerd_py.runtime.spec.models import Spec
-
+        """The document that it was made from."""
         return Spec.model_validate_json(self._directory.get("config.json"))
 
     def state(self) -> State:
@@ -231,6 +289,8 @@ class Container:
         self._state = self._directory.read()
         if self._state.status in ("creating", *_LIVE) and self._has_ended():
             return replace(self._state, status="stopped", pid=0)
+        if self._state.status == "running" and freezer.is_frozen(self._state.cgroup):
+            return replace(self._state, status="paused")
         return self._state
 
     def _has_ended(self) -> bool:
@@ -253,6 +313,10 @@ class Container:
 
     def __exit__(self, *_problem: object) -> None:
         self.destroy(force=True)
+
+
+def _cgroups() -> CgroupManager:
+    return CgroupManager(probe().cgroups)
 
 
 def check_id(container_id: str) -> None:

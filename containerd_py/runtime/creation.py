@@ -23,6 +23,7 @@ from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_terminal, preserved
 from containerd_py.runtime.userns import may_drop_groups
@@ -155,6 +156,8 @@ class Creation:
             match message:
                 case dialogue.Asked():
                     dialogue.send_go(worker.control, bring_up(self._spec, state))
+                case dialogue.Listener():
+                    hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
                     return self._hand_over(Fd(fds[0])) if fds else None
                 case dialogue.Failed():
@@ -185,6 +188,14 @@ def bring_up(spec: Spec, state: State) -> bytes:
     hooks.run("prestart", spec.hooks.prestart, document)
     hooks.run("createRuntime", spec.hooks.create_runtime, document)
     return json.dumps(document).encode()
+
+
+def hand_over_listener(spec: Spec, state: State, listener: Fd) -> None:
+    """Give the listener of a seccomp filter to the agent that the document names. Raises InvalidArgument, Unavailable."""
+    seccomp = spec.linux.seccomp
+    with listener:
+        if seccomp is not None and seccomp.listener_path is not None:
+            hand_over(seccomp.listener_path, listener.fileno(), seccomp.listener_metadata, state.document())
 
 
 def root_path(spec: Spec, bundle: str) -> str:

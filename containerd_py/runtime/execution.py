@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime import console, process
-from containerd_py.runtime.creation import Attachments, launch
+from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.opened import Opened
@@ -66,7 +67,7 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
     with Opened(plan, inside=(pidfd, kinds)) as opened:
         worker = launch(plan, handles, state.cgroup, opened)
     try:
-        return Execution(worker, _run(plan, worker, attachments.console_socket))
+        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket))
     except BaseException:
         worker.end()
         worker.close()
@@ -81,7 +82,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
 
 
-def _run(plan: Plan, worker: Worker, console_socket: str | None) -> Fd | None:
+def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None) -> Fd | None:
     """Have the worker become the program; return its terminal's master where nobody took it."""
     with ExitStack() as open_until_success:
         master: Fd | None = None
@@ -94,6 +95,8 @@ def _run(plan: Plan, worker: Worker, console_socket: str | None) -> Fd | None:
                     if master is not None:
                         open_until_success.enter_context(master)
                     dialogue.send_start(worker.control)
+                case dialogue.Listener():
+                    hand_over_listener(spec, replace(state, pid=worker.pid), Fd(fds[0]))
                 case dialogue.Times():
                     executing = True
                 case dialogue.Failed():

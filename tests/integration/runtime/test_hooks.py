@@ -32,12 +32,11 @@ def test_each_at_its_moment_with_the_state(shop: Workshop, rootfs: Path, hook: A
     log = rootfs / "log"
     hooks = {moment: [hook(f"echo {moment} $(cat) >>{log}")] for moment in MOMENTS}
     hooks["startContainer"] = [hook("echo startContainer $(cat) >>/log") | {"path": "/hook6"}]
-    container = shop.create({"hooks": hooks, "annotations": {"a": "b"}})
+    container = shop.create({"process.args": ["sleep", "60"], "hooks": hooks, "annotations": {"a": "b"}})
     pid = container.pid
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["prestart", "createRuntime", "createContainer"]
     container.start()
-    container.wait()
-    container.destroy()
+    container.destroy(force=True)
     told = [line.split(" ", 1) for line in log.read_text().splitlines()]
     assert [moment for moment, _state in told] == list(MOMENTS)
     states = [json.loads(state) for _moment, state in told]

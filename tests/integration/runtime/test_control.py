@@ -1,0 +1,123 @@
+"""A running container is paused, limited anew, measured, signalled as a whole."""
+
+import os
+import select
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from containerd_py.errors import Conflict, InvalidArgument, NotSupported
+from containerd_py.runtime import Container
+from containerd_py.runtime.spec.resources import Resources
+from tests.integration.runtime.workshop import Workshop, process
+
+PATIENCE_S = 20
+COUNTING = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i >/count; done"]
+
+
+def limits(**document: object) -> Resources:
+    return Resources.model_validate(document)
+
+
+def value(container: Container, name: str) -> str:
+    return next((Path(path) / name).read_text().strip() for path in container.cgroups if (Path(path) / name).exists())
+
+
+def count(rootfs: Path) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        text = (rootfs / "count").read_text() if (rootfs / "count").exists() else ""
+        if text.strip():
+            return int(text)
+    raise TimeoutError
+
+
+def test_a_paused_container_stands_still_until_it_is_resumed(shop: Workshop, rootfs: Path) -> None:
+    container = shop.sleeping({"process.args": COUNTING})
+    count(rootfs)
+    container.pause()
+    assert container.state().status == "paused"
+    before = (rootfs / "count").read_bytes()
+    assert not select.select([], [], [], 0.1)[0]
+    assert (rootfs / "count").read_bytes() == before
+    container.resume()
+    assert container.state().status == "running"
+    deadline = time.monotonic() + PATIENCE_S
+    while (rootfs / "count").read_bytes() == before:
+        assert time.monotonic() < deadline
+
+
+def test_only_what_runs_is_paused_and_only_what_is_paused_is_resumed(shop: Workshop) -> None:
+    container = shop.create({"process.args": ["sleep", "60"]})
+    with pytest.raises(Conflict, match="cannot pause container 'box': it is created"):
+        container.pause()
+    container.start()
+    with pytest.raises(Conflict, match="cannot resume container 'box': it is running"):
+        container.resume()
+    container.pause()
+    with pytest.raises(Conflict, match="cannot execute in container 'box': it is paused"):
+        container.exec(process("true"))
+
+
+def test_a_paused_container_can_be_destroyed(shop: Workshop) -> None:
+    container = shop.sleeping()
+    container.pause()
+    container.destroy(force=True)
+    assert container.wait().signal == signal.SIGKILL
+
+
+def test_limits_are_changed_live(shop: Workshop) -> None:
+    container = shop.sleeping({"linux.resources": {"pids": {"limit": 10}}})
+    container.update(limits(pids={"limit": 20}))
+    assert value(container, "pids.max") == "20"
+    container.update(limits(memory={"limit": 64 << 20}))
+    assert value(container, "pids.max") == "20"
+    assert container.stats().memory.usage.limit == 64 << 20
+
+
+def test_a_limit_that_cannot_be(shop: Workshop) -> None:
+    container = shop.sleeping()
+    with pytest.raises((InvalidArgument, NotSupported)):
+        container.update(limits(hugepageLimits=[{"pageSize": "3MB", "limit": 1}]))
+
+
+def test_what_it_uses(shop: Workshop) -> None:
+    container = shop.sleeping({"process.args": ["sh", "-c", "sleep 60 & wait"]})
+    stats = container.stats()
+    assert stats.pids.current >= 1
+    assert stats.memory.usage.usage > 0
+
+
+def test_memory_that_runs_out_is_told(shop: Workshop) -> None:
+    eat = "read go </go; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"
+    os.mkfifo(shop.bundle / "rootfs/go")
+    container = shop.sleeping({"process.args": ["sh", "-c", eat], "linux.resources": {"memory": {"limit": 16 << 20}}})
+    with container.oom() as watch:
+        assert watch.killed() == 0
+        (shop.bundle / "rootfs/go").write_text("go\n")
+        assert select.select([watch], [], [], PATIENCE_S)[0]
+        assert container.wait().signal == signal.SIGKILL
+        assert watch.killed() == 1
+
+
+def test_every_process_is_signalled(shop: Workshop) -> None:
+    """Without a pid namespace the payload's end is not the others'."""
+    changes = {"process.args": ["sh", "-c", "sleep 60 & sleep 60 & wait"], "linux.namespaces": [{"type": "mount"}]}
+    container = shop.sleeping(changes)
+    deadline = time.monotonic() + PATIENCE_S
+    while len(container.processes()) < 3:
+        assert time.monotonic() < deadline
+    container.kill(signal.SIGTERM, everything=True)
+    container.wait()
+    while container.processes():
+        assert time.monotonic() < deadline
+
+
+def test_what_has_ended_is_not_measured(shop: Workshop) -> None:
+    container = shop.create({})
+    container.start()
+    container.wait()
+    with pytest.raises(Conflict, match="cannot measure container 'box': it is stopped"):
+        container.stats()
