@@ -58,7 +58,7 @@ class CgroupManager:
 
     def locate(self, path: str, resources: Resources) -> Cgroup:
         """Return where the cgroup lies, whether it is there or not. path: see `Places.of`."""
-        needed = {*resources.controllers(), *(self._always() if self._privileged else ())}
+        needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ())}
         return self._places.of(path, sorted(needed, reverse=True))
 
     def everywhere(self, path: str) -> Cgroup:

@@ -322,6 +322,13 @@ def test_an_ordinary_user_joins_what_a_limit_needs(host: Host) -> None:
     assert cgroups.locate("/c", Resources(pids_limit=1)).v1 == (str(host.top / "pids/c"),)
 
 
+def test_device_rules_are_for_the_host_s_root(host: Host) -> None:
+    """A worker joins as many cgroups as were located: what is not enforced must not be counted."""
+    asked, layout = Resources(devices=DENY), host.layout("devices")
+    assert CgroupManager(layout, privileged=True).locate("/c", asked).v1 == (str(host.top / "devices/c"),)
+    assert CgroupManager(layout, privileged=False).locate("/c", asked).v1 == ()
+
+
 @pytest.mark.parametrize(
     ("path", "v1", "v2"),
     [
