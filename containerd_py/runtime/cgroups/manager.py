@@ -78,6 +78,10 @@ class CgroupManager:
         """Return a cgroup below a container's own, for a `Placement` of an exec: see `Places.below`."""
         return self._places.below(cgroup, subs)
 
+    def of_process(self, cgroup: Cgroup, pid: int) -> Cgroup:
+        """Return the cgroup that a process of the container lies in: see `Places.of_process`."""
+        return self._places.of_process(cgroup, pid)
+
     # ── making and changing ──
 
     def supports(self, controller: str) -> bool:

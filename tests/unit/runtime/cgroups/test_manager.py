@@ -11,6 +11,7 @@ from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Not
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import Cgroup, CgroupManager, Placement
+from containerd_py.runtime.cgroups.places import parse_sub
 from containerd_py.runtime.cgroups.resources import Cpu, Cpuset, DeviceRule, Memory, Resources
 
 DENY = (DeviceRule(allow=False),)
@@ -382,6 +383,27 @@ def test_a_sub_cgroup(host: Host) -> None:
         str(host.top / "unified/c/all"), (str(host.top / "pids/c/all"), str(host.top / "memory/c/one/two"))
     )
     assert cgroups.sub_cgroup(cgroup, {}) == cgroup
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a/b", {"": "a/b"}), ("cpu:a", {"cpu": "a"}), ("cpu,memory:/a", {"cpu": "/a", "memory": "/a"}), (":a", None)]
+    + [(text, None) for text in ("", "/", "cpu:", "cpu,:a")],
+)
+def test_the_name_of_a_sub_cgroup(text: str, expected: dict[str, str] | None) -> None:
+    if expected is not None:
+        assert parse_sub(text) == expected
+        return
+    with pytest.raises(InvalidArgument, match="not of the form"):
+        parse_sub(text)
+
+
+def test_the_cgroup_of_a_process(host: Host) -> None:
+    """Ours is not the container's: then the container's own is meant."""
+    cgroups = CgroupManager(host.layout("pids"))
+    cgroup = cgroups.create("/c", Resources())
+    assert cgroups.of_process(cgroup, os.getpid()) == cgroup
+    assert cgroups.of_process(Cgroup(None, ()), os.getpid()) == Cgroup(None, ())
 
 
 @pytest.mark.parametrize(
