@@ -5,9 +5,9 @@ BIN := .venv/bin
 PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config python3-dev python3-venv
 BENCH_PACKAGES := crun runc
 
-.PHONY: test demo bench help clean packages bench-packages force
+.PHONY: test demo bench help clean packages bench-packages guest-kernel force
 
-test: .venv/installed ## run every check, as CI does
+test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,6 +28,15 @@ clean: ## remove what was installed, built and cached here; Debian's packages st
 
 packages:
 	$(call install,$(PACKAGES))
+
+# For tests/integration/cgroups/test_guest.py, where there is a harness: a kernel to run beside this one. Kept in ~/.cache.
+guest-kernel:
+	@for harness in "$$PYCONTAINERD_HARNESS" ../shared/harness /work/shared/harness; do \
+		if [ -x "$$harness/fetch-kernels.sh" ]; then \
+			"$$harness/fetch-kernels.sh" || echo "no guest kernel: the tests that need one will say so"; \
+			break; \
+		fi; \
+	done
 
 bench-packages:
 	$(call install,$(BENCH_PACKAGES))

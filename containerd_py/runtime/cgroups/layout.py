@@ -44,7 +44,7 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
     v2: str | None = None
     v1: dict[str, str] = {}
     own: dict[str, str] = {}
-    lies_in = _parse_membership(membership)
+    lies_in = parse_membership(membership)
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         fstype, _source, *options = after.split(" ")
@@ -60,7 +60,7 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
     return Layout(v2, _controllers(v2), v1, own)
 
 
-def _parse_membership(text: str) -> dict[str, str]:
+def parse_membership(text: str) -> dict[str, str]:
     """Return controller to path in its hierarchy; that of cgroup v2 has no name (cgroups(7), "/proc/pid/cgroup")."""
     found: dict[str, str] = {}
     for line in text.splitlines():

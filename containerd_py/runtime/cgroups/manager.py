@@ -26,7 +26,7 @@ from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.resources import FileValue
@@ -58,7 +58,7 @@ class CgroupManager:
 
     def locate(self, path: str, resources: Resources) -> Cgroup:
         """Return where the cgroup lies, whether it is there or not. path: see `Places.of`."""
-        needed = {*resources.controllers(), *(self._always() if self._privileged else ())}
+        needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ())}
         return self._places.of(path, sorted(needed, reverse=True))
 
     def everywhere(self, path: str) -> Cgroup:
@@ -77,6 +77,10 @@ class CgroupManager:
     def sub_cgroup(self, cgroup: Cgroup, subs: Mapping[str, str]) -> Cgroup:
         """Return a cgroup below a container's own, for a `Placement` of an exec: see `Places.below`."""
         return self._places.below(cgroup, subs)
+
+    def of_process(self, cgroup: Cgroup, pid: int) -> Cgroup:
+        """Return the cgroup that a process of the container lies in: see `Places.of_process`."""
+        return self._places.of_process(cgroup, pid)
 
     # ── making and changing ──
 
@@ -115,7 +119,10 @@ class CgroupManager:
 
     def check_free(self, path: str, cgroup: Cgroup) -> None:
         """Raises Conflict where processes live in the cgroup, or below it, already."""
-        for directory in cgroup.paths:
+        self._check_free(path, cgroup.paths)
+
+    def _check_free(self, path: str, directories: Iterable[str]) -> None:
+        for directory in directories:
             if populated(directory):
                 raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
 
@@ -172,9 +179,9 @@ class CgroupManager:
     def _enforced(self, resources: Resources) -> Resources:
         """Leave out device rules where only a user namespace confines: there the kernel opens no device node made in it.
 
-        Programs can be loaded by the host's root only; runc and crun leave the rules out too.
+        Both ways to enforce rules are for the host's root only; runc and crun leave them out too.
         """
-        return resources if self._privileged or "devices" in self._layout.v1 else replace(resources, devices=())
+        return resources if self._privileged else replace(resources, devices=())
 
     def _check_controllers(self, resources: Resources) -> None:
         for name in resources.controllers():
@@ -192,7 +199,7 @@ class CgroupManager:
     def _make(self, path: str, cgroup: Cgroup, resources: Resources, made: list[str]) -> None:
         for directory in cgroup.paths:
             self._make_directory(directory, made)
-        self.check_free(path, cgroup)
+        self._check_free(path, [directory for directory in cgroup.paths if directory not in made])
         if cgroup.v2 and self._layout.v2:
             figures = tuple(name for name in _FIGURES if name in self._layout.v2_controllers)
             unified.enable_if_possible(self._layout.v2, cgroup.v2, figures)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.cgroup import Cgroup
+from containerd_py.runtime.cgroups.layout import parse_membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,6 +65,28 @@ class Places:
         named = {self.joined(cgroup, controller): sub for controller, sub in subs.items() if controller}
         paths = {path: _below(path, named.get(path, subs.get("", ""))) for path in cgroup.paths}
         return Cgroup(paths[cgroup.v2] if cgroup.v2 else None, tuple(paths[path] for path in cgroup.v1))
+
+    def of_process(self, cgroup: Cgroup, pid: int) -> Cgroup:
+        """Return the cgroup that a process of the container lies in: its own, or one that the payload made below.
+
+        For an exec on cgroup v2: once a payload such as systemd has handed controllers down, no process can enter its
+        container's own cgroup any more (EBUSY), but where the payload is.
+        """
+        if cgroup.v2 is None or self._layout.v2 is None:
+            return cgroup
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            path = parse_membership(file.read()).get("", "/")
+        own = f"{self._layout.v2}{path}"
+        return replace(cgroup, v2=own) if own.startswith(f"{cgroup.v2}/") else cgroup
+
+
+def parse_sub(text: str) -> dict[str, str]:
+    """Read "PATH" or "CONTROLLER[,CONTROLLER…]:PATH", as `runc exec --cgroup` takes it, for `Places.below`."""
+    controllers, colon, path = text.rpartition(":")
+    names = controllers.split(",") if colon else [""]
+    if (colon and not all(names)) or not path.strip("/"):
+        raise InvalidArgument(f"cannot enter cgroup {text!r}: not of the form [CONTROLLER,…:]PATH", step="cgroup")
+    return dict.fromkeys(names, path)
 
 
 def _joined(cgroup: Cgroup, mount: str) -> str | None:

@@ -417,6 +417,7 @@ def test_all_below_is_killed_and_removed(room: Room) -> None:
     until(lambda: pids(below) == (child,))
     room.cgroup = top
     assert pids(top) == (child,)
+    assert room.manager.of_process(top, child).v2 == below.v2
     killing.kill(top)
     assert room.finish(child) == -signal.SIGKILL
 
@@ -450,7 +451,7 @@ def test_figures(room: Room) -> None:
     assert found.memory.usage.limit is None
     assert found.memory.raw
     assert found.pids == stats.figures.Pids(1, None)
-    document = stats.document(found)
+    document = found.document()
     assert document["memory"]["usage"]["limit"] == 2**64 - 1
     assert document["pids"] == {"current": 1}
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from containerd_py.runtime.cgroups.stats import document
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +109,7 @@ class Stats:
     block_io: BlockIo = BlockIo()
     hugetlb: dict[str, Usage] = field(default_factory=dict)
     rdma: dict[str, Rdma] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return JSON values as `runc events --stats` prints them: see `document`."""
+        return document.document(self)

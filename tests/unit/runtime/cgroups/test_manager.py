@@ -11,6 +11,7 @@ from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Not
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import Cgroup, CgroupManager, Placement
+from containerd_py.runtime.cgroups.places import parse_sub
 from containerd_py.runtime.cgroups.resources import Cpu, Cpuset, DeviceRule, Memory, Resources
 
 DENY = (DeviceRule(allow=False),)
@@ -322,6 +323,13 @@ def test_an_ordinary_user_joins_what_a_limit_needs(host: Host) -> None:
     assert cgroups.locate("/c", Resources(pids_limit=1)).v1 == (str(host.top / "pids/c"),)
 
 
+def test_device_rules_are_for_the_host_s_root(host: Host) -> None:
+    """A worker joins as many cgroups as were located: what is not enforced must not be counted."""
+    asked, layout = Resources(devices=DENY), host.layout("devices")
+    assert CgroupManager(layout, privileged=True).locate("/c", asked).v1 == (str(host.top / "devices/c"),)
+    assert CgroupManager(layout, privileged=False).locate("/c", asked).v1 == ()
+
+
 @pytest.mark.parametrize(
     ("path", "v1", "v2"),
     [
@@ -375,6 +383,27 @@ def test_a_sub_cgroup(host: Host) -> None:
         str(host.top / "unified/c/all"), (str(host.top / "pids/c/all"), str(host.top / "memory/c/one/two"))
     )
     assert cgroups.sub_cgroup(cgroup, {}) == cgroup
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a/b", {"": "a/b"}), ("cpu:a", {"cpu": "a"}), ("cpu,memory:/a", {"cpu": "/a", "memory": "/a"}), (":a", None)]
+    + [(text, None) for text in ("", "/", "cpu:", "cpu,:a")],
+)
+def test_the_name_of_a_sub_cgroup(text: str, expected: dict[str, str] | None) -> None:
+    if expected is not None:
+        assert parse_sub(text) == expected
+        return
+    with pytest.raises(InvalidArgument, match="not of the form"):
+        parse_sub(text)
+
+
+def test_the_cgroup_of_a_process(host: Host) -> None:
+    """Ours is not the container's: then the container's own is meant."""
+    cgroups = CgroupManager(host.layout("pids"))
+    cgroup = cgroups.create("/c", Resources())
+    assert cgroups.of_process(cgroup, os.getpid()) == cgroup
+    assert cgroups.of_process(Cgroup(None, ()), os.getpid()) == Cgroup(None, ())
 
 
 @pytest.mark.parametrize(

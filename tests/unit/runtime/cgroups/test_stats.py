@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py.runtime.cgroups.cgroup import Cgroup
-from containerd_py.runtime.cgroups.stats import collect, document, v1, v2
+from containerd_py.runtime.cgroups.stats import collect, v1, v2
 from containerd_py.runtime.cgroups.stats.figures import (
     BlockEntry,
     BlockIo,
@@ -147,7 +147,7 @@ def test_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cgroup", [Cgroup(None, ()), Cgroup("/nowhere", ("/nowhere/1",))])
 def test_a_container_without_figures(cgroup: Cgroup) -> None:
     assert collect(cgroup) == Stats()
-    json.dumps(document(collect(cgroup)))
+    json.dumps(collect(cgroup).document())
 
 
 def test_swap_of_v2_is_told_with_memory() -> None:
@@ -172,7 +172,7 @@ def test_pressure_that_is_not_told(text: str | None) -> None:
 
 def test_the_document(tmp_path: Path) -> None:
     """The names are those of opencontainers/runc, types/events.go."""
-    told = document(collect(Cgroup(lay_out(tmp_path / "v2", V2), ())))
+    told = collect(Cgroup(lay_out(tmp_path / "v2", V2), ())).document()
     json.dumps(told)
     assert told["cpu"] == {
         "usage": {"total": 30000, "kernel": 10000, "user": 20000},
@@ -191,7 +191,7 @@ def test_the_document(tmp_path: Path) -> None:
 
 
 def test_figures_for_each_cpu_are_in_the_document() -> None:
-    told = document(Stats(cpu=Cpu(per_cpu_ns=(1, 2), per_cpu_user_ns=(3,), per_cpu_kernel_ns=(4,)), pids=Pids(1, 9)))
+    told = Stats(cpu=Cpu(per_cpu_ns=(1, 2), per_cpu_user_ns=(3,), per_cpu_kernel_ns=(4,)), pids=Pids(1, 9)).document()
     assert told["cpu"]["usage"] == {
         "total": 0,
         "percpu": [1, 2],
