@@ -48,7 +48,7 @@ class MountSpec(Wire):
 
 
 class ResourcesSpec(Wire):
-    """Limits. Only `pids` is enforced so far; any other one that is asked for is refused, never ignored."""
+    """Limits. One that this host cannot enforce is refused, never ignored. cpus: 0.5 is half of the time of one CPU."""
 
     pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
     memory_bytes: Annotated[int, Field(ge=1)] | None = None

@@ -6,13 +6,13 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux
 from containerd_py.runtime.spec.models import Mount, Root, Spec
 from containerd_py.runtime.spec.process import Process, User
-from containerd_py.runtime.spec.resources import DeviceRule, Pids, Resources
+from containerd_py.runtime.spec.resources import Cpu, DeviceRule, Memory, Pids, Resources
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ROOT = ResolvedUser(0, 0, (), "/root")
 _SHORT_ID = 12
+_PERIOD_US = 100_000  # the kernel's own default (cgroup-v2.rst, "cpu.max")
+_LEAST_QUOTA_US = 1_000
 
 
 async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool) -> Spec:
@@ -29,7 +31,6 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
     device_rules: this host can enforce a list of devices, so none but the default ones is allowed.
     Raises InvalidArgument, NotSupported.
     """
-    _check_served(request)
     _check_environment(request)
     user = _ROOT if request.user is None else await asyncio.to_thread(_resolve, request.rootfs, request.user)
     return Spec(
@@ -52,16 +53,6 @@ def _annotations(request: ContainerSpec) -> dict[str, str]:
     """What an OCI document has no word for. An image may hold nodes of the host's devices: they stay files."""
     network = {defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {}
     return {defaults.ROOTFS_ANNOTATION: "nodev"} | network
-
-
-def _check_served(request: ContainerSpec) -> None:
-    for name in ("memory_bytes", "cpus"):
-        if getattr(request.resources, name) is not None:
-            raise NotSupported(
-                f"cannot create container: resources.{name} is not served yet",
-                step="lower",
-                hint="leave it out: only resources.pids is enforced so far",
-            )
 
 
 def _check_environment(request: ContainerSpec) -> None:
@@ -134,6 +125,21 @@ def _mount(asked: MountSpec) -> Mount:
 
 
 def _resources(request: ContainerSpec, *, device_rules: bool) -> Resources | None:
-    rules = (DeviceRule(allow=False, access="rwm"),) if device_rules else ()
-    pids = None if request.resources.pids is None else Pids(limit=request.resources.pids)
-    return Resources(pids=pids, devices=rules) if rules or pids else None
+    asked = request.resources
+    limits = Resources(
+        pids=None if asked.pids is None else Pids(limit=asked.pids),
+        memory=None if asked.memory_bytes is None else Memory(limit=asked.memory_bytes),
+        cpu=None if asked.cpus is None else _cpu(asked.cpus),
+        devices=(DeviceRule(allow=False, access="rwm"),) if device_rules else (),
+    )
+    return None if limits == Resources() else limits
+
+
+def _cpu(cpus: float) -> Cpu:
+    """As much time in each period as so many CPUs have in it; the kernel takes a millisecond at least."""
+    quota = round(cpus * _PERIOD_US)
+    if quota < _LEAST_QUOTA_US:
+        raise InvalidArgument(
+            f"cannot limit a container to {cpus} CPUs: the least is {_LEAST_QUOTA_US / _PERIOD_US}", step="lower"
+        )
+    return Cpu(quota=quota, period=_PERIOD_US)

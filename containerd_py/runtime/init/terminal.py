@@ -81,7 +81,16 @@ def attach_stdio(context: Context, step: op.AttachStdio) -> None:
         else:
             os.dup2(source, number, inheritable=True)
             if stat.S_ISFIFO(os.fstat(number).st_mode):
-                os.fchown(number, step.uid, -1)  # or /dev/stdout could not be opened again by the payload's user
+                _give(number, step.uid)
+
+
+def _give(pipe: int, uid: int) -> None:
+    """Let the payload's user open /dev/stdout again. A pipe of somebody whom the user namespace does not know stays his."""
+    try:
+        os.fchown(pipe, uid, -1)
+    except OSError as problem:
+        if problem.errno not in (errno.EPERM, errno.EINVAL):
+            raise
 
 
 def _attach_terminal(context: Context) -> None:

@@ -89,7 +89,8 @@ def main() -> None:
 
 def _become_private() -> None:
     """SECURITY R2, and what a worker must not hand on to payloads: soft limits and attributes as at boot."""
-    process.set_dumpable(0)
+    if os.geteuid() == 0:  # else the parent could not map its ids; then each worker does so as its first act
+        process.set_dumpable(0)
     for kind, wanted in _BOOT_LIMITS.items():
         _soft, hard = resource.getrlimit(kind)
         soft = hard if wanted is None or (hard != resource.RLIM_INFINITY and wanted > hard) else wanted

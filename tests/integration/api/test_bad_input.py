@@ -156,8 +156,7 @@ async def test_a_mount_whose_source_is_missing(api: Api, daemon: Daemon, rootfs:
 @pytest.mark.parametrize(
     ("change", "kind", "status", "part"),
     [
-        ({"resources": {"memory_bytes": 1 << 20}}, "not_supported", 422, "resources.memory_bytes"),
-        ({"resources": {"cpus": 0.5}}, "not_supported", 422, "resources.cpus"),
+        ({"resources": {"cpus": 0.001}}, "invalid_argument", 400, "0.001 CPUs"),
         ({"user": "nobody"}, "invalid_argument", 400, "nobody"),
         ({"user": "0:nogroup"}, "invalid_argument", 400, "nogroup"),
         ({"user": "-1"}, "invalid_argument", 400, "-1"),

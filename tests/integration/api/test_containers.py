@@ -269,3 +269,17 @@ async def test_a_device_node_of_the_image_is_no_device(api: Api, rootfs: Path) -
     ended, output = await api.run(rootfs, "/bin/dd", "if=/disk", "count=1")
     assert (ended["exit_code"], b"Permission denied" in output) == (1, True)
     assert (await api.run(rootfs, "/bin/dd", "if=/dev/zero", "of=/dev/null", "count=1"))[0]["exit_code"] == 0
+
+
+async def test_limits_hold(api: Api, rootfs: Path) -> None:
+    eat = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"
+    container = await api.create(rootfs, "/bin/sh", "-c", eat, resources={"memory_bytes": 16 << 20, "cpus": 0.5})
+    detail = (await api.get(f"/v1/containers/{container}")).json
+    quotas = [Path(path) / "cpu.cfs_quota_us" for path in detail["cgroup_paths"]]
+    maxima = [Path(path) / "cpu.max" for path in detail["cgroup_paths"]]
+    told = [path.read_text().split()[0] for path in (*quotas, *maxima) if path.exists()]
+    assert told == ["50000"]
+    await api.post(f"/v1/containers/{container}/start")
+    ended = (await api.post(f"/v1/containers/{container}/wait")).json
+    assert (ended["exit_code"], ended["signal"]) == (137, "SIGKILL")
+    await api.delete(f"/v1/containers/{container}")

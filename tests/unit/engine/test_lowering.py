@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from containerd_py.engine.lowering import lower
-from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.seccomp_profile import default_profile
@@ -179,12 +179,23 @@ def test_a_mount_that_says_too_little_is_refused(asked: dict[str, Any], words: s
 # ── limits ──
 
 
-@pytest.mark.parametrize("given", [{"memory_bytes": 1 << 20}, {"cpus": 0.5}, {"pids": 3, "cpus": 1.0}])
-def test_a_limit_not_enforced_is_refused_by_name(given: dict[str, Any]) -> None:
-    (name,) = set(given) - {"pids"}
-    with pytest.raises(NotSupported, match=rf"resources\.{name} is not served") as refused:
-        lowered(resources=given)
-    assert (refused.value.step, bool(refused.value.hint)) == ("lower", True)
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"memory_bytes": 1 << 20}, {"memory": {"limit": 1 << 20}}),
+        ({"cpus": 0.5}, {"cpu": {"quota": 50_000, "period": 100_000}}),
+        ({"cpus": 2.25, "pids": 3}, {"cpu": {"quota": 225_000, "period": 100_000}, "pids": {"limit": 3}}),
+    ],
+)
+def test_limits(given: dict[str, Any], expected: dict[str, Any]) -> None:
+    found = lowered(resources=given).document()["linux"]["resources"]
+    assert {name: value for name, value in found.items() if value} == expected
+
+
+def test_less_time_than_the_kernel_can_measure_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"cannot limit a container to 0\.009 CPUs: the least is 0\.01") as refused:
+        lowered(resources={"cpus": 0.009})
+    assert refused.value.step == "lower"
 
 
 @pytest.mark.parametrize(
