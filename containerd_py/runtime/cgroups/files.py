@@ -25,9 +25,12 @@ def write(path: str, text: str) -> None:
 
 
 def write_if_there(path: str, text: str) -> bool:
+    """Write, and tell whether there was such a file, in a cgroup that is not being removed this moment (ENODEV)."""
     try:
         write(path, text)
-    except FileNotFoundError:
+    except OSError as problem:
+        if problem.errno not in _GONE:
+            raise
         return False
     return True
 

@@ -1,13 +1,11 @@
-"""Killing all processes of a cgroup. Needs no free disk and no new process, and leaves nothing frozen."""
+"""Signals to all processes of a cgroup. Needs no free disk and no new process, and leaves nothing frozen."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups import files, freezer
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
 _ROUNDS = 64  # of killing what is listed: each round leaves only what was forked meanwhile
-_FREEZE_S = 0.5
 
 
 def kill(cgroup: Cgroup) -> None:
@@ -29,18 +26,22 @@ def kill(cgroup: Cgroup) -> None:
         freezer.thaw(cgroup)
         return
     try:
-        if pids(cgroup):
-            with contextlib.suppress(ContainerdError, OSError):
-                freezer.freeze(cgroup, timeout_s=_FREEZE_S)
-            signal_all(cgroup, signal.SIGKILL)
+        signal_all(cgroup, signal.SIGKILL)
     finally:
         freezer.thaw(cgroup)
     for _ in range(_ROUNDS):
-        if not signal_all(cgroup, signal.SIGKILL):
+        if not _signal_listed(cgroup, signal.SIGKILL):
             return
 
 
-def signal_all(cgroup: Cgroup, number: int) -> int:
+def signal_all(cgroup: Cgroup, number: int) -> None:
+    """Send a signal to every process, all being stopped meanwhile where that can be, so that none is born unseen."""
+    if pids(cgroup):
+        with freezer.stopped(cgroup):
+            _signal_listed(cgroup, number)
+
+
+def _signal_listed(cgroup: Cgroup, number: int) -> int:
     """Send a signal to every process that is listed now; return how many there were."""
     found = pids(cgroup)
     for pid in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,22 @@ def enable(mount: str, directory: str, controller: str) -> None:
     """Hand a controller down to the cgroup, from the mount's root on (cgroup-v2.rst, "Top-down Constraint").
 
     Raises OSError: EBUSY where a parent has processes of its own, EACCES where it is not ours and has not got it.
+    The former is asked here: the kernel would take a controller of threads (cpu, pids) and turn the parent into a threaded
+    domain, in which its processes could have neither memory nor I/O limits any more ("Threads").
     """
     for parent in _parents(mount, directory):
         path = f"{parent}/cgroup.subtree_control"
         with open(path, encoding="ascii") as file:
             enabled = file.read().split()
         if controller not in enabled:
+            if _has_processes(parent):
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
             files.write(path, f"+{controller}")
+
+
+def _has_processes(directory: str) -> bool:
+    """The root of the hierarchy may have them; it alone has no type."""
+    return files.read(f"{directory}/cgroup.type") is not None and bool(files.read(f"{directory}/cgroup.procs"))
 
 
 def enable_if_possible(mount: str, directory: str, controllers: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import freezer, killing, stats
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.members import pids
@@ -44,11 +44,13 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def hog(size: int = 4 * LIMIT) -> None:
-    """Touch anonymous memory, page by page."""
+def hog(size: int = 4 * LIMIT, then: Callable[[], None] | None = None) -> None:
+    """Touch anonymous memory, page by page, and hold it while something else is done."""
     memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     for offset in range(0, size, mmap.PAGESIZE):
         memory[offset] = 1
+    if then is not None:
+        then()
 
 
 def burn(seconds: float) -> None:
@@ -103,19 +105,9 @@ def test_a_limit_is_lowered_and_raised_while_it_runs(room: Room, host: Layout) -
         assert room.read("memory.memsw.limit_in_bytes") == room.read("memory.limit_in_bytes")
 
 
-def holder(size: int) -> Callable[[], None]:
-    def hold() -> None:
-        hog(size)
-        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        memory[:] = bytes(1) * size
-        sleep()
-
-    return hold
-
-
 def test_a_limit_below_the_usage_is_refused_where_that_is_asked(room: Room) -> None:
     room.make(resources({"memory": {"limit": 2 * LIMIT, "swap": 2 * LIMIT}}))
-    room.start(holder(LIMIT))
+    room.start(lambda: hog(LIMIT, sleep))
     until(lambda: stats.collect(room.cgroup).memory.anon >= LIMIT)
     with pytest.raises(Conflict) as caught:
         room.update(resources({"memory": {"limit": LIMIT // 2, "swap": 2 * LIMIT, "checkBeforeUpdate": True}}))
@@ -422,6 +414,30 @@ def test_all_below_is_killed_and_removed(room: Room) -> None:
     assert room.finish(child) == -signal.SIGKILL
 
 
+def test_a_signal_to_all(room: Room) -> None:
+    room.make(Resources())
+    children = [room.start(sleep) for _ in range(3)]
+    until(lambda: len(pids(room.cgroup)) == 3)
+    killing.signal_all(room.cgroup, signal.SIGTERM)
+    assert [room.finish(child) for child in children] == [-signal.SIGTERM] * 3
+    assert not freezer.is_frozen(room.cgroup)
+
+
+def test_a_parent_with_processes_can_hand_nothing_down(room: Room, host: Layout) -> None:
+    """cgroup-v2.rst, "No Internal Process Constraint"."""
+    if "memory" not in host.v2_controllers:
+        pytest.skip("cgroup v1 has no such rule")
+    room.make(Resources())
+    room.start(sleep)
+    until(lambda: bool(pids(room.cgroup)))
+    with pytest.raises(Unavailable, match="Device or resource busy") as caught:
+        room.manager.create(f"{room.path}/below", MEMORY)
+    assert caught.value.hint is not None
+    assert "no internal processes" in caught.value.hint
+    assert not os.path.exists(f"{room.cgroup.v2}/below")
+    assert (room.read("cgroup.type"), room.read("cgroup.subtree_control")) == ("domain", "")
+
+
 def test_a_cgroup_with_processes_is_not_taken_over(room: Room) -> None:
     room.make(Resources())
     room.start(sleep)
@@ -437,12 +453,7 @@ def test_figures(room: Room) -> None:
     room.make(Resources())
     counter = Counter()
 
-    def hold_and_count() -> None:
-        memory = mmap.mmap(-1, 8 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        memory[:] = bytes(1) * (8 * MIB)
-        counter.count()
-
-    room.start(hold_and_count)
+    room.start(lambda: hog(8 * MIB, counter.count))
     until(lambda: counter.value > 0 and stats.collect(room.cgroup).cpu.user_ns > 0)
     found = stats.collect(room.cgroup)
     assert found.cpu.usage_ns > 0

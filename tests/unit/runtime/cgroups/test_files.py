@@ -127,3 +127,11 @@ def test_writing_where_there_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "cgroup.kill").touch()
     assert files.write_if_there(f"{tmp_path}/cgroup.kill", "1")
     assert not files.write_if_there(f"{tmp_path}/cgroup.freeze", "1")
+
+
+def test_a_cgroup_that_is_being_removed_has_no_files(kernel: Callable[[Refuse], list[str]]) -> None:
+    kernel(lambda _name, _text: errno.ENODEV)
+    assert not files.write_if_there("/gone/cgroup.kill", "1")
+    kernel(lambda _name, _text: errno.EACCES)
+    with pytest.raises(PermissionError):
+        files.write_if_there("/root/cgroup.kill", "1")
