@@ -14,13 +14,15 @@ from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host, process
-from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
+from containerd_py.runtime.cgroups import layout, manager
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.userns import may_drop_groups, write_maps
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -63,7 +66,7 @@ class Creation:
         spec = await document(request, container_id, device_rules=device_rules(self._parts))
         path = cgroup_path(self._parts, spec, container_id)
         where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
-        return await compiled(spec, container_id, len(where.v1))
+        return await compiled(spec, container_id, where)
 
 
 class Attempt:
@@ -97,7 +100,7 @@ class Attempt:
         with self._timing("prepare"):
             preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
             try:
-                plan = await compiled(spec, container.id, len(container.record.cgroups_v1))
+                plan = await compiled(spec, container.id, container.cgroup)
             finally:
                 placement = await preparing
         container.plan = plan
@@ -206,7 +209,7 @@ def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:
     return spec.linux.cgroups_path or f"{parts.cgroup_parent}/{container_id}"
 
 
-async def compiled(spec: Spec, container_id: str, v1_cgroups: int) -> Plan:
+async def compiled(spec: Spec, container_id: str, cgroup: Cgroup) -> Plan:
     """Compile the Plan; a seccomp filter of the caller's own in a thread, since it takes milliseconds."""
     profile = spec.linux.seccomp
     if profile is None:
@@ -215,8 +218,13 @@ async def compiled(spec: Spec, container_id: str, v1_cgroups: int) -> Plan:
         seccomp = default_filter()
     else:
         seccomp = await asyncio.to_thread(compile_profile, profile)
-    placing = Placing(spec.root.path, container_id, v1_cgroups, may_drop_groups=may_drop_groups(spec))
+    shown = await asyncio.to_thread(_shown, cgroup) if mounts_cgroups(spec) else CgroupTree()
+    placing = Placing(spec.root.path, container_id, len(cgroup.v1), may_drop_groups=may_drop_groups(spec), cgroups=shown)
     return compile_plan(spec, placing, seccomp)
+
+
+def _shown(cgroup: Cgroup) -> CgroupTree:
+    return cgroup_tree(layout.probe(), cgroup)
 
 
 def _refusal(container: Container, problem: OSError) -> ContainerdError:

@@ -174,7 +174,7 @@ class Engine:
         timing = container.record.timing
         if timing is None:
             return ()
-        plan = await compiled(parse(container.config), container.id, len(container.record.cgroups_v1))
+        plan = await compiled(parse(container.config), container.id, container.cgroup)
         return timeline(timing, plan)
 
     # ── streams ──

@@ -214,7 +214,7 @@ def _has_news(control: socket.socket) -> bool:
 
 
 async def _plan(container: Container) -> Plan:
-    return await compiled(parse(container.config), container.id, len(container.record.cgroups_v1))
+    return await compiled(parse(container.config), container.id, container.cgroup)
 
 
 def _same_process(record: ContainerRecord) -> Fd | None:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.manager import Cgroup
+    from containerd_py.runtime.spec.models import Spec
+
+
+def mounts_cgroups(spec: Spec) -> bool:
+    """Tell whether the compiler needs to know of cgroups at all."""
+    return any(mount.type in ("cgroup", "cgroup2") for mount in spec.mounts)
 
 
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:

@@ -1,0 +1,37 @@
+"""A container is shown the hierarchies in which it has a cgroup."""
+
+from containerd_py.runtime.cgroup_view import cgroup_tree
+from containerd_py.runtime.cgroups.layout import Layout
+from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
+
+AT = "/sys/fs/cgroup"
+HYBRID = Layout(
+    f"{AT}/unified",
+    (),
+    {
+        "pids": f"{AT}/pids",
+        "cpuacct": f"{AT}/cpu,cpuacct",
+        "cpu": f"{AT}/cpu,cpuacct",
+        "memory": f"{AT}/memory",
+    },
+)
+
+
+def test_both_versions() -> None:
+    cgroup = Cgroup(f"{AT}/unified/box", (f"{AT}/pids/box", f"{AT}/cpu,cpuacct/deep/box"))
+    assert cgroup_tree(HYBRID, cgroup) == CgroupTree(
+        f"{AT}/unified/box",
+        (
+            Hierarchy("cpu,cpuacct", (("cpuacct", None), ("cpu", None)), f"{AT}/cpu,cpuacct/deep/box"),
+            Hierarchy("pids", (("pids", None),), f"{AT}/pids/box"),
+        ),
+    )
+
+
+def test_version_2_alone() -> None:
+    assert cgroup_tree(Layout(AT, ("pids",), {}), Cgroup(f"{AT}/box", ())) == CgroupTree(f"{AT}/box")
+
+
+def test_none() -> None:
+    assert cgroup_tree(HYBRID, Cgroup(None, ())) == CgroupTree()
