@@ -92,7 +92,7 @@ def _library() -> Any:
         import pyseccomp
     except (ImportError, OSError, RuntimeError) as problem:
         raise NotSupported(
-            f"cannot compile seccomp profile: {problem}",
+            f"cannot compile linux.seccomp: {problem}",
             step="seccomp",
             hint="install libseccomp (Debian: libseccomp2)",
         ) from problem
@@ -122,7 +122,7 @@ def _told(what: str) -> Iterator[None]:
         yield
     except OSError as problem:
         raise NotSupported(
-            f"cannot compile seccomp profile: this libseccomp cannot do {what} here",
+            f"cannot compile linux.seccomp: this libseccomp cannot do {what} here",
             step="seccomp",
             errno=problem.errno,
             hint="leave it out: this machine's kernel, libseccomp or byte order is not for it",

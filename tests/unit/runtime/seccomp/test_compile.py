@@ -308,3 +308,12 @@ def test_the_default_profile_holds_for_the_machines_other_architectures() -> Non
     i386, mount, read = 0x4000_0003, 21, 3
     assert machine.run(read, arch=i386) == ALLOW
     assert machine.run(mount, arch=i386) == ERRNO | errno.EPERM
+
+
+def test_the_default_profile_allows_what_programs_of_32_bit_arm_need() -> None:
+    """Their threads cannot start without set_tls, which is a private call of that architecture."""
+    set_tls, mount = 0x0F_0005, 21
+    profile = default_profile().model_copy(update={"architectures": ("SCMP_ARCH_ARM",)})
+    machine = Machine(compile_profile(profile).program)
+    assert machine.run(set_tls, arch=ARM) == ALLOW
+    assert machine.run(mount, arch=ARM) == ERRNO | errno.EPERM

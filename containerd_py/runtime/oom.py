@@ -1,0 +1,32 @@
+"""The choice of the kernel's out-of-memory killer, set for a worker in a user namespace by its parent."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import pidfd_send_signal
+from containerd_py.runtime.plan.operations import SetOomScoreAdj
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.plan.plan import Plan
+
+
+def set_oom_score_adj(plan: Plan, pid: int, pidfd: int) -> None:
+    """Set what the plan sets, for the worker `pid` behind `pidfd`, where the caller may (proc(5)).
+
+    To lower it, CAP_SYS_RESOURCE in the first user namespace is needed, which a worker in another one has never. Where
+    the caller may not either, the worker tries, and tells. Raises ProcessLookupError, FileNotFoundError: it is gone.
+    """
+    value = next((step.value for step in plan.operations if isinstance(step, SetOomScoreAdj)), None)
+    if value is None:
+        return
+    with Fd(os.open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as directory:
+        pidfd_send_signal(pidfd, 0)  # so it is the one behind the pidfd whose directory that is
+        with (
+            suppress(PermissionError),
+            Fd(os.open("oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory.fileno())) as file,
+        ):
+            os.write(file.fileno(), str(value).encode())
