@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Literal
 
 from containerd_py.runtime import hooks
-from containerd_py.runtime.bringing_up import bring_up, hand_over_listener
+from containerd_py.runtime.creation import bring_up, hand_over_listener
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.state import State
 
@@ -22,15 +22,11 @@ class Attendant:
         self._container = container
         self._bundle = bundle
         self._pid = pid
-        self.resctrl: tuple[str, ...] = ()
-        """Directories that `bring_up` made, which are to be removed with the container."""
 
     async def bring_up(self) -> bytes:
-        """Do what only the parent can while the worker waits; return the container's state. Raises ContainerdError."""
-        brought = await asyncio.to_thread(bring_up, parse(self._container.config), self._state("creating"))
-        if brought.rdt is not None:
-            self.resctrl = brought.rdt.made
-        return brought.state
+        """Do what only the parent can while the worker waits; return the container's state. Raises what a hook did."""
+        spec = parse(self._container.config)
+        return await asyncio.to_thread(bring_up, spec, self._state("creating"))
 
     async def hand_over(self, listener: Fd) -> None:
         """Give the listener of a seccomp filter to the agent that the document names. Raises ContainerdError."""

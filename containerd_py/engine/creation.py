@@ -13,7 +13,7 @@ from containerd_py.engine import stdio, worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.errors import ContainerdError, Unavailable
-from containerd_py.runtime import host, intel_rdt, process
+from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
 from containerd_py.runtime.cgroups import layout, manager
 from containerd_py.runtime.cgroups.manager import Placement
@@ -107,20 +107,13 @@ class Attempt:
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
             pid = await self._fork(container, plan, placement)
-        attendant = self._parts.attendant(container, pid)
-        self._made.callback(lambda: intel_rdt.remove_all(attendant.resctrl))
-        ready, master = await worker.ready(container, plan, attendant)
+        ready, master = await worker.ready(container, plan, self._parts.attendant(container, pid))
         self._join_streams(container, master)
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
             container,
             container.next_record(
-                CREATED,
-                pid=pid,
-                identity=_identity(container, pid),
-                boot_id=host.boot_id(),
-                timing=timing,
-                resctrl=attendant.resctrl,
+                CREATED, pid=pid, identity=_identity(container, pid), boot_id=host.boot_id(), timing=timing
             ),
         )
 

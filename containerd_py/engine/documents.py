@@ -12,10 +12,8 @@ from containerd_py import strict_json
 from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.requirements import check_host
-from containerd_py.runtime.spec.models import Mount, Spec, parse
+from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.validate import validate
-from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.wire import BundleSpec, ContainerSpec
 
 if TYPE_CHECKING:
@@ -33,15 +31,13 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     else:
         spec = _with_root(parse(request.oci), None)
     validate(spec)
-    if not isinstance(request, ContainerSpec):  # that asks for nothing of the kind
-        await asyncio.to_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))
     if not spec.root.path.strip("/."):
         raise InvalidArgument("cannot use root file system '/': it is the host's own root", step="rootfs", errno="EINVAL")
     return spec
 
 
 def _with_root(spec: Spec, bundle: str | None) -> Spec:
-    """Make root.path and sources absolute: relative to the bundle (config.md); without one root.path must be so already."""
+    """Make root.path absolute: relative to the bundle (config.md, "Root"); without one it must be so already."""
     path = spec.root.path
     if not path:
         return spec  # `validate` tells
@@ -52,18 +48,7 @@ def _with_root(spec: Spec, bundle: str | None) -> Spec:
             hint="give root.path from '/', or send {\"bundle\": …} instead",
         )
     root = spec.root.model_copy(update={"path": os.path.normpath(os.path.join(bundle or "/", path))})
-    spec = spec.model_copy(update={"root": root})
-    if bundle is None or not spec.mounts:
-        return spec
-    return spec.model_copy(update={"mounts": tuple(_with_source(mount, bundle) for mount in spec.mounts)})
-
-
-def _with_source(mount: Mount, bundle: str) -> Mount:
-    """Make a bind's source absolute: relative to the bundle (config.md, "Mounts")."""
-    bind = mount.type == "bind" or {"bind", "rbind"} & set(mount.options)
-    if not bind or not mount.source or mount.source.startswith("/"):
-        return mount
-    return mount.model_copy(update={"source": os.path.join(bundle, mount.source)})
+    return spec.model_copy(update={"root": root})
 
 
 def _read_bundle(bundle: str) -> object:

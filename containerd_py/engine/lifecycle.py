@@ -16,7 +16,6 @@ from containerd_py.engine.containers import EXITED, STARTED, Container
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
-from containerd_py.runtime import intel_rdt
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.store.records import ExitRecord
@@ -210,7 +209,6 @@ class Lifecycle:
         """Blocking. The record goes last: a deletion that is cut off can be done again."""
         manager.kill(container.cgroup)
         manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
-        intel_rdt.remove_all(container.record.resctrl)
         container.log.remove()
         self._parts.store.remove(container.id)
 

@@ -19,15 +19,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
-from containerd_py.runtime import console, hooks, identity, intel_rdt, process
-from containerd_py.runtime.bringing_up import hand_over_listener
+from containerd_py.runtime import console, hooks, identity, process
 from containerd_py.runtime.cgroups import freezer, manager
 from containerd_py.runtime.cgroups.killing import signal_all
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.oom import OomWatch
 from containerd_py.runtime.cgroups.stats import Stats, collect
-from containerd_py.runtime.creation import Attachments, Creation, remove_cgroup
+from containerd_py.runtime.creation import Attachments, Creation, hand_over_listener, remove_cgroup
 from containerd_py.runtime.execution import Execution, execute
 from containerd_py.runtime.host import probe
 from containerd_py.runtime.init import dialogue
@@ -258,8 +257,6 @@ class Container:
         if self._status is None and self._process is not None:
             self._status = self._process.end()
         remove_cgroup(self._state.cgroup)
-        if self._state.rdt is not None:
-            intel_rdt.remove(self._state.rdt)
         self.close()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,8 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
-from containerd_py.runtime import intel_rdt, process
-from containerd_py.runtime.bringing_up import bring_up, hand_over_listener
+from containerd_py.runtime import hooks, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
@@ -22,8 +22,8 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
-from containerd_py.runtime.requirements import check_host
 from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_terminal, preserved
 from containerd_py.runtime.userns import may_drop_groups
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from containerd_py.runtime.cgroups.manager import Cgroup
-    from containerd_py.runtime.intel_rdt import RdtGroup
     from containerd_py.runtime.launcher import Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -73,12 +72,10 @@ class Creation:
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
-        self._rdt: RdtGroup | None = None
         self._undo = ExitStack()
 
     def run(self) -> Made:
         """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
-        check_host(self._spec, may_drop_groups=may_drop_groups(self._spec))
         check_console_socket(self._attachments.console_socket, terminal=self._terminal)
         rootfs = root_path(self._spec, self._bundle)
         self._directory.make()
@@ -120,7 +117,7 @@ class Creation:
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._directory.write(state)
         master = self._hear(plan, worker, state)
-        state = replace(state, status="created", rdt=self._rdt)
+        state = replace(state, status="created")
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
@@ -158,7 +155,7 @@ class Creation:
             message, fds = dialogue.receive(worker.control)
             match message:
                 case dialogue.Asked():
-                    dialogue.send_go(worker.control, self._bring_up(state))
+                    dialogue.send_go(worker.control, bring_up(self._spec, state))
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
@@ -167,13 +164,6 @@ class Creation:
                     raise process.failure(plan, message)
                 case _:
                     raise process.vanished()
-
-    def _bring_up(self, state: State) -> bytes:
-        brought = bring_up(self._spec, state)
-        if brought.rdt is not None:
-            self._rdt = brought.rdt
-            self._undo.callback(_quietly, intel_rdt.remove, brought.rdt)
-        return brought.state
 
     def _hand_over(self, master: Fd) -> Fd | None:
         path = self._attachments.console_socket
@@ -190,6 +180,22 @@ def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) 
         handles = handles | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
         directory = placement.directory.fileno() if placement.directory else None
         return process.launch(plan, handles, cgroup=directory, opened=opened)
+
+
+def bring_up(spec: Spec, state: State) -> bytes:
+    """Do what only the parent can while the worker waits; return the state for the worker's own hooks."""
+    document = replace(state, status="creating").document()
+    hooks.run("prestart", spec.hooks.prestart, document)
+    hooks.run("createRuntime", spec.hooks.create_runtime, document)
+    return json.dumps(document).encode()
+
+
+def hand_over_listener(spec: Spec, state: State, listener: Fd) -> None:
+    """Give the listener of a seccomp filter to the agent that the document names. Raises InvalidArgument, Unavailable."""
+    seccomp = spec.linux.seccomp
+    with listener:
+        if seccomp is not None and seccomp.listener_path is not None:
+            hand_over(seccomp.listener_path, listener.fileno(), seccomp.listener_metadata, state.document())
 
 
 def root_path(spec: Spec, bundle: str) -> str:

@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, InvalidArgument
-from containerd_py.runtime import console, intel_rdt, process
-from containerd_py.runtime.bringing_up import hand_over_listener
-from containerd_py.runtime.creation import Attachments, launch
+from containerd_py.runtime import console, process
+from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_exec
-from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
 
@@ -61,7 +59,6 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
 
     Raises InvalidArgument, NotSupported, Unavailable; then nothing runs.
     """
-    check_process(document)
     check_console_socket(attachments.console_socket, terminal=document.terminal)
     plan = _compile(state, spec, document, attachments)
     handles = {} if document.terminal else attachments.streams.handles()
@@ -70,8 +67,6 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
     with Opened(plan, inside=(pidfd, kinds)) as opened:
         worker = launch(plan, handles, state.cgroup, opened)
     try:
-        if state.rdt is not None:
-            intel_rdt.join(state.rdt, worker.pid)
         return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket))
     except BaseException:
         worker.end()

@@ -76,12 +76,7 @@ def join(group: RdtGroup, pid: int) -> None:
 
 def remove(group: RdtGroup) -> None:
     """Take away what `make_group` made; what others made stays. A second call does nothing."""
-    remove_all(group.made)
-
-
-def remove_all(made: tuple[str, ...]) -> None:
-    """Take away directories, in this order: what `RdtGroup.made` said."""
-    for path in made:
+    for path in group.made:
         _remove(path)
 
 

@@ -18,13 +18,12 @@ import os
 import socket
 import stat
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.intel_rdt import RdtGroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.version import OCI_VERSION
 
@@ -43,8 +42,7 @@ _FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "pla
 class State:
     """status: "creating", "created", "running", "paused" or "stopped"; pid: 0 once stopped.
 
-    created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other;
-    rdt: its class of service.
+    created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
     """
 
     id: str
@@ -58,7 +56,6 @@ class State:
     owner: int = 0
     identity: str = ""
     boot_id: str = ""
-    rdt: RdtGroup | None = None
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -85,7 +82,6 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
-            "intelRdt": None if self.rdt is None else asdict(self.rdt),
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
 
@@ -107,12 +103,7 @@ class State:
             owner=kept["owner"],
             identity=kept["identity"],
             boot_id=kept["bootId"],
-            rdt=_rdt_group(kept["intelRdt"]),
         )
-
-
-def _rdt_group(kept: dict[str, Any] | None) -> RdtGroup | None:
-    return None if kept is None else RdtGroup(kept["path"], kept["monitoring"], tuple(kept["made"]))
 
 
 class StateDirectory:

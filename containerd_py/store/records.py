@@ -39,7 +39,6 @@ class ContainerRecord(Stored):
     """state.json. "creating" is the intent: it is on record before anything is made, and undone by recovery.
 
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
-    resctrl: directories of its class of service that were made for it.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
@@ -57,7 +56,6 @@ class ContainerRecord(Stored):
     rootfs: str
     cgroup_v2: str | None = None
     cgroups_v1: tuple[str, ...] = ()
-    resctrl: tuple[str, ...] = ()
     lost_output_bytes: int = 0
     timing: Timing | None = None
 

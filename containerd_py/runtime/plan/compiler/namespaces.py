@@ -56,8 +56,6 @@ def parent_steps(spec: Spec) -> Iterator[Operation]:
     """Wait for what only the parent can do. Hooks of the worker's own need the state that comes with its answer."""
     hooks = spec.hooks
     what = {
-        "its class of service": spec.linux.intel_rdt,
-        "network devices": spec.linux.net_devices,
         "prestart hooks": hooks.prestart,
         "createRuntime hooks": hooks.create_runtime,
         "the container's state": hooks.create_container or hooks.start_container,
