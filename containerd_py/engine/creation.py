@@ -20,9 +20,11 @@ from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
+from containerd_py.runtime.oom import set_oom_score_adj
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
+from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.userns import may_drop_groups, write_maps
@@ -143,6 +145,7 @@ class Attempt:
         self._made.callback(self._parts.store.remove, container.id)
         self._parts.cgroups.create(path, normalise(spec.linux.resources))
         self._made.callback(_remove_cgroup, container)
+        self._made.callback(take_back, spec.linux, container.id)
         return Placement(container.cgroup)
 
     async def _fork(self, container: Container, plan: Plan, placement: Placement) -> int:
@@ -167,6 +170,7 @@ class Attempt:
             container.pidfd = spawned.pidfd
             if plan.user is not None and plan.maps_ids:
                 await asyncio.to_thread(write_maps, spawned.pid, spawned.pidfd.fileno(), plan.user)
+                set_oom_score_adj(plan, spawned.pid, spawned.pidfd.fileno())
                 process.send_plan(container.control, plan, handles)
         return spawned.pid
 

@@ -12,8 +12,10 @@ from containerd_py import strict_json
 from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.requirements import check_host
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.validate import validate
+from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.wire import BundleSpec, ContainerSpec
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     else:
         spec = _with_root(parse(request.oci), None)
     validate(spec)
+    check_host(spec, may_drop_groups=may_drop_groups(spec))
     if not spec.root.path.strip("/."):
         raise InvalidArgument("cannot use root file system '/': it is the host's own root", step="rootfs", errno="EINVAL")
     return spec

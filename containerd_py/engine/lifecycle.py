@@ -18,6 +18,8 @@ from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
+from containerd_py.runtime.provision import take_back
+from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
@@ -209,6 +211,8 @@ class Lifecycle:
         """Blocking. The record goes last: a deletion that is cut off can be done again."""
         manager.kill(container.cgroup)
         manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
+        if container.config.get("linux", {}).get("intelRdt") is not None:
+            take_back(parse(container.config).linux, container.id)
         container.log.remove()
         self._parts.store.remove(container.id)
 

@@ -34,10 +34,13 @@ from containerd_py.runtime.launcher import ProcessHandle
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.plan.plan import decode
+from containerd_py.runtime.provision import take_back
+from containerd_py.runtime.requirements import check_host
 from containerd_py.runtime.spec.models import Spec
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 from containerd_py.runtime.streams import OWN_STREAMS, Streams
+from containerd_py.runtime.userns import may_drop_groups
 
 if TYPE_CHECKING:
     import socket
@@ -87,6 +90,7 @@ class Container:
         """
         check_id(container_id)
         validate(spec)
+        check_host(spec, may_drop_groups=may_drop_groups(spec))
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         made = Creation(directory, container_id, spec, os.path.abspath(bundle), attachments).run()
@@ -257,6 +261,7 @@ class Container:
         if self._status is None and self._process is not None:
             self._status = self._process.end()
         remove_cgroup(self._state.cgroup)
+        take_back(self.spec.linux, self._state.id)
         self.close()
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.provision import provide, take_back
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
@@ -155,7 +156,9 @@ class Creation:
             message, fds = dialogue.receive(worker.control)
             match message:
                 case dialogue.Asked():
-                    dialogue.send_go(worker.control, bring_up(self._spec, state))
+                    answer = bring_up(self._spec, state)
+                    self._undo.callback(take_back, self._spec.linux, self._id)
+                    dialogue.send_go(worker.control, answer)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
@@ -183,10 +186,18 @@ def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) 
 
 
 def bring_up(spec: Spec, state: State) -> bytes:
-    """Do what only the parent can while the worker waits; return the state for the worker's own hooks."""
+    """Do what only the parent can while the worker waits; return the state for the worker's own hooks.
+
+    What it made is taken away by `take_back`; where it fails, it has done so.
+    """
     document = replace(state, status="creating").document()
-    hooks.run("prestart", spec.hooks.prestart, document)
-    hooks.run("createRuntime", spec.hooks.create_runtime, document)
+    provide(spec.linux, state.id, state.pid)
+    try:
+        hooks.run("prestart", spec.hooks.prestart, document)
+        hooks.run("createRuntime", spec.hooks.create_runtime, document)
+    except BaseException:
+        take_back(spec.linux, state.id)
+        raise
     return json.dumps(document).encode()
 
 

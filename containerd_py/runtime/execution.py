@@ -6,15 +6,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.errors import Conflict
 from containerd_py.runtime import console, process
 from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_exec
+from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.userns import may_drop_groups
 
 if TYPE_CHECKING:
     from containerd_py.runtime.launcher import Worker
@@ -75,9 +78,16 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
 
 
 def _compile(state: State, spec: Spec, document: Process, attachments: Attachments) -> Plan:
-    if not document.args:
-        raise InvalidArgument("cannot execute a process: process.args must name a program", step="validate")
-    placing = Placing(state.rootfs, state.id, len(state.cgroup.v1), preserved=attachments.preserve_fds)
+    drop_groups = may_drop_groups(spec)
+    validate_process(document)
+    check_process(document, may_drop_groups=drop_groups)
+    placing = Placing(
+        state.rootfs,
+        state.id,
+        len(state.cgroup.v1),
+        preserved=attachments.preserve_fds,
+        may_drop_groups=drop_groups,
+    )
     profile = spec.linux.seccomp
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ _MONITORING_GROUPS = "mon_groups"
 
 @dataclass(frozen=True, slots=True)
 class RdtGroup:
-    """Where a container's processes are put. made: directories that `remove` takes away, in that order."""
+    """Where a container's processes are put. made: directories of its own, which `remove` takes away, in that order.
+
+    A class that the document names by closID is not among them: others may use it, and it stays, as with runc.
+    """
 
     path: str
     monitoring: str | None = None
@@ -46,7 +49,7 @@ def make_group(resctrl: str | None, container_id: str, rdt: IntelRdt) -> RdtGrou
     """Make or find the container's class of service, and give it its share. resctrl: what `find_resctrl` said.
 
     Raises NotSupported without resctrl; NotFound, InvalidArgument for a class that is not there, or is there and shares
-    otherwise; then nothing is left.
+    otherwise; Conflict for another container's; then nothing is left.
     """
     if resctrl is None:
         raise NotSupported(
@@ -54,16 +57,27 @@ def make_group(resctrl: str | None, container_id: str, rdt: IntelRdt) -> RdtGrou
             step="intel_rdt",
             hint="mount it on /sys/fs/resctrl where the processor and the kernel have it",
         )
+    group = group_of(resctrl, container_id, rdt)
+    with ExitStack() as undo:
+        made = _made(group.path, rdt)
+        if made:
+            undo.callback(_remove, group.path)
+        _share(group.path, rdt, compare=not made)
+        if group.monitoring is not None:
+            with _told(group.monitoring, "make"):
+                os.mkdir(group.monitoring)
+        undo.pop_all()
+    return group
+
+
+def group_of(resctrl: str, container_id: str, rdt: IntelRdt) -> RdtGroup:
+    """Return where `make_group` puts a container."""
     name = container_id if rdt.clos_id is None else rdt.clos_id.strip("/")
     path = os.path.join(resctrl, name).rstrip("/")
-    with ExitStack() as undo:
-        made = _made(path, rdt)
-        if made:
-            undo.callback(_remove, path)
-        _share(path, rdt, compare=not made and rdt.clos_id is not None)
-        monitoring = _monitoring(path, container_id, rdt)
-        undo.pop_all()
-    return RdtGroup(path, monitoring, (*((monitoring,) if monitoring else ()), *((path,) if made else ())))
+    monitored = rdt.enable_monitoring or rdt.enable_cmt or rdt.enable_mbm
+    monitoring = f"{path}/{_MONITORING_GROUPS}/{container_id}" if monitored else None
+    own = (path,) if rdt.clos_id is None else ()
+    return RdtGroup(path, monitoring, (*((monitoring,) if monitoring else ()), *own))
 
 
 def join(group: RdtGroup, pid: int) -> None:
@@ -96,10 +110,14 @@ def _made(path: str, rdt: IntelRdt) -> bool:
             step="intel_rdt",
             hint="make the class of service first, or give its share in linux.intelRdt.schemata",
         )
-    with _told(path, "make"), suppress(FileExistsError):
-        os.mkdir(path)
-        return True
-    return False
+    with _told(path, "make"):
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            if rdt.clos_id is None:
+                raise
+            return False
+    return True
 
 
 def _share(path: str, rdt: IntelRdt, *, compare: bool) -> None:
@@ -134,16 +152,6 @@ def _parsed(line: str) -> tuple[str, dict[str, str]]:
     return resource, {domain.strip(): value.strip().lower().lstrip("0") or "0" for domain, _equals, value in pairs}
 
 
-def _monitoring(path: str, container_id: str, rdt: IntelRdt) -> str | None:
-    """Make the container's monitoring group; the processor counts for it what is shared by the class."""
-    if not (rdt.enable_monitoring or rdt.enable_cmt or rdt.enable_mbm):
-        return None
-    group = f"{path}/{_MONITORING_GROUPS}/{container_id}"
-    with _told(group, "make"):
-        os.mkdir(group)
-    return group
-
-
 def _write(path: str, text: str) -> None:
     with Fd(os.open(path, os.O_WRONLY | os.O_CLOEXEC)) as file:
         os.write(file.fileno(), text.encode())
@@ -164,10 +172,13 @@ def _told(path: str, verb: str) -> Iterator[None]:
 
 def _error(message: str, problem: OSError) -> ContainerdError:
     """ENOSPC is the processor's: it has a fixed number of classes and of monitoring groups."""
-    if isinstance(problem, FileNotFoundError):
-        return NotSupported(message, step="intel_rdt", errno=problem.errno, hint="the processor may not have this")
-    kind = InvalidArgument if problem.errno in _CALLERS_FAULT else Unavailable
-    return kind(message, step="intel_rdt", errno=problem.errno, hint="resctrl's info/last_cmd_status tells more")
+    kind, hint = _MEANINGS.get(problem.errno or 0, (Unavailable, "resctrl's info/last_cmd_status tells more"))
+    return kind(message, step="intel_rdt", errno=problem.errno, hint=hint)
 
 
-_CALLERS_FAULT = (errno.EINVAL, errno.EEXIST, errno.ENODEV)
+_MEANINGS: dict[int, tuple[type[ContainerdError], str]] = {
+    errno.ENOENT: (NotSupported, "the processor may not have this"),
+    errno.EEXIST: (Conflict, "a container of this id uses it, or did so once: remove it, or take another id"),
+    errno.EINVAL: (InvalidArgument, "resctrl's info/last_cmd_status tells more"),
+    errno.ENODEV: (InvalidArgument, "the processor may not have this"),
+}

@@ -15,6 +15,7 @@ from containerd_py.runtime import userns
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
+from containerd_py.runtime.oom import set_oom_score_adj
 from containerd_py.runtime.plan.operations import (
     AttachRoot,
     CloneTree,
@@ -104,6 +105,7 @@ def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: O
     if plan.user is not None and plan.maps_ids:
         try:
             userns.write_maps(worker.pid, worker.pidfd.fileno(), plan.user)
+            set_oom_score_adj(plan, worker.pid, worker.pidfd.fileno())
             send_plan(ours, plan, handles)
         except BaseException:
             worker.end()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
 from containerd_py.runtime import intel_rdt
 from containerd_py.runtime.intel_rdt import RdtGroup, find_resctrl, join, make_group, remove, schemata
 from containerd_py.runtime.spec.linux import IntelRdt
@@ -108,6 +108,13 @@ def test_what_cannot_be_shared_leaves_no_class(resctrl: Path, fields: dict[str, 
     with pytest.raises(NotSupported, match="class of service"):
         make_group(str(resctrl), "box", model(**fields))
     assert not (resctrl / "box").exists()
+
+
+def test_the_class_of_another_container_is_left_alone(resctrl: Path) -> None:
+    (resctrl / "box").mkdir()
+    with pytest.raises(Conflict):
+        make_group(str(resctrl), "box", model())
+    assert (resctrl / "box").is_dir()
 
 
 @pytest.mark.parametrize(("number", "kind"), [(22, InvalidArgument), (28, Unavailable), (2, NotSupported)])

@@ -56,6 +56,8 @@ def parent_steps(spec: Spec) -> Iterator[Operation]:
     """Wait for what only the parent can do. Hooks of the worker's own need the state that comes with its answer."""
     hooks = spec.hooks
     what = {
+        "network devices": spec.linux.net_devices,
+        "a class of service": spec.linux.intel_rdt is not None,
         "prestart hooks": hooks.prestart,
         "createRuntime hooks": hooks.create_runtime,
         "the container's state": hooks.create_container or hooks.start_container,

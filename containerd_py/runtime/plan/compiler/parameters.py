@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def sysctl_steps(linux: Linux) -> Iterator[Operation]:
-    for key, value in (linux.sysctl or {}).items():
-        yield op.SetSysctl(sysctl_path(key), value)
+    """The domain name has a call of its own, which root of a user namespace may make; its file is the host's root's."""
+    for path, value in ((sysctl_path(key), value) for key, value in (linux.sysctl or {}).items()):
+        yield op.SetDomainname(value) if path == "kernel/domainname" else op.SetSysctl(path, value)
 
 
 def time_offsets(linux: Linux) -> str:

@@ -15,7 +15,7 @@ from containerd_py.runtime.spec.validate.mounts import device_problems, mount_pr
 from containerd_py.runtime.spec.validate.namespaces import mapping_problems, namespace_problems
 from containerd_py.runtime.spec.validate.not_served import NOT_SERVED, not_served_problems
 from containerd_py.runtime.spec.validate.problem import Problem
-from containerd_py.runtime.spec.validate.process import process_problems
+from containerd_py.runtime.spec.validate.process import process_document_problems, process_problems
 from containerd_py.runtime.spec.validate.resources import resource_problems
 from containerd_py.runtime.spec.validate.seccomp import seccomp_problems
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
 
-__all__ = ["CHECKS", "NOT_SERVED", "Problem", "validate"]
+__all__ = ["CHECKS", "NOT_SERVED", "Problem", "validate", "validate_process"]
 
 CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     process_problems,
@@ -46,7 +47,15 @@ _SHOWN = 5
 
 def validate(spec: Spec) -> None:
     """Check a whole spec before anything is made. Raises InvalidArgument or NotSupported, each naming JSON paths."""
-    problems = [problem for check in CHECKS for problem in check(spec)]
+    _refuse([problem for check in CHECKS for problem in check(spec)])
+
+
+def validate_process(process: Process) -> None:
+    """Check the document of a process that enters a container, as `validate` does its first one."""
+    _refuse(list(process_document_problems(process)))
+
+
+def _refuse(problems: list[Problem]) -> None:
     wrong = [problem for problem in problems if problem.supported]
     if wrong:
         raise InvalidArgument(f"cannot use OCI document: {_told(wrong)}", step="validate")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LARGEST_NODE = 1023  # MAX_NUMNODES - 1
 _LARGEST_OFFSET_S = 2**63 // 10**9  # the kernel counts nanoseconds in 63 bits
+_LONGEST_DOMAIN = 64  # __NEW_UTS_LEN
 _LONGEST_INTERFACE = 15  # IFNAMSIZ - 1
 
 
@@ -48,8 +49,6 @@ def _time_offsets(spec: Spec) -> Iterator[Problem]:
 
 
 def _sysctl(spec: Spec) -> Iterator[Problem]:
-    """What is the whole machine's is refused; what is a namespace's own needs that namespace (SECURITY R6)."""
-    own = {namespace.type for namespace in spec.linux.namespaces}
     seen = set()
     for key, value in (spec.linux.sysctl or {}).items():
         where = f"linux.sysctl.{key}"
@@ -63,13 +62,20 @@ def _sysctl(spec: Spec) -> Iterator[Problem]:
         seen.add(path)
         if "\n" in value or "+" in value or not value:
             yield Problem(where, "has an empty value, or one with a line break or '+'")
-        needed = namespace_of(path)
-        if path == "kernel/hostname":
-            yield Problem(where, "is set by hostname")
-        elif needed is None:
-            yield Problem(where, "belongs to no namespace: it would be set for the whole machine")
-        elif needed not in own:
-            yield Problem(where, f"needs a {needed} namespace, or it would be set for the host")
+        if path == "kernel/domainname" and (spec.domainname or len(value.encode()) > _LONGEST_DOMAIN):
+            yield Problem(where, f"is longer than {_LONGEST_DOMAIN} bytes, or set by domainname too")
+        yield from _reach(spec, where, path)
+
+
+def _reach(spec: Spec, where: str, path: str) -> Iterator[Problem]:
+    """What is the whole machine's is refused; what is a namespace's own needs that namespace (SECURITY R6)."""
+    needed = namespace_of(path)
+    if path == "kernel/hostname":
+        yield Problem(where, "is set by hostname")
+    elif needed is None:
+        yield Problem(where, "belongs to no namespace: it would be set for the whole machine")
+    elif not any(namespace.type == needed for namespace in spec.linux.namespaces):
+        yield Problem(where, f"needs a {needed} namespace, or it would be set for the host")
 
 
 def _net_devices(spec: Spec) -> Iterator[Problem]:

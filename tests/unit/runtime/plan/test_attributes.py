@@ -157,10 +157,10 @@ def test_nothing_is_opened_for_empty_labels(make_spec: MakeSpec) -> None:
 
 def test_kernel_parameters_are_paths_in_the_order_of_the_document(make_spec: MakeSpec) -> None:
     parameters = {"net.ipv4.conf.eth0/1.forwarding": "1", "kernel/sem": "1 2 3 4", "kernel.domainname": "lan"}
-    assert steps(make_spec({"linux.sysctl": parameters}), op.SetSysctl) == [
+    assert steps(make_spec({"linux.sysctl": parameters}), op.SetSysctl, op.SetDomainname) == [
         op.SetSysctl("net/ipv4/conf/eth0.1/forwarding", "1"),
         op.SetSysctl("kernel/sem", "1 2 3 4"),
-        op.SetSysctl("kernel/domainname", "lan"),
+        op.SetDomainname("lan"),
     ]
 
 
@@ -192,3 +192,19 @@ def test_cpus_of_a_process_that_enters_a_container() -> None:
 def test_a_containers_first_process_has_the_cpus_of_its_cgroup(make_spec: MakeSpec) -> None:
     """execCPUAffinity is for those that enter later (config.md)."""
     assert steps(make_spec({"process.execCPUAffinity": {"initial": "0", "final": "0"}}), op.SetAffinity) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"linux.netDevices": {"eth0": {}}}, "network devices"),
+        ({"linux.intelRdt": {}}, "a class of service"),
+    ],
+)
+def test_the_worker_waits_for_what_its_parent_gives(make_spec: MakeSpec, changes: dict[str, Any], what: str) -> None:
+    """Kernel parameters of an interface can be set once it is there."""
+    spec = make_spec(changes | {"linux.sysctl": {"net.ipv4.conf.eth0.rp_filter": "1"}})
+    kinds = [type(operation) for operation in compile_plan(spec, PLACING, None).operations]
+    assert steps(spec, op.AwaitParent) == [op.AwaitParent((what,))]
+    assert kinds.index(op.AwaitParent) < kinds.index(op.SetSysctl) < kinds.index(op.PivotRoot)
+    assert steps(make_spec({}), op.AwaitParent) == []

@@ -80,6 +80,14 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
             {"linux.sysctl": {"kernel.core_pattern": "|/x"}},
             "linux.sysctl.kernel.core_pattern: belongs to no namespace: it would be set for the whole machine",
         ),
+        (
+            {"linux.sysctl": {"kernel.domainname": "x"}, "domainname": "y"},
+            "linux.sysctl.kernel.domainname: is longer than 64 bytes, or set by domainname too",
+        ),
+        (
+            {"linux.sysctl": {"kernel.domainname": "x" * 65}},
+            "linux.sysctl.kernel.domainname: is longer than 64 bytes, or set by domainname too",
+        ),
         ({"linux.netDevices": {"eth/0": {}}}, "linux.netDevices.eth/0: is no name of a network interface"),
         (
             {"linux.netDevices": {"eth0": {"name": "a" * 16}}},
