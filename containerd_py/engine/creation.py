@@ -20,14 +20,13 @@ from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
-from containerd_py.runtime.oom import set_oom_score_adj
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
-from containerd_py.runtime.userns import may_drop_groups, write_maps
+from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
 if TYPE_CHECKING:
@@ -160,18 +159,17 @@ class Attempt:
             container.control, worker_end = open_dialogue()
             container.control.settimeout(0)
             passed.enter_context(worker_end)
-            handles = {name: fd.fileno() for name, fd in theirs.items()} | opened.handles
+            handles = {name: fd.fileno() for name, fd in theirs.items()}
             handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
             directory = placement.directory.fileno() if placement.directory else None
             request = opened.fork_request(worker_end.fileno(), directory)
-            if not plan.maps_ids:
-                process.send_plan(container.control, plan, handles)
+            if not plan.waits:
+                process.send_plan(container.control, plan, handles | opened.handles)
             spawned = await self._parts.link.spawn(container.id, request, container.fds())
             container.pidfd = spawned.pidfd
-            if plan.user is not None and plan.maps_ids:
-                await asyncio.to_thread(write_maps, spawned.pid, spawned.pidfd.fileno(), plan.user)
-                set_oom_score_adj(plan, spawned.pid, spawned.pidfd.fileno())
-                process.send_plan(container.control, plan, handles)
+            if plan.waits:
+                await asyncio.to_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
+                process.send_plan(container.control, plan, handles | opened.handles)
         return spawned.pid
 
     def _join_streams(self, container: Container, master: Fd | None) -> None:

@@ -13,7 +13,7 @@ from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.requirements import check_host
-from containerd_py.runtime.spec.models import Spec, parse
+from containerd_py.runtime.spec.models import Mount, Spec, parse
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.wire import BundleSpec, ContainerSpec
@@ -33,7 +33,8 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     else:
         spec = _with_root(parse(request.oci), None)
     validate(spec)
-    check_host(spec, may_drop_groups=may_drop_groups(spec))
+    if not isinstance(request, ContainerSpec):  # that asks for nothing of the kind
+        await asyncio.to_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))
     if not spec.root.path.strip("/."):
         raise InvalidArgument("cannot use root file system '/': it is the host's own root", step="rootfs", errno="EINVAL")
     return spec
@@ -51,7 +52,18 @@ def _with_root(spec: Spec, bundle: str | None) -> Spec:
             hint="give root.path from '/', or send {\"bundle\": …} instead",
         )
     root = spec.root.model_copy(update={"path": os.path.normpath(os.path.join(bundle or "/", path))})
-    return spec.model_copy(update={"root": root})
+    spec = spec.model_copy(update={"root": root})
+    if bundle is None or not spec.mounts:
+        return spec
+    return spec.model_copy(update={"mounts": tuple(_with_source(mount, bundle) for mount in spec.mounts)})
+
+
+def _with_source(mount: Mount, bundle: str) -> Mount:
+    """Make a bind's source absolute: relative to the bundle (config.md, "Mounts")."""
+    bind = mount.type == "bind" or {"bind", "rbind"} & set(mount.options)
+    if not bind or not mount.source or mount.source.startswith("/"):
+        return mount
+    return mount.model_copy(update={"source": os.path.join(bundle, mount.source)})
 
 
 def _read_bundle(bundle: str) -> object:

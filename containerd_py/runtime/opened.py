@@ -11,7 +11,8 @@ from containerd_py.runtime import userns
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
 from containerd_py.runtime.linux.process import Clone
-from containerd_py.runtime.sources import open_sources
+from containerd_py.runtime.oom import set_oom_score_adj
+from containerd_py.runtime.sources import open_places, open_sources
 from containerd_py.runtime.spawner.fork import Entering, ForkRequest
 
 if TYPE_CHECKING:
@@ -34,11 +35,24 @@ class Opened:
         self.handles: dict[str, int] = {}
         try:
             self._joins = tuple(self._open_joins()) if inside is None else (_all_of(*inside),)
-            for name, tree in open_sources(plan).items():
-                self.handles[name] = self._open.enter_context(tree).fileno()
+            self._take(open_sources(plan))
         except BaseException:
             self._open.close()
             raise
+
+    def meet(self, pid: int, pidfd: int) -> None:
+        """Do what can only be done once the worker is there, and before it gets a plan that `waits`: add to the handles.
+
+        Raises InvalidArgument, Unavailable.
+        """
+        if self._plan.user is not None and self._plan.maps_ids:
+            userns.write_maps(pid, pidfd, self._plan.user)
+            set_oom_score_adj(self._plan, pid, pidfd)
+        self._take(open_places(self._plan, pid, pidfd))
+
+    def _take(self, opened: dict[str, Fd]) -> None:
+        for name, fd in opened.items():
+            self.handles[name] = self._open.enter_context(fd).fileno()
 
     def fork_request(self, control: int, cgroup: int | None) -> ForkRequest:
         """control: the worker's end of its socket; cgroup: a cgroup v2 directory to be born in."""

@@ -11,11 +11,9 @@ import os
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotSupported, Unavailable
-from containerd_py.runtime import userns
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.oom import set_oom_score_adj
 from containerd_py.runtime.plan.operations import (
     AttachRoot,
     CloneTree,
@@ -92,21 +90,19 @@ def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: O
     cgroup: descriptor of a cgroup v2 directory to be born in.
     Raises Unavailable where no process can be made, InvalidArgument where ids cannot be mapped.
     """
-    handles = handles | opened.handles
     ours, theirs = open_dialogue()
     with theirs:
         try:
-            if not plan.maps_ids:
-                send_plan(ours, plan, handles)
+            if not plan.waits:
+                send_plan(ours, plan, handles | opened.handles)
             worker = fork(opened.fork_request(theirs.fileno(), cgroup), ours)
         except BaseException:
             ours.close()
             raise
-    if plan.user is not None and plan.maps_ids:
+    if plan.waits:
         try:
-            userns.write_maps(worker.pid, worker.pidfd.fileno(), plan.user)
-            set_oom_score_adj(plan, worker.pid, worker.pidfd.fileno())
-            send_plan(ours, plan, handles)
+            opened.meet(worker.pid, worker.pidfd.fileno())
+            send_plan(ours, plan, handles | opened.handles)
         except BaseException:
             worker.end()
             worker.close()

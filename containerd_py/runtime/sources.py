@@ -1,4 +1,4 @@
-"""What the parent takes of the host for a worker that may not: detached trees, their ids mapped where a mount asks for it.
+"""What the parent opens on the host for a worker that may not: trees whose ids are mapped, and places out of its reach.
 
 They go to the worker as handles, by the names that the Plan's operations know them by.
 """
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime import userns
 from containerd_py.runtime.linux import mounts
-from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve, openat2
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve, open_in_root, openat2
+from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import AttachRoot
 
 if TYPE_CHECKING:
@@ -32,15 +33,52 @@ _HINTS = {
 
 
 def open_sources(plan: Plan, *, user_namespace: Callable[[UserMapping], Fd] = userns.user_namespace) -> dict[str, Fd]:
-    """Return the handles that `plan.sources` names; the caller closes them once they are passed.
+    """Return the idmapped trees that `plan.sources` names; the caller closes them once they are passed.
 
     user_namespace: makes one with a mapping; each mapping gets one, and only for the time of this call. Raises
     InvalidArgument, NotSupported, Unavailable; then nothing is left open.
     """
+    mapped = [source for source in plan.sources if source.idmapped]
     with ExitStack() as opened, _Namespaces(user_namespace) as namespaces:
-        handles = {source.handle: opened.enter_context(_open(source, namespaces)) for source in plan.sources}
+        handles = {source.handle: opened.enter_context(_open_tree(source, namespaces)) for source in mapped}
         opened.pop_all()
         return handles
+
+
+def open_places(plan: Plan, pid: int, pidfd: int) -> dict[str, Fd]:
+    """Return the other sources, as places of the mount namespace that the worker has been forked into.
+
+    What is opened below /proc/PID/root is of that namespace: so the worker may clone it, though not reach it by its path.
+    Raises InvalidArgument, Unavailable; then nothing is left open.
+    """
+    places = [source for source in plan.sources if not source.idmapped]
+    if not places:
+        return {}
+    with ExitStack() as opened, _root_of(pid, pidfd) as root:
+        handles = {source.handle: opened.enter_context(_open_place(source, root.fileno())) for source in places}
+        opened.pop_all()
+        return handles
+
+
+def _root_of(pid: int, pidfd: int) -> Fd:
+    """SECURITY R10: the number is the worker's as long as its pidfd says that it has not been waited for."""
+    try:
+        root = openat2(_AT_FDCWD, f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION)
+        pidfd_send_signal(pidfd, 0)
+    except (FileNotFoundError, ProcessLookupError) as problem:
+        raise Unavailable("cannot open sources: the worker has ended", step="mount", hint="was it killed?") from problem
+    return root
+
+
+def _open_place(source: Source, root: int) -> Fd:
+    flags = os.O_PATH | (0 if source.follow else os.O_NOFOLLOW)
+    resolve = NO_RESTRICTION
+    if source.handle == ROOT:
+        flags, resolve = flags | os.O_DIRECTORY, Resolve.NO_SYMLINKS
+    try:
+        return open_in_root(root, source.path, flags, resolve=resolve)
+    except OSError as problem:
+        raise _refused("open", source, problem) from problem
 
 
 class _Namespaces:
@@ -68,14 +106,13 @@ class _Namespaces:
             namespace.close()
 
 
-def _open(source: Source, namespaces: _Namespaces) -> Fd:
+def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
     try:
-        tree = _clone(source)
+        tree = mounts.clone_tree(_AT_FDCWD, source.path, recursive=source.recursive, follow=source.follow)
     except OSError as problem:
         raise _refused("clone", source, problem) from problem
     try:
-        if source.mapping is not None or source.user_path:
-            _map(tree, source, namespaces)
+        _map(tree, source, namespaces)
         if source.propagation:
             mounts.mount_setattr(tree.fileno(), propagation=source.propagation, recursive=True)
     except OSError as problem:
@@ -85,13 +122,6 @@ def _open(source: Source, namespaces: _Namespaces) -> Fd:
         tree.close()
         raise
     return tree
-
-
-def _clone(source: Source) -> Fd:
-    if source.handle != ROOT:
-        return mounts.clone_tree(_AT_FDCWD, source.path, recursive=source.recursive, follow=source.follow)
-    with openat2(_AT_FDCWD, source.path, os.O_PATH | os.O_DIRECTORY, 0, Resolve.NO_SYMLINKS) as directory:
-        return mounts.clone_tree(directory.fileno(), "", recursive=source.recursive)
 
 
 def _map(tree: Fd, source: Source, namespaces: _Namespaces) -> None:

@@ -39,7 +39,7 @@ def bind_device(context: Context, step: op.BindDevice) -> None:
     with context.take_tree(step.key) as tree:
         device = os.makedev(step.major, step.minor)
         _check_device(os.fstat(tree.fileno()), step.path, _KINDS[step.kind], device)
-        with targets.file(context, step.path) as target:
+        with targets.place(context, step.path, is_directory=False) as target:
             mounts.attach(tree.fileno(), target.fileno())
 
 

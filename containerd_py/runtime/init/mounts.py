@@ -24,7 +24,12 @@ _KERNELS_OWN = (PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC)
 
 @executes(op.CloneTree)
 def clone_tree(context: Context, step: op.CloneTree) -> None:
-    context.trees[step.key] = mounts.clone_tree(_AT_FDCWD, step.source, recursive=step.recursive, follow=step.follow)
+    if not step.passed:
+        tree = mounts.clone_tree(_AT_FDCWD, step.source, recursive=step.recursive, follow=step.follow)
+    else:
+        with context.take_handle(f"source{step.key}") as place:
+            tree = mounts.clone_tree(place.fileno(), "", recursive=step.recursive)
+    context.trees[step.key] = tree
 
 
 @executes(op.MountFilesystem)
@@ -33,7 +38,7 @@ def mount_filesystem(context: Context, step: op.MountFilesystem) -> None:
     if step.inherit_mode:
         options = (*options, *_mode_of(context, step.target))
     tree = mounts.new_filesystem(step.fstype, options, MountAttr(step.attributes))
-    with targets.directory(context, step.target) as target:
+    with targets.place(context, step.target, is_directory=True) as target:
         if step.label:
             _set_label(tree.fileno(), step.label)
         if step.copy_up:
@@ -78,7 +83,7 @@ def attach_tree(context: Context, step: op.AttachTree) -> None:
 
 def _target(context: Context, step: op.AttachTree, *, is_directory: bool) -> Fd:
     if step.follow:
-        return targets.directory(context, step.target) if is_directory else _file(context, step.target)
+        return targets.place(context, step.target, is_directory=True) if is_directory else _file(context, step.target)
     target = targets.unfollowed(context, step.target)
     if filesystem_magic(target.fileno()) in _KERNELS_OWN:  # a magic link is no place to mount on
         target.close()
@@ -87,7 +92,7 @@ def _target(context: Context, step: op.AttachTree, *, is_directory: bool) -> Fd:
 
 
 def _file(context: Context, path: str) -> Fd:
-    target = targets.file(context, path)
+    target = targets.place(context, path, is_directory=False)
     if stat.S_ISDIR(os.fstat(target.fileno()).st_mode):  # EINVAL, says move_mount(2), of which there are many
         target.close()
         raise StepFailed(errno.ENOTDIR, f"{path} is a directory, and the source is not")

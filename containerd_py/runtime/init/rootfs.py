@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
 
-from containerd_py.runtime.init.steps import Context, StepFailed, executes
+from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import mounts, paths
-from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.plan import operations as op
 
+if TYPE_CHECKING:
+    from containerd_py.runtime.linux.fd import Fd
+
 _AT_FDCWD = -100
-_UNREACHABLE = (errno.EACCES, errno.ENOENT)
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY
 
 
@@ -23,29 +25,22 @@ def set_propagation(_context: Context, step: op.SetPropagation) -> None:
 
 @executes(op.AttachRoot)
 def attach_root(context: Context, step: op.AttachRoot) -> None:
-    with _place(step) as directory:
-        if step.parent_propagation:  # before it is cloned: a new root must not be shared itself either
+    with _place(context, step) as directory:
+        if step.parent_propagation and not step.passed:  # before it is cloned: a new root must not be shared itself either
             _set_parents_propagation(directory.fileno(), step.parent_propagation)
-        context.root = _passed_root(context) if step.passed else mounts.clone_tree(directory.fileno(), "", recursive=True)
+        context.root = mounts.clone_tree(directory.fileno(), "", recursive=True)
         if step.attributes:
             mounts.mount_setattr(context.root.fileno(), add=step.attributes, recursive=True)
-        mounts.attach(context.root.fileno(), directory.fileno())
+        if step.parent_propagation and step.passed:
+            _attach_above(context.root.fileno(), step.parent_propagation)
+        else:
+            mounts.attach(context.root.fileno(), directory.fileno())
 
 
-def _passed_root(context: Context) -> Fd:
-    if "rootfs" not in context.handles:
-        raise StepFailed(errno.EBADF, "the parent did not pass the root file system")
-    return Fd(context.handles.pop("rootfs"))
-
-
-def _place(step: op.AttachRoot) -> Fd:
-    """Open the directory to attach the root on: its own path, where the host lets this user namespace's root go there."""
-    try:
+def _place(context: Context, step: op.AttachRoot) -> Fd:
+    if not step.passed:
         return paths.openat2(_AT_FDCWD, step.path, _DIRECTORY, 0, paths.Resolve.NO_SYMLINKS)
-    except OSError as problem:
-        if not step.passed or problem.errno not in _UNREACHABLE:
-            raise
-        return _host_root()
+    return context.take_handle("rootfs")
 
 
 def _host_root() -> Fd:
@@ -65,6 +60,14 @@ def _set_parents_propagation(directory: int, propagation: int) -> None:
                 if problem.errno != errno.EINVAL or _is_top(here.fileno()):
                     raise
             current = paths.openat2(here.fileno(), "..", _DIRECTORY, 0, paths.NO_RESTRICTION)
+
+
+def _attach_above(root: int, propagation: int) -> None:
+    """Attach on "/": above a directory that the parent passed, this user namespace's root may not look for its mount."""
+    with _host_root() as top:
+        for mount in (root, top.fileno()):
+            mounts.mount_setattr(mount, propagation=propagation)
+        mounts.attach(root, top.fileno())
 
 
 def _is_top(directory: int) -> bool:

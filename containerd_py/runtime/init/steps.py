@@ -72,11 +72,13 @@ class Context:
 
     def take_tree(self, key: int) -> Fd:
         """Return a tree that CloneTree took, or that the parent passed; it is the caller's now."""
-        if key in self.trees:
-            return self.trees.pop(key)
-        if f"tree{key}" in self.handles:
-            return Fd(self.handles.pop(f"tree{key}"))
-        raise StepFailed(9, f"tree {key} was neither cloned nor passed")
+        return self.trees.pop(key) if key in self.trees else self.take_handle(f"tree{key}")
+
+    def take_handle(self, name: str) -> Fd:
+        """Return what the parent passed; it is the caller's now."""
+        if name not in self.handles:
+            raise StepFailed(9, f"the parent did not pass {name}")
+        return Fd(self.handles.pop(name))
 
     def procfs_fd(self) -> int:
         if self.procfs is None:

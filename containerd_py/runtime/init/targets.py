@@ -6,8 +6,9 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.init.steps import Context, restriction_for
+from containerd_py.runtime.init.steps import Context, StepFailed, restriction_for
 from containerd_py.runtime.linux import paths
+from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC, filesystem_magic
 
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
@@ -40,6 +41,19 @@ def file(context: Context, path: str) -> Fd:
     with directory(context, parent) as folder:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
         return paths.openat2(folder.fileno(), name, flags, 0o644, paths.Resolve.BENEATH)
+
+
+def place(context: Context, path: str, *, is_directory: bool) -> Fd:
+    """Open what a mount is attached on, made if nothing stands there.
+
+    Raises StepFailed where a symlink of the image leads into procfs: what may be mounted there was decided by the path.
+    """
+    found = directory(context, path) if is_directory else file(context, path)
+    # Below /proc itself no symlink was followed, so that the path is what it says.
+    if restriction_for(path) is paths.NO_RESTRICTION and filesystem_magic(found.fileno()) == PROC_SUPER_MAGIC:
+        found.close()
+        raise StepFailed(errno.ELOOP, f"{path} leads into procfs")
+    return found
 
 
 def unfollowed(context: Context, path: str) -> Fd:

@@ -46,11 +46,13 @@ class UserMapping:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A tree of the host that the parent clones and passes as the handle `handle`, since the worker may not.
+    """What the parent opens on the host and passes as the handle `handle`, since the worker may not.
 
-    mapping: of an idmapped mount; None where ids are left as they are. user_path: a user namespace that has it.
-    mapping_recursive: for mounts below too. follow: False to take a symlink at the end of the path as what it is.
-    propagation: bits of linux.mounts.Propagation, for all of it.
+    An idmapped one is a detached tree. Any other is a place in the worker's own mount namespace, which the worker clones:
+    so mounts that hide something of the host stay where they are (mount_namespaces(7), "locked").
+    mapping: of an idmapped mount; user_path: or a user namespace that has it; mapping_recursive: for mounts below too.
+    recursive: with all mounts below it; propagation: bits of linux.mounts.Propagation, for all of a detached tree.
+    follow: False to take a symlink at the end of the path as what it is.
     """
 
     handle: str
@@ -61,6 +63,10 @@ class Source:
     mapping_recursive: bool = False
     follow: bool = True
     propagation: int = 0
+
+    @property
+    def idmapped(self) -> bool:
+        return self.mapping is not None or bool(self.user_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,11 @@ class Plan:
     def maps_ids(self) -> bool:
         """True where the worker makes its user namespace itself, and waits for the parent to map its ids."""
         return self.user is not None and not self.staged
+
+    @property
+    def waits(self) -> bool:
+        """True where the worker gets its plan after it was forked: something is done with its namespaces first."""
+        return self.maps_ids or any(not source.idmapped for source in self.sources)
 
     def clone_flags(self) -> Clone:
         later = (*_LATER, "user") if self.staged else _LATER

@@ -242,6 +242,17 @@ def test_proc_is_bound_upon_proc_only(rootfs: Path, tmp_path: Path) -> None:
     assert (problem.step, problem.errno) == ("mount", "EINVAL")
 
 
+@pytest.mark.parametrize("mount", [tmpfs(destination="/way/sys"), bind("/etc/hostname", destination="/way/uptime")])
+@pytest.mark.parametrize("way", ["/proc", "proc"])
+def test_a_symlink_into_proc_is_no_way_to_mount_there(rootfs: Path, mount: dict[str, Any], way: str) -> None:
+    """SECURITY R6: the document's path was checked, which says nothing of proc."""
+    (rootfs / "way").symlink_to(way)
+    problem = refusal(rootfs, mount)
+    assert (problem.step, problem.errno) == ("mount", "ELOOP")
+    assert problem.hint is not None
+    assert "leads into procfs" in problem.hint
+
+
 # ── changes of what is mounted ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -90,7 +90,7 @@ def test_a_source_out_of_reach(own_rootfs: Path, tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_missing(own_rootfs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match=f"cannot clone bind source '{tmp_path}/absent': No such file") as caught:
+    with pytest.raises(InvalidArgument, match=f"cannot open bind source '{tmp_path}/absent': No such file") as caught:
         inside(own_rootfs, "true", bind(tmp_path / "absent"))
     assert (caught.value.step, caught.value.errno) == ("mount", "ENOENT")
 
@@ -123,6 +123,16 @@ def test_a_flag_that_is_locked(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith("1 ")
     assert "may have one of RDONLY, locked in this user namespace" in done.stdout
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_what_lies_below_a_mount_of_the_host_stays_hidden(reachable_rootfs: Path, *, privileged: bool) -> None:
+    """Even from a payload that is almighty in its user namespace (mount_namespaces(7), "locked")."""
+    sets = {key: ["CAP_SYS_ADMIN"] for key in ("bounding", "effective", "permitted")}
+    mount = bind(Path("/dev"), "rbind")
+    changes = {**IN_USER_NAMESPACE, "process.capabilities": sets, "+mounts": [mount]}
+    box = run(reachable_rootfs, "busybox umount /data/shm; echo $?", changes, privileged=privileged)
+    assert box.lines == ["umount: can't unmount /data/shm: Invalid argument", "1"]
 
 
 def test_devices_are_the_hosts(own_rootfs: Path) -> None:

@@ -62,15 +62,15 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
     nodes = devices(spec, mounts)
     bindings = tuple(binding for one in made for binding in one.bindings)
     passed = tuple(binding for binding in bindings if where.passing or binding.mapped)
-    taken = tuple(binding for binding in bindings if binding not in passed)
+    taken = tuple(binding for binding in bindings if not binding.mapped)
     propagation = _Propagation.of(spec)
     return RootFileSystem(
-        sources=(*_root_source(placing, where, propagation), *(_source(one, propagation) for one in passed)),
+        sources=(*_root_source(placing, where), *(_source(one, propagation) for one in passed)),
         take=(
             *([propagation.before()] if where.own_mounts else []),
             *([op.CloneNull()] if spec.linux.masked_paths else []),
-            *map(_clone, taken),
-            *(map(_clone, device_bindings(nodes)) if where.user else ()),
+            *(_clone(binding, passed=where.passing) for binding in taken),
+            *(_clone(binding) for binding in (device_bindings(nodes) if where.user else ())),
             _attach_root(spec, placing, where, propagation),
         ),
         build=(
@@ -98,11 +98,13 @@ def _mounted(mounting: Mounting, where: Surroundings) -> Mounted:
     return filesystem(mounting, where)
 
 
-def _clone(binding: Binding) -> op.CloneTree:
-    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow)
+def _clone(binding: Binding, *, passed: bool = False) -> op.CloneTree:
+    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow, passed)
 
 
 def _source(binding: Binding, propagation: _Propagation) -> Source:
+    if not binding.mapped:
+        return Source(f"source{binding.key}", binding.path, recursive=binding.recursive, follow=binding.follow)
     return Source(
         handle=f"tree{binding.key}",
         path=binding.path,
@@ -115,10 +117,8 @@ def _source(binding: Binding, propagation: _Propagation) -> Source:
     )
 
 
-def _root_source(placing: Placing, where: Surroundings, propagation: _Propagation) -> tuple[Source, ...]:
-    if not where.passing:
-        return ()
-    return (Source("rootfs", placing.rootfs, recursive=True, propagation=propagation.of_sources()),)
+def _root_source(placing: Placing, where: Surroundings) -> tuple[Source, ...]:
+    return (Source("rootfs", placing.rootfs, recursive=True),) if where.passing else ()
 
 
 def _attach_root(spec: Spec, placing: Placing, where: Surroundings, propagation: _Propagation) -> op.AttachRoot:

@@ -25,7 +25,8 @@ class SetPropagation(Operation):
 class CloneTree(Operation):
     """Take the mount at a host path (a directory or a file) into hand; `key` names it for `AttachTree`.
 
-    follow: False to take a symlink at the end of the path as what it is.
+    follow: False to take a symlink at the end of the path as what it is. passed: the parent opened it, as handle
+    "source<key>".
     """
 
     step: ClassVar[str] = "mount"
@@ -33,6 +34,7 @@ class CloneTree(Operation):
     source: str
     recursive: bool
     follow: bool = True
+    passed: bool = False
 
     def describe(self) -> str:
         return f"clone {'r' if self.recursive else ''}bind source {self.source}"
@@ -52,8 +54,8 @@ class CloneNull(Operation):
 class AttachRoot(Operation):
     """Clone the tree at a host path and attach it on the same place: the mount that becomes the root.
 
-    attributes: bits of MountAttr added to all of it. passed: the parent cloned it, as handle "rootfs"; it is attached on
-    "/" where the path is out of the worker's reach. parent_propagation: of the mount that it is attached on.
+    attributes: bits of MountAttr added to all of it. passed: the parent opened the directory, as handle "rootfs".
+    parent_propagation: of the mount that it is attached on; then a passed one is attached on "/" instead.
     """
 
     step: ClassVar[str] = "rootfs"
@@ -95,7 +97,7 @@ class MountFilesystem(Operation):
 class AttachTree(Operation):
     """Attach the tree `key` at `target` inside the root, with attributes changed first.
 
-    The tree is that of CloneTree, or the handle "tree<key>" that the parent cloned.
+    The tree is that of CloneTree, or the handle "tree<key>": one that the parent cloned, to map its ids.
     add, remove: of this mount; below_add, below_remove: of it and of all mounts below it, before that. filesystem: magic
     number (statfs(2)) that the source must have, 0 for any. copy_symlink: a symlink is made anew. follow: False to attach
     upon a symlink at the end of the target's path, which must be there.

@@ -242,18 +242,23 @@ def test_an_id_that_the_container_does_not_have(make_spec: MakeSpec) -> None:
 # ── user namespaces ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("wanted", [None, "private", "rshared", "unbindable"])
-def test_the_parent_hands_over_what_it_clones(make_spec: MakeSpec, wanted: str | None) -> None:
-    root = mounted(make_spec, bind("rbind", "src-nofollow"), also=USER | {"linux.rootfsPropagation": wanted})
-    propagation = int(Propagation.PRIVATE if wanted in ("private", "unbindable") else Propagation.SLAVE)
+def test_the_parent_hands_over_the_places_that_the_worker_clones(make_spec: MakeSpec) -> None:
+    root = mounted(make_spec, bind("rbind", "src-nofollow"), also=USER)
     assert root.sources == (
-        Source("rootfs", "/srv/root", recursive=True, propagation=propagation),
-        Source("tree0", "/src", recursive=True, follow=False, propagation=propagation),
+        Source("rootfs", "/srv/root", recursive=True),
+        Source("source0", "/src", recursive=True, follow=False),
     )
-    (attach,) = kept(root, op.AttachRoot)
-    assert isinstance(attach, op.AttachRoot)
-    assert attach.passed
-    assert not [step for step in clones(root) if isinstance(step, op.CloneTree) and step.key >= 0]
+    assert op.AttachRoot("/srv/root", passed=True) in root.take
+    assert clones(root)[0] == op.CloneTree(0, "/src", recursive=True, follow=False, passed=True)
+
+
+@pytest.mark.parametrize("wanted", [None, "private", "rshared", "unbindable"])
+def test_an_idmapped_tree_hands_no_mounts_back(make_spec: MakeSpec, wanted: str | None) -> None:
+    """It is cloned in the host's namespace, and would stay in its peer group."""
+    root = mounted(make_spec, bind("idmap"), also=USER | {"linux.rootfsPropagation": wanted})
+    assert root.sources[1].propagation == int(
+        Propagation.PRIVATE if wanted in ("private", "unbindable") else Propagation.SLAVE
+    )
 
 
 def test_without_privileges_the_worker_takes_what_it_can(make_spec: MakeSpec) -> None:
@@ -287,7 +292,7 @@ def test_the_hosts_sysfs_where_the_network_is_anothers(
     root = mounted(make_spec, mount("sysfs", "ro", "nosuid", destination="/sys"), also=changes)
     if bound:
         assert steps(root) == [tree(source="/sys", target="/sys", below_add=RO | NOSUID)]
-        assert root.sources[1] == Source("tree0", "/sys", recursive=True, propagation=int(Propagation.SLAVE))
+        assert root.sources[1] == Source("source0", "/sys", recursive=True)
     else:
         assert steps(root) == [fs("sysfs", attributes=RO | NOSUID, target="/sys")]
 
@@ -352,7 +357,7 @@ def test_both_versions(make_spec: MakeSpec) -> None:
 
 def test_cgroups_of_a_user_namespace_are_passed(make_spec: MakeSpec) -> None:
     sources = cgroups(make_spec, CgroupTree(None, V1), also=USER).sources
-    assert [source.handle for source in sources] == ["rootfs", "tree10000", "tree10001"]
+    assert [source.handle for source in sources] == ["rootfs", "source10000", "source10001"]
 
 
 @pytest.mark.parametrize(("kind", "tree"), [("cgroup", CgroupTree()), ("cgroup2", CgroupTree(None, V1))])
