@@ -104,17 +104,13 @@ class CgroupManager:
         resources = self._enforced(resources)
         self._check_controllers(resources)
         cgroup = self.locate(path, resources)
-        made: list[str] = []
         try:
-            self._make(path, cgroup, resources, made)
+            with _undone_if_it_fails() as made:
+                self._make(path, cgroup, resources, made)
         except OSError as problem:
-            unmake(made)
             if problem.errno in files.NOT_WRITABLE and not self._privileged and resources == Resources():
                 return Cgroup(None, ())
-            raise _refused(path, problem) from problem
-        except BaseException:
-            unmake(made)
-            raise
+            raise _refused("make", path, problem) from problem
         return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
 
     def check_free(self, path: str, cgroup: Cgroup) -> None:
@@ -143,26 +139,16 @@ class CgroupManager:
         joined = replace(cgroup, v1=cgroup.v1 + joining)
         # Device rules of v1 are written one by one, and the first denies everything
         delicate = bool(joining) or ("devices" in self._layout.v1 and bool(resources.devices))
-        made: list[str] = []
         try:
-            with freezer.stopped(cgroup) if delicate else contextlib.nullcontext():
-                self._join_and_write(cgroup, joining, joined, resources, made)
+            with freezer.stopped(cgroup) if delicate else contextlib.nullcontext(), _undone_if_it_fails() as made:
+                for directory in joining:
+                    self._make_directory(directory, made)
+                self._write_limits(joined, resources)
+                for directory in joining:
+                    move(cgroup, directory)
         except OSError as problem:
-            unmake(made)
-            raise _refused(cgroup.paths[0], problem) from problem
-        except BaseException:
-            unmake(made)
-            raise
+            raise _refused("change", cgroup.paths[0], problem) from problem
         return replace(joined, parents=cgroup.parents + tuple(directory for directory in made if directory not in joining))
-
-    def _join_and_write(
-        self, cgroup: Cgroup, joining: tuple[str, ...], joined: Cgroup, resources: Resources, made: list[str]
-    ) -> None:
-        for directory in joining:
-            self._make_directory(directory, made)
-        self._write_limits(joined, resources)
-        for directory in joining:
-            move(cgroup, directory)
 
     def remove_empty(self, path: str) -> None:
         """Remove the cgroup at `path` from every hierarchy where nothing is in it."""
@@ -247,10 +233,21 @@ def _inherit_cpuset(mount: str, directory: str) -> None:
         parent = current
 
 
-def _refused(path: str, problem: OSError) -> ContainerdError:
+@contextlib.contextmanager
+def _undone_if_it_fails() -> Iterator[list[str]]:
+    """Yield a list for the directories that are made; remove them where it ends by an error."""
+    made: list[str] = []
+    try:
+        yield made
+    except BaseException:
+        unmake(made)
+        raise
+
+
+def _refused(verb: str, path: str, problem: OSError) -> ContainerdError:
     hint = None
     if problem.errno == errno.EBUSY:
         hint = "a parent has processes of its own: on cgroup v2 only leaves may have them (no internal processes)"
     if problem.errno in files.NOT_WRITABLE:
         hint = files.PERMISSION
-    return Unavailable(f"cannot make cgroup {path!r}: {problem.strerror}", step="cgroup", errno=problem.errno, hint=hint)
+    return Unavailable(f"cannot {verb} cgroup {path!r}: {problem.strerror}", step="cgroup", errno=problem.errno, hint=hint)
