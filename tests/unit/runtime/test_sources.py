@@ -66,6 +66,14 @@ def test_a_place_that_cannot_be_opened(source: Source, number: str, told: str) -
     assert caught.value.message.startswith(told)
 
 
+def test_a_root_behind_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    wanted = plan(Source("rootfs", str(tmp_path / "link"), recursive=True))
+    with Fd(os.pidfd_open(os.getpid())) as own, pytest.raises(ContainerdError) as caught:
+        open_places(wanted, os.getpid(), own.fileno())
+    assert (caught.value.step, caught.value.errno) == ("rootfs", "ELOOP")
+
+
 def test_a_worker_that_has_ended() -> None:
     pid = os.posix_spawn("/bin/true", ["true"], {})
     with Fd(os.pidfd_open(pid)) as pidfd:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.spec.models import Spec
 
-_DEFAULTS = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
-_SYMLINKS = (
-    ("/dev/fd", "/proc/self/fd"),
-    ("/dev/stdin", "/proc/self/fd/0"),
-    ("/dev/stdout", "/proc/self/fd/1"),
-    ("/dev/stderr", "/proc/self/fd/2"),
+_NUMBERS = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+_DEFAULTS = tuple(op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0) for name, major, minor in _NUMBERS)
+_SYMLINKS = tuple(
+    op.MakeSymlink(f"/dev/{name}", target)
+    for name, target in (
+        ("fd", "/proc/self/fd"),
+        *((name, f"/proc/self/fd/{number}") for number, name in enumerate(("stdin", "stdout", "stderr"))),
+    )
 )
 
 
@@ -30,11 +32,7 @@ def devices(spec: Spec, mounts: tuple[Mounting, ...]) -> tuple[op.MakeDevice, ..
     if _has_bound_dev(mounts):
         return ()
     asked = tuple(device for device in spec.linux.devices if not is_at(device.path, "/dev/ptmx"))
-    found = [
-        op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0)
-        for name, major, minor in _DEFAULTS
-        if not any(is_at(device.path, f"/dev/{name}") for device in asked)
-    ]
+    found = [node for node in _DEFAULTS if not any(is_at(device.path, node.path) for device in asked)]
     for device in asked:
         mode = 0o666 if device.file_mode is None else device.file_mode & 0o7777
         kind = "c" if device.type == "u" else device.type
@@ -62,8 +60,7 @@ def _key(index: int) -> int:
 def link_steps(spec: Spec, mounts: tuple[Mounting, ...]) -> Iterator[Operation]:
     if _has_bound_dev(mounts):
         return
-    for path, target in _SYMLINKS:
-        yield op.MakeSymlink(path, target)
+    yield from _SYMLINKS
     if any(mounting.fstype == "proc" for mounting in mounts) and not _hides(spec, "/proc/kcore"):
         yield op.MakeSymlink("/dev/core", "/proc/kcore")
     if any(mounting.fstype == "devpts" for mounting in mounts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import UserMapping
     from containerd_py.runtime.spec.models import Mount, Spec
 
+_RDONLY = int(MountAttr.RDONLY)  # flags are slow to reckon with, and every mount of every container is
 # File systems of the kernel's own: "ro" is said of the mount alone, since others may have the same superblock mounted.
 _VIRTUAL = frozenset(
     (
@@ -111,9 +113,9 @@ def remounted(mounting: Mounting) -> Mounted:
 
 
 def _superblock_mode(options: MountOptions) -> tuple[Option, ...]:
-    if attributes_of(options) & MountAttr.RDONLY:
+    if attributes_of(options) & _RDONLY:
         return (("ro", None),)
-    return (("rw", None),) if (options.remove | options.below_remove) & MountAttr.RDONLY else ()
+    return (("rw", None),) if (options.remove | options.below_remove) & _RDONLY else ()
 
 
 def bound(mounting: Mounting, where: Surroundings) -> Mounted:
@@ -163,19 +165,19 @@ def filesystem(mounting: Mounting, where: Surroundings) -> Mounted:
     options, fstype = mounting.options, mounting.fstype
     attributes = attributes_of(options)
     # What is built on it comes first: nodes and mount points on /dev, directories on a tmpfs (as with runc).
-    late = attributes & MountAttr.RDONLY if fstype == "tmpfs" or is_at(mounting.target, "/dev") else 0
+    late = attributes & _RDONLY if fstype == "tmpfs" or is_at(mounting.target, "/dev") else 0
     step = op.MountFilesystem(
         fstype=fstype,
         source=mounting.mount.source or fstype,
         target=mounting.target,
         options=(*_superblock(fstype, attributes, options), *options.data, *_context(fstype, where.label)),
-        attributes=int(attributes & ~late),
+        attributes=attributes & ~late,
         propagation=options.propagation,
         inherit_mode=fstype == "tmpfs" and not any(key == "mode" for key, _value in options.data),
         copy_up=options.copy_up,
         label=where.label if fstype == "mqueue" else "",
     )
-    return Mounted((), (step,), (op.Remount(mounting.target, int(late)),) if late else ())
+    return Mounted((), (step,), (op.Remount(mounting.target, late),) if late else ())
 
 
 def host_sysfs(mounting: Mounting) -> Mounted:
@@ -188,7 +190,7 @@ def host_sysfs(mounting: Mounting) -> Mounted:
 
 
 def _superblock(fstype: str, attributes: int, options: MountOptions) -> Iterator[Option]:
-    if attributes & MountAttr.RDONLY and fstype not in _VIRTUAL:
+    if attributes & _RDONLY and fstype not in _VIRTUAL:
         yield ("ro", None)
     yield from ((name, None) for name in options.superblock)
 
@@ -197,6 +199,7 @@ def _context(fstype: str, label: str) -> tuple[Option, ...]:
     return (("context", label),) if label and fstype not in _WITHOUT_CONTEXT else ()
 
 
+@lru_cache(maxsize=1024)
 def is_at(path: str, place: str) -> bool:
     """Tell whether two spellings mean the same path, "//proc/./" and "/proc"."""
     return [part for part in path.split("/") if part not in ("", ".")] == place.strip("/").split("/")
