@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config python3-dev python3-venv
+PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv uidmap
 BENCH_PACKAGES := crun runc
 
-.PHONY: test demo bench help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench help clean packages bench-packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -14,6 +14,11 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
+test-runtimes: .venv/installed bench-packages ## run the black-box suite on pyrunc, crun and runc; ARGS='-k mounts'
+	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
+		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci --runtime "$$runtime" $(ARGS) || failed=1; \
+	done; [ -z "$$failed" ]
+
 demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
@@ -21,7 +26,7 @@ bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 help: ## print this
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 clean: ## remove what was installed, built and cached here; Debian's packages stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -2,7 +2,9 @@
 
 import itertools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,25 +23,43 @@ def _program(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that a runtime lacks the means for must fail on it, with that reason."""
+    """A test that a runtime lacks the means for must fail on it, with that reason; run=False where it cannot be tried."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     if not ours:
         return
-    tried = identify(_program(config), Path())
+    tried = identify(_program(config))
     if tried.kind != "pyrunc":
         hide_cgroup2()
     for item in ours:
         for mark in item.iter_markers("lacks"):
             condition, reason = mark.args
             if concerns(condition, tried):
-                item.add_marker(pytest.mark.xfail(strict=True, reason=f"{condition}: {reason}"))
+                run = mark.kwargs.get("run", True)
+                item.add_marker(pytest.mark.xfail(strict=run, run=run, reason=f"{condition}: {reason}"))
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rootfs = tmp_path_factory.mktemp("oci") / "rootfs"
+def workshop() -> Iterator[Path]:
+    """A directory for all bundles, which the users of user namespaces may enter, as pytest's own they may not."""
+    with tempfile.TemporaryDirectory(prefix="pycontainerd-oci.", dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+@pytest.fixture(scope="session")
+def template(workshop: Path) -> Path:
+    rootfs = workshop / "rootfs"
     bundle.make_rootfs(rootfs)
     return rootfs
+
+
+@pytest.fixture
+def place(workshop: Path) -> Iterator[Path]:
+    """A test's own directory; its path is short enough for a socket."""
+    made = workshop / str(next(_NUMBERS))
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="session")
@@ -48,17 +68,17 @@ def runtime_program(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture
-def runtime(runtime_program: str, tmp_path: Path) -> Iterator[Runtime]:
-    found = identify(runtime_program, tmp_path / "state")
+def runtime(runtime_program: str, place: Path) -> Iterator[Runtime]:
+    found = identify(runtime_program, place / "state")
     yield found
     found.close()
 
 
 @pytest.fixture
-def rootfs(template: Path, tmp_path: Path) -> Path:
-    place = tmp_path / "bundle" / "rootfs"
-    bundle.copy_rootfs(template, place)
-    return place
+def rootfs(template: Path, place: Path) -> Path:
+    made = place / "bundle" / "rootfs"
+    bundle.copy_rootfs(template, made)
+    return made
 
 
 @pytest.fixture

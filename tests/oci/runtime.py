@@ -61,22 +61,30 @@ class Running:
 
 @dataclass
 class Runtime:
-    """kind: "pyrunc", "runc" or "crun"; version: that of the program; root: its state directory."""
+    """kind: "pyrunc", "runc" or "crun"; version: that of the program; root: its state directory, None for its own choice.
+
+    through: a command that executes what follows it.
+    """
 
     program: str
     kind: str
     version: tuple[int, ...]
-    root: Path
+    root: Path | None
+    through: tuple[str, ...] = ()
     started: list[Running] = field(default_factory=list)
 
     @property
     def options(self) -> tuple[str, ...]:
         own = ("--cgroup-manager=cgroupfs",) if self.kind == "crun" else ()
-        return ("--root", str(self.root), *own)
+        return (*(("--root", str(self.root)) if self.root else ()), *own)
 
-    def begin(self, *arguments: str | Path, stdin: int | IO[bytes] = subprocess.DEVNULL, **process: Any) -> Running:
-        """Start a command; `process` goes to Popen (env, cwd, pass_fds …)."""
-        command = [self.program, *self.options, *map(str, arguments)]
+    def begin(
+        self, *arguments: str | Path, stdin: int | IO[bytes] = subprocess.DEVNULL, before: str = "", **process: Any
+    ) -> Running:
+        """Start a command. before: what a shell does before it becomes the command; `process` goes to Popen."""
+        command = [*self.through, self.program, *self.options, *map(str, arguments)]
+        if before:
+            command = ["/bin/bash", "-c", f'{before}; exec "$@"', "bash", *command]
         stdout, stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by Running
         streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
         running = Running(subprocess.Popen(command, **streams | process), stdout, stderr)
@@ -92,7 +100,7 @@ class Runtime:
         self.started.clear()
 
 
-def identify(program: str, root: Path) -> Runtime:
+def identify(program: str, root: Path | None = None) -> Runtime:
     """Find out by `--version` which runtime a program is."""
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     found = re.match(r"(\S+) version (\d+(?:\.\d+)*)", told)

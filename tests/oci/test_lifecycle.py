@@ -71,7 +71,7 @@ def test_what_is_no_id_is_refused(oci: Containers, container_id: str) -> None:
     oci.configure({}, "unused")
     result = oci.runtime("create", "--bundle", oci.bundle, "--", container_id)
     assert result.code != 0
-    assert not list(oci.runtime.root.glob("*"))
+    assert not oci.state_files()
 
 
 @pytest.mark.parametrize("suffix", ["_", ".a", "+b", "-C", "09"])
@@ -245,9 +245,8 @@ def test_run_detached_returns_while_the_payload_runs(oci: Containers) -> None:
     assert box.status() == "running"
 
 
+@pytest.mark.lacks("crun<1.9", "has no such option")
 def test_run_keeps_the_container_where_asked_to(oci: Containers) -> None:
-    if oci.runtime("run", "--help").stdout.find("--keep") < 0:
-        pytest.skip("this runtime has no --keep")
     assert oci.run({}, "--keep").code == 0
     box = oci.made[-1]
     assert box.status() == "stopped"
@@ -262,15 +261,15 @@ def test_run_of_what_is_no_program_leaves_nothing(oci: Containers) -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "run"])
-def test_the_pid_file_has_the_init_process(oci: Containers, tmp_path: Path, verb: str) -> None:
-    place = tmp_path / "pid"
+def test_the_pid_file_has_the_init_process(oci: Containers, place: Path, verb: str) -> None:
+    place = place / "pid"
     box = oci.begin(verb, SLEEP, "--pid-file", place, *(["--detach"] if verb == "run" else []))
     box.made.wait().ok()
     assert place.read_text() == str(box.pid)
 
 
-def test_a_pid_file_that_cannot_be_written_undoes_the_creation(oci: Containers, tmp_path: Path) -> None:
-    oci.refused(SLEEP, "--pid-file", tmp_path / "missing" / "pid")
+def test_a_pid_file_that_cannot_be_written_undoes_the_creation(oci: Containers, place: Path) -> None:
+    oci.refused(SLEEP, "--pid-file", place / "missing" / "pid")
 
 
 _NULL = pytest.param("null", marks=pytest.mark.lacks("runc<1.2", "panics with exit code 2"))
@@ -285,8 +284,8 @@ def test_a_bundle_without_a_right_config_is_refused(oci: Containers, text: str |
     oci.nothing_left(container_id)
 
 
-def test_a_bundle_that_does_not_exist_is_refused(oci: Containers, tmp_path: Path) -> None:
-    result = oci.runtime("create", "--bundle", tmp_path / "missing", oci.fresh_id())
+def test_a_bundle_that_does_not_exist_is_refused(oci: Containers, place: Path) -> None:
+    result = oci.runtime("create", "--bundle", place / "missing", oci.fresh_id())
     assert result.code == 1
     assert "missing" in result.stderr
 
@@ -295,7 +294,7 @@ def test_an_unknown_option_makes_nothing(oci: Containers) -> None:
     result = oci.begin("create", SLEEP, "--no-such-option").made.wait()
     assert result.code != 0
     assert "no-such-option" in result.stderr + result.stdout
-    assert not list(oci.runtime.root.glob("*"))
+    assert not oci.state_files()
 
 
 def test_two_containers_of_one_bundle_are_apart(oci: Containers) -> None:

@@ -27,6 +27,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, self.format_usage())
 
+    def read(self, arguments: list[str]) -> argparse.Namespace:
+        """Options may stand behind the container's id, unless all that stands there is another program's."""
+        if any(action.nargs == argparse.REMAINDER for action in self._actions):
+            return self.parse_args(arguments)
+        return self.parse_intermixed_args(arguments)
+
     def switch(self, *names: str, help: str) -> None:  # noqa: A002 - argparse's own name
         self.add_argument(*names, action="store_true", help=help)
 

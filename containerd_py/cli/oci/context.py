@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.errors import NotFound
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,4 +24,7 @@ class Context:
 
     def load(self, container_id: str) -> Container:
         """Raises NotFound, InvalidArgument for what is no id."""
-        return self.containers().load(container_id, state_root=self.settings.state_root)
+        try:
+            return self.containers().load(container_id, state_root=self.settings.state_root)
+        except NotFound as problem:  # in runc's words, which callers look for
+            raise NotFound(f"cannot find container {container_id!r}: container does not exist", step="find") from problem

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container, Streams
+    from containerd_py.cli.oci.library import Container
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.streams import Streams
 
 
 def declare(parser: Parser) -> None:
@@ -46,11 +47,9 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(
-    options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None, *, detached: bool
-) -> Container:
+def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
-    notify = NotifySocket.of(context.settings.state_root, options.id)
+    notify = NotifySocket(context.settings.state_root, options.id)
     try:
         container = context.containers().create(
             options.id,
@@ -60,10 +59,9 @@ def make(
             streams=streams,
             console_socket=options.console_socket,
             preserve_fds=preserved,
-            detached=detached,
         )
     except BaseException:
-        notify.discard(unless_taken_by=context)
+        notify.undo()
         raise
     try:
         if options.pid_file:

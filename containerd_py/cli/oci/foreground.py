@@ -6,10 +6,10 @@ import contextlib
 import os
 import signal
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Internal
+from containerd_py.runtime.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,6 @@ def exit_code(status: WaitStatus) -> int:
     raise Internal("cannot tell how the process ended: its exit was seen by nobody", step="wait")
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The ends of pipes, or the caller's own streams, that a payload gets."""
-
-    stdin: int
-    stdout: int
-    stderr: int
-
-
 class Relays:
     """Pipes in place of those of the caller's streams that are a terminal, which no payload gets (SECURITY R7).
 
@@ -50,8 +41,8 @@ class Relays:
         self._given: list[int] = []
         self._writers: list[threading.Thread] = []
 
-    def __enter__(self) -> Ends:
-        return Ends(*(self._end(fd) if os.isatty(fd) else fd for fd in range(3)))
+    def __enter__(self) -> Streams:
+        return Streams(*(self._end(fd) if os.isatty(fd) else fd for fd in range(3)))
 
     def _end(self, fd: int) -> int:
         read, write = os.pipe()
@@ -84,8 +75,7 @@ def _copy(source: int, target: int) -> None:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(target, rest) :]
-    if source == 0:
-        os.close(target)  # the payload's input ends with the caller's
+    os.close(target if source == 0 else source)  # our end of the pipe: the payload's input ends with the caller's
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.streams import Streams
 
 
 class Snapshot(Protocol):
@@ -34,17 +35,6 @@ class Snapshot(Protocol):
     def annotations(self) -> Mapping[str, str]: ...
 
 
-class Streams(Protocol):
-    """Descriptors that a payload gets as its own."""
-
-    @property
-    def stdin(self) -> int: ...
-    @property
-    def stdout(self) -> int: ...
-    @property
-    def stderr(self) -> int: ...
-
-
 class Statistics(Protocol):
     def document(self) -> dict[str, Any]: ...
 
@@ -61,6 +51,7 @@ class Execution(Protocol):
     @property
     def pid(self) -> int: ...
     def wait(self) -> WaitStatus: ...
+    def kill(self, number: int) -> None: ...
 
 
 class Container(Protocol):
@@ -77,12 +68,13 @@ class Container(Protocol):
     def destroy(self, *, force: bool = False) -> None: ...
     def exec(
         self,
-        process: Process,
+        document: Process,
         *,
         streams: Streams | None = None,
         console_socket: str | None = None,
-        cgroup: str | None = None,
         preserve_fds: int = 0,
+        cgroup: Mapping[str, str] = ...,
+        paused: bool = False,
     ) -> Execution: ...
     def update(self, resources: Resources) -> None: ...
     def stats(self) -> Statistics: ...
@@ -103,7 +95,6 @@ class Containers(Protocol):
         streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
-        detached: bool = False,
     ) -> Container: ...
     def load(self, container_id: str, *, state_root: str) -> Container: ...
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...

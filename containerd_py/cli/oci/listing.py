@@ -14,8 +14,8 @@ _NARROWEST = 12
 _GAP = 3
 
 
-def document(state: Snapshot) -> dict[str, Any]:
-    """Return the state as runtime.md has it ("State"), with what runc adds."""
+def document(state: Snapshot, *, owner: bool = True) -> dict[str, Any]:
+    """Return the state as runtime.md has it ("State"), with what runc adds; it names the owner in lists only."""
     from containerd_py.runtime.spec.version import OCI_VERSION
 
     return {
@@ -27,7 +27,7 @@ def document(state: Snapshot) -> dict[str, Any]:
         "rootfs": state.rootfs,
         "created": state.created,
         **({"annotations": dict(state.annotations)} if state.annotations else {}),
-        "owner": _owner(state.owner),
+        "owner": _owner(state.owner) if owner else "",
     }
 
 

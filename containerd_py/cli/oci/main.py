@@ -27,48 +27,53 @@ UNKNOWN_COMMAND = 3
 
 def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    journal = Log(None)
-    code = FAILED
+    call = _Call(list(sys.argv[1:] if argv is None else argv), containers)
     try:
-        options = _parser().parse_args(arguments)
-        journal = log(options)
-        command = _command(options.command)
-        code = command.FAILURE
-        parser = Parser(f"pyrunc {options.command}", command.__doc__ or "")
-        command.declare(parser)
-        own = parser.parse_args(options.arguments)
-        journal.debug(f"pyrunc {options.command} {' '.join(options.arguments)}")
-        return command.perform(own, Context(settings(options, os.environ), containers, os.environ))
+        return call.perform()
     except SystemExit as end:  # argparse printed the help
         return int(end.code or 0)
     except UsageError as error:
         sys.stderr.write(error.usage)
-        _tell(error.message, None, journal)
+        _tell(error.message, None, call.log)
         return error.code
     except ContainerdError as error:
-        _tell(error.message, error.hint, journal)
+        _tell(error.message, error.hint, call.log)
     except BrokenPipeError:
         _silence_stdout()
     except OSError as error:
-        _tell(f"cannot perform the command: {error}", None, journal)
+        _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if journal.debugging:
+        if call.log.debugging:
             raise
-        _tell(f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", journal)
-    return code
+        _tell(
+            f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", call.log
+        )
+    return call.failure
 
 
-def entry() -> int:
-    """The console script: as `main`, and nobody is waited for at the end."""
-    code = main()
-    try:
+class _Call:
+    """One command line. log, failure: where an error is to be told, and its exit code, as far as is known by then."""
+
+    def __init__(self, arguments: list[str], containers: Callable[[], Containers]) -> None:
+        self.log = Log(None)
+        self.failure = FAILED
+        self._arguments = arguments
+        self._containers = containers
+
+    def perform(self) -> int:
+        options = _parser().read(self._arguments)
+        self.log = log(options)
+        command = _command(options.command)
+        self.failure = command.FAILURE
+        parser = Parser(f"pyrunc {options.command}", command.__doc__ or "")
+        command.declare(parser)
+        own = parser.read(options.arguments)
+        self.log.debug(f"pyrunc {options.command} {' '.join(options.arguments)}")
+        code = command.perform(own, Context(settings(options, os.environ), self._containers, os.environ))
         sys.stdout.flush()
-    except OSError:
-        _silence_stdout()
-    return code
+        return code
 
 
 def _parser() -> Parser:
@@ -113,4 +118,4 @@ def _silence_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(entry())
+    sys.exit(main())

@@ -9,15 +9,11 @@ import contextlib
 import os
 import select
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-
-from containerd_py.errors import NotFound
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from containerd_py.cli.oci.context import Context
     from containerd_py.runtime.spec.models import Spec
 
 _INSIDE = "/run/notify"
@@ -26,27 +22,32 @@ _LONGEST = 4096
 _OPTIONS = ("bind", "nosuid", "noexec", "nodev", "ro")
 
 
-@dataclass(frozen=True, slots=True)
 class NotifySocket:
     """directory: that of the socket, beside the state root, in which there are containers only."""
 
-    directory: str
-
-    @classmethod
-    def of(cls, state_root: str, container_id: str) -> Self:
-        return cls(os.path.join(f"{state_root}.notify", container_id))
+    def __init__(self, state_root: str, container_id: str) -> None:
+        self._all = f"{state_root}.notify"
+        self._id = container_id
+        self.directory = os.path.join(self._all, container_id)
+        self._made = False
 
     @property
     def path(self) -> str:
         return os.path.join(self.directory, _NAME)
 
     def told(self, spec: Spec) -> Spec:
-        """Make the directory and return the specification with it as a mount, and the payload's NOTIFY_SOCKET."""
+        """Make the directory and return the specification with it as a mount, and the payload's NOTIFY_SOCKET.
+
+        Raises InvalidArgument for what is no id.
+        """
+        from containerd_py.runtime.container import check_id
         from containerd_py.runtime.spec.models import Mount
 
-        os.makedirs(os.path.dirname(self.directory), mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
+        check_id(self._id)
+        os.makedirs(self._all, mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # the id is taken, or was by a container that is gone
             os.mkdir(self.directory, 0o755)
+            self._made = True
         mount = Mount(destination=_INSIDE, type="bind", source=self.directory, options=_OPTIONS)
         update: dict[str, object] = {"mounts": (*spec.mounts, mount)}
         if spec.process is not None:
@@ -67,19 +68,16 @@ class NotifySocket:
             os.chmod(self.path, 0o777)  # noqa: S103 - the payload's user is not ours
             yield receiver
 
-    def discard(self, *, unless_taken_by: Context) -> None:
-        """Remove it after a creation that failed, which may have been because the id, and so this, is another's."""
-        with contextlib.suppress(Exception):  # the first error is the one to tell
-            try:
-                unless_taken_by.load(os.path.basename(self.directory))
-            except NotFound:
-                self.remove()
+    def undo(self) -> None:
+        """Remove what `told` made."""
+        if self._made:
+            self.remove()
 
     def remove(self) -> None:
         """Remove the socket and its directory, and that of all with the last one; a second call does nothing."""
         with contextlib.suppress(OSError):
             os.unlink(self.path)
-        for directory in (self.directory, os.path.dirname(self.directory)):
+        for directory in (self.directory, self._all):
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
 

@@ -21,5 +21,5 @@ def declare(parser: Parser) -> None:
 
 def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=True)
-    creation.make(options, context, spec, preserved, None, detached=True)
+    creation.make(options, context, spec, preserved, None)
     return 0

@@ -29,5 +29,5 @@ def perform(options: argparse.Namespace, context: Context) -> int:
             raise
         return 0
     container.destroy(force=options.force)
-    NotifySocket.of(context.settings.state_root, options.id).remove()
+    NotifySocket(context.settings.state_root, options.id).remove()
     return 0

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.library import Container, OomNotification
 
 FAILURE = 1
+
+_AGAIN_S = 0.1
+"""cgroup v1 wakes before it kills: the count is asked for once more."""
 
 
 def declare(parser: Parser) -> None:
@@ -44,16 +48,27 @@ def _follow(options: argparse.Namespace, container: Container, ended: Fd, oom: O
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(oom.fileno(), select.POLLIN)
-    seen = oom.killed()
+    seen, due, alarmed = oom.killed(), time.monotonic() + options.interval, False
     while True:
-        ready = {fd for fd, _events in poll.poll(options.interval * 1000)}
-        if oom.fileno() in ready and (killed := oom.killed()) > seen:
-            _print("oom", options.id, None)
-            seen = killed
+        wait_s = max(0.0, min(due - time.monotonic(), _AGAIN_S if alarmed else options.interval))
+        ready = {fd for fd, _events in poll.poll(wait_s * 1000)}
+        seen, alarmed = _tell_kills(options.id, oom, seen), oom.fileno() in ready
         if ended.fileno() in ready:
             return
-        if not ready:
+        if time.monotonic() >= due:
             _print("stats", options.id, container.stats().document())
+            due += options.interval
+
+
+def _tell_kills(container_id: str, oom: OomNotification, seen: int) -> int:
+    """Print an event where processes were killed since; return how many there were."""
+    try:
+        killed = oom.killed()
+    except OSError:  # the cgroup is gone
+        return seen
+    if killed > seen:
+        _print("oom", container_id, None)
+    return killed
 
 
 def _end_of(container: Container, container_id: str) -> Fd:

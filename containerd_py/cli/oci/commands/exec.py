@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +13,16 @@ from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
 from containerd_py.cli.oci.signals import Forwarding
-from containerd_py.errors import Conflict, InvalidArgument
-from containerd_py.runtime.linux.fd import Fd
+from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import argparse
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container, Execution, Streams
+    from containerd_py.cli.oci.library import Container, Execution
     from containerd_py.runtime.spec.process import Process
+    from containerd_py.runtime.streams import Streams
 
 FAILURE = 255
 
@@ -43,8 +42,14 @@ def declare(parser: Parser) -> None:
     parser.switch("--no-new-privs", help="set no_new_privs")
     parser.add_argument("--cap", "-c", action="append", default=[], metavar="CAP_NAME", help="may be repeated")
     parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
-    parser.add_argument("--cgroup", metavar="PATH", help="a cgroup below the container's, which must be there")
-    parser.switch("--ignore-paused", help="wait for the end of a pause instead of failing")
+    parser.add_argument(
+        "--cgroup",
+        action="append",
+        default=[],
+        metavar="[CONTROLLER[,…]:]PATH",
+        help="a cgroup below the container's, which must be there; may be repeated",
+    )
+    parser.switch("--ignore-paused", help="allow a paused container: the process waits with it")
     parser.container()
     parser.add_argument("command", nargs="...", help="the program and its arguments")
 
@@ -52,7 +57,6 @@ def declare(parser: Parser) -> None:
 def perform(options: argparse.Namespace, context: Context) -> int:
     check_open(options.preserve_fds)
     container = context.load(options.id)
-    _check_running(container, options)
     process = _process(options, container)
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
@@ -61,26 +65,13 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return _attend(options, container, process)
 
 
-def _check_running(container: Container, options: argparse.Namespace) -> None:
-    state = container.state()
-    if state.status == "stopped":
-        raise Conflict(f"cannot execute in container {state.id!r}: it is stopped", step="exec")
-    if state.status == "paused" and not options.ignore_paused:
-        raise Conflict(
-            f"cannot execute in container {state.id!r}: it is paused",
-            step="exec",
-            hint="resume it, or give --ignore-paused",
-        )
-
-
 def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
     relays = Relays()
-    with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as ends:
-        execution = _execute(options, container, process, ends)
+    with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
+        execution = _execute(options, container, process, streams)
         relays.run()
-        with Fd(os.pidfd_open(execution.pid)) as pidfd:  # our child, not waited for yet: the number is still its own
-            forwarding.attach(lambda number: signal.pidfd_send_signal(pidfd.fileno(), number))
-            return exit_code(execution.wait())
+        forwarding.attach(execution.kill)
+        return exit_code(execution.wait())
 
 
 def _execute(options: argparse.Namespace, container: Container, process: Process, streams: Streams | None) -> Execution:
@@ -88,16 +79,26 @@ def _execute(options: argparse.Namespace, container: Container, process: Process
         process,
         streams=streams,
         console_socket=options.console_socket,
-        cgroup=options.cgroup,
         preserve_fds=options.preserve_fds,
+        cgroup=sub_cgroups(options.cgroup),
+        paused=options.ignore_paused,
     )
     if options.pid_file:
         try:
             write_pid(options.pid_file, execution.pid)
         except InvalidArgument:
-            os.kill(execution.pid, signal.SIGKILL)  # our child, not waited for yet
+            execution.kill(signal.SIGKILL)
             raise
     return execution
+
+
+def sub_cgroups(given: list[str]) -> dict[str, str]:
+    """Return paths by controller, "" for all others: ["cpu,memory:a", "b"] is {"cpu": "a", "memory": "a", "": "b"}."""
+    found: dict[str, str] = {}
+    for text in given:
+        controllers, colon, path = text.rpartition(":")
+        found |= dict.fromkeys(controllers.split(",") if colon else [""], path)
+    return found
 
 
 def _process(options: argparse.Namespace, container: Container) -> Process:

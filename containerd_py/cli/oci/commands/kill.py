@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.signals import parse_signal
+from containerd_py.errors import Conflict
 
 if TYPE_CHECKING:
     import argparse
@@ -23,5 +24,12 @@ def declare(parser: Parser) -> None:
 
 def perform(options: argparse.Namespace, context: Context) -> int:
     number = parse_signal(options.signal)
-    context.load(options.id).kill(number, everything=options.all)
+    container = context.load(options.id)
+    try:
+        container.kill(number, everything=options.all)
+    except Conflict as problem:
+        if options.all:  # none is left that could get it
+            return 0
+        cause = "container not running"  # runc's words, which callers look for
+        raise Conflict(f"cannot kill container {options.id!r}: {cause}", step="kill") from problem
     return 0

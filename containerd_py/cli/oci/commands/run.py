@@ -37,7 +37,7 @@ def declare(parser: Parser) -> None:
 def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=options.detach)
     if options.detach:
-        container = creation.make(options, context, spec, preserved, None, detached=True)
+        container = creation.make(options, context, spec, preserved, None)
         with _undone_at_failure(container, options, context):
             start(container, options.id, context)
         return 0
@@ -50,8 +50,8 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
     """Run it in the foreground and return the exit code of the payload."""
     terminal = spec.process is not None and spec.process.terminal
     relays = Relays()
-    with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as ends:
-        container = creation.make(options, context, spec, preserved, ends, detached=False)
+    with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
+        container = creation.make(options, context, spec, preserved, streams)
         with _undone_at_failure(container, options, context), adopting_orphans(container.pid):
             relays.run()
             with _telling_readiness(options, context, container):
@@ -77,7 +77,7 @@ def _undone_at_failure(container: Container, options: argparse.Namespace, contex
 
 def _undo(container: Container, options: argparse.Namespace, context: Context) -> None:
     container.destroy(force=True)
-    NotifySocket.of(context.settings.state_root, options.id).remove()
+    NotifySocket(context.settings.state_root, options.id).remove()
 
 
 @contextlib.contextmanager
@@ -88,7 +88,7 @@ def _telling_readiness(options: argparse.Namespace, context: Context, container:
         yield
         return
     with (
-        NotifySocket.of(context.settings.state_root, options.id).listening() as receiver,
+        NotifySocket(context.settings.state_root, options.id).listening() as receiver,
         Fd(os.pidfd_open(container.pid)) as ended,
     ):
         if receiver is not None:

@@ -33,7 +33,7 @@ def start(container: Container, container_id: str, context: Context) -> None:
     if not to:
         container.start()
         return
-    with NotifySocket.of(context.settings.state_root, container_id).listening() as receiver:
+    with NotifySocket(context.settings.state_root, container_id).listening() as receiver:
         pid = container.pid
         with Fd(os.pidfd_open(pid)) as ended:  # before start: it is there, waiting
             container.start()

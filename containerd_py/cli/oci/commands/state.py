@@ -22,5 +22,5 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: argparse.Namespace, context: Context) -> int:
-    sys.stdout.write(json.dumps(document(context.load(options.id).state()), indent=2) + "\n")
+    sys.stdout.write(json.dumps(document(context.load(options.id).state(), owner=False), indent=2) + "\n")
     return 0

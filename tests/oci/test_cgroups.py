@@ -1,0 +1,147 @@
+"""Limits of cgroup v1: the files that they are written to, and what they stop."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.oci.containers import Containers, cgroups_of, eventually
+
+CGROUPS = Path("/sys/fs/cgroup")
+pytestmark = pytest.mark.skipif(not (CGROUPS / "memory").is_mount(), reason="needs cgroup v1")
+MIB = 2**20
+
+FILES: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"pids": {"limit": 77}}, "pids", "pids.max", "77"),
+    ({"memory": {"limit": 64 * MIB}}, "memory", "memory.limit_in_bytes", str(64 * MIB)),
+    ({"memory": {"reservation": 32 * MIB}}, "memory", "memory.soft_limit_in_bytes", str(32 * MIB)),
+    ({"memory": {"limit": 64 * MIB, "swap": 96 * MIB}}, "memory", "memory.memsw.limit_in_bytes", str(96 * MIB)),
+    ({"cpu": {"shares": 512}}, "cpu", "cpu.shares", "512"),
+    ({"cpu": {"quota": 20_000, "period": 50_000}}, "cpu", "cpu.cfs_quota_us", "20000"),
+    ({"cpu": {"quota": 20_000, "period": 50_000}}, "cpu", "cpu.cfs_period_us", "50000"),
+    ({"cpu": {"cpus": "0"}}, "cpuset", "cpuset.cpus", "0"),
+    ({"cpu": {"mems": "0"}}, "cpuset", "cpuset.mems", "0"),
+]
+
+
+@pytest.mark.parametrize(("resources", "controller", "file", "value"), FILES)
+def test_a_limit_is_set(oci: Containers, resources: dict[str, Any], controller: str, file: str, value: str) -> None:
+    box = oci.start({"linux.resources": resources})
+    assert box.cgroup(controller, file) == value
+
+
+@pytest.mark.lacks("runc<1.2", "knows no burst")
+@pytest.mark.lacks("crun<1.8.2", "knows no burst on cgroup v1")
+def test_a_burst_is_set(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"cpu": {"quota": 20_000, "period": 50_000, "burst": 10_000}}})
+    assert box.cgroup("cpu", "cpu.cfs_burst_us") == "10000"
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idle")
+def test_idle_is_set(oci: Containers) -> None:
+    assert oci.start({"linux.resources": {"cpu": {"idle": 1}}}).cgroup("cpu", "cpu.idle") == "1"
+
+
+def test_the_payload_is_in_all_hierarchies(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"pids": {"limit": 100}, "memory": {"limit": 64 * MIB}}})
+    own = {line.split(":")[1]: line.split(":", 2)[2] for line in Path(f"/proc/{box.pid}/cgroup").read_text().splitlines()}
+    for controller in ("pids", "memory", "devices"):
+        assert own[controller].endswith(box.id)
+
+
+def test_delete_removes_its_cgroups(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"memory": {"limit": 64 * MIB}}})
+    assert list(cgroups_of(box.id))
+    box.delete("--force").ok()
+    assert not list(cgroups_of(box.id))
+
+
+def test_delete_removes_cgroups_that_the_payload_made(oci: Containers) -> None:
+    box = oci.start()
+    for path in cgroups_of(box.id):
+        (path / "inner").mkdir()
+    box.delete("--force").ok()
+    assert not list(cgroups_of(box.id))
+
+
+def test_no_path_is_a_path_of_its_own(oci: Containers) -> None:
+    box = oci.start({"linux.cgroupsPath": None, "linux.resources": {"pids": {"limit": 100}}})
+    first = next(line for line in Path(f"/proc/{box.pid}/cgroup").read_text().splitlines() if ":pids:" in line)
+    assert box.id in first
+
+
+def test_a_nested_path_is_made(oci: Containers) -> None:
+    parent = f"{oci.prefix}-parent"
+    box = oci.start({"linux.cgroupsPath": f"/{parent}/{oci.prefix}-child"})
+    assert f"/{parent}/" in Path(f"/proc/{box.pid}/cgroup").read_text()
+    box.delete("--force").ok()
+    for path in [path.parent for path in CGROUPS.glob(f"*/{parent}/cgroup.clone_children")]:
+        path.rmdir()
+
+
+# ── by effect ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_processes_are_limited(oci: Containers) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done 2>&1"
+    result = oci.run({"process.args": ["/bin/sh", "-c", script], "linux.resources": {"pids": {"limit": 5}}})
+    assert "fork" in result.stdout + result.stderr
+
+
+def test_memory_is_limited(oci: Containers) -> None:
+    script = "head -c 200m /dev/zero | tail | wc -c; echo survived"
+    told = oci.run(
+        {
+            "process.args": ["/bin/sh", "-c", script],
+            "linux.resources": {"memory": {"limit": 24 * MIB, "swap": 24 * MIB}},
+        }
+    )
+    assert "209715200" not in told.stdout
+
+
+def test_time_is_limited(oci: Containers) -> None:
+    changes = {
+        "process.args": ["/bin/sh", "-c", "while :; do :; done"],
+        "linux.resources": {"cpu": {"quota": 5_000, "period": 50_000}},
+    }
+    box = oci.start(changes)
+
+    def throttled() -> bool:
+        lines = dict(line.split() for line in box.cgroup("cpu", "cpu.stat").splitlines())
+        return int(lines["nr_throttled"]) > 3
+
+    eventually(throttled, what="throttled periods")
+
+
+def test_processors_are_limited(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"cpu": {"cpus": "1", "mems": "0"}}})
+    assert "Cpus_allowed_list:\t1\n" in Path(f"/proc/{box.pid}/status").read_text()
+
+
+@pytest.mark.lacks("crun", "takes it for 0, or leaves its cgroups behind", run=False)
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"memory": {"limit": "much"}},
+        {"pids": {"limit": "many"}},
+        {"cpu": {"shares": -1}},
+        {"cpu": {"cpus": "77777"}},
+        {"cpu": {"cpus": "x"}},
+    ],
+)
+def test_a_wrong_limit_is_refused(oci: Containers, resources: dict[str, Any]) -> None:
+    oci.refused({"linux.resources": resources})
+
+
+@pytest.mark.lacks("crun", "leaves it out")
+def test_a_file_of_cgroup_v2_is_refused(oci: Containers) -> None:
+    oci.refused({"linux.resources": {"unified": {"memory.high": "1000000"}}})
+
+
+def test_a_container_is_thrown_out_whole_however_many_processes_it_has(oci: Containers) -> None:
+    script = "for i in $(seq 50); do sleep 1000 & done; echo ready; wait"
+    box = oci.start({"process.args": ["/bin/sh", "-c", script]}).await_output("ready")
+    before = time.monotonic()
+    box.delete("--force").ok()
+    assert time.monotonic() - before < 10

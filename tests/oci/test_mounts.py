@@ -1,0 +1,247 @@
+"""Mounts: kinds, options, order, propagation, and the paths that are masked or made read-only."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.oci.bundle import MOUNTS, namespaces
+from tests.oci.containers import Containers
+
+
+def bind(source: Path | str, *options: str, destination: str = "/mnt") -> dict[str, Any]:
+    return {"destination": destination, "type": "bind", "source": str(source), "options": [*options]}
+
+
+def tmpfs(*options: str, destination: str = "/mnt") -> dict[str, Any]:
+    return {"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": [*options]}
+
+
+def mounts(*more: dict[str, Any]) -> dict[str, Any]:
+    return {"mounts": [*MOUNTS, *more]}
+
+
+def mountinfo(oci: Containers, destination: str, changes: dict[str, Any]) -> list[str]:
+    """Return the fields of the last mount at a path, as the container sees it."""
+    lines = oci.sh("cat /proc/self/mountinfo", changes).splitlines()
+    return [line.split() for line in lines if line.split()[4] == destination][-1]
+
+
+@pytest.fixture
+def source(place: Path) -> Path:
+    made = place / "source"
+    (made / "below").mkdir(parents=True)
+    (made / "file").write_text("content\n")
+    return made
+
+
+def test_a_directory_is_bound(oci: Containers, source: Path) -> None:
+    assert oci.sh("cat /mnt/file; echo new > /mnt/new", mounts(bind(source, "rbind", "rw"))) == "content"
+    assert (source / "new").read_text() == "new\n"
+
+
+def test_a_file_is_bound(oci: Containers, source: Path) -> None:
+    assert oci.sh("cat /etc/file", mounts(bind(source / "file", "bind", destination="/etc/file"))) == "content"
+
+
+def test_a_bind_is_read_only(oci: Containers, source: Path) -> None:
+    told = oci.sh("echo x > /mnt/file || cat /mnt/file", mounts(bind(source, "rbind", "ro")))
+    assert told == "content"
+    assert (source / "file").read_text() == "content\n"
+
+
+def test_a_relative_source_is_below_the_bundle(oci: Containers) -> None:
+    (oci.bundle / "data").mkdir()
+    (oci.bundle / "data/file").write_text("mine")
+    assert oci.sh("cat /mnt/file", mounts(bind("data", "bind"))) == "mine"
+
+
+def test_a_destination_is_made_with_its_parents(oci: Containers, source: Path) -> None:
+    assert oci.sh("cat /a/b/c/file", mounts(bind(source, "bind", destination="/a/b/c"))) == "content"
+    assert (oci.rootfs / "a/b/c").is_dir()
+
+
+def test_mounts_are_made_in_order(oci: Containers, source: Path) -> None:
+    assert oci.sh("ls /mnt", mounts(tmpfs(), bind(source, "bind", destination="/mnt/inner"))) == "inner"
+    assert oci.sh("ls /mnt", mounts(bind(source, "bind", destination="/mnt/inner"), tmpfs())) == ""
+
+
+def test_a_link_in_the_root_stays_in_the_root(oci: Containers, source: Path, place: Path) -> None:
+    outside = place / "outside"
+    outside.mkdir()
+    (oci.rootfs / "link").symlink_to(outside)
+    (oci.rootfs / str(outside)[1:]).mkdir(parents=True)
+    oci.sh("true", mounts(bind(source, "bind", destination="/link/x")))
+    assert list(outside.iterdir()) == []
+
+
+def test_a_tmpfs_has_its_size_and_mode(oci: Containers) -> None:
+    told = oci.sh("stat -c %a /mnt; df -k /mnt | tail -1", mounts(tmpfs("size=64k", "mode=1770"))).split()
+    assert told[0] == "1770"
+    assert told[2] == "64"
+
+
+@pytest.mark.parametrize("option", ["nosuid", "nodev", "noexec", "noatime", "nodiratime", "ro"])
+def test_an_option_is_that_of_the_mount(oci: Containers, option: str) -> None:
+    assert option in mountinfo(oci, "/mnt", mounts(tmpfs(option)))[5].split(",")
+
+
+@pytest.mark.lacks("crun", "has ro and noexec win")
+@pytest.mark.parametrize(("options", "expected"), [(("ro", "rw"), "rw"), (("noexec", "exec"), "rw")])
+def test_the_last_of_contradicting_options_counts(oci: Containers, options: tuple[str, ...], expected: str) -> None:
+    found = mountinfo(oci, "/mnt", mounts(tmpfs(*options)))[5].split(",")
+    assert expected in found
+    assert "noexec" not in found
+
+
+def test_noexec_stops_programs(oci: Containers) -> None:
+    script = "cp /bin/busybox /mnt/true; /mnt/true && echo ran || echo stopped"
+    assert oci.sh(script, mounts(tmpfs("noexec"))).endswith("stopped")
+
+
+def test_recursive_options_reach_what_is_below(oci: Containers) -> None:
+    """/dev of the host has mounts below it (pts, shm)."""
+    lines = oci.sh("cat /proc/self/mountinfo", mounts(bind("/dev", "rbind", "rro"))).splitlines()
+    below = [line.split() for line in lines if line.split()[4].startswith("/mnt")]
+    assert len(below) > 1
+    assert all("ro" in fields[5].split(",") for fields in below)
+
+
+def test_tmpcopyup_keeps_what_was_there(oci: Containers) -> None:
+    (oci.rootfs / "etc/deep").mkdir()
+    (oci.rootfs / "etc/deep/file").write_text("kept\n")
+    script = "cat /etc/deep/file; echo x > /etc/new; stat -f -c %T /etc"
+    told = oci.sh(script, mounts(tmpfs("tmpcopyup", destination="/etc")))
+    assert told.split() == ["kept", "tmpfs"]
+    assert not (oci.rootfs / "etc/new").exists()
+
+
+def propagation(fields: list[str]) -> list[str]:
+    """Return the optional fields of a line of mountinfo, such as shared:3."""
+    return [each.split(":")[0] for each in fields[6 : fields.index("-")]]
+
+
+@pytest.mark.lacks("crun", "makes all mounts private at last")
+def test_a_mount_is_shared(oci: Containers, source: Path) -> None:
+    assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", "rshared")))) == ["shared"]
+
+
+@pytest.mark.parametrize("option", ["private", "rprivate"])
+def test_a_mount_is_private(oci: Containers, source: Path, option: str) -> None:
+    assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", option)))) == []
+
+
+_SHARED = pytest.param("shared", True, marks=pytest.mark.lacks("runc", "makes the root private at last"))
+
+
+@pytest.mark.parametrize(("value", "shared"), [_SHARED, ("private", False), ("slave", False)])
+def test_the_root_propagates_as_told(oci: Containers, value: str, shared: bool) -> None:  # noqa: FBT001
+    fields = mountinfo(oci, "/", {"linux.rootfsPropagation": value})
+    assert ("shared" in propagation(fields)) is shared
+
+
+def test_nothing_of_the_host_is_mounted_inside(oci: Containers) -> None:
+    points = [line.split()[4] for line in oci.sh("cat /proc/self/mountinfo").splitlines()]
+    assert not [point for point in points if point.startswith(("/tmp", "/home", "/work", "/var"))]
+
+
+def test_the_root_is_read_only(oci: Containers) -> None:
+    told = oci.sh("touch /file 2>&1 || true; touch /dev/file && echo tmpfs", {"root.readonly": True})
+    assert "Read-only file system" in told
+    assert told.endswith("tmpfs")
+    assert not (oci.rootfs / "file").exists()
+
+
+def test_a_file_is_masked(oci: Containers) -> None:
+    (oci.rootfs / "etc/secret").write_text("hidden")
+    assert oci.sh("cat /etc/secret", {"linux.maskedPaths": ["/etc/secret", "/etc/missing"]}) == ""
+
+
+def test_a_directory_is_masked(oci: Containers) -> None:
+    (oci.rootfs / "etc/secrets").mkdir()
+    (oci.rootfs / "etc/secrets/one").write_text("hidden")
+    told = oci.sh(
+        "ls /etc/secrets; touch /etc/secrets/x 2>/dev/null || echo closed", {"linux.maskedPaths": ["/etc/secrets"]}
+    )
+    assert told == "closed"
+
+
+def test_a_path_is_made_read_only(oci: Containers) -> None:
+    changes = {"linux.readonlyPaths": ["/proc/sys", "/etc", "/missing"]}
+    told = oci.sh("echo x 2>&1 > /proc/sys/kernel/domainname; touch /etc/x 2>&1; true", changes)
+    assert told.count("Read-only file system") == 2
+
+
+@pytest.mark.parametrize("name", ["null", "zero", "full", "random", "urandom", "tty"])
+def test_there_is_a_default_device(oci: Containers, name: str) -> None:
+    assert oci.sh(f"stat -c %F /dev/{name}") == "character special file"
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")],
+)
+def test_there_is_a_default_link(oci: Containers, link: str, target: str) -> None:
+    assert oci.sh(f"readlink /dev/{link}") == target
+
+
+def test_ptmx_is_that_of_the_containers_own_devpts(oci: Containers) -> None:
+    assert oci.sh("readlink /dev/ptmx").removeprefix("/dev/") == "pts/ptmx"
+
+
+def test_proc_is_that_of_the_pid_namespace(oci: Containers) -> None:
+    assert oci.sh("cat /proc/1/comm") in ("sh", "cat")
+
+
+def test_mqueue_is_mounted(oci: Containers) -> None:
+    mqueue = {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid"]}
+    assert "mqueue" in mountinfo(oci, "/dev/mqueue", mounts(mqueue))
+
+
+CGROUP = {
+    "destination": "/sys/fs/cgroup",
+    "type": "cgroup",
+    "source": "cgroup",
+    "options": ["nosuid", "noexec", "nodev", "relatime", "ro"],
+}
+
+
+def test_cgroups_are_mounted_with_the_container_at_their_root(oci: Containers) -> None:
+    """By a cgroup namespace, and without one by binds."""
+    for own in (namespaces(cgroup=""), namespaces()):
+        script = "cat /sys/fs/cgroup/pids/cgroup.procs | wc -l; mkdir /sys/fs/cgroup/pids/x 2>/dev/null || echo closed"
+        told = oci.sh(script, {**mounts(CGROUP), "linux.namespaces": own}).split()
+        assert 0 < int(told[0]) < 5
+        assert told[1] == "closed"
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        bind("/no/such/source", "bind"),
+        {"destination": "/mnt", "type": "no-such-type", "source": "none"},
+        tmpfs("no-such-option"),
+    ],
+)
+def test_a_mount_that_cannot_be_made_is_refused(oci: Containers, mount: dict[str, Any]) -> None:
+    oci.refused(mounts(mount))
+
+
+@pytest.mark.lacks("crun", "takes a relative destination for one below the root")
+@pytest.mark.lacks("runc<1.2", "warns, as it must for Docker's sake")
+def test_a_relative_destination_is_refused(oci: Containers) -> None:
+    oci.refused(mounts(tmpfs(destination="mnt")))
+
+
+@pytest.mark.parametrize("path", ["missing", "rootfs/bin/busybox"])
+def test_a_root_that_is_no_directory_is_refused(oci: Containers, path: str) -> None:
+    oci.refused({"root.path": path})
+
+
+_IDMAP = [{"containerID": 0, "hostID": 50_000, "size": 65_536}]
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+def test_a_mount_has_ids_of_its_own(oci: Containers, source: Path) -> None:
+    mount = bind(source, "bind", "idmap") | {"uidMappings": _IDMAP, "gidMappings": _IDMAP}
+    assert oci.sh("stat -c %u:%g /mnt/file", mounts(mount)) == "50000:50000"

@@ -1,0 +1,185 @@
+"""The library as a fake that writes down what it is asked, and a way to call `pyrunc` on it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from containerd_py.cli.oci.main import main
+from containerd_py.errors import ContainerdError, NotFound
+from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.spec.models import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from containerd_py.cli.oci.library import Container, Containers, Execution, OomNotification, Snapshot
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
+    from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.streams import Streams
+
+DOCUMENT: dict[str, Any] = {
+    "ociVersion": "1.2.0",
+    "root": {"path": "rootfs"},
+    "process": {"args": ["/bin/true"], "env": ["PATH=/bin"], "user": {"uid": 5, "gid": 6}},
+    "linux": {"namespaces": [{"type": "mount"}]},
+}
+
+
+@dataclass(frozen=True)
+class FakeState:
+    id: str
+    status: str
+    pid: int
+    bundle: str = "/bundle"
+    rootfs: str = "/bundle/rootfs"
+    created: str = "2026-01-02T03:04:05.000006Z"
+    owner: int = 0
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class FakeExecution:
+    pid: int
+    status: WaitStatus
+
+    def wait(self) -> WaitStatus:
+        return self.status
+
+    def kill(self, number: int) -> None:
+        raise AssertionError(number)
+
+
+class FakeStats:
+    def document(self) -> dict[str, Any]:
+        return {"pids": {"current": 3}}
+
+
+class FakeContainer:
+    """heard: what it was asked, in order; `fails` with an error where one is set for what it is asked."""
+
+    def __init__(self, state: FakeState, spec: Spec) -> None:
+        self.known = state
+        self.spec = spec
+        self.heard: list[Any] = []
+        self.fails: dict[str, ContainerdError] = {}
+        self.status = WaitStatus(0, None)
+
+    @property
+    def pid(self) -> int:
+        return self.known.pid
+
+    def _hear(self, what: str, *arguments: Any) -> None:
+        self.heard.append((what, *arguments))
+        if what in self.fails:
+            raise self.fails[what]
+
+    def state(self) -> Snapshot:
+        return self.known
+
+    def start(self) -> None:
+        self._hear("start")
+
+    def wait(self) -> WaitStatus:
+        self._hear("wait")
+        return self.status
+
+    def kill(self, number: int, *, everything: bool = False) -> None:
+        self._hear("kill", number, everything)
+
+    def pause(self) -> None:
+        self._hear("pause")
+
+    def resume(self) -> None:
+        self._hear("resume")
+
+    def destroy(self, *, force: bool = False) -> None:
+        self._hear("destroy", force)
+
+    def exec(self, document: Process, **options: Any) -> Execution:
+        self._hear("exec", document, options)
+        return FakeExecution(os.getpid(), self.status)
+
+    def update(self, resources: Resources) -> None:
+        self._hear("update", resources.model_dump(by_alias=True, exclude_unset=True))
+
+    def stats(self) -> FakeStats:
+        return FakeStats()
+
+    def oom(self) -> OomNotification:
+        raise NotImplementedError
+
+    def processes(self) -> tuple[int, ...]:
+        return (os.getpid(),)
+
+
+@dataclass
+class Library:
+    """containers: by id; made: the arguments of each creation."""
+
+    containers: dict[str, FakeContainer] = field(default_factory=dict)
+    made: list[dict[str, Any]] = field(default_factory=list)
+    refuses: ContainerdError | None = None
+
+    def has(self, container_id: str = "box", status: str = "running", **known: Any) -> FakeContainer:
+        state = FakeState(container_id, status, 0 if status == "stopped" else os.getpid(), **known)
+        made = self.containers[container_id] = FakeContainer(state, parse(DOCUMENT))
+        return made
+
+    def create(self, container_id: str, spec: Spec, *, streams: Streams | None = None, **options: Any) -> Container:
+        if self.refuses:
+            raise self.refuses
+        self.made.append({"id": container_id, "spec": spec, "streams": streams, **options})
+        return self.has(container_id, "created")
+
+    def load(self, container_id: str, *, state_root: str) -> Container:
+        if container_id not in self.containers:
+            raise NotFound(f"cannot find container {container_id!r}: {state_root}")
+        return self.containers[container_id]
+
+    def list(self, state_root: str) -> tuple[Snapshot, ...]:
+        assert state_root
+        return tuple(each.known for each in self.containers.values())
+
+
+@dataclass(frozen=True)
+class Called:
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Pyrunc:
+    def __init__(self, library: Library, capfd: pytest.CaptureFixture[str], root: Path) -> None:
+        self.library = library
+        self._capfd = capfd
+        self.root = root
+
+    def __call__(self, *arguments: str) -> Called:
+        self._capfd.readouterr()
+        code = main(["--root", str(self.root), *arguments], containers=lambda: cast("Containers", self.library))
+        return Called(code, *self._capfd.readouterr())
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def pyrunc(library: Library, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Pyrunc:
+    return Pyrunc(library, capfd, tmp_path / "state")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    made = tmp_path / "bundle"
+    (made / "rootfs").mkdir(parents=True)
+    (made / "config.json").write_text(json.dumps(DOCUMENT))
+    return made

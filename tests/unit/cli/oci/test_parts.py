@@ -1,0 +1,137 @@
+"""The parts that need no command: sizes, durations, held signals, listening descriptors, readiness, pipes for terminals."""
+
+import argparse
+import os
+import pty
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from containerd_py.cli.oci import activation
+from containerd_py.cli.oci.arguments import seconds, size_bytes
+from containerd_py.cli.oci.foreground import Relays
+from containerd_py.cli.oci.notify import NotifySocket, relay
+from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.runtime.spec.models import parse
+from tests.unit.cli.oci.conftest import DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("100", 100),
+        ("1k", 1024),
+        ("1K", 1024),
+        ("2m", 2 * 2**20),
+        ("1.5g", 3 * 2**29),
+        ("1GiB", 2**30),
+        ("1gb", 2**30),
+        ("7b", 7),
+        ("-1", -1),
+    ],
+)
+def test_a_size(text: str, expected: int) -> None:
+    assert size_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "-2", "1x", "1.2.3", "k", "0x10", "1e9", "²"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        size_bytes(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("5s", 5), ("100ms", 0.1), ("1m30s", 90), ("1.5h", 5400)])
+def test_a_duration(text: str, expected: float) -> None:
+    assert seconds(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "5x", "-5s", "0s", "5s5"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        seconds(text)
+
+
+def test_signals_are_held_until_there_is_somebody_to_get_them() -> None:
+    got: list[int] = []
+    before = signal.getsignal(signal.SIGUSR1)
+    with Forwarding() as forwarding:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert got == []
+        forwarding.attach(got.append)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert got == [signal.SIGUSR1, signal.SIGTERM]
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, 0),
+        ({"LISTEN_FDS": "2"}, 0),
+        ({"LISTEN_FDS": "2", "LISTEN_PID": "8"}, 0),
+        ({"LISTEN_FDS": "2", "LISTEN_PID": "7"}, 2),
+        ({"LISTEN_FDS": "x", "LISTEN_PID": "7"}, 0),
+    ],
+)
+def test_listening_descriptors_are_those_of_this_process(environ: dict[str, str], expected: int) -> None:
+    assert activation.listening(environ, 7) == expected
+
+
+def test_the_payload_is_told_of_them() -> None:
+    spec = activation.told(parse(DOCUMENT), 2, {"LISTEN_FDNAMES": "a:b"})
+    assert spec.process
+    assert spec.process.env[-3:] == ("LISTEN_FDS=2", "LISTEN_PID=1", "LISTEN_FDNAMES=a:b")
+
+
+def test_readiness_is_relayed_once(tmp_path: Path) -> None:
+    notify = NotifySocket(str(tmp_path / "state"), "box")
+    spec = notify.told(parse(DOCUMENT))
+    assert spec.mounts[-1].source == notify.directory
+    assert spec.process
+    assert spec.process.env[-1] == "NOTIFY_SOCKET=/run/notify/notify.sock"
+    ended_read, ended_write = os.pipe()
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as payload,
+        notify.listening() as receiver,
+    ):
+        assert receiver is not None
+        manager.bind(str(tmp_path / "manager"))
+        payload.sendto(b"STATUS=soon\n", notify.path)
+        payload.sendto(b"STATUS=now\nREADY=1\n", notify.path)
+        relay(receiver, str(tmp_path / "manager"), 77, ended_read)
+        assert manager.recv(100) == b"READY=1\nMAINPID=77\n"
+        os.close(ended_write)
+        relay(receiver, str(tmp_path / "manager"), 77, ended_read)  # it has ended: nothing is waited for
+    os.close(ended_read)
+    notify.remove()
+    assert not (tmp_path / "state.notify").exists()
+
+
+def test_a_container_without_the_socket_is_not_listened_to(tmp_path: Path) -> None:
+    with NotifySocket(str(tmp_path / "state"), "box").listening() as receiver:
+        assert receiver is None
+
+
+def test_a_terminal_of_the_host_is_replaced_by_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the three streams, those that are a terminal: here the output."""
+    master, slave = pty.openpty()
+    monkeypatch.setattr("os.isatty", lambda fd: fd == 1)
+    saved = os.dup(1)
+    os.dup2(slave, 1)
+    try:
+        relays = Relays()
+        with relays as streams:
+            assert (streams.stdin, streams.stderr) == (0, 2)
+            payload = os.dup(streams.stdout)
+            relays.run()
+            os.write(payload, b"through")
+            os.close(payload)
+        assert os.read(master, 100) == b"through"
+    finally:
+        os.dup2(saved, 1)
+        for fd in (saved, master, slave):
+            os.close(fd)
