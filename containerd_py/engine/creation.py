@@ -24,6 +24,7 @@ from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.provision import take_back
+from containerd_py.runtime.requirements import selinux_enabled
 from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.userns import may_drop_groups
@@ -221,7 +222,14 @@ async def compiled(spec: Spec, container_id: str, cgroup: Cgroup) -> Plan:
     else:
         seccomp = await asyncio.to_thread(compile_profile, profile)
     shown = await asyncio.to_thread(_shown, cgroup) if mounts_cgroups(spec) else CgroupTree()
-    placing = Placing(spec.root.path, container_id, len(cgroup.v1), may_drop_groups=may_drop_groups(spec), cgroups=shown)
+    placing = Placing(
+        spec.root.path,
+        container_id,
+        len(cgroup.v1),
+        may_drop_groups=may_drop_groups(spec),
+        cgroups=shown,
+        selinux=bool(spec.linux.mount_label) and selinux_enabled(),
+    )
     return compile_plan(spec, placing, seccomp)
 
 

@@ -23,6 +23,7 @@ from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.provision import provide, take_back
+from containerd_py.runtime.requirements import selinux_enabled
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
@@ -134,6 +135,7 @@ class Creation:
             bundle=self._bundle,
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
+            selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
         )
         profile = self._spec.linux.seccomp
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from containerd_py.errors import ContainerdError
+from containerd_py.errors import ContainerdError, NotSupported
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from tests.integration.runtime.boxes import Box, mounts_in, run
+from tests.integration.runtime.workshop import DEV, PROC, Workshop
 
 SHOW = "cat /proc/self/mountinfo"
 HIDDEN = ["nosuid", "nodev", "noexec"]
@@ -373,3 +374,20 @@ def test_the_host_sees_nothing_of_it(rootfs: Path) -> None:
     before = mounts_in(Path("/proc/self/mountinfo").read_text())
     mounted(rootfs, tmpfs("rshared"), bind("/dev", "rbind", "rshared", destination="/other"))
     assert mounts_in(Path("/proc/self/mountinfo").read_text()) == before
+
+
+# ── the library's own way ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_label_where_selinux_is_not_in_force(shop: Workshop) -> None:
+    if os.path.exists("/sys/fs/selinux/enforce"):
+        pytest.skip("SELinux is in force")
+    with pytest.raises(NotSupported, match=r"cannot label mounts 'label' \(linux\.mountLabel\)"):
+        shop.create({"linux.mountLabel": "label"})
+    assert not (shop.bundle / "state").exists()
+
+
+def test_a_source_is_relative_to_the_bundle(shop: Workshop) -> None:
+    (shop.bundle / "volume").mkdir()
+    (shop.bundle / "volume/name").write_text("told\n")
+    assert shop.run("cat /data/name", {"mounts": [PROC, DEV, bind("volume")]})[1] == "told\n"
