@@ -17,7 +17,7 @@ from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
-from containerd_py.runtime.userns import may_drop_groups
+from containerd_py.runtime.userns import setgroups_allowed
 
 if TYPE_CHECKING:
     from containerd_py.runtime.launcher import Worker
@@ -78,7 +78,7 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
 
 
 def _compile(state: State, spec: Spec, document: Process, attachments: Attachments) -> Plan:
-    drop_groups = may_drop_groups(spec)
+    drop_groups = setgroups_allowed(state.pid)
     validate_process(document)
     check_process(document, may_drop_groups=drop_groups)
     placing = Placing(

@@ -79,6 +79,15 @@ def may_drop_groups(spec: Spec) -> bool:
     return mapping is None or os.geteuid() == 0 or not is_single(mapping)
 
 
+def setgroups_allowed(pid: int) -> bool:
+    """Tell whether processes in the user namespace of `pid` may change their groups (user_namespaces(7))."""
+    try:
+        with open(f"/proc/{pid}/setgroups", encoding="ascii") as file:
+            return file.read().strip() == "allow"
+    except FileNotFoundError:
+        return True
+
+
 def _write(directory: int, name: str, ranges: tuple[IdRange, ...]) -> None:
     text = "".join(f"{r.container_id} {r.host_id} {r.size}\n" for r in ranges)
     try:
