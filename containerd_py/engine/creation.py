@@ -15,7 +15,8 @@ from containerd_py.engine.documents import document
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
-from containerd_py.runtime.cgroups import layout, manager
+from containerd_py.runtime.cgroups import layout
+from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.launcher import open_dialogue
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.wire import CreateRequest
 
-_REMOVAL_S = 5.0
 _SHORT_ID = 12
 
 
@@ -144,7 +144,7 @@ class Attempt:
         )
         self._made.callback(self._parts.store.remove, container.id)
         self._parts.cgroups.create(path, normalise(spec.linux.resources))
-        self._made.callback(_remove_cgroup, container)
+        self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)
         return Placement(container.cgroup)
 
@@ -197,11 +197,6 @@ class Attempt:
         start = time.monotonic_ns()
         yield
         self._timed.append((step, start, time.monotonic_ns()))
-
-
-def _remove_cgroup(container: Container) -> None:
-    manager.kill(container.cgroup)
-    manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
 
 
 def device_rules(parts: Parts) -> bool:

@@ -16,7 +16,8 @@ from containerd_py.engine.containers import EXITED, STARTED, Container
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
-from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.models import parse
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 _END_S = 10.0
-_REMOVAL_S = 5.0
 _WITNESS_S = 5.0
 _WITNESS_PAUSE_S = 0.01
 
@@ -172,7 +172,7 @@ class Lifecycle:
         """Kill everything in the container and wait for its end. Raises DeadlineExceeded."""
         if container.alive:
             self._try_kill(container, signal.SIGKILL)
-            await asyncio.to_thread(manager.kill, container.cgroup)
+            await asyncio.to_thread(kill, container.cgroup)
         try:
             async with asyncio.timeout(_END_S):
                 return await self.wait(container)
@@ -209,8 +209,7 @@ class Lifecycle:
 
     def _remove(self, container: Container) -> None:
         """Blocking. The record goes last: a deletion that is cut off can be done again."""
-        manager.kill(container.cgroup)
-        manager.remove_wait(container.cgroup, timeout_s=_REMOVAL_S)
+        destroy(container.cgroup)
         if container.config.get("linux", {}).get("intelRdt") is not None:
             take_back(parse(container.config).linux, container.id)
         container.log.remove()

@@ -22,7 +22,7 @@ from containerd_py.engine.creation import compiled
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
-from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
-_REMOVAL_S = 5.0
 _UNKNOWN = WaitStatus(None, None)
 
 
@@ -164,8 +163,7 @@ class Recovery:
 
     def _remove_cgroup(self, cgroup: Cgroup) -> None:
         try:
-            manager.kill(cgroup)
-            manager.remove_wait(cgroup, timeout_s=_REMOVAL_S)
+            destroy(cgroup)
         except (OSError, ContainerdError) as problem:
             _log.warning("cannot remove cgroup", cgroup=cgroup.paths, error=str(problem))
 

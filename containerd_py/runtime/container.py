@@ -5,49 +5,46 @@ with Container.create("demo", spec, state_root="/run/me", bundle=".") as contain
     print(container.wait())
 
 Another process may go on with it: `Container.load("demo", state_root="/run/me")`.
+
+What only making a container, or executing in it, needs is imported there: `pyrunc state` and its like are run often, and
+the models of the specification take longer to import than all they do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
-from containerd_py.runtime import console, hooks, identity, process
-from containerd_py.runtime.cgroups import freezer, manager
-from containerd_py.runtime.cgroups.killing import signal_all
-from containerd_py.runtime.cgroups.manager import CgroupManager
-from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.cgroups.oom import OomWatch
-from containerd_py.runtime.cgroups.stats import Stats, collect
-from containerd_py.runtime.creation import Attachments, Creation, hand_over_listener, remove_cgroup
-from containerd_py.runtime.execution import Execution, execute
-from containerd_py.runtime.host import probe
+from containerd_py.runtime import console, hooks, identity
+from containerd_py.runtime.cgroups import freezer, killing, members
+from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import ProcessHandle
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
-from containerd_py.runtime.plan.plan import decode
-from containerd_py.runtime.provision import take_back
-from containerd_py.runtime.requirements import check_host
-from containerd_py.runtime.spec.models import Spec
-from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.state import State, StateDirectory, list_ids
-from containerd_py.runtime.streams import OWN_STREAMS, Streams
-from containerd_py.runtime.userns import may_drop_groups
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from containerd_py.runtime.cgroups.manager import CgroupManager
+    from containerd_py.runtime.cgroups.oom import OomWatch
+    from containerd_py.runtime.cgroups.stats import Stats
+    from containerd_py.runtime.execution import Execution
+    from containerd_py.runtime.spec.hooks import Hook
+    from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.streams import Streams
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
 _LIVE = ("created", "running", "paused")
@@ -88,6 +85,12 @@ class Container:
         preserve_fds: how many descriptors from 3 on are handed on.
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
+        from containerd_py.runtime.creation import Attachments, Creation
+        from containerd_py.runtime.requirements import check_host
+        from containerd_py.runtime.spec.validate import validate
+        from containerd_py.runtime.streams import OWN_STREAMS
+        from containerd_py.runtime.userns import may_drop_groups
+
         check_id(container_id)
         validate(spec)
         check_host(spec, may_drop_groups=may_drop_groups(spec))
@@ -127,21 +130,32 @@ class Container:
                     dialogue.send_start(connection)
                     self._hear_start(connection)
             except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
-                raise process.vanished() from None
+                raise _vanished() from None
             self._directory.stop_listening()
             self._remember("running")
-        hooks.run_all("poststart", self.spec.hooks.poststart, self.state().document())
+        hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
 
     def _hear_start(self, connection: socket.socket) -> None:
         while True:
             message, fds = dialogue.receive(connection)
             match message:
                 case dialogue.Listener():
-                    hand_over_listener(self.spec, self._state, Fd(fds[0]))
+                    self._hand_over(Fd(fds[0]))
                 case dialogue.Failed():
-                    raise process.failure(decode(self._directory.get("plan.json")), message)
+                    raise self._failure(message)
                 case None:
                     return
+
+    def _hand_over(self, listener: Fd) -> None:
+        from containerd_py.runtime.creation import hand_over_listener
+
+        hand_over_listener(self.spec, self._state, listener)
+
+    def _failure(self, failed: dialogue.Failed) -> ContainerdError:
+        from containerd_py.runtime import process
+        from containerd_py.runtime.plan.plan import decode
+
+        return process.failure(decode(self._directory.get("plan.json")), failed)
 
     def wait(self) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
@@ -179,6 +193,10 @@ class Container:
         is paused; the process then waits with it.
         Raises Conflict unless running; InvalidArgument, NotSupported, Unavailable: then nothing runs.
         """
+        from containerd_py.runtime.creation import Attachments
+        from containerd_py.runtime.execution import execute
+        from containerd_py.runtime.streams import OWN_STREAMS
+
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         with self._directory.locked():
             self._check("execute in", "running", "created", *(["paused"] if paused else []))
@@ -200,9 +218,9 @@ class Container:
 
     def _signal_all(self, number: int) -> None:
         if number == signal.SIGKILL:
-            manager.kill(self._state.cgroup)
+            killing.kill(self._state.cgroup)
         else:
-            signal_all(self._state.cgroup, number)
+            killing.signal_all(self._state.cgroup, number)
 
     def pause(self) -> None:
         """Stop every process of the container where it is. Raises Conflict unless running; NotSupported, Unavailable."""
@@ -218,6 +236,8 @@ class Container:
 
     def update(self, resources: Resources) -> None:
         """Change limits, live; those that are not named stay. Raises InvalidArgument, NotSupported, Conflict."""
+        from containerd_py.runtime.cgroups.normalise import normalise
+
         with self._directory.locked():
             self._check("update", *_LIVE)
             cgroup = _cgroups().update(self._state.cgroup, normalise(resources))
@@ -226,17 +246,21 @@ class Container:
 
     def stats(self) -> Stats:
         """Return what it uses. Raises Conflict where it has ended."""
+        from containerd_py.runtime.cgroups.stats import collect
+
         self._check("measure", *_LIVE)
         return collect(self._state.cgroup)
 
     def oom(self) -> OomWatch:
         """Return what tells when a process is killed for want of memory. Raises Conflict where it has ended."""
+        from containerd_py.runtime.cgroups.oom import OomWatch
+
         self._check("watch", *_LIVE)
         return OomWatch(self._state.cgroup)
 
     def processes(self) -> tuple[int, ...]:
         """Return the container's processes as this process numbers them."""
-        found = manager.pids(self._state.cgroup)
+        found = members.pids(self._state.cgroup)
         return found or ((self._state.pid,) if self.state().pid else ())
 
     def destroy(self, *, force: bool = False) -> None:
@@ -250,19 +274,25 @@ class Container:
             with self._directory.locked():
                 if not force:
                     self._check("destroy", "creating", "created", "stopped")
-                document, spec = replace(self.state(), status="stopped", pid=0).document(), self.spec
+                document, poststop = replace(self.state(), status="stopped", pid=0).document(), self._hooks("poststop")
                 self._release()
                 self._directory.remove()
-            hooks.run_all("poststop", spec.hooks.poststop, document)
+            hooks.run_all("poststop", poststop, document)
         self._state = replace(self._state, status="destroyed", pid=0)
 
     def _release(self) -> None:
         """End every process, remove the cgroup, close the descriptors."""
         if self._status is None and self._process is not None:
             self._status = self._process.end()
-        remove_cgroup(self._state.cgroup)
-        take_back(self.spec.linux, self._state.id)
+        destroy(self._state.cgroup)
+        if "intelRdt" in self._document.get("linux", {}):
+            self._take_back()
         self.close()
+
+    def _take_back(self) -> None:
+        from containerd_py.runtime.provision import take_back
+
+        take_back(self.spec.linux, self._state.id)
 
     def close(self) -> None:
         """Close what is open here; the container stays."""
@@ -285,7 +315,19 @@ class Container:
     @cached_property
     def spec(self) -> Spec:
         """The document that it was made from."""
-        return Spec.model_validate_json(self._directory.get("config.json"))
+        from containerd_py.runtime.spec.models import Spec
+
+        return Spec.model_validate(self._document)
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self._directory.get("config.json"))
+        return document
+
+    def _hooks(self, moment: Literal["poststart", "poststop"]) -> tuple[Hook, ...]:
+        """Most documents have none, and need not be read for it."""
+        hooks: tuple[Hook, ...] = getattr(self.spec.hooks, moment) if self._document.get("hooks") else ()
+        return hooks
 
     def state(self) -> State:
         """Return what is so now, whoever changed it. Raises NotFound where another process has deleted it."""
@@ -320,7 +362,16 @@ class Container:
         self.destroy(force=True)
 
 
+def _vanished() -> ContainerdError:
+    from containerd_py.runtime import process
+
+    return process.vanished()
+
+
 def _cgroups() -> CgroupManager:
+    from containerd_py.runtime.cgroups.manager import CgroupManager
+    from containerd_py.runtime.host import probe
+
     return CgroupManager(probe().cgroups)
 
 

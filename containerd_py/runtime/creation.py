@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime import hooks, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
-from containerd_py.runtime.cgroups import manager
+from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import boot_id, probe
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 P = ParamSpec("P")
-_REMOVAL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class Creation:
         cgroup = cgroups.create(path, limits)
         if not self._spec.linux.cgroups_path:
             cgroup = replace(cgroup, parents=tuple(map(os.path.dirname, cgroup.paths)))
-        self._undo.callback(_quietly, remove_cgroup, cgroup)
+        self._undo.callback(_quietly, destroy, cgroup)
         worker = self._launch(plan, cgroup)
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
@@ -232,13 +231,6 @@ def root_path(spec: Spec, bundle: str) -> str:
         number = "ENOENT" if "exist" in problem else "ENOTDIR" if "directory" in problem else "EINVAL"
         raise InvalidArgument(f"cannot use root file system {path!r}: {problem}", step="rootfs", errno=number)
     return path
-
-
-def remove_cgroup(cgroup: Cgroup) -> None:
-    """Without a pid namespace, processes may have outlived the payload: they are killed first."""
-    manager.kill(cgroup)
-    manager.remove_wait(cgroup, timeout_s=_REMOVAL_S)
-    manager.remove_parents(cgroup)
 
 
 def _end(worker: Worker) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
-from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.version import OCI_VERSION
 

@@ -1,0 +1,23 @@
+"""Ending a container's cgroup, with everything in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from containerd_py.runtime.cgroups.directories import remove_parents, remove_wait
+from containerd_py.runtime.cgroups.killing import kill
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+
+_REMOVAL_S = 5.0
+
+
+def destroy(cgroup: Cgroup) -> None:
+    """Kill what is in it, remove it, and the parents that were made for it as far as they are empty.
+
+    Without a pid namespace, processes may have outlived the payload. Raises Unavailable where it stays busy.
+    """
+    kill(cgroup)
+    remove_wait(cgroup, timeout_s=_REMOVAL_S)
+    remove_parents(cgroup)
