@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import errno
 import os
 import socket
+import stat
 from dataclasses import dataclass
 
 from containerd_py.errors import InvalidArgument
@@ -58,7 +60,12 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
             step="console",
             hint="leave it out, or set process.terminal",
         )
-    _connected(path).close()
+    try:
+        found = os.stat(path)
+    except OSError as problem:
+        raise _unusable_console(path, problem.strerror or str(problem), problem.errno) from problem
+    if not stat.S_ISSOCK(found.st_mode):  # not connected to yet: engines accept one connection
+        raise _unusable_console(path, "it is no socket", errno.ENOTSOCK)
 
 
 def hand_over_terminal(path: str, master: int) -> None:
@@ -77,10 +84,14 @@ def _connected(path: str) -> socket.socket:
         connection.connect(path)
     except OSError as problem:
         connection.close()
-        raise InvalidArgument(
-            f"cannot use console socket {path!r}: {problem.strerror or problem}",
-            step="console",
-            errno=problem.errno,
-            hint="whoever asks for the container listens there, and takes the terminal",
-        ) from problem
+        raise _unusable_console(path, problem.strerror or str(problem), problem.errno) from problem
     return connection
+
+
+def _unusable_console(path: str, cause: str, number: int | None) -> InvalidArgument:
+    return InvalidArgument(
+        f"cannot use console socket {path!r}: {cause}",
+        step="console",
+        errno=number,
+        hint="whoever asks for the container listens there, and takes the terminal",
+    )

@@ -169,10 +169,10 @@ def test_events_of_a_stopped_container_are_refused(oci: Containers) -> None:
 
 def test_containers_are_listed(oci: Containers) -> None:
     boxes = [oci.start(), oci.create({"process.args": ["/bin/true"]})]
-    assert oci.runtime("list", "--quiet").ok().stdout.split() == [box.id for box in boxes]
+    assert sorted(oci.runtime("list", "--quiet").ok().stdout.split()) == [box.id for box in boxes]
     table = oci.runtime("list").ok().stdout.splitlines()
     assert table[0].split()[1:4] == ["PID", "STATUS", "BUNDLE"] or oci.runtime.kind == "crun"
-    assert [line.split()[2] for line in table[1:]] == ["running", "created"]
+    assert {line.split()[0]: line.split()[2] for line in table[1:]} == {boxes[0].id: "running", boxes[1].id: "created"}
     listed = {each["id"]: each for each in oci.runtime("list", "--format", "json").ok().json()}
     assert listed[boxes[0].id]["status"] == "running"
     assert listed[boxes[0].id]["pid"] == boxes[0].pid

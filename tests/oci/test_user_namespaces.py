@@ -83,10 +83,11 @@ def test_new_network_belongs_to_it(oci: Containers) -> None:
     assert oci.sh("ip link set lo down && ip link show lo", mapped(RANGE, process__capabilities=capabilities))
 
 
+@pytest.mark.lacks("runc<1.2", "wants its mappings once more")
 def test_it_is_joined_by_path(oci: Containers) -> None:
     first = oci.start(mapped(RANGE))
     path = f"/proc/{first.pid}/ns/user"
-    joined = mapped(RANGE) | {"linux.namespaces": namespaces(user=path)}
+    joined = {"linux.namespaces": namespaces(user=path)}
     assert oci.sh("readlink /proc/self/ns/user", joined) == os.readlink(path)
 
 

@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containe
         return error.code
     except ContainerdError as error:
         _tell(error.message, error.hint, call.log)
-    except BrokenPipeError:
-        _silence_stdout()
     except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            _silence_stdout()
         _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
