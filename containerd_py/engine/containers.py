@@ -169,8 +169,12 @@ class Registry:
         self._by_id[container.id] = container
 
     def remove(self, container: Container) -> None:
-        self._by_id.pop(container.id, None)
+        self.withdraw(container)
         self.release(container.id, container.name)
+
+    def withdraw(self, container: Container) -> None:
+        """Let nobody find it any more; its id and name stay taken until they are released."""
+        self._by_id.pop(container.id, None)
 
     def get(self, container_id: str) -> Container | None:
         return self._by_id.get(container_id)
