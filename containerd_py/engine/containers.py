@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.output import OutputLog
     from containerd_py.engine.stdio import Stdio
     from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import ContainerRecord
 
@@ -45,6 +46,8 @@ class Container:
         self.control: socket.socket | None = None
         self.stdio: Stdio | None = None
         self.plan: Plan | None = None
+        self.ended: WaitStatus | None = None
+        """How its process ended: known from the spawner a moment before it is on record."""
         self.deleted = False
         self.exit_recorded = True
         """False where its end could not be stored: then the spawner must not forget it."""

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.resources import Resources
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
+_END_S = 5.0
 _LIVE = ("created", "running", "paused")
 
 
@@ -127,12 +128,13 @@ class Container:
                     dialogue.send_start(connection)
                     self._hear_start(connection)
             except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
-                raise process.vanished() from None
+                raise self._vanished() from None
             self._directory.stop_listening()
             self._remember("running")
         hooks.run_all("poststart", self.spec.hooks.poststart, self.state().document())
 
     def _hear_start(self, connection: socket.socket) -> None:
+        executing = False
         while True:
             message, fds = dialogue.receive(connection)
             match message:
@@ -140,8 +142,17 @@ class Container:
                     hand_over_listener(self.spec, self._state, Fd(fds[0]))
                 case dialogue.Failed():
                     raise process.failure(decode(self._directory.get("plan.json")), message)
-                case None:
+                case dialogue.Times():
+                    executing = True
+                case None if executing:
                     return
+                case _:
+                    raise self._vanished()
+
+    def _vanished(self) -> ContainerdError:
+        if self._process is not None and self._process.has_ended(timeout_s=_END_S):
+            self._status = self._process.reap()
+        return process.vanished(decode(self._directory.get("plan.json")), self._status)
 
     def wait(self) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
