@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.output import OutputLog
     from containerd_py.engine.stdio import Stdio
     from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import ContainerRecord
 
@@ -45,6 +46,8 @@ class Container:
         self.control: socket.socket | None = None
         self.stdio: Stdio | None = None
         self.plan: Plan | None = None
+        self.ended: WaitStatus | None = None
+        """How its process ended: known from the spawner a moment before it is on record."""
         self.deleted = False
         self.exit_recorded = True
         """False where its end could not be stored: then the spawner must not forget it."""
@@ -169,8 +172,12 @@ class Registry:
         self._by_id[container.id] = container
 
     def remove(self, container: Container) -> None:
-        self._by_id.pop(container.id, None)
+        self.withdraw(container)
         self.release(container.id, container.name)
+
+    def withdraw(self, container: Container) -> None:
+        """Let nobody find it any more; its id and name stay taken until they are released."""
+        self._by_id.pop(container.id, None)
 
     def get(self, container_id: str) -> Container | None:
         return self._by_id.get(container_id)

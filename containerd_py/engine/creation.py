@@ -181,7 +181,7 @@ class Attempt:
             container.stdio.start()
 
     async def _undo(self, container: Container) -> None:
-        self._parts.registry.remove(container)
+        self._parts.registry.withdraw(container)  # `create` releases the names, once what they name is gone
         self._parts.link.forget(container.id)
         container.deleted = True
         container.close()

@@ -102,6 +102,8 @@ class Lifecycle:
         """Called for each end that the spawner tells."""
         container = self._parts.registry.get(container_id)
         if container is not None:
+            container.ended = status
+            container.changes.announce()
             self._parts.tasks.start(self.note_exit(container, status), name=f"exit {container_id}")
 
     async def note_exit(self, container: Container, status: WaitStatus) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.readiness import readable
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.containers import Container
+    from containerd_py.errors import ContainerdError
     from containerd_py.runtime.plan.plan import Plan
 
 _DEADLINE_S = 60.0
+_END_S = 5.0
 
 
 async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple[dialogue.Ready, Fd | None]:
@@ -30,7 +33,7 @@ async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple
         message, fds = await _hear_in_time(container)
         match message:
             case dialogue.Asked():
-                await _answer(container, await attendant.bring_up())
+                await _answer(container, plan, await attendant.bring_up())
             case dialogue.Listener():
                 await attendant.hand_over(Fd(fds[0]))
             case dialogue.Ready():
@@ -38,16 +41,16 @@ async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple
             case dialogue.Failed():
                 raise process.failure(plan, message)
             case _:
-                raise process.vanished()
+                raise await _vanished(container, plan)
 
 
-async def _answer(container: Container, state: bytes) -> None:
+async def _answer(container: Container, plan: Plan, state: bytes) -> None:
     if container.control is None:
-        raise process.vanished()
+        raise await _vanished(container, plan)
     try:
         dialogue.send_go(container.control, state)
     except (BrokenPipeError, ConnectionResetError):
-        raise process.vanished() from None
+        raise await _vanished(container, plan) from None
 
 
 async def start(container: Container, plan: Plan, attendant: Attendant) -> dialogue.Times:
@@ -58,7 +61,7 @@ async def start(container: Container, plan: Plan, attendant: Attendant) -> dialo
     try:
         dialogue.send_start(control)
     except (BrokenPipeError, ConnectionResetError):
-        raise process.vanished() from None
+        raise await _vanished(container, plan) from None
     return await outcome(container, plan, attendant)
 
 
@@ -77,7 +80,16 @@ async def outcome(container: Container, plan: Plan, attendant: Attendant) -> dia
             case None if times is not None:
                 return times
             case _:
-                raise process.vanished()
+                raise await _vanished(container, plan)
+
+
+async def _vanished(container: Container, plan: Plan) -> ContainerdError:
+    """The end of its socket is seen here before the spawner has told how it ended."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_END_S):
+            while container.ended is None:
+                await container.changes.wait()
+    return process.vanished(plan, container.ended)
 
 
 async def _hear_in_time(container: Container) -> tuple[dialogue.Message | None, list[int]]:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.streams import Streams
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
+_END_S = 5.0
 _LIVE = ("created", "running", "paused")
 
 
@@ -130,12 +131,13 @@ class Container:
                     dialogue.send_start(connection)
                     self._hear_start(connection)
             except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
-                raise _vanished() from None
+                raise self._vanished() from None
             self._directory.stop_listening()
             self._remember("running")
         hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
 
     def _hear_start(self, connection: socket.socket) -> None:
+        executing = False
         while True:
             message, fds = dialogue.receive(connection)
             match message:
@@ -143,8 +145,20 @@ class Container:
                     self._hand_over(Fd(fds[0]))
                 case dialogue.Failed():
                     raise self._failure(message)
-                case None:
+                case dialogue.Times():
+                    executing = True
+                case None if executing:
                     return
+                case _:
+                    raise self._vanished()
+
+    def _vanished(self) -> ContainerdError:
+        if self._process is not None and self._process.has_ended(timeout_s=_END_S):
+            self._status = self._process.reap()
+        from containerd_py.runtime import process
+        from containerd_py.runtime.plan.plan import decode
+
+        return process.vanished(decode(self._directory.get("plan.json")), self._status)
 
     def _hand_over(self, listener: Fd) -> None:
         from containerd_py.runtime.creation import hand_over_listener
@@ -360,12 +374,6 @@ class Container:
 
     def __exit__(self, *_problem: object) -> None:
         self.destroy(force=True)
-
-
-def _vanished() -> ContainerdError:
-    from containerd_py.runtime import process
-
-    return process.vanished()
 
 
 def _cgroups() -> CgroupManager:

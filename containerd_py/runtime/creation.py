@@ -167,7 +167,7 @@ class Creation:
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:
-                    raise process.vanished()
+                    raise process.vanished(plan, worker.reap())
 
     def _hand_over(self, master: Fd) -> Fd | None:
         path = self._attachments.console_socket

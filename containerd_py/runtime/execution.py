@@ -115,7 +115,7 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
                     open_until_success.pop_all()
                     return master
                 case _:
-                    raise process.vanished()
+                    raise process.vanished(plan, worker.reap())
 
 
 def _hand_over(master: Fd, console_socket: str | None) -> Fd | None:

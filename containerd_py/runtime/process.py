@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotSupported, Unavailable
@@ -19,6 +20,7 @@ from containerd_py.runtime.plan.operations import (
     CloneTree,
     Exec,
     FindProgram,
+    LoadSeccomp,
     Operation,
     RunHooks,
     SetAppArmorProfile,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import socket
 
     from containerd_py.runtime.init.dialogue import Failed
+    from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened
     from containerd_py.runtime.plan.plan import Plan
 
@@ -48,6 +51,10 @@ _EXEC_HINTS = {
     errno.EISDIR: "name a program, not a directory",
     errno.ENOEXEC: "the file is no program of this machine: check its architecture and its #! line",
 }
+_FILTER_HINT = (
+    "allow execve and what comes before it once the filter is loaded: brk, close_range, mmap, munmap, rt_sigaction, "
+    "rt_sigprocmask, sendto, setitimer; without process.noNewPrivileges also what changes the user and finds the program"
+)
 _HINTS: dict[type[Operation], dict[int, str]] = {
     FindProgram: _EXEC_HINTS,
     Exec: _EXEC_HINTS,
@@ -124,9 +131,14 @@ def failure(plan: Plan, failed: Failed) -> ContainerdError:
     return kind(message, step=operation.step, errno=failed.errno, hint=_hint(operation, failed))
 
 
-def vanished() -> ContainerdError:
-    """Return the error for a worker that ended without a word."""
-    return Internal("cannot create container: its init worker ended unexpectedly", step="init", hint="was it killed?")
+def vanished(plan: Plan, status: WaitStatus | None) -> ContainerdError:
+    """Return the error for a worker that ended without a word. status: how it ended, where that is known."""
+    task = plan.operations[-1].describe()
+    if status is not None and status.signal == signal.SIGSYS:
+        return InvalidArgument(f"cannot {task}: the seccomp filter killed the process", step="seccomp", hint=_FILTER_HINT)
+    filtered = any(isinstance(operation, LoadSeccomp) for operation in plan.operations)
+    hint = "was it killed" + (", or does the seccomp filter refuse what it calls?" if filtered else "?")
+    return Internal(f"cannot {task}: its init worker ended unexpectedly", step="init", hint=hint)
 
 
 def _kind(number: int) -> type[ContainerdError]:

@@ -136,6 +136,27 @@ async def test_a_file_that_is_no_program_is_told_at_start(api: Api, daemon: Daem
     assert await untouched(api, daemon)
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_seccomp_filter_that_kills_the_worker(api: Api, daemon: Daemon, rootfs: Path, *, late: bool) -> None:
+    """With no_new_privs the filter is loaded at start, else while the container is made."""
+    oci = {
+        "root": {"path": str(rootfs)},
+        "process": {"args": ["/bin/true"], "cwd": "/", "noNewPrivileges": late},
+        "linux": {"namespaces": [{"type": "mount"}], "seccomp": {"defaultAction": "SCMP_ACT_KILL"}},
+    }
+    answer = await api.post("/v1/containers", json={"oci": oci, "id": "killed"})
+    if late:
+        assert answer.status == 201, answer.body
+        answer = await api.post("/v1/containers/killed/start")
+    error = answer.error(400, "invalid_argument", step="seccomp")
+    assert error["message"] == "cannot execute /bin/true: the seccomp filter killed the process"
+    assert "execve" in error["hint"]
+    if late:
+        assert (await api.post("/v1/containers/killed/wait")).json["signal"] == "SIGSYS"
+        await api.delete("/v1/containers/killed")
+    assert await untouched(api, daemon)
+
+
 async def test_a_limit_above_the_hosts(api: Api, daemon: Daemon, rootfs: Path) -> None:
     process = {"args": ["/bin/true"], "cwd": "/", "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 1 << 40}]}
     oci = {"root": {"path": str(rootfs)}, "process": process, "linux": {"namespaces": [{"type": "mount"}]}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported
+from containerd_py.errors import Conflict, ContainerdError, Internal, InvalidArgument, NotSupported
 from containerd_py.runtime import WaitStatus
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.seccomp_profile import default_profile
@@ -256,6 +256,36 @@ def test_without_a_profile_the_same_is_allowed(shop: Workshop, rootfs: Path) -> 
     changes = {"process.capabilities": MUCH}
     script = "busybox unshare -m true && mount -t tmpfs none /scratch && busybox chroot / hostname other && hostname"
     assert shop.run(script, changes) == (WaitStatus(0, None), "other\n")
+
+
+KILLING = {"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["read", "brk"], "action": "SCMP_ACT_ALLOW"}]}
+KILLED = "cannot execute /bin/true: the seccomp filter killed the process"
+
+
+def test_a_filter_that_kills_the_worker_where_it_is_loaded_before_the_user_is_changed(shop: Workshop) -> None:
+    with pytest.raises(InvalidArgument, match=KILLED) as caught:
+        shop.create({"linux.seccomp": KILLING})
+    assert (caught.value.step, "execve" in str(caught.value.hint)) == ("seccomp", True)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_filter_that_kills_the_worker_at_start(shop: Workshop, *, loaded: bool) -> None:
+    made = shop.create({"linux.seccomp": KILLING, "process.noNewPrivileges": True})
+    with pytest.raises(InvalidArgument, match=KILLED) as caught:
+        (shop.load() if loaded else made).start()
+    assert caught.value.step == "seccomp"
+    assert made.state().status == "stopped"
+    assert made.wait() == WaitStatus(None, signal.SIGSYS)
+
+
+def test_a_worker_that_is_killed_before_its_program_is_executed(shop: Workshop, rootfs: Path) -> None:
+    """A start that was heard ended with the program's execution, or with an error."""
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}
+    container = shop.create({"hooks": {"startContainer": [hook]}, "linux.namespaces": [{"type": "mount"}]})
+    with pytest.raises(Internal, match="its init worker ended unexpectedly") as caught:
+        container.start()
+    assert caught.value.step == "init"
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
 
 
 # ── what cannot be made ──────────────────────────────────────────────────────────────────────────────────────────────

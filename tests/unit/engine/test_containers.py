@@ -207,7 +207,6 @@ def test_containers_may_be_removed_while_all_are_looked_at() -> None:
 
 
 def test_a_late_release_does_not_free_what_somebody_else_has_taken_meanwhile() -> None:
-    """Creation releases twice: when it is undone, and where its error passes."""
     found = Registry()
     found.reserve("first", "web")
     found.release("first", "web")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from containerd_py.runtime.plan.operations.base import Operation
+from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SetIdentity(Operation):
     setgroups: bool = True
 
     def describe(self) -> str:
-        groups = f" and groups {','.join(map(str, self.additional_gids))}" if self.additional_gids else ""
+        groups = f" and groups {cut(','.join(map(str, self.additional_gids)))}" if self.additional_gids else ""
         return f"become user {self.uid}:{self.gid}{groups}, umask {self.umask:04o}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from containerd_py.runtime.plan.operations.base import Operation
+from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,4 @@ class SetSysctl(Operation):
     value: str
 
     def describe(self) -> str:
-        return f"set kernel parameter {self.path} to {self.value!r}"
+        return f"set kernel parameter {self.path} to {cut(repr(self.value))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from containerd_py.runtime.plan.operations.base import Operation
+from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ChangeDirectory(Operation):
     first: bool = False
 
     def describe(self) -> str:
-        return f"change to directory {self.path}" + (", as far as we may" if self.first else "")
+        return f"change to directory {cut(self.path)}" + (", as far as we may" if self.first else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RunHooks(Operation):
     hooks: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int | None], ...]
 
     def describe(self) -> str:
-        return f"run {self.moment} hooks {', '.join(path for path, *_rest in self.hooks)}"
+        return f"run {self.moment} hooks {cut(', '.join(path for path, *_rest in self.hooks))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class FindProgram(Operation):
     search: tuple[str, ...]
 
     def describe(self) -> str:
-        return f"find program {self.name}" + ("" if "/" in self.name else f" in {':'.join(self.search)}")
+        return f"find program {cut(self.name)}" + ("" if "/" in self.name else f" in {cut(':'.join(self.search))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +109,4 @@ class Exec(Operation):
     preserved: int = 0
 
     def describe(self) -> str:
-        return f"execute {' '.join(self.arguments)}"
+        return f"execute {cut(' '.join(self.arguments))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from containerd_py.runtime.plan.operations.base import Operation, Option
+from containerd_py.runtime.plan.operations.base import Operation, Option, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class MountFilesystem(Operation):
 
     def describe(self) -> str:
         words = [key if value is None else f"{key}={value}" for key, value in self.options]
-        told = f"mount {self.fstype} on {self.target}" + (f" ({','.join(words)})" if words else "")
+        told = f"mount {self.fstype} on {self.target}" + (f" ({cut(','.join(words))})" if words else "")
         return f"{told}, filled with what it hides" if self.copy_up else told
 
 
@@ -141,7 +141,7 @@ class Remount(Operation):
 
     def describe(self) -> str:
         words = [key if value is None else f"{key}={value}" for key, value in self.options]
-        return f"change mount {self.target}" + (f" ({','.join(words)})" if words else "")
+        return f"change mount {self.target}" + (f" ({cut(','.join(words))})" if words else "")
 
 
 @dataclass(frozen=True, slots=True)

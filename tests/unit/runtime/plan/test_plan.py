@@ -94,6 +94,35 @@ def test_an_operation_tells_what_it_does(operation: op.Operation, told: str) -> 
     assert operation.step
 
 
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        op.Exec(("sh", *LONG), ()),
+        op.FindProgram("sh", (LONG,)),
+        op.FindProgram(f"/{LONG}", ()),
+        op.ChangeDirectory(f"/{LONG}"),
+        op.RunHooks("createContainer", "creating", tuple(("/bin/hook", (), (), None) for _ in LONG)),
+        op.MountFilesystem("tmpfs", "tmpfs", "/t", tuple(("size", "1m") for _ in LONG), 0),
+        op.Remount("/t", 0, 0, options=(("key", LONG),)),
+        op.SetIdentity(0, 0, tuple(range(65_536)), 0o22),
+        op.SetSysctl("net/x", LONG),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_document_makes_long_is_cut(operation: op.Operation) -> None:
+    """It is in errors, explanations and timelines."""
+    told = operation.describe()
+    assert len(told) < 1100
+    assert "…" in told
+
+
+def test_what_is_long_but_can_be_read_is_whole() -> None:
+    assert op.Exec(("x" * 1000,), ()).describe() == f"execute {'x' * 1000}"
+
+
 def test_every_operation_has_its_case_above() -> None:
     kinds = {kind.__name__ for kind in op.Operation.__subclasses__()}
     assert {type(operation).__name__ for operation, _told in OPERATIONS} == kinds

@@ -1,0 +1,88 @@
+"""A creation that fails: what it had made is unmade before its names are free."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from containerd_py.engine.containers import Registry
+from containerd_py.engine.creation import Creation
+from containerd_py.engine.events import EventLog
+from containerd_py.engine.lifecycle import Lifecycle
+from containerd_py.engine.parts import Parts
+from containerd_py.engine.tasks import Tasks
+from containerd_py.errors import Conflict, NotFound, Unavailable
+from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.store.containers import ContainerStore
+from containerd_py.wire import ContainerSpec
+
+
+class Cgroups:
+    """Can make none."""
+
+    def supports(self, _controller: str) -> bool:
+        return False
+
+    def locate(self, path: str, _resources: object) -> Cgroup:
+        return Cgroup(None, (path,))
+
+    def check_free(self, _path: str, _cgroup: Cgroup) -> None:
+        pass
+
+    def create(self, _path: str, _resources: object) -> None:
+        raise Unavailable("cannot create cgroup: no room")
+
+
+class Link:
+    def forget(self, _container_id: str) -> None:
+        pass
+
+
+class SlowStore(ContainerStore):
+    """Begins to remove a record, and goes on when it is let."""
+
+    def __init__(self, state_dir: str) -> None:
+        super().__init__(state_dir)
+        self.removing, self.let = threading.Event(), threading.Event()
+
+    def remove(self, container_id: str) -> None:
+        self.removing.set()
+        assert self.let.wait(10)
+        super().remove(container_id)
+
+
+def parts(folder: Path, store: ContainerStore) -> Parts:
+    return Parts(
+        registry=Registry(),
+        store=store,
+        link=cast("Any", Link()),
+        cgroups=cast("Any", Cgroups()),
+        events=EventLog(),
+        tasks=Tasks(),
+        host=cast("Any", None),
+        data_dir=str(folder),
+        cgroup_parent="/pycontainerd",
+    )
+
+
+async def test_the_names_are_taken_until_all_is_unmade(tmp_path: Path) -> None:
+    """Else another creation would meet what is left of this one, or have its own reservation released by it."""
+    store = SlowStore(str(tmp_path))
+    store.prepare()
+    shared = parts(tmp_path, store)
+    request = ContainerSpec(rootfs=str(tmp_path), args=("/bin/true",), id="abc", name="web")
+    making = asyncio.ensure_future(Creation(shared, Lifecycle(shared)).create(request, arrived_ns=0))
+    await asyncio.to_thread(store.removing.wait, 10)
+    try:
+        for container_id, name in (("abc", "other"), ("other", "web")):
+            with pytest.raises(Conflict):
+                shared.registry.reserve(container_id, name)
+        with pytest.raises(NotFound):
+            shared.registry.find("abc", "inspect")
+    finally:
+        store.let.set()
+    with pytest.raises(Unavailable, match="no room"):
+        await making
+    shared.registry.reserve("abc", "web")
