@@ -68,8 +68,9 @@ def test_a_process_has_arguments(oci: Containers) -> None:
 
 @pytest.mark.parametrize("container_id", _BAD_IDS)
 def test_what_is_no_id_is_refused(oci: Containers, container_id: str) -> None:
-    oci.configure({}, "unused")
+    oci.configure({}, "pycontainerd-oci-bad-id")
     result = oci.runtime("create", "--bundle", oci.bundle, "--", container_id)
+    oci.runtime("delete", "--force", "--", container_id)
     assert result.code != 0
     assert not oci.state_files()
 
