@@ -11,6 +11,7 @@ from containerd_py.api import replies
 from containerd_py.api.replies import Reply
 from containerd_py.api.requests import LARGEST_BODY
 from containerd_py.api.routes import ROUTES
+from containerd_py.api.server import Runner
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -31,10 +32,9 @@ def build(engine: Engine, access: Access) -> web.Application:
 
 def runner(app: web.Application) -> web.AppRunner:
     """handler_cancellation: a stream ends with its client; what must not be cut off is the engine's own task."""
-    return web.AppRunner(
+    return Runner(
         app,
         access_log=None,
-        handle_signals=False,
         handler_cancellation=True,
         max_line_size=_LARGEST_HEADER,
         max_field_size=_LARGEST_HEADER,

@@ -22,32 +22,43 @@ def parse_volume(text: str) -> MountSpec:
 
 
 def parse_mount(text: str) -> MountSpec:
-    """Return the mount of "key=value,…"; keys as Docker's: type, source, target, readonly, tmpfs-size, tmpfs-mode …"""
+    """Return the mount of "key=value,…"; keys as Docker's: type, source, target, readonly, tmpfs-size, tmpfs-mode …
+
+    What else a tmpfs is given, with or without a value, is an option of the mount: "size=1m", "nosuid".
+    """
     where = f"--mount {text!r}"
-    given = _pairs(text, where)
+    given, others = _fields(text, where)
     if "target" not in given:
         raise _wrong(f"{where}: target is missing")
     kind = given.get("type", "bind")
     if kind == "bind":
+        if others:
+            raise _wrong(f"{where}: no such key: {others[0].partition('=')[0]!r}")
         if not given.get("source"):
             raise _wrong(f"{where}: source is missing")
         return _bind(given["source"], given["target"], _options(given, where, "bind-propagation"), where)
     if kind == "tmpfs":
         if "source" in given:
             raise _wrong(f"{where}: a tmpfs has no source")
-        return MountSpec(type="tmpfs", target=_absolute(given["target"], where), options=_options(given, where, "tmpfs-"))
+        options = (*others, *_options(given, where, "tmpfs-"))
+        return MountSpec(type="tmpfs", target=_absolute(given["target"], where), options=options)
     raise _wrong(f"{where}: type {kind!r} is neither bind nor tmpfs")
 
 
-def _pairs(text: str, where: str) -> dict[str, str]:
+def _fields(text: str, where: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the keys that are known with their values, and the other fields as they are."""
     given: dict[str, str] = {}
+    others = []
     for field in text.split(","):
-        key, _, value = field.partition("=")
-        key = _ALIASES.get(key, key)
-        if key not in _KEYS:
-            raise _wrong(f"{where}: no such key: {key!r}")
-        given[key] = value
-    return given
+        name, _, value = field.partition("=")
+        key = _ALIASES.get(name, name)
+        if not key:
+            raise _wrong(f"{where}: no such key: ''")
+        if key in _KEYS:
+            given[key] = value
+        else:
+            others.append(field)
+    return given, tuple(others)
 
 
 def _options(given: dict[str, str], where: str, own: str) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class SpecOptions:
         list[str] | None,
         typer.Option(
             metavar="type=…,target=…",
-            help="A mount: type=bind,source=…,target=…,readonly or type=tmpfs,target=….",
+            help="A mount: type=bind,source=…,target=…,readonly or type=tmpfs,target=…[,OPTION…].",
             show_default=False,
         ),
     ] = None

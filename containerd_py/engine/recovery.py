@@ -12,7 +12,7 @@ import signal
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -50,7 +50,7 @@ class Recovery:
 
     async def run(self) -> None:
         """Bring everything back that an earlier daemon left."""
-        stored, quarantined = await asyncio.to_thread(self._parts.store.load)
+        stored, quarantined = await asyncio.to_thread(self._parts.store.load, _check)
         inventory = {entry.id: entry for entry in await self._parts.link.start()}
         for lost in quarantined:
             stored += self._rebuild(lost, inventory.get(lost.id))
@@ -218,6 +218,18 @@ async def _plan(container: Container) -> Plan:
 def _same_process(record: ContainerRecord) -> Fd | None:
     """Open the recorded process, if the one with its number is still the same (SECURITY R10)."""
     return identity.find(record.pid or 0, record.identity, record.boot_id)
+
+
+def _check(config: dict[str, Any]) -> None:
+    """Raises ValueError for a stored document that later steps would stumble over. {}: of a container that was rebuilt."""
+    if not config:
+        return
+    try:
+        spec = parse(config)
+    except ContainerdError as problem:
+        raise ValueError(problem.message) from problem
+    if spec.process is None:
+        raise ValueError("config.json: process is missing")
 
 
 def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited) -> StoredContainer:

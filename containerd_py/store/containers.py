@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,16 @@ _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
 _FILES = (_STATE, f"{_STATE}.new", _CONFIG, _REQUEST)
 
 
+Check = Callable[[dict[str, Any]], None]
+
+
+def _accept(_config: dict[str, Any]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that could not be read. path: where it lies now; config: its OCI document, where that can be read."""
+    """A record that could not be read. path: where it lies now; config: its OCI document, where that can be used."""
 
     id: str
     path: str
@@ -88,8 +96,11 @@ class ContainerStore:
         except FileNotFoundError:
             return
 
-    def load(self) -> tuple[list[StoredContainer], list[Quarantined]]:
-        """Read every record. One that cannot be read is set aside, and costs only itself; attempts are removed."""
+    def load(self, check: Check = _accept) -> tuple[list[StoredContainer], list[Quarantined]]:
+        """Read every record. One that cannot be read is set aside, and costs only itself; attempts are removed.
+
+        check: raises ValueError for an OCI document of a shape that nobody can use.
+        """
         stored: list[StoredContainer] = []
         quarantined: list[Quarantined] = []
         for container_id in self._ids():
@@ -98,19 +109,22 @@ class ContainerStore:
                 if not os.path.lexists(f"{directory}/{_STATE}"):
                     self.remove(container_id)
                     continue
-                stored.append(_read(directory, container_id))
+                found = _read(directory, container_id)
+                check(found.config)
+                stored.append(found)
             except (OSError, ValueError, RecursionError) as problem:
-                quarantined.append(self._set_aside(container_id, problem))
+                quarantined.append(self._set_aside(container_id, problem, check))
         return stored, quarantined
 
     def _ids(self) -> Iterator[str]:
         with os.scandir(self._folder) as entries:
             yield from sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
-    def _set_aside(self, container_id: str, problem: Exception) -> Quarantined:
+    def _set_aside(self, container_id: str, problem: Exception, check: Check) -> Quarantined:
         path = os.path.join(self._quarantine, f"{container_id}.{time.time_ns()}")
         try:
             config = _read_json(f"{self.directory(container_id)}/{_CONFIG}")
+            check(config)
         except (OSError, ValueError, RecursionError):
             config = None
         with contextlib.suppress(OSError):  # a disk so broken is told by every other step

@@ -294,6 +294,51 @@ async def test_a_body_where_none_is_taken(api: Api, rootfs: Path) -> None:
     await api.delete(f"/v1/containers/{container}")
 
 
+_POST = b"POST /v1/containers HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "told"),
+    [
+        (b"GARBAGE\r\n\r\n", 400, "cannot read request: invalid method"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400, "cannot read request: received HTTPS traffic"),
+        (b"GET /v1/_ping HTTP/1.1\r\n\r\n", 400, "cannot read request: missing 'Host' header"),
+        (b"GET /v1/_ping HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", 400, "more than 16384 bytes"),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "more than 16384 bytes"),
+        (_POST + b"Content-Length: -1\r\n\r\n", 400, "Content-Length"),
+        (_POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n", 400, "chunk size"),
+        (_POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n", 400, "chunk size"),
+        (_POST + b"Expect: magic\r\nConnection: close\r\n\r\n", 417, "cannot serve request: expectation failed"),
+        (
+            b"GET /none HTTP/1.1\r\nHost: localhost\r\nExpect: magic\r\nConnection: close\r\n\r\n",
+            417,
+            "cannot serve request: expectation failed",
+        ),
+    ],
+)
+async def test_what_http_itself_refuses_is_told_as_every_error(
+    api: Api, daemon: Daemon, request_: bytes, status: int, told: str
+) -> None:
+    answer = await asyncio.to_thread(exchange, daemon, request_)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"content-type: application/json" in head.lower()
+    error = json.loads(body)
+    assert error["kind"] == "invalid_argument"
+    assert told in error["message"]
+    assert len(body) < 500
+    assert await untouched(api, daemon)
+
+
+def exchange(daemon: Daemon, request: bytes) -> bytes:
+    """Send bytes, and return all that comes back."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(daemon.socket))
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
 async def test_a_client_that_disconnects_half_way(api: Api, daemon: Daemon, rootfs: Path) -> None:
     body = json.dumps({"rootfs": str(rootfs), "args": ["/bin/true"]}).encode()
     head = b"POST /v1/containers HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"

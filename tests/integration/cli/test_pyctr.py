@@ -54,13 +54,14 @@ async def test_run_with_every_option(daemon: Daemon, rootfs: Path, tmp_path: Pat
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/file").write_text("shared\n")
     script = "hostname; pwd; id -u; id -g; echo $A; cat /mnt/file; echo x >/mnt/file || echo x >/file || echo read-only"
+    script += "; grep -c /scratch.*noexec.*size=1024k /proc/mounts"
     ended = await pyctr(
         daemon,
         *("run", "--rm", "--rootfs", str(rootfs), "--name", "full", "--hostname", "box", "-e", "A=b", "-u", "5:6"),
-        *("-w", "/bin", "-v", f"{tmp_path}/shared:/mnt:ro", "--mount", "type=tmpfs,target=/scratch", "--read-only"),
-        *("--network", "none", "-l", "tier=front", "--pids-limit", "50", "/bin/sh", "-c", script),
+        *("-w", "/bin", "-v", f"{tmp_path}/shared:/mnt:ro", "--mount", "type=tmpfs,target=/scratch,size=1m,noexec"),
+        *("--read-only", "--network", "none", "-l", "tier=front", "--pids-limit", "50", "/bin/sh", "-c", script),
     )
-    assert ended.out == "box\n/bin\n5\n6\nb\nshared\nread-only\n"
+    assert ended.out == "box\n/bin\n5\n6\nb\nshared\nread-only\n1\n"
     assert ended.code == 0
 
 

@@ -189,6 +189,38 @@ async def test_a_record_that_cannot_be_read_costs_only_itself(daemon: Daemon, ro
     daemon.expect_errors()
 
 
+@pytest.mark.parametrize(
+    "change", [{"process": None}, {"process": []}, {"linux": 1}, {"process": {"args": 1}}, {"root": 1}]
+)
+@pytest.mark.parametrize("state", ["whole", "unreadable"])
+async def test_a_document_of_the_wrong_shape_costs_only_its_own_container(
+    daemon: Daemon, rootfs: Path, state: str, change: dict[str, Any]
+) -> None:
+    async with daemon.api() as api:
+        broken = await start(api, rootfs, "/bin/sleep", "100")
+    daemon.kill()
+    folder = daemon.state_dir / "containers" / broken
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    if state == "unreadable":
+        (folder / "state.json").write_text("{")
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        (found,) = (await api.get("/v1/containers")).json["containers"]
+        assert (found["id"], found["status"]) == (broken, "running")
+        assert (await api.post(f"/v1/containers/{broken}/kill")).status == 204
+        assert (await api.post(f"/v1/containers/{broken}/wait")).json["exit_code"] == 137
+    daemon.kill()
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:  # what was rebuilt comes back as it is
+        assert (await api.get(f"/v1/containers/{broken}")).json["exit"]["exit_code"] == 137
+        await remove(api, broken)
+    assert len(list((daemon.state_dir / "quarantine").iterdir())) == 1
+    daemon.expect_errors()
+
+
 async def test_leftovers_without_a_record_are_removed(daemon: Daemon, rootfs: Path) -> None:
     async with daemon.api() as api:
         container = await start(api, rootfs, "/bin/sh", "-c", "echo x; sleep 100")
