@@ -12,7 +12,8 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/oci
+	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
 test-runtimes: .venv/installed bench-packages ## run the black-box suite on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \

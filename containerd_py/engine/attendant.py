@@ -22,9 +22,12 @@ class Attendant:
         self._container = container
         self._bundle = bundle
         self._pid = pid
+        self.hooked = False
+        """True once hooks may have run: those for the container's end are owed then."""
 
     async def bring_up(self) -> bytes:
         """Do what only the parent can while the worker waits; return the container's state. Raises what a hook did."""
+        self.hooked = True
         spec = parse(self._container.config)
         return await asyncio.to_thread(bring_up, spec, self._state("creating"))
 

@@ -34,6 +34,7 @@ from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.cgroups.manager import Cgroup
@@ -82,6 +83,7 @@ class Attempt:
         self._arrived_ns = arrived_ns
         self._timed: list[tuple[str, int, int]] = []
         self._made = ExitStack()
+        self._attendant: Attendant | None = None
 
     async def run(self, request: CreateRequest) -> Container:
         with self._timing("lower"):
@@ -109,7 +111,8 @@ class Attempt:
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
             pid = await self._fork(container, plan, placement)
-        ready, master = await worker.ready(container, plan, self._parts.attendant(container, pid))
+        self._attendant = self._parts.attendant(container, pid)
+        ready, master = await worker.ready(container, plan, self._attendant)
         self._join_streams(container, master)
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
@@ -186,6 +189,8 @@ class Attempt:
         container.deleted = True
         container.close()
         await asyncio.to_thread(self._unmake)
+        if self._attendant is not None and self._attendant.hooked:
+            await self._attendant.tell("poststop", "stopped")
 
     def _unmake(self) -> None:
         """Blocking. A failure here never hides the first one; recovery finds the intent at the next start."""

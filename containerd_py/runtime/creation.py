@@ -74,6 +74,7 @@ class Creation:
         self._bundle = bundle
         self._attachments = attachments
         self._undo = ExitStack()
+        self._stopped: State | None = None
 
     def run(self) -> Made:
         """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
@@ -86,6 +87,8 @@ class Creation:
                 return self._make(rootfs)
         except BaseException:
             self._undo.close()
+            if self._stopped is not None:  # its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")
+                hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise
 
     @property
@@ -157,6 +160,7 @@ class Creation:
             message, fds = dialogue.receive(worker.control)
             match message:
                 case dialogue.Asked():
+                    self._stopped = replace(state, status="stopped", pid=0)
                     answer = bring_up(self._spec, state)
                     self._undo.callback(take_back, self._spec.linux, self._id)
                     dialogue.send_go(worker.control, answer)

@@ -60,11 +60,10 @@ def _check_executable(name: str) -> None:
 @executes(op.Exec)
 def execute(context: Context, step: op.Exec) -> None:
     process.reset_signals()  # Python ignores SIGPIPE and SIGXFSZ, and exec would keep that
-    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-        signal.setitimer(timer, 0)
     _hand_on(context, step.preserved)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    process.execve(context.program, step.arguments, step.environment)
+    environment = step.environment if context.home is None else (*step.environment, f"HOME={context.home}")
+    process.execve(context.program, step.arguments, environment)
 
 
 def _hand_on(context: Context, count: int) -> None:

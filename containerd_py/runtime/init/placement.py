@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import process, procfs
@@ -40,6 +41,8 @@ def reset_process(_context: Context, step: op.ResetProcess) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
     process.set_timer_slack(0)
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_soft_limit(_BOOT_DESCRIPTORS, hard), hard))  # the spawner needs more
     process.join_session_keyring(step.keyring)

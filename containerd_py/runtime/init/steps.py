@@ -64,6 +64,7 @@ class Context:
     terminal: Fd | None = None
     directory: str = ""
     program: str = ""
+    home: str | None = None
 
     def root_fd(self) -> int:
         if self.root is None:

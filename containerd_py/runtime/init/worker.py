@@ -13,6 +13,7 @@ from containerd_py.runtime.init import (
     attributes,
     devices,
     dialogue,
+    home,
     hooks,
     identity,
     mandatory,
@@ -27,11 +28,25 @@ from containerd_py.runtime.init import (
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
-from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, Operation
+from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, LoadSeccomp, Operation
 from containerd_py.runtime.plan.plan import decode
 
 EXECUTOR_MODULES = (
-    *(attributes, devices, hooks, identity, mandatory, masks, mounts, namespaces, payload, placement, rootfs, terminal),
+    *(
+        attributes,
+        devices,
+        home,
+        hooks,
+        identity,
+        mandatory,
+        masks,
+        mounts,
+        namespaces,
+        payload,
+        placement,
+        rootfs,
+        terminal,
+    ),
 )
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
@@ -54,6 +69,7 @@ class Worker:
         self._context = Context({}, control)
         self._index = 0
         self._ended_ns = array.array("Q")
+        self._started = False
 
     def run(self) -> int:
         """Return the exit code for a plan that could not be carried out; a shell's, where the program was at fault."""
@@ -78,9 +94,15 @@ class Worker:
         if type(operation) is AwaitStart:
             self._await_start(context, operation)
             return
-        if type(operation) is Exec:
-            dialogue.send_times(context.control, self._ended_ns)
+        if type(operation) is Exec or (type(operation) is LoadSeccomp and operation.silences):
+            self._tell_times(context)
         EXECUTORS[type(operation)](context, operation)
+
+    def _tell_times(self, context: Context) -> None:
+        """Once, after the start: before a filter that would silence this process, else before exec."""
+        if self._started:
+            dialogue.send_times(context.control, self._ended_ns)
+            self._started = False
 
     def _await_start(self, context: Context, step: AwaitStart) -> None:
         master = context.terminal_master
@@ -92,6 +114,7 @@ class Worker:
             self._meet_starter(context)
         elif not dialogue.await_start(context.control):
             os._exit(1)
+        self._started = True
 
     def _meet_starter(self, context: Context) -> None:
         """Whoever made the container is not needed any more; a starter that goes away without a word starts nothing."""

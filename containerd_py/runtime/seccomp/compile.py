@@ -33,12 +33,19 @@ _FLAGS = {
 }
 
 
+_PASSING = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
+
+
 @dataclass(frozen=True, slots=True)
 class SeccompFilter:
-    """program: an array of struct sock_filter; flags: SECCOMP_FILTER_FLAG_* for seccomp(2)."""
+    """program: an array of struct sock_filter; flags: SECCOMP_FILTER_FLAG_* for seccomp(2).
+
+    silences: it may refuse sendto, by which a worker tells its parent how it goes.
+    """
 
     program: bytes
     flags: int
+    silences: bool = False
 
 
 def compile_profile(profile: Seccomp) -> SeccompFilter:
@@ -68,7 +75,20 @@ def _compile(text: str) -> SeccompFilter:
         _add_architecture(program, name)
     for rule in profile.syscalls:
         _add_rule(library, program, rule, default)
-    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile))
+    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile), _silences(profile))
+
+
+def _silences(profile: Seccomp) -> bool:
+    """A filter that refuses execve as well is to fail where it can be told."""
+    return _lets(profile, "execve") and not _lets(profile, "sendto")
+
+
+def _lets(profile: Seccomp, name: str) -> bool:
+    """Tell whether a call passes, whatever its arguments."""
+    rules = [rule for rule in profile.syscalls if name in rule.names]
+    if profile.default_action in _PASSING:
+        return all(rule.action in _PASSING for rule in rules)
+    return any(rule.action in _PASSING and not rule.args for rule in rules)
 
 
 def _flags(profile: Seccomp) -> int:

@@ -153,6 +153,29 @@ def test_the_environment_and_the_working_directory(shop: Workshop) -> None:
     assert (status.code, output.splitlines()) == (0, ["red", "/var/app"])
 
 
+@pytest.mark.parametrize(
+    ("passwd", "env", "home"),
+    [
+        ("root:x:0:0::/root:/bin/sh\nweb:x:33:33::/var/www:/bin/sh\n", [], "/var/www"),
+        ("web:x:33:33::/var/www:/bin/sh\n", ["HOME=/given"], "/given"),
+        ("root:x:0:0::/root:/bin/sh\nbroken\n", [], "/"),
+        (None, [], "/"),
+    ],
+)
+def test_a_home_that_nobody_has_set(shop: Workshop, rootfs: Path, passwd: str | None, env: list[str], home: str) -> None:
+    if passwd is not None:
+        (rootfs / "etc").mkdir()
+        (rootfs / "etc/passwd").write_text(passwd)
+    _status, output = shop.run("echo $HOME", {"process.user": {"uid": 33, "gid": 33}, "process.env": ["PATH=/bin", *env]})
+    assert output == f"{home}\n"
+
+
+def test_a_password_file_that_is_none_is_not_read(shop: Workshop, rootfs: Path) -> None:
+    (rootfs / "etc").mkdir()
+    os.mkfifo(rootfs / "etc/passwd")
+    assert shop.run("echo $HOME")[1] == "/\n"
+
+
 def test_the_network_is_its_own(shop: Workshop) -> None:
     _status, output = shop.run("cat /proc/net/dev")
     assert [line.split(":")[0].strip() for line in output.splitlines()[2:]] == ["lo"]

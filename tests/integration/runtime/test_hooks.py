@@ -105,3 +105,11 @@ def test_what_has_happened_cannot_be_undone(shop: Workshop, hook: Any, moment: s
     with shop.create({"hooks": {moment: [hook("exit 3")]}}) as container:
         container.start()
         assert container.wait().code == 0
+
+
+@pytest.mark.parametrize("moment", ["createRuntime", "createContainer"])
+def test_a_life_that_began_with_hooks_ends_with_them(shop: Workshop, hook: Any, moment: str) -> None:
+    out = shop.bundle / "out"
+    with pytest.raises(ContainerdError):
+        shop.create({"hooks": {moment: [hook("exit 3")], "poststop": [hook(f"cat >{out}")]}})
+    assert json.loads(out.read_text())["status"] == "stopped"

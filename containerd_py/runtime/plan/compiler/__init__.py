@@ -29,6 +29,7 @@ from containerd_py.runtime.plan.compiler.parameters import sysctl_steps, time_of
 from containerd_py.runtime.plan.compiler.placing import Placing
 from containerd_py.runtime.plan.compiler.process import (
     console_steps,
+    home_steps,
     identity_steps,
     search_path,
     seccomp_steps,
@@ -68,6 +69,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
         seccomp_steps(seccomp) if privileged_seccomp else [],
         identity_steps(process, setgroups=placing.may_drop_groups),
+        home_steps(process),
         [op.FindProgram(process.args[0], search_path(process))],
         [op.SetNoNewPrivs()] if process.no_new_privileges else [],
         [op.AwaitStart(placing.rendezvous)],
@@ -101,6 +103,7 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
         attribute_steps(process, spec.linux),
         seccomp_steps(seccomp) if privileged_seccomp else [],
         identity_steps(process, setgroups=placing.may_drop_groups),
+        home_steps(process),
         [op.FindProgram(process.args[0], search_path(process))],
         [op.SetNoNewPrivs()] if process.no_new_privileges else [],
         [op.AwaitStart()],

@@ -25,7 +25,7 @@ def console_steps(process: Process) -> Iterator[Operation]:
 
 def seccomp_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
     if seccomp is not None:
-        yield op.LoadSeccomp(seccomp.program, seccomp.flags)
+        yield op.LoadSeccomp(seccomp.program, seccomp.flags, seccomp.silences)
 
 
 def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Operation]:
@@ -54,6 +54,11 @@ def _capabilities(sets: Capabilities) -> Operation:
 
 def _mask(names: tuple[str, ...]) -> int:
     return sum(1 << CAPABILITIES.index(name) for name in set(names))
+
+
+def home_steps(process: Process) -> Iterator[Operation]:
+    if not any(entry.startswith("HOME=") for entry in process.env):
+        yield op.FindHome(process.user.uid)
 
 
 def search_path(process: Process) -> tuple[str, ...]:

@@ -84,11 +84,15 @@ class SetSelinuxLabel(Operation):
 
 @dataclass(frozen=True, slots=True)
 class LoadSeccomp(Operation):
-    """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*; with NEW_LISTENER the parent is sent one."""
+    """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*; with NEW_LISTENER the parent is sent one.
+
+    silences: it may refuse what the worker tells its parent by, so the parent is told before.
+    """
 
     step: ClassVar[str] = "seccomp"
     program: bytes
     flags: int
+    silences: bool = False
 
     def describe(self) -> str:
         return f"load a seccomp filter of {len(self.program) // 8} instructions"

@@ -73,6 +73,17 @@ class RunHooks(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class FindHome(Operation):
+    """Look the user's home directory up in the container's /etc/passwd, for a HOME that nobody has set."""
+
+    step: ClassVar[str] = "home"
+    uid: int
+
+    def describe(self) -> str:
+        return f"find the home directory of user {self.uid}"
+
+
+@dataclass(frozen=True, slots=True)
 class FindProgram(Operation):
     """Look the program up as execvp would, with the payload's rights; the result is what `Exec` runs."""
 

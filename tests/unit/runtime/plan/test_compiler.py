@@ -63,6 +63,7 @@ def test_a_small_spec(make_spec: MakeSpec) -> None:
         op.AttachStdio(terminal=False, uid=0),
         op.ChangeDirectory("/"),
         op.SetIdentity(0, 0, (), 0o022),
+        op.FindHome(0),
         op.FindProgram("/bin/true", ("/bin", "/usr/bin")),
         op.AwaitStart(),
         op.Exec(("/bin/true",), ()),
@@ -121,6 +122,7 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
         op.LimitBounding(kept),
         op.SetIdentity(0, 0, (), 0o022),
         op.SetCapabilities(kept, kept, 0, 0),
+        op.FindHome(0),
         op.FindProgram("/bin/true", tuple(defaults.PATH.split(":"))),
         op.SetNoNewPrivs(),
         op.AwaitStart(),
@@ -280,7 +282,7 @@ def test_capabilities_become_masks(make_spec: MakeSpec) -> None:
         "permitted": ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"],
         "inheritable": ["CAP_DAC_OVERRIDE"],
     }
-    found = between(steps(make_spec({"process.capabilities": sets})), op.ChangeDirectory, op.FindProgram)
+    found = between(steps(make_spec({"process.capabilities": sets})), op.ChangeDirectory, op.FindHome)
     assert found == (
         op.LimitBounding(0b10_0001),
         op.SetIdentity(0, 0, (), 0o022),

@@ -80,6 +80,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.SetNoNewPrivs(), "set no_new_privs"),
     (op.ChangeDirectory("/w"), "change to directory /w"),
     (op.ChangeDirectory("/w", first=True), "change to directory /w, as far as we may"),
+    (op.FindHome(5), "find the home directory of user 5"),
     (op.FindProgram("sh", ("/bin", "/usr/bin")), "find program sh in /bin:/usr/bin"),
     (op.FindProgram("/bin/sh", ("/bin",)), "find program /bin/sh"),
     (op.AwaitStart(), "wait for start"),
@@ -153,7 +154,9 @@ def test_an_operation_is_frozen() -> None:
         json.dumps({"format": FORMAT, "namespaces": [], "operations": [["Launder", 1]]}).encode(),
         json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath"]]}).encode(),
         json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath", "/a", "", "/b"]]}).encode(),
-        json.dumps({"format": FORMAT, "namespaces": [], "operations": [["LoadSeccomp", {"bytes": "*"}, 0, 0]]}).encode(),
+        json.dumps(
+            {"format": FORMAT, "namespaces": [], "operations": [["LoadSeccomp", {"bytes": "*"}, 0, False]]}
+        ).encode(),
     ],
 )
 def test_what_is_no_plan_is_refused(data: bytes) -> None:
