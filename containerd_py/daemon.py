@@ -20,9 +20,13 @@ from containerd_py.engine.engine import Engine
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from containerd_py.config import DaemonConfig
 
 _log = structlog.get_logger()
+
+_AGAIN_S = 0.2
 
 
 async def run(config: DaemonConfig) -> None:
@@ -39,7 +43,8 @@ async def run(config: DaemonConfig) -> None:
         stack.push_async_callback(engine.close)
         await engine.start()
         # uvloop keeps SIGCHLD for itself, though it never has children here: so not by add_signal_handler.
-        signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(Reaper(engine).sweep))
+        reaper = Reaper(engine.waits_for)
+        signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
         connection = passed or listener.open_socket(config.socket, group=config.socket_group)
         if passed is None:
@@ -92,18 +97,29 @@ def _passed_socket() -> socket.socket | None:
 
 
 class Reaper:
-    """Reaps what becomes our child by the death of its parent; containers are left to those who want their exit codes."""
+    """Reaps what becomes our child by the death of its parent; containers are left to those who want their exit codes.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    awaited: tells whether somebody else will reap a child.
+    """
+
+    def __init__(self, awaited: Callable[[int], bool]) -> None:
+        self._awaited = awaited
+        self._again: asyncio.TimerHandle | None = None
 
     def sweep(self) -> None:
+        """Called in the event loop. waitid(2) shows no child behind one that is awaited: then it goes on a moment later."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if ended is None or self._engine.waits_for(ended.si_pid):
+            if ended is None:
+                return
+            if self._awaited(ended.si_pid):
+                self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self.sweep)
                 return
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(ended.si_pid, os.WNOHANG)
