@@ -23,7 +23,7 @@ from containerd_py import errors
 from containerd_py.client.status import Status, parse_status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _FRAME_BYTES = 32 * 1024  # a frame is at most 64 KiB
 _CLOSE = 255
@@ -81,7 +81,7 @@ class Attachment:
         """The payload's exit code (128 + n after signal n); None before the end, or where the daemon tells none."""
         return None if self._status is None else self._status.exit_code
 
-    async def __aiter__(self) -> AsyncIterator[tuple[Channel, bytes]]:
+    async def __aiter__(self) -> AsyncGenerator[tuple[Channel, bytes], None]:
         while True:
             message = await self._socket.receive()
             if message.type is not aiohttp.WSMsgType.BINARY:

@@ -7,6 +7,7 @@ import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
 from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.lines import Lines
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
@@ -30,18 +31,43 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     stream: Annotated[str | None, typer.Option(help="Only stdout, or only stderr.", show_default=False)] = None,
     offset: OffsetOption = None,
+    format_: FormatOption = None,
 ) -> None:
-    """Print the output of a container, byte for byte."""
+    """Print the output of a container: byte for byte, or as JSON, one object a line with its stream and offset."""
     if stream not in (None, "stdout", "stderr"):
         raise typer.BadParameter(f"{stream!r} is neither stdout nor stderr", param_hint="--stream")
     chosen = cast("Literal['stdout', 'stderr'] | None", stream)
 
+    as_json = wants_json(ctx, format_)
+
     async def action(client: Client) -> None:
+        if as_json:
+            await _write_objects(client, container, chosen, offset or 0, follow=follow)
+            return
         async with contextlib.aclosing(client.logs(container, follow=follow, stream=chosen, offset=offset)) as chunks:
             async for chunk in chunks:
                 await write_all(1, chunk)
 
     perform(ctx, action)
+
+
+async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
+    """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
+    detail = await client.container(container)
+    lines, position, end = Lines(), start, None if follow else detail.output_bytes
+    if end is not None and start >= end:
+        return
+    async with await client.attach(detail.id, start) as attachment, contextlib.aclosing(aiter(attachment)) as frames:
+        async for channel, data in frames:
+            stream = channel.name.lower()
+            if chosen in (None, stream):
+                for line in lines.feed(stream, position, data if end is None else data[: end - position]):
+                    await write_all(1, line.encode() + b"\n")
+            position += len(data)
+            if end is not None and position >= end:
+                break
+    for line in lines.end():
+        await write_all(1, line.encode() + b"\n")
 
 
 def attach(

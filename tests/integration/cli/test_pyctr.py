@@ -110,6 +110,35 @@ async def test_a_life_by_commands(daemon: Daemon, rootfs: Path) -> None:
     assert (missing.code, missing.err) == (1, "pyctr: cannot inspect container 'web': no such container\n")
 
 
+async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
+    script = "echo one; busybox sleep 0.2; echo oops >&2; busybox sleep 0.2; printf tail; sleep $1"
+    arguments = ("run", "-d", "--rootfs", str(rootfs), "--name")
+    for name, seconds in (("ended", "0"), ("going", "100")):
+        await pyctr(daemon, *arguments, name, "/bin/sh", "-c", script, "sh", seconds)
+    await pyctr(daemon, "wait", "ended")
+    while (await pyctr(daemon, "logs", "going")).out != "one\noops\ntail":
+        await asyncio.sleep(0.05)
+    one = {"stream": "stdout", "offset": 0, "text": "one\n"}
+    oops = {"stream": "stderr", "offset": 4, "text": "oops\n"}
+    tail = {"stream": "stdout", "offset": 9, "text": "tail"}
+    cases: list[tuple[tuple[str, ...], list[object]]] = [
+        (("ended",), [one, oops, tail]),
+        (("going",), [one, oops, tail]),  # up to what there is: it does not wait for more
+        (("-f", "ended"), [one, oops, tail]),
+        (("--stream", "stderr", "ended"), [oops]),
+        (("--stream", "stdout", "going"), [one, tail]),
+        (("--offset", "4", "ended"), [oops, tail]),
+        (("--offset", "13", "going"), []),
+        (("--offset", "99", "ended"), []),
+    ]
+    for options, told in cases:
+        ended = await pyctr(daemon, "logs", "--format", "json", *options)
+        assert ([json.loads(line) for line in ended.out.splitlines()], ended.code) == (told, 0), options
+    assert (await pyctr(daemon, "--format", "json", "logs", "ended")).out.count("{") == 3
+    assert (await pyctr(daemon, "logs", "--format", "json", "none")).code == 1
+    await pyctr(daemon, "rm", "-f", "going", "ended")
+
+
 async def test_explain_info_and_version(daemon: Daemon, rootfs: Path) -> None:
     explained = await pyctr(daemon, "explain", "--rootfs", str(rootfs), "/bin/true")
     assert "bind root file system" in explained.out
