@@ -155,7 +155,7 @@ def test_an_operation_is_frozen() -> None:
         json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath"]]}).encode(),
         json.dumps({"format": FORMAT, "namespaces": [], "operations": [["MaskPath", "/a", "", "/b"]]}).encode(),
         json.dumps(
-            {"format": FORMAT, "namespaces": [], "operations": [["LoadSeccomp", {"bytes": "*"}, 0, False]]}
+            {"format": FORMAT, "namespaces": [], "operations": [["LoadSeccomp", {"bytes": "*"}, 0, False, 0]]}
         ).encode(),
     ],
 )
