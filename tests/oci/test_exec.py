@@ -62,6 +62,12 @@ def test_its_directory_is_as_told(box: Container) -> None:
     assert box.exec("--cwd", "/etc", "--", "/bin/pwd").ok().stdout == "/etc\n"
 
 
+def test_its_home_is_its_users(oci: Containers) -> None:
+    box = oci.start({"process.env": ["PATH=/bin"]})
+    assert box.exec("--user", "1000", "--", "/bin/sh", "-c", "echo $HOME").ok().stdout.strip() == "/home/ann"
+    assert box.sh("echo $HOME") == "/root"
+
+
 @pytest.mark.parametrize(("user", "expected"), [("1000", "1000 0"), ("1000:1001", "1000 1001")])
 def test_its_user_is_as_told(box: Container, user: str, expected: str) -> None:
     told = box.exec("--user", user, "--", "/bin/sh", "-c", "echo $(id -u) $(id -g)").ok().stdout.strip()

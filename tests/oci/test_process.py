@@ -205,6 +205,11 @@ def test_a_password_file_tells_its_home(oci: Containers) -> None:
     assert oci.sh("echo $HOME", changes) == "/home/ann"
 
 
+def test_a_home_that_is_told_stays(oci: Containers) -> None:
+    changes = {"process.env": ["PATH=/bin", "HOME=/tmp"], "process.user": {"uid": 1000, "gid": 1000}}
+    assert oci.sh("echo $HOME", changes) == "/tmp"
+
+
 # ── descriptors ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

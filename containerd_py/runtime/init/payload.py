@@ -57,8 +57,14 @@ def _check_executable(name: str) -> None:
         raise StepFailed(errno.EACCES, f"{name} is not executable")
 
 
+@executes(op.CloseOnExec)
+def close_on_exec(_context: Context, _step: op.CloseOnExec) -> None:
+    process.cloexec_from(_FIRST)  # what is opened from here on is close-on-exec from the first
+
+
 @executes(op.Exec)
 def execute(context: Context, step: op.Exec) -> None:
+    """What is called here has to be allowed by the payload's own filter: nothing that a program could do without."""
     process.reset_signals()  # Python ignores SIGPIPE and SIGXFSZ, and exec would keep that
     _hand_on(context, step.preserved)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -68,12 +74,12 @@ def execute(context: Context, step: op.Exec) -> None:
 
 def _hand_on(context: Context, count: int) -> None:
     """Put the preserved descriptors on 3 and following; everything else ends with exec."""
+    if not count:
+        return
+    # What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they.
     first_free = _FIRST + count
-    if count:
-        # What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they.
-        control = fcntl.fcntl(context.control.detach(), fcntl.F_DUPFD_CLOEXEC, first_free)
-        context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
-        preserved = [fcntl.fcntl(context.handles[f"fd{i}"], fcntl.F_DUPFD_CLOEXEC, first_free) for i in range(count)]
-        for number, fd in enumerate(preserved, _FIRST):
-            os.dup2(fd, number, inheritable=True)
-    process.cloexec_from(first_free)
+    control = fcntl.fcntl(context.control.detach(), fcntl.F_DUPFD_CLOEXEC, first_free)
+    context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
+    preserved = [fcntl.fcntl(context.handles[f"fd{i}"], fcntl.F_DUPFD_CLOEXEC, first_free) for i in range(count)]
+    for number, fd in enumerate(preserved, _FIRST):
+        os.dup2(fd, number, inheritable=True)

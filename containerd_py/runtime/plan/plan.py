@@ -150,5 +150,5 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
     if isinstance(value, dict):
-        return binascii.a2b_base64(value["bytes"])
+        return binascii.a2b_base64(value["bytes"], strict_mode=True)
     return value

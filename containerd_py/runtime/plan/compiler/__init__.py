@@ -66,6 +66,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         root.protect,
         [op.AttachStdio(process.terminal, process.user.uid)],
         attribute_steps(process, spec.linux),
+        [op.CloseOnExec()],
         # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
         seccomp_steps(seccomp) if privileged_seccomp else [],
         identity_steps(process, setgroups=placing.may_drop_groups),
@@ -101,6 +102,7 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
         console_steps(process),
         [op.AttachStdio(process.terminal, process.user.uid)],
         attribute_steps(process, spec.linux),
+        [op.CloseOnExec()],
         seccomp_steps(seccomp) if privileged_seccomp else [],
         identity_steps(process, setgroups=placing.may_drop_groups),
         home_steps(process),

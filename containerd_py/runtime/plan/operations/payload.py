@@ -111,6 +111,16 @@ class AwaitStart(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class CloseOnExec(Operation):
+    """Let no descriptor outlive exec. Before any filter, which may know no close_range(2): profiles are older than it."""
+
+    step: ClassVar[str] = "exec"
+
+    def describe(self) -> str:
+        return "close descriptors on exec"
+
+
+@dataclass(frozen=True, slots=True)
 class Exec(Operation):
     """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on."""
 

@@ -129,7 +129,7 @@ def test_attributes_are_set_in_order_before_the_identity_is_given_up(make_spec: 
         }
     )
     kinds = [type(operation) for operation in compile_plan(spec, PLACING, None).operations]
-    assert kinds[kinds.index(op.AttachStdio) : kinds.index(op.ChangeDirectory)] == [
+    assert kinds[kinds.index(op.AttachStdio) : kinds.index(op.CloseOnExec)] == [
         *(op.AttachStdio, op.SetOomScoreAdj, op.SetMemoryPolicy, op.SetPersonality, op.SetAppArmorProfile),
         *(op.SetIoPriority, op.SetRlimit, op.SetScheduler),
     ]

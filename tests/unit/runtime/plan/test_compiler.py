@@ -61,6 +61,7 @@ def test_a_small_spec(make_spec: MakeSpec) -> None:
         *LINKS,
         op.PivotRoot(),
         op.AttachStdio(terminal=False, uid=0),
+        op.CloseOnExec(),
         op.ChangeDirectory("/"),
         op.SetIdentity(0, 0, (), 0o022),
         op.FindHome(0),
@@ -118,6 +119,7 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
         op.ReadonlyPath("/proc/sys"),
         op.MaskPath("/proc/kcore"),
         op.AttachStdio(terminal=False, uid=0),
+        op.CloseOnExec(),
         op.ChangeDirectory("/"),
         op.LimitBounding(kept),
         op.SetIdentity(0, 0, (), 0o022),
@@ -268,7 +270,7 @@ def test_without_no_new_privileges_seccomp_comes_before_capabilities_are_given_u
     kinds = [type(operation) for operation in steps(spec, seccomp=FILTER)]
     assert kinds.count(op.LoadSeccomp) == 1
     assert op.SetNoNewPrivs not in kinds
-    assert kinds.index(op.AttachStdio) < kinds.index(op.LoadSeccomp) < kinds.index(op.LimitBounding)
+    assert kinds.index(op.CloseOnExec) < kinds.index(op.LoadSeccomp) < kinds.index(op.LimitBounding)
 
 
 def test_without_a_profile_no_filter_is_loaded(make_spec: MakeSpec) -> None:

@@ -77,6 +77,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
         op.SetCapabilities(1, 3, 0, 0),
         "set capabilities: effective 0x1, permitted 0x3, inheritable 0x0, ambient 0x0",
     ),
+    (op.CloseOnExec(), "close descriptors on exec"),
     (op.SetNoNewPrivs(), "set no_new_privs"),
     (op.ChangeDirectory("/w"), "change to directory /w"),
     (op.ChangeDirectory("/w", first=True), "change to directory /w, as far as we may"),
