@@ -108,6 +108,15 @@ class Container:
         pidfd = identity.find(state.pid, state.identity, state.boot_id)
         return cls(directory, state, None if pidfd is None else ProcessHandle(state.pid, pidfd))
 
+    @staticmethod
+    def forget(container_id: str, *, state_root: str) -> bool:
+        """Free an id that `load` does not find, and `create` finds taken, since whoever made or removed it was killed.
+
+        Tell whether there was such a thing. Raises InvalidArgument, Conflict.
+        """
+        check_id(container_id)
+        return StateDirectory(state_root, container_id).remove_leftover()
+
     @classmethod
     def list(cls, state_root: str) -> tuple[State, ...]:
         """Return the states of all containers below a state root; one that vanishes meanwhile is left out."""

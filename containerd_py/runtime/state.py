@@ -157,6 +157,14 @@ class StateDirectory:
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.path))
 
+    def remove_leftover(self) -> bool:
+        """Remove it if there is no state in it: whoever made it, or removed it, was killed. Tell whether that was so."""
+        with contextlib.suppress(NotFound), self.locked():
+            if not os.path.lexists(os.path.join(self.path, "state.json")):
+                self.remove()
+                return True
+        return False
+
     # ── taking turns ──
 
     @contextlib.contextmanager
@@ -224,7 +232,7 @@ class StateDirectory:
         data = self.get("state.json")
         try:
             return State.decode(data)
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise Internal(
                 f"cannot read state of container {self._id!r}: {problem!r}",
                 step="state",
