@@ -279,6 +279,8 @@ class Container:
         """
         if self._state.status == "destroyed":
             return
+        if force:
+            self._end_all()
         with contextlib.suppress(NotFound):  # another process was first
             with self._directory.locked():
                 if not force:
@@ -288,6 +290,15 @@ class Container:
                 self._directory.remove()
             hooks.run_all("poststop", poststop, document)
         self._state = replace(self._state, status="destroyed", pid=0)
+
+    def _end_all(self) -> None:
+        """Without taking turns: a payload can stop the worker of an exec, and keep whose turn it is for ever.
+
+        As long as the process lives, the cgroup is its container's and no namesake's.
+        """
+        if self._process is not None and not self._process.has_ended():
+            killing.kill(self._state.cgroup)
+            self._process.signal(signal.SIGKILL)
 
     def _release(self) -> None:
         """End every process, remove the cgroup, close the descriptors."""
