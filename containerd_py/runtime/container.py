@@ -356,6 +356,8 @@ class Container:
         self._state = self._directory.read()
         if self._state.status in ("creating", *_LIVE) and self._has_ended():
             return replace(self._state, status="stopped", pid=0)
+        if self._state.status == "created" and not self._directory.awaits_start():  # whoever started it was killed
+            self._state = replace(self._state, status="running")
         if self._state.status == "running" and freezer.is_frozen(self._state.cgroup):
             return replace(self._state, status="paused")
         return self._state

@@ -264,6 +264,19 @@ class StateDirectory:
             raise
         return connection
 
+    def awaits_start(self) -> bool:
+        """Tell whether a worker waits at the socket; it takes a connection that says nothing for none."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(0)
+            try:
+                with self._open() as directory:
+                    connection.connect(_start_address(directory))
+            except BlockingIOError:  # the worker was stopped, with others waiting already
+                return True
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
+
     def stop_listening(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.path, "start.sock"))

@@ -30,3 +30,18 @@ def test_a_state_that_was_damaged_hides_no_other_container(oci: Containers) -> N
     assert (result.code, "is damaged" in result.stderr) == (1, True)
     (broken / "state.json").unlink()
     broken.rmdir()
+
+
+def test_a_container_whose_start_was_killed_is_told_to_run(oci: Containers) -> None:
+    """What that leaves is put back: a socket where nobody listens, and a state from before."""
+    box = oci.create({"process.args": ["/bin/sleep", "1000"]})
+    socket, state = directory(box) / "start.sock", (directory(box) / "state.json").read_bytes()
+    assert [box.status(), box.status(), box.status()] == ["created"] * 3
+    (directory(box) / "kept").hardlink_to(socket)
+    box.start()
+    (directory(box) / "state.json").write_bytes(state)
+    assert box.status() == "running"
+    (directory(box) / "kept").rename(socket)
+    assert box.status() == "running"
+    assert "it is running" in oci.runtime("start", box.id).stderr
+    assert "it is running" in box.delete().stderr
