@@ -137,7 +137,7 @@ class StateDirectory:
     def _make(self) -> None:
         root = os.path.dirname(self.path)
         os.makedirs(root, mode=0o700, exist_ok=True)
-        _check_owner(root)
+        check_owner(root)
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
@@ -228,7 +228,10 @@ class StateDirectory:
             raise self._missing() from None
 
     def read(self) -> State:
-        """Raises NotFound, Internal for a file that cannot be read."""
+        """Raises NotFound, Internal for a file that cannot be read, InvalidArgument for one of somebody else's."""
+        with contextlib.suppress(FileNotFoundError):
+            for directory in (os.path.dirname(self.path), self.path):
+                check_owner(directory)  # its hooks would be run, and its cgroups removed, with our rights
         data = self.get("state.json")
         try:
             return State.decode(data)
@@ -296,8 +299,11 @@ def _start_address(directory: Fd) -> str:
     return f"/proc/self/fd/{directory.fileno()}/start.sock"
 
 
-def _check_owner(root: str) -> None:
-    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it."""
+def check_owner(root: str) -> None:
+    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it.
+
+    Raises InvalidArgument, FileNotFoundError.
+    """
     for found in (os.lstat(root), os.stat(root)):
         if found.st_uid not in (0, os.geteuid()):
             raise _unusable(root, f"it belongs to user {found.st_uid}")
