@@ -109,6 +109,15 @@ class Container:
         pidfd = identity.find(state.pid, state.identity, state.boot_id)
         return cls(directory, state, None if pidfd is None else ProcessHandle(state.pid, pidfd))
 
+    @staticmethod
+    def forget(container_id: str, *, state_root: str) -> bool:
+        """Free an id that `load` does not find, and `create` finds taken, since whoever made or removed it was killed.
+
+        Tell whether there was such a thing. Raises InvalidArgument, Conflict.
+        """
+        check_id(container_id)
+        return StateDirectory(state_root, container_id).remove_leftover()
+
     @classmethod
     def list(cls, state_root: str) -> tuple[State, ...]:
         """Return the states of all containers below a state root; one that vanishes meanwhile is left out."""
@@ -284,6 +293,8 @@ class Container:
         """
         if self._state.status == "destroyed":
             return
+        if force:
+            self._end_all()
         with contextlib.suppress(NotFound):  # another process was first
             with self._directory.locked():
                 if not force:
@@ -293,6 +304,15 @@ class Container:
                 self._directory.remove()
             hooks.run_all("poststop", poststop, document)
         self._state = replace(self._state, status="destroyed", pid=0)
+
+    def _end_all(self) -> None:
+        """Without taking turns: a payload can stop the worker of an exec, and keep whose turn it is for ever.
+
+        As long as the process lives, the cgroup is its container's and no namesake's.
+        """
+        if self._process is not None and not self._process.has_ended():
+            killing.kill(self._state.cgroup)
+            self._process.signal(signal.SIGKILL)
 
     def _release(self) -> None:
         """End every process, remove the cgroup, close the descriptors."""
@@ -350,6 +370,8 @@ class Container:
         self._state = self._directory.read()
         if self._state.status in ("creating", *_LIVE) and self._has_ended():
             return replace(self._state, status="stopped", pid=0)
+        if self._state.status == "created" and not self._directory.awaits_start():  # whoever started it was killed
+            self._state = replace(self._state, status="running")
         if self._state.status == "running" and freezer.is_frozen(self._state.cgroup):
             return replace(self._state, status="paused")
         return self._state

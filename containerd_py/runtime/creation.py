@@ -144,9 +144,9 @@ class Creation:
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
-        self._directory.write(state)
         self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
         self._directory.put("plan.json", plan.encode())
+        self._directory.write(state)  # last: who finds it finds the others
 
     def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
         handles = {} if self._terminal else self._attachments.streams.handles()

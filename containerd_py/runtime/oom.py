@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
 
 
+def oom_score_adj(plan: Plan) -> int | None:
+    """Return what the plan sets, None where it sets nothing."""
+    return next((step.value for step in plan.operations if isinstance(step, SetOomScoreAdj)), None)
+
+
 def set_oom_score_adj(plan: Plan, pid: int, pidfd: int) -> None:
     """Set what the plan sets, for the worker `pid` behind `pidfd`, where the caller may (proc(5)).
 
     To lower it, CAP_SYS_RESOURCE in the first user namespace is needed, which a worker in another one has never. Where
     the caller may not either, the worker tries, and tells. Raises ProcessLookupError, FileNotFoundError: it is gone.
     """
-    value = next((step.value for step in plan.operations if isinstance(step, SetOomScoreAdj)), None)
+    value = oom_score_adj(plan)
     if value is None:
         return
     with Fd(os.open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as directory:

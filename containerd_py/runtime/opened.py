@@ -11,7 +11,7 @@ from containerd_py.runtime import userns
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
 from containerd_py.runtime.linux.process import Clone
-from containerd_py.runtime.oom import set_oom_score_adj
+from containerd_py.runtime.oom import oom_score_adj, set_oom_score_adj
 from containerd_py.runtime.sources import open_places, open_sources
 from containerd_py.runtime.spawner.fork import Entering, ForkRequest
 
@@ -57,7 +57,8 @@ class Opened:
     def fork_request(self, control: int, cgroup: int | None) -> ForkRequest:
         """control: the worker's end of its socket; cgroup: a cgroup v2 directory to be born in."""
         offsets = self._plan.time_offsets if "time" in self._plan.namespaces else None
-        return ForkRequest(control, self._plan.clone_flags(), cgroup, Entering(self._joins, offsets))
+        entering = Entering(self._joins, offsets, oom_score_adj(self._plan))
+        return ForkRequest(control, self._plan.clone_flags(), cgroup, entering)
 
     def _open_joins(self) -> Iterator[tuple[int, int]]:
         """The user namespace may stand anywhere; a pid namespace comes last, since it is entered by children only."""

@@ -137,7 +137,7 @@ class StateDirectory:
     def _make(self) -> None:
         root = os.path.dirname(self.path)
         os.makedirs(root, mode=0o700, exist_ok=True)
-        _check_owner(root)
+        check_owner(root)
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
@@ -156,6 +156,14 @@ class StateDirectory:
             os.rmdir(self.path)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.path))
+
+    def remove_leftover(self) -> bool:
+        """Remove it if there is no state in it: whoever made it, or removed it, was killed. Tell whether that was so."""
+        with contextlib.suppress(NotFound), self.locked():
+            if not os.path.lexists(os.path.join(self.path, "state.json")):
+                self.remove()
+                return True
+        return False
 
     # ── taking turns ──
 
@@ -220,11 +228,14 @@ class StateDirectory:
             raise self._missing() from None
 
     def read(self) -> State:
-        """Raises NotFound, Internal for a file that cannot be read."""
+        """Raises NotFound, Internal for a file that cannot be read, InvalidArgument for one of somebody else's."""
+        with contextlib.suppress(FileNotFoundError):
+            for directory in (os.path.dirname(self.path), self.path):
+                check_owner(directory)  # its hooks would be run, and its cgroups removed, with our rights
         data = self.get("state.json")
         try:
             return State.decode(data)
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise Internal(
                 f"cannot read state of container {self._id!r}: {problem!r}",
                 step="state",
@@ -256,6 +267,19 @@ class StateDirectory:
             raise
         return connection
 
+    def awaits_start(self) -> bool:
+        """Tell whether a worker waits at the socket; it takes a connection that says nothing for none."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(0)
+            try:
+                with self._open() as directory:
+                    connection.connect(_start_address(directory))
+            except BlockingIOError:  # the worker was stopped, with others waiting already
+                return True
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
+
     def stop_listening(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.path, "start.sock"))
@@ -275,8 +299,11 @@ def _start_address(directory: Fd) -> str:
     return f"/proc/self/fd/{directory.fileno()}/start.sock"
 
 
-def _check_owner(root: str) -> None:
-    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it."""
+def check_owner(root: str) -> None:
+    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it.
+
+    Raises InvalidArgument, FileNotFoundError.
+    """
     for found in (os.lstat(root), os.stat(root)):
         if found.st_uid not in (0, os.geteuid()):
             raise _unusable(root, f"it belongs to user {found.st_uid}")

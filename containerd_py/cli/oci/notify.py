@@ -38,7 +38,7 @@ class NotifySocket:
     def told(self, spec: Spec) -> Spec:
         """Make the directory and return the specification with it as a mount, and the payload's NOTIFY_SOCKET.
 
-        Raises InvalidArgument for what is no id.
+        Raises InvalidArgument for what is no id, or a directory of somebody else's.
         """
         from containerd_py.runtime.container import check_id
         from containerd_py.runtime.spec.models import Mount
@@ -48,6 +48,7 @@ class NotifySocket:
         with contextlib.suppress(FileExistsError):  # the id is taken, or was by a container that is gone
             os.mkdir(self.directory, 0o755)
             self._made = True
+        self._check()
         mount = Mount(destination=_INSIDE, type="bind", source=self.directory, options=_OPTIONS)
         update: dict[str, object] = {"mounts": (*spec.mounts, mount)}
         if spec.process is not None:
@@ -61,12 +62,23 @@ class NotifySocket:
         if not os.path.isdir(self.directory):
             yield None
             return
+        self._check()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
-            receiver.bind(self.path)
-            os.chmod(self.path, 0o777)  # noqa: S103 - the payload's user is not ours
+            before = os.umask(0)  # the payload's user is not ours
+            try:
+                receiver.bind(self.path)
+            finally:
+                os.umask(before)
             yield receiver
+
+    def _check(self) -> None:
+        """SECURITY R18: beside the state root may be /tmp, where others could have made them before us."""
+        from containerd_py.runtime.state import check_owner
+
+        for directory in (self._all, self.directory):
+            check_owner(directory)
 
     def undo(self) -> None:
         """Remove what `told` made."""

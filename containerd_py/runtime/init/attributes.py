@@ -23,21 +23,9 @@ def set_rlimit(_context: Context, step: op.SetRlimit) -> None:
 
 @executes(op.SetOomScoreAdj)
 def set_oom_score_adj(context: Context, step: op.SetOomScoreAdj) -> None:
-    """Where we are in a user namespace the parent may have set it already: to lower it, one must be root outside."""
-    if procfs.read(context.procfs_fd(), _OOM_SCORE_ADJ).strip() == str(step.value):
-        return
-    try:
-        _write_oom_score_adj(context, step.value)
-    except PermissionError:
-        process.set_dumpable(1)  # else the file belongs to the host's root, who is nobody in a user namespace (proc(5))
-        try:
-            _write_oom_score_adj(context, step.value)
-        finally:
-            process.set_dumpable(0)
-
-
-def _write_oom_score_adj(context: Context, value: int) -> None:
-    procfs.write(context.procfs_fd(), _OOM_SCORE_ADJ, str(value))
+    """In a user namespace it has been set before, where permitted: there the file is not ours to write (proc(5))."""
+    if procfs.read(context.procfs_fd(), _OOM_SCORE_ADJ).strip() != str(step.value):
+        procfs.write(context.procfs_fd(), _OOM_SCORE_ADJ, str(step.value))
 
 
 @executes(op.SetScheduler)

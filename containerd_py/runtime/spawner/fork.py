@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import open_time_offsets
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone, clone3
 
 _PID = struct.Struct("i")
@@ -38,11 +40,13 @@ class NotAlone(RuntimeError):
 class Entering:
     """Where the worker is to be born. joins: descriptors and their flags of setns(2), a pid namespace after the others.
 
-    time_offsets: lines for the timens_offsets of a new time namespace, None without one.
+    time_offsets: lines for the timens_offsets of a new time namespace, None without one. oom_score_adj: set before it is
+    there, where that is permitted.
     """
 
     joins: tuple[tuple[int, int], ...] = ()
     time_offsets: str | None = None
+    oom_score_adj: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.joins) or self.time_offsets is not None
@@ -62,7 +66,8 @@ class ForkRequest:
         joins, entering = self.entering.joins, self.entering
         fds = [self.control, *([] if self.cgroup is None else [self.cgroup]), *(fd for fd, _flags in joins)]
         flags = {"flags": int(self.flags), "joins": [flags for _fd, flags in joins]}
-        return {"cgroup": self.cgroup is not None, "time_offsets": entering.time_offsets, **flags}, fds
+        values = {"time_offsets": entering.time_offsets, "oom_score_adj": entering.oom_score_adj}
+        return {"cgroup": self.cgroup is not None, **values, **flags}, fds
 
     @classmethod
     def read(cls, message: dict[str, Any], fds: list[int]) -> tuple[ForkRequest, int]:
@@ -70,7 +75,7 @@ class ForkRequest:
         cgroup = 1 if message["cgroup"] else None
         first = 2 if cgroup else 1
         joins = tuple(zip(fds[first:], message["joins"], strict=False))
-        entering = Entering(joins, message["time_offsets"])
+        entering = Entering(joins, message["time_offsets"], message.get("oom_score_adj"))
         return cls(fds[0], Clone(message["flags"]), fds[cgroup] if cgroup else None, entering), first + len(joins)
 
 
@@ -98,6 +103,8 @@ def enter(entering: Entering) -> None:
     here only. Raises OSError.
     """
     offsets = open_time_offsets() if entering.time_offsets is not None else None
+    if entering.oom_score_adj is not None:
+        _set_oom_score_adj(entering.oom_score_adj)
     process.set_dumpable(0)  # or what runs there could trace this process (ptrace(2))
     later = [join for join in entering.joins if join[1] != Clone.NEWUSER and not _entered(join)]
     for join in entering.joins:
@@ -107,6 +114,14 @@ def enter(entering: Entering) -> None:
         process.setns(*join)
     if offsets is not None:
         _enter_new_time(offsets, entering.time_offsets or "")
+
+
+def _set_oom_score_adj(value: int) -> None:
+    """While the file is ours to write. Below, in a user namespace, the worker would have to be dumpable for it, and what
+    runs there could trace it meanwhile. Where it is refused the worker tries, and tells.
+    """
+    with suppress(PermissionError), openat2(-100, "/proc/self/oom_score_adj", os.O_WRONLY, 0, NO_RESTRICTION) as file:
+        os.write(file.fileno(), str(value).encode())
 
 
 def _enter_new_time(offsets: Fd, lines: str) -> None:

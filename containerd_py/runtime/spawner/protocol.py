@@ -6,7 +6,7 @@
                                ◄────  container  id, pid, keep, exit    fds: pidfd, kept …      (one for each it has)
                                ◄────  ready
       spawn    seq, id, flags, cgroup, joins,    ────►  fds: control [, cgroup directory], joined …, kept …
-               time_offsets, keep
+               time_offsets, oom_score_adj, keep
                                ◄────  spawned    seq, id, pid           fds: pidfd
                                ◄────  refused    seq, id, errno, text         (instead: nothing was made)
       keep     id, keep                          ────►  fds: kept …     (more to keep, such as a terminal's master)

@@ -79,6 +79,14 @@ def test_the_oom_killers_choice_is_lowered_in_a_user_namespace_by_the_parent(use
     assert user_shop.run("cat /proc/self/oom_score_adj", changes) == (OK, "-500\n")
 
 
+@pytest.mark.parametrize("value", [-500, 500])
+def test_the_oom_killers_choice_of_a_process_that_enters_a_user_namespace(user_shop: Workshop, value: int) -> None:
+    """From inside it could be raised only, by a process that the payload may trace meanwhile."""
+    if value < 0 and not capget()[0] >> _CAP_SYS_RESOURCE & 1:
+        pytest.skip("the caller may not lower it")
+    assert run_in(user_shop, "cat /proc/self/oom_score_adj", USER, oomScoreAdj=value) == (OK, f"{value}\n")
+
+
 def test_kernel_parameters_of_namespaces_that_a_user_namespace_owns(user_shop: Workshop) -> None:
     changes = USER | {"linux.sysctl": {"net.ipv4.ip_forward": "1", "kernel.domainname": "lan"}}
     status, output = user_shop.run("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/domainname", changes)

@@ -25,7 +25,8 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     try:
         container = context.load(options.id)
     except NotFound:
-        if not options.force:
+        left = context.containers().forget(options.id, state_root=context.settings.state_root)
+        if not left and not options.force:
             raise
         return 0
     container.destroy(force=options.force)

@@ -121,10 +121,11 @@ class FakeContainer:
 
 @dataclass
 class Library:
-    """containers: by id; made: the arguments of each creation."""
+    """containers: by id; made: the arguments of each creation; leftovers: ids of creations that were killed."""
 
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     made: list[dict[str, Any]] = field(default_factory=list)
+    leftovers: set[str] = field(default_factory=set)
     refuses: ContainerdError | None = None
 
     def has(self, container_id: str = "box", status: str = "running", **known: Any) -> FakeContainer:
@@ -142,6 +143,10 @@ class Library:
         if container_id not in self.containers:
             raise NotFound(f"cannot find container {container_id!r}: {state_root}")
         return self.containers[container_id]
+
+    def forget(self, container_id: str, *, state_root: str) -> bool:
+        assert state_root
+        return container_id in self.leftovers
 
     def list(self, state_root: str) -> tuple[Snapshot, ...]:
         assert state_root

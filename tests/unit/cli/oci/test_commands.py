@@ -159,6 +159,11 @@ def test_delete_with_force_takes_what_is_not_there(pyrunc: Pyrunc, library: Libr
     assert box.heard == [("destroy", True)]
 
 
+def test_delete_takes_what_a_killed_creation_left(pyrunc: Pyrunc, library: Library) -> None:
+    library.leftovers.add("half")
+    assert pyrunc("delete", "half").code == 0
+
+
 # ── kill, pause, resume, update ──────────────────────────────────────────────────────────────────────────────────────
 
 
