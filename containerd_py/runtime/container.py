@@ -22,7 +22,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, InvalidArgument, NotFound
 from containerd_py.runtime import console, hooks, identity
 from containerd_py.runtime.cgroups import freezer, killing, members
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
 _END_S = 5.0
+_KILL_S = 10.0
 _LIVE = ("created", "running", "paused")
 
 
@@ -289,7 +290,7 @@ class Container:
     def destroy(self, *, force: bool = False) -> None:
         """Remove everything that was made; what runs is killed with `force`. A second call does nothing.
 
-        Raises Conflict for a running container without `force`.
+        Raises Conflict for a running container without `force`; DeadlineExceeded where it cannot be killed, and stays.
         """
         if self._state.status == "destroyed":
             return
@@ -317,11 +318,23 @@ class Container:
     def _release(self) -> None:
         """End every process, remove the cgroup, close the descriptors."""
         if self._status is None and self._process is not None:
-            self._status = self._process.end()
+            self._status = self._end(self._process)
         destroy(self._state.cgroup)
         if "intelRdt" in self._document.get("linux", {}):
             self._take_back()
         self.close()
+
+    def _end(self, payload: ProcessHandle) -> WaitStatus:
+        if not payload.has_ended():
+            payload.signal(signal.SIGKILL)
+            killing.kill(self._state.cgroup)  # frozen by the freezer of v1, it dies when it is thawed only
+        if not payload.has_ended(timeout_s=_KILL_S):
+            raise DeadlineExceeded(
+                f"cannot end container {self._state.id!r}: process {payload.pid} was killed {_KILL_S:g} s ago and stays",
+                step="kill",
+                hint=f"somebody else may have frozen it, see /proc/{payload.pid}/cgroup, or it waits for a device",
+            )
+        return payload.reap()
 
     def _take_back(self) -> None:
         from containerd_py.runtime.provision import take_back

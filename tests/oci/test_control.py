@@ -35,6 +35,16 @@ def test_a_paused_container_can_be_deleted_with_force(oci: Containers) -> None:
     oci.nothing_left(box.id)
 
 
+def test_it_can_be_deleted_where_only_cgroup_v1_freezes(oci: Containers) -> None:
+    """What its freezer holds does not die by a signal before it is thawed."""
+    hide = "grep -q ' /sys/fs/cgroup/unified cgroup2 ' /proc/mounts && umount --lazy /sys/fs/cgroup/unified; exec \"$@\""
+    oci.runtime.through = ("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", hide, "sh")
+    box = oci.start()
+    oci.runtime("pause", box.id).ok()
+    box.delete("--force").ok()
+    oci.nothing_left(box.id)
+
+
 @pytest.mark.lacks("crun", "waits for the end of the pause", run=False)
 def test_exec_in_a_paused_container_is_refused(oci: Containers) -> None:
     box = oci.start()

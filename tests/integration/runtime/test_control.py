@@ -4,11 +4,12 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, InvalidArgument, NotSupported
+from containerd_py.errors import Conflict, DeadlineExceeded, InvalidArgument, NotSupported
 from containerd_py.runtime import Container
 from containerd_py.runtime.spec.resources import Resources
 from tests.integration.runtime.workshop import Workshop, process
@@ -66,6 +67,30 @@ def test_a_paused_container_can_be_destroyed(shop: Workshop) -> None:
     container.pause()
     container.destroy(force=True)
     assert container.wait().signal == signal.SIGKILL
+
+
+@pytest.fixture
+def icebox() -> Iterator[Path]:
+    """A cgroup of somebody else's freezer."""
+    made = Path(f"/sys/fs/cgroup/freezer/pycontainerd-icebox-{os.getpid()}")
+    if not made.parent.is_mount():
+        pytest.skip("there is no freezer of cgroup v1")
+    made.mkdir()
+    yield made
+    (made / "freezer.state").write_text("THAWED")
+    made.rmdir()
+
+
+def test_what_cannot_be_killed_is_told_and_stays(shop: Workshop, icebox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("containerd_py.runtime.container._KILL_S", 0.2)
+    container = shop.sleeping()
+    (icebox / "cgroup.procs").write_text(str(container.pid))
+    (icebox / "freezer.state").write_text("FROZEN")
+    with pytest.raises(DeadlineExceeded, match=r"cannot end container 'box': process \d+ was killed 0.2 s ago"):
+        container.destroy(force=True)
+    assert container.state().status == "running"
+    (icebox / "freezer.state").write_text("THAWED")
+    container.destroy(force=True)
 
 
 def test_limits_are_changed_live(shop: Workshop) -> None:
