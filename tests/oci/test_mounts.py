@@ -75,6 +75,15 @@ def test_a_link_in_the_root_stays_in_the_root(oci: Containers, source: Path, pla
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.parametrize("way", ["../run/resolve/stub.conf", "/run/resolve/stub.conf"])
+def test_what_a_link_in_the_root_leads_to_is_made(oci: Containers, source: Path, way: str) -> None:
+    """As /etc/resolv.conf of many images."""
+    (oci.rootfs / "etc/resolv.conf").symlink_to(way)
+    told = oci.sh("cat /etc/resolv.conf", mounts(bind(source / "file", "bind", destination="/etc/resolv.conf")))
+    assert told == "content"
+    assert (oci.rootfs / "run/resolve/stub.conf").is_file()
+
+
 def test_a_tmpfs_has_its_size_and_mode(oci: Containers) -> None:
     told = oci.sh("stat -c %a /mnt; df -k /mnt | tail -1", mounts(tmpfs("size=64k", "mode=1770"))).split()
     assert told[0] == "1770"

@@ -31,8 +31,11 @@ def directory(context: Context, path: str) -> Fd:
     return paths.make_directories_in_root(context.root_fd(), path, resolve=restriction_for(path))
 
 
-def file(context: Context, path: str) -> Fd:
-    """Open the file at `path`, made empty if nothing stands there: a target for a bind."""
+def file(context: Context, path: str, *, links: int = paths.LINKS) -> Fd:
+    """Open the file at `path`, made empty if nothing stands there: a target for a bind.
+
+    Images are common whose /etc/resolv.conf is a symlink to what their service manager would make: it is followed.
+    """
     restriction = restriction_for(path)
     try:
         return paths.open_in_root(context.root_fd(), path, os.O_PATH, resolve=restriction)
@@ -40,7 +43,13 @@ def file(context: Context, path: str) -> Fd:
         parent, name = split(path)
     with directory(context, parent) as folder:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
-        return paths.openat2(folder.fileno(), name, flags, 0o644, paths.Resolve.BENEATH)
+        try:
+            return paths.openat2(folder.fileno(), name, flags, 0o644, paths.Resolve.BENEATH)
+        except FileExistsError:
+            target = paths.behind(folder.fileno(), path, links)
+            if target is None:
+                raise
+    return file(context, target, links=links - 1)
 
 
 def place(context: Context, path: str, *, is_directory: bool) -> Fd:

@@ -17,6 +17,8 @@ from containerd_py.runtime.linux.syscall import Flags, call
 # The kernel answers EAGAIN when a rename or mount raced with a resolution that met `..` (openat2(2)); under an
 # attacker that renames for ever this must end.
 _ATTEMPTS = 128
+LINKS = 40
+"""That lead to nothing yet and are followed for one path: as many as the kernel follows of the others."""
 
 
 class Resolve(Flags):
@@ -59,9 +61,11 @@ def open_in_root(root: int, path: str, flags: int, *, mode: int = 0, resolve: Re
     return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
 
 
-def make_directories_in_root(root: int, path: str, *, mode: int = 0o755, resolve: Resolve = NO_RESTRICTION) -> Fd:
+def make_directories_in_root(
+    root: int, path: str, *, mode: int = 0o755, resolve: Resolve = NO_RESTRICTION, links: int = LINKS
+) -> Fd:
     """Make `path` and its missing parents below `root`; return it opened with O_PATH. Existing symlinks are followed
-    inside the root. Raises OSError: ENOTDIR where a component is a file, ENOENT where it is a dangling symlink.
+    inside the root, and what they lead to is made. Raises OSError: ENOTDIR where a component is a file.
     """
     with contextlib.suppress(FileNotFoundError):  # most are there: one call instead of one for each component
         return open_in_root(root, path or "/", os.O_PATH | os.O_DIRECTORY, resolve=resolve)
@@ -70,11 +74,26 @@ def make_directories_in_root(root: int, path: str, *, mode: int = 0o755, resolve
     for name in filter(None, path.split("/")):
         with current as parent:
             walked = f"{walked}/{name}" if walked else name  # relative: absolute paths meet the root only in the kernel
-            current = _enter_or_make(root, parent.fileno(), walked, mode, resolve)
+            current = _enter_or_make(root, parent.fileno(), walked, mode, resolve, links)
     return current
 
 
-def _enter_or_make(root: int, parent: int, walked: str, mode: int, resolve: Resolve) -> Fd:
+def behind(parent: int, path: str, links: int) -> str | None:
+    """Return the path that a symlink at `path` leads to; None where none is there. parent: its directory.
+
+    links: how many may be followed still. Raises OSError, ELOOP, where that is none.
+    """
+    folder, _, name = path.rpartition("/")
+    try:
+        target = os.readlink(name, dir_fd=parent)
+    except OSError:
+        return None
+    if not links:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return target if target.startswith("/") else f"{folder}/{target}"
+
+
+def _enter_or_make(root: int, parent: int, walked: str, mode: int, resolve: Resolve, links: int) -> Fd:
     """Open the directory at `walked`, made in `parent` if nothing stands there."""
     try:
         return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY, resolve=resolve)
@@ -82,7 +101,10 @@ def _enter_or_make(root: int, parent: int, walked: str, mode: int, resolve: Reso
         name = walked.rpartition("/")[2]
         if name in (".", ".."):
             raise
-    # Somebody else may have made it, or a dangling symlink stands there: opening it tells which.
-    with contextlib.suppress(FileExistsError):
+    try:
         os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:  # somebody else has made it, or a symlink stands there that leads to nothing yet
+        target = behind(parent, walked, links)
+        if target is not None:
+            make_directories_in_root(root, target, mode=mode, resolve=resolve, links=links - 1).close()
     return open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY, resolve=resolve)

@@ -47,6 +47,27 @@ def test_absolute_symlinks_stay_inside(root: int) -> None:
     assert read(root, "absolute") == b"inside"
 
 
+@pytest.mark.parametrize("way", ["new/far", "/new/far", "../../new/far", "./etc/../new/far", "second"])
+def test_what_a_symlink_leads_to_is_made(tree: Path, root: int, way: str) -> None:
+    (tree / "way").symlink_to(way)
+    (tree / "second").symlink_to("new/far")
+    with make_directories_in_root(root, "/way/on") as made:
+        assert Path(os.readlink(f"/proc/self/fd/{made.fileno()}")) == tree / "new/far/on"
+    assert not (tree.parent / "new").exists()
+
+
+@pytest.mark.parametrize("count", [39, 40, 41])
+def test_a_chain_of_symlinks_has_an_end(tree: Path, root: int, count: int) -> None:
+    for number in range(count):
+        (tree / f"way{number}").symlink_to(f"way{number + 1}")
+    if count <= 40:
+        make_directories_in_root(root, "way0").close()
+        assert (tree / f"way{count}").is_dir()
+        return
+    with pytest.raises(OSError, match=r"Too many levels"):
+        make_directories_in_root(root, "way0")
+
+
 @pytest.mark.parametrize(
     ("path", "number"),
     [
@@ -86,8 +107,8 @@ def test_directories_are_made_inside(root: int, tree: Path) -> None:
 def test_directories_are_never_made_outside(root: int, tree: Path) -> None:
     """`outside` points at the host's folder by an absolute path that does not exist inside the root."""
     before = sorted(tree.parent.iterdir())
-    with pytest.raises(FileNotFoundError):
-        make_directories_in_root(root, "outside/planted")
+    with make_directories_in_root(root, "outside/planted") as made:
+        assert Path(os.readlink(f"/proc/self/fd/{made.fileno()}")).is_relative_to(tree)
     assert sorted(tree.parent.iterdir()) == before
 
 
