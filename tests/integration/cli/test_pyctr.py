@@ -71,7 +71,7 @@ async def test_run_with_every_option(daemon: Daemon, rootfs: Path, tmp_path: Pat
         (("/bin/nope",), 127, "/bin/nope"),
         (("/plain",), 126, "/plain"),
         (("-v", "/nowhere:/mnt", "/bin/true"), 125, "/nowhere"),
-        (("--memory", "64m", "/bin/true"), 125, "memory"),
+        (("--cpus", "0.001", "/bin/true"), 125, "0.001 CPUs"),
         (("--nonsense", "/bin/true"), 125, "nonsense"),
     ],
 )
