@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -75,6 +76,13 @@ def quick_collections() -> None:
     """What all imports made is not looked through again, twice for each test."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """A shell's background job ignores SIGINT, and so would every program that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
