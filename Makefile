@@ -37,7 +37,7 @@ packages:
 
 # For tests/integration/cgroups/test_guest.py, where there is a harness: a kernel to run beside this one. Kept in ~/.cache.
 guest-kernel:
-	@for harness in "$$PYCONTAINERD_HARNESS" ../shared/harness /work/shared/harness; do \
+	@for harness in "$$PYCONTAINERD_HARNESS" ../shared/harness; do \
 		if [ -x "$$harness/fetch-kernels.sh" ]; then \
 			"$$harness/fetch-kernels.sh" || echo "no guest kernel: the tests that need one will say so"; \
 			break; \

@@ -67,7 +67,7 @@ class SpawnerLink:
                 inventory = await self._upgrade(directory, inventory)
         finally:
             os.close(directory)
-        assert self._client is not None  # noqa: S101
+        assert self._client is not None  # noqa: S101 - `_meet` has set it
         asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
         return inventory
 
@@ -105,7 +105,7 @@ class SpawnerLink:
 
     async def _upgrade(self, directory: int, inventory: list[Inherited]) -> list[Inherited]:
         """Have an older spawner become this version: same process, same containers."""
-        assert self._client is not None and self._hello is not None  # noqa: S101, PT018
+        assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
         _log.info("upgrading spawner", pid=self._hello.pid, old=self._hello.version, new=__version__)
         for entry in inventory:
             for fd in (entry.pidfd, *entry.kept.values()):

@@ -15,9 +15,9 @@ EFFECTS = "tests/integration/cgroups/test_effects.py"
 
 
 def harness() -> Path | None:
-    """Return the folder of the harness: PYCONTAINERD_HARNESS, beside this repository, or where workshops have it."""
+    """Return the folder of the harness: PYCONTAINERD_HARNESS, or beside this repository."""
     named = os.environ.get("PYCONTAINERD_HARNESS")
-    places = [Path(named)] if named else [ROOT.parent / "shared/harness", Path("/work/shared/harness")]
+    places = [Path(named)] if named else [ROOT.parent / "shared/harness"]
     return next((place for place in places if (place / "boot-uml.sh").exists()), None)
 
 
