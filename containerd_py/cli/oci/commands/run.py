@@ -38,7 +38,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=options.detach)
     if options.detach:
         container = creation.make(options, context, spec, preserved, None)
-        with _undone_at_failure(container, options, context):
+        with _undone_at_failure(container, options):
             start(container, options.id, context)
         return 0
     if not options.no_subreaper:
@@ -52,32 +52,27 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
         container = creation.make(options, context, spec, preserved, streams)
-        with _undone_at_failure(container, options, context), adopting_orphans(container.pid):
+        with _undone_at_failure(container, options), adopting_orphans(container.pid):
             relays.run()
             with _telling_readiness(options, context, container):
                 container.start()
                 forwarding.attach(container.kill)
                 code = exit_code(container.wait())
     if not options.keep:
-        _undo(container, options, context)
+        container.destroy(force=True)
     return code
 
 
 @contextlib.contextmanager
-def _undone_at_failure(container: Container, options: argparse.Namespace, context: Context) -> Iterator[None]:
+def _undone_at_failure(container: Container, options: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
             if options.pid_file:
                 os.unlink(options.pid_file)
-        _undo(container, options, context)
+        container.destroy(force=True)
         raise
-
-
-def _undo(container: Container, options: argparse.Namespace, context: Context) -> None:
-    container.destroy(force=True)
-    NotifySocket(context.settings.state_root, options.id).remove()
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ def test_readiness_is_relayed_once(tmp_path: Path) -> None:
         os.close(ended_write)
         relay(receiver, str(tmp_path / "manager"), 77, ended_read)  # it has ended: nothing is waited for
     os.close(ended_read)
-    notify.remove()
+    notify.undo()
     assert not (tmp_path / "state.notify").exists()
 
 
