@@ -13,7 +13,7 @@ the models of the specification take longer to import than all they do.
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
 import re
 import signal
@@ -22,7 +22,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, InvalidArgument, NotFound
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotFound
 from containerd_py.runtime import console, hooks, identity
 from containerd_py.runtime.cgroups import freezer, killing, members
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.execution import Execution
     from containerd_py.runtime.spec.hooks import Hook
+    from containerd_py.runtime.spec.linux import Linux
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
     from containerd_py.runtime.streams import Streams
 
+_log = logging.getLogger(__name__)
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
 _END_S = 5.0
 _KILL_S = 10.0
@@ -119,6 +121,18 @@ class Container:
         check_id(container_id)
         return StateDirectory(state_root, container_id).remove_leftover()
 
+    @staticmethod
+    def discard(container_id: str, *, state_root: str) -> tuple[str, ...]:
+        """Remove a container whose `state.json` cannot be read, with whatever runs in its cgroup.
+
+        Return the names of the files that are damaged. Its hooks are not run, and an Intel RDT group that was made for it
+        stays. Raises NotFound, Conflict, Unavailable; Conflict too where nothing is damaged.
+        """
+        from containerd_py.runtime.salvage import discard
+
+        check_id(container_id)
+        return discard(StateDirectory(state_root, container_id), container_id)
+
     @classmethod
     def list(cls, state_root: str) -> tuple[State, ...]:
         """Return the states of all containers below a state root; one that vanishes meanwhile is left out."""
@@ -142,8 +156,9 @@ class Container:
                     self._hear_start(connection)
             except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
                 raise self._vanished() from None
-            self._directory.stop_listening()
-            self._remember("running")
+            self._directory.stop_listening()  # from here on `state` says running, whatever the file says
+            with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
+                self._remember("running")
         hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
 
     def _hear_start(self, connection: socket.socket) -> None:
@@ -166,9 +181,9 @@ class Container:
         if self._process is not None and self._process.has_ended(timeout_s=_END_S):
             self._status = self._process.reap()
         from containerd_py.runtime import process
-        from containerd_py.runtime.plan.plan import decode
+        from containerd_py.runtime.cgroups.oom import oom_kills
 
-        return process.vanished(decode(self._directory.get("plan.json")), self._status)
+        return process.vanished(self._directory.plan(), self._status, oom_kills=oom_kills(self._state.cgroup))
 
     def _hand_over(self, listener: Fd) -> None:
         from containerd_py.runtime.creation import hand_over_listener
@@ -177,9 +192,8 @@ class Container:
 
     def _failure(self, failed: dialogue.Failed) -> ContainerdError:
         from containerd_py.runtime import process
-        from containerd_py.runtime.plan.plan import decode
 
-        return process.failure(decode(self._directory.get("plan.json")), failed)
+        return process.failure(self._directory.plan(), failed)
 
     def wait(self) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
@@ -189,7 +203,7 @@ class Container:
         if self._status is None:
             self._join_terminal()
             self._status = WaitStatus(None, None) if self._process is None else self._process.reap()
-            with contextlib.suppress(ContainerdError):  # deleted by another process meanwhile
+            with contextlib.suppress(ContainerdError):  # deleted by another process meanwhile, or no room on the disk
                 self._remember("stopped")
         return self._status
 
@@ -264,9 +278,11 @@ class Container:
 
         with self._directory.locked():
             self._check("update", *_LIVE)
-            cgroup = _cgroups().update(self._state.cgroup, normalise(resources))
-            self._state = replace(self._directory.read(), cgroup=cgroup)
-            self._directory.write(self._state)
+            before = self._state.cgroup
+            cgroup = _cgroups().update(before, normalise(resources))
+            if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
+                self._state = replace(self._directory.read(), cgroup=cgroup)
+                self._directory.write(self._state)
 
     def stats(self) -> Stats:
         """Return what it uses. Raises Conflict where it has ended."""
@@ -300,8 +316,9 @@ class Container:
             with self._directory.locked():
                 if not force:
                     self._check("destroy", "creating", "created", "stopped")
-                document, poststop = replace(self.state(), status="stopped", pid=0).document(), self._hooks("poststop")
-                self._release()
+                document = replace(self.state(), status="stopped", pid=0).document()
+                poststop, linux = self._to_undo(force=force)
+                self._release(linux)
                 self._directory.remove()
             hooks.run_all("poststop", poststop, document)
         self._state = replace(self._state, status="destroyed", pid=0)
@@ -315,13 +332,25 @@ class Container:
             killing.kill(self._state.cgroup)
             self._process.signal(signal.SIGKILL)
 
-    def _release(self) -> None:
-        """End every process, remove the cgroup, close the descriptors."""
+    def _to_undo(self, *, force: bool) -> tuple[tuple[Hook, ...], Linux | None]:
+        """Return what the document says of the end: hooks, and what was provided. With `force` it may be damaged."""
+        try:
+            return self._hooks("poststop"), self.spec.linux if "intelRdt" in self._document.get("linux", {}) else None
+        except (Internal, NotFound) as problem:
+            if not force:
+                raise
+            _log.warning("%s; its poststop hooks are not run", problem.message)
+            return (), None
+
+    def _release(self, linux: Linux | None) -> None:
+        """End every process, remove the cgroup, take back what was provided, close the descriptors."""
         if self._status is None and self._process is not None:
             self._status = self._end(self._process)
         destroy(self._state.cgroup)
-        if "intelRdt" in self._document.get("linux", {}):
-            self._take_back()
+        if linux is not None:
+            from containerd_py.runtime.provision import take_back
+
+            take_back(linux, self._state.id)
         self.close()
 
     def _end(self, payload: ProcessHandle) -> WaitStatus:
@@ -335,11 +364,6 @@ class Container:
                 hint=f"somebody else may have frozen it, see /proc/{payload.pid}/cgroup, or it waits for a device",
             )
         return payload.reap()
-
-    def _take_back(self) -> None:
-        from containerd_py.runtime.provision import take_back
-
-        take_back(self.spec.linux, self._state.id)
 
     def close(self) -> None:
         """Close what is open here; the container stays."""
@@ -364,12 +388,14 @@ class Container:
         """The document that it was made from."""
         from containerd_py.runtime.spec.models import Spec
 
-        return Spec.model_validate(self._document)
+        try:
+            return Spec.model_validate(self._document)
+        except ValueError as problem:  # ValidationError is one
+            raise self._directory.damaged("config.json", problem) from problem
 
     @cached_property
     def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self._directory.get("config.json"))
-        return document
+        return self._directory.config()
 
     def _hooks(self, moment: Literal["poststart", "poststop"]) -> tuple[Hook, ...]:
         """Most documents have none, and need not be read for it."""

@@ -14,8 +14,10 @@ from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime import hooks, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
 from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -99,14 +101,15 @@ class Creation:
     def _make(self, rootfs: str) -> Made:
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
         cgroups, limits = CgroupManager(probe().cgroups), normalise(self._spec.linux.resources)
-        plan = self._compile(rootfs, cgroups.locate(path, limits))
+        place = cgroups.locate(path, limits)
+        plan = self._compile(rootfs, place)
         state = State(
             self._id,
             "creating",
             0,
             self._bundle,
             dict(self._spec.annotations),
-            cgroup=cgroups.locate(path, limits),
+            cgroup=replace(place, parents=self._parents(place)),
             rootfs=rootfs,
             created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             owner=os.geteuid(),
@@ -115,7 +118,7 @@ class Creation:
         self._record(state, plan)
         cgroup = cgroups.create(path, limits)
         if not self._spec.linux.cgroups_path:
-            cgroup = replace(cgroup, parents=tuple(map(os.path.dirname, cgroup.paths)))
+            cgroup = replace(cgroup, parents=self._parents(cgroup))
         self._undo.callback(_quietly, destroy, cgroup)
         worker = self._launch(plan, cgroup)
         self._undo.callback(_end, worker)
@@ -126,6 +129,12 @@ class Creation:
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
+
+    def _parents(self, cgroup: Cgroup) -> tuple[str, ...]:
+        """Return what is to be removed above it once that is empty: what is missing now, and what is ours by its name."""
+        if not self._spec.linux.cgroups_path:
+            return tuple(map(os.path.dirname, cgroup.paths))
+        return missing_parents(cgroup)
 
     def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
         placing = Placing(
@@ -172,7 +181,7 @@ class Creation:
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:
-                    raise process.vanished(plan, worker.reap())
+                    raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup))
 
     def _hand_over(self, master: Fd) -> Fd | None:
         path = self._attachments.console_socket

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict
 from containerd_py.runtime import console, process
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -67,10 +68,11 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
     handles = {} if document.terminal else attachments.streams.handles()
     handles |= preserved(attachments.preserve_fds)
     kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
+    kills = oom_kills(state.cgroup)
     with Opened(plan, inside=(pidfd, kinds)) as opened:
         worker = launch(plan, handles, state.cgroup, opened)
     try:
-        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket))
+        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills))
     except BaseException:
         worker.end()
         worker.close()
@@ -92,7 +94,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
 
 
-def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None) -> Fd | None:
+def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None, kills_before: int) -> Fd | None:
     """Have the worker become the program; return its terminal's master where nobody took it."""
     with ExitStack() as open_until_success:
         master: Fd | None = None
@@ -115,7 +117,7 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
                     open_until_success.pop_all()
                     return master
                 case _:
-                    raise process.vanished(plan, worker.reap())
+                    raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup) - kills_before)
 
 
 def _hand_over(master: Fd, console_socket: str | None) -> Fd | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import array
 import errno
 import os
-import socket
 import stat
 from dataclasses import dataclass
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.linux.passing import connect, send_fds
+
+_DEADLINE_S = 10.0  # the container is locked meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +69,16 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
         raise _unusable_console(path, "it is no socket", errno.ENOTSOCK)
 
 
-def hand_over_terminal(path: str, master: int) -> None:
+def hand_over_terminal(path: str, master: int, *, timeout_s: float = _DEADLINE_S) -> None:
     """Send a terminal's master to whoever listens at the console socket (runc's convention: its name, and the fd).
 
-    Raises InvalidArgument.
+    Raises InvalidArgument, also where nobody takes it in time.
     """
-    with _connected(path) as connection:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))]
-        connection.sendmsg([b"/dev/ptmx"], rights, socket.MSG_NOSIGNAL)
-
-
-def _connected(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(path)
+        with connect(path, timeout_s=timeout_s) as connection:
+            send_fds(connection, b"/dev/ptmx", (master,))
     except OSError as problem:
-        connection.close()
         raise _unusable_console(path, problem.strerror or str(problem), problem.errno) from problem
-    return connection
 
 
 def _unusable_console(path: str, cause: str, number: int | None) -> InvalidArgument:

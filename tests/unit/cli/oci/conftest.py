@@ -121,12 +121,17 @@ class FakeContainer:
 
 @dataclass
 class Library:
-    """containers: by id; made: the arguments of each creation; leftovers: ids of creations that were killed."""
+    """containers: by id; made: the arguments of each creation; leftovers: ids of creations that were killed.
+
+    damaged: what load raises; discarded: ids of what was removed in spite of it.
+    """
 
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     made: list[dict[str, Any]] = field(default_factory=list)
     leftovers: set[str] = field(default_factory=set)
     refuses: ContainerdError | None = None
+    damaged: ContainerdError | None = None
+    discarded: list[str] = field(default_factory=list)
 
     def has(self, container_id: str = "box", status: str = "running", **known: Any) -> FakeContainer:
         state = FakeState(container_id, status, 0 if status == "stopped" else os.getpid(), **known)
@@ -140,6 +145,8 @@ class Library:
         return self.has(container_id, "created")
 
     def load(self, container_id: str, *, state_root: str) -> Container:
+        if self.damaged:
+            raise self.damaged
         if container_id not in self.containers:
             raise NotFound(f"cannot find container {container_id!r}: {state_root}")
         return self.containers[container_id]
@@ -147,6 +154,11 @@ class Library:
     def forget(self, container_id: str, *, state_root: str) -> bool:
         assert state_root
         return container_id in self.leftovers
+
+    def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]:
+        assert state_root
+        self.discarded.append(container_id)
+        return ("state.json", "plan.json")
 
     def list(self, state_root: str) -> tuple[Snapshot, ...]:
         assert state_root
