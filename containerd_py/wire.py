@@ -25,7 +25,7 @@ Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN), After
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4095)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
-Status = Literal["creating", "created", "running", "stopped"]
+Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "lost"]
 Stream = Literal["stdout", "stderr"]
 Network = Literal["private", "none", "host"]

@@ -86,6 +86,13 @@ class Client:
         """Send a signal to the payload; signal: "SIGTERM", "TERM" or "15"."""
         await self._connection.exchange("POST", _path(container, "kill"), {"signal": signal})
 
+    async def pause(self, container: str) -> None:
+        """Return once every process of it has stopped where it stood."""
+        await self._connection.exchange("POST", _path(container, "pause"))
+
+    async def resume(self, container: str) -> None:
+        await self._connection.exchange("POST", _path(container, "resume"))
+
     async def stop(self, container: str, timeout_s: float = 10.0) -> wire.Exit:
         """Send SIGTERM, and SIGKILL after `timeout_s`; return how the payload ended."""
         return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), {"timeout": str(timeout_s)})

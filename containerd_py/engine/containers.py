@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import ContainerRecord
 
-CREATED, STARTED, EXITED = "created", "started", "exited"
+CREATED, STARTED, PAUSED, RESUMED, EXITED = "created", "started", "paused", "resumed", "exited"
 
 _TRANSITIONS = {
     (Status.CREATING, CREATED): Status.CREATED,
     (Status.CREATED, STARTED): Status.RUNNING,
     (Status.CREATED, EXITED): Status.STOPPED,
+    (Status.RUNNING, PAUSED): Status.PAUSED,
+    (Status.PAUSED, RESUMED): Status.RUNNING,
     (Status.RUNNING, EXITED): Status.STOPPED,
+    (Status.PAUSED, EXITED): Status.STOPPED,
 }
 """(status, event) to the next status. What is not here is a defect of ours."""
 
@@ -67,7 +70,7 @@ class Container:
     @property
     def alive(self) -> bool:
         """True while there is a process: a worker or the payload."""
-        return self.status in (Status.CREATED, Status.RUNNING)
+        return self.status in (Status.CREATED, Status.RUNNING, Status.PAUSED)
 
     @property
     def cgroup(self) -> Cgroup:

@@ -152,6 +152,14 @@ class Engine:
         """Raises NotFound, Conflict."""
         self._lifecycle.kill(self._find(reference, "kill"), number)
 
+    async def pause(self, reference: str) -> None:
+        """Raises NotFound, Conflict, NotSupported, Unavailable where a process does not stop."""
+        await self._finish(self._lifecycle.pausing.pause(self._find(reference, "pause")), "pause")
+
+    async def resume(self, reference: str) -> None:
+        """Raises NotFound, Conflict."""
+        await self._finish(self._lifecycle.pausing.resume(self._find(reference, "resume")), "resume")
+
     async def stop(self, reference: str, *, timeout_s: float) -> Exit:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         return await self._finish(self._lifecycle.stop(self._find(reference, "stop"), timeout_s), "stop")

@@ -13,9 +13,11 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import EXITED, STARTED, Container
+from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
+from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
@@ -38,6 +40,7 @@ _WITNESS_PAUSE_S = 0.01
 class Lifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.pausing = Pausing(parts, self)
 
     # ── start ──
 
@@ -78,6 +81,16 @@ class Lifecycle:
         else:
             await asyncio.to_thread(self._parts.store.save, record)
         container.publish(record)
+
+    async def remember_if_possible(self, container: Container, record: ContainerRecord) -> bool:
+        """Store what has happened whether there is room for it or not; everybody sees it. False where it is not stored."""
+        try:
+            await self.remember(container, record)
+        except ContainerdError as problem:
+            _log.error("cannot record state", container=container.id, status=record.status, error=problem.message)
+            container.publish(record)
+            return False
+        return True
 
     # ── streams ──
 
@@ -149,20 +162,26 @@ class Lifecycle:
     # ── signals ──
 
     def kill(self, container: Container, number: int) -> None:
-        """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor."""
-        container.check("kill", Status.CREATED, Status.RUNNING)
+        """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor.
+
+        A paused one takes notice once it is resumed; only SIGKILL ends it at once.
+        """
+        container.check("kill", Status.CREATED, Status.RUNNING, Status.PAUSED)
         try:
             if container.pidfd is not None:
                 pidfd_send_signal(container.pidfd.fileno(), number)
         except ProcessLookupError:
             raise Conflict(f"cannot kill container {container.name!r}: it has ended", step="kill") from None
+        if container.status is Status.PAUSED and number == signal.SIGKILL:
+            freezer.thaw(container.cgroup)  # what the freezer of cgroup v1 holds does not even die
         self._parts.events.publish("container.killed", container.id, container.name, signal=signal_name(number))
 
     async def stop(self, container: Container, timeout_s: float) -> Exit:
         """Ask the payload to end (SIGTERM), and end it after `timeout_s` seconds. One that has ended is left alone."""
-        container.check("stop", Status.CREATED, Status.RUNNING, Status.STOPPED)
-        if container.status is Status.RUNNING:
+        container.check("stop", Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)
+        if container.status in (Status.RUNNING, Status.PAUSED):
             self._try_kill(container, signal.SIGTERM)
+            await self.pausing.let_go_on(container)
             try:
                 async with asyncio.timeout(timeout_s):
                     return await self.wait(container)
@@ -195,7 +214,7 @@ class Lifecycle:
 
     async def delete(self, container: Container, *, force: bool) -> None:
         """Remove a container and all that was made for it. Raises Conflict for a running one without `force`."""
-        container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING] if force else []))
+        container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING, Status.PAUSED] if force else []))
         if container.alive:
             await self._end(container)
         async with container.lock:

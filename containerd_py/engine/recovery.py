@@ -85,6 +85,7 @@ class Recovery:
             await self._find_process(container)
         else:
             container.close()
+        await self._lifecycle.pausing.see(container)
 
     async def _take_over(self, container: Container, inherited: Inherited) -> None:
         """Go on with the descriptors that the spawner has kept."""

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """The states of the OCI runtime specification, section "State"."""
+    """The states of the OCI runtime specification, section "State", and that of a frozen container."""
 
     CREATING = "creating"
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
 
 
@@ -74,7 +75,7 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. type: "container.created", ".started", ".exited", ".killed", ".deleted" or "gap"."""
+    """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
     seq: int
     time: datetime

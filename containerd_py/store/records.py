@@ -44,7 +44,7 @@ class ContainerRecord(Stored):
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     id: str
     name: str
-    status: Literal["creating", "created", "running", "stopped"]
+    status: Literal["creating", "created", "running", "paused", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
     exit: ExitRecord | None = None

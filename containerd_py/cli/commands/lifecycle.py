@@ -1,18 +1,17 @@
 """start, stop, kill, wait, rm: what is done to containers that exist, one after the other."""
 
-import json
-from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated
 
 import typer
 
 from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption
-from containerd_py.cli.complaints import complain, plain_code, start_code
+from containerd_py.cli.commands.each import each, tell
+from containerd_py.cli.complaints import start_code
 from containerd_py.cli.foreground import Attendance, attend
-from containerd_py.cli.output import printable, write_line, write_model
+from containerd_py.cli.output import write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
-from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.errors import InvalidArgument
 from containerd_py.wire import Exit
 
 
@@ -34,12 +33,12 @@ def start(
 
     async def one(client: Client, container: str) -> None:
         await client.start(container)
-        _tell(container, as_json=as_json)
+        tell(container, as_json=as_json)
 
     async def action(client: Client) -> int:
         if attach or interactive:
             return await _start_attended(client, containers, interactive=interactive)
-        return await _each(containers, lambda container: one(client, container), start_code)
+        return await each(containers, lambda container: one(client, container), start_code)
 
     perform(ctx, action, start_code)
 
@@ -59,9 +58,9 @@ def stop(
         if as_json:
             write_model(ended)
         else:
-            _tell(container, as_json=False)
+            tell(container, as_json=False)
 
-    perform(ctx, lambda client: _each(containers, lambda container: one(client, container)))
+    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
 def kill(
@@ -76,9 +75,9 @@ def kill(
 
     async def one(client: Client, container: str) -> None:
         await client.kill(container, signal)
-        _tell(container, as_json=as_json)
+        tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: _each(containers, lambda container: one(client, container)))
+    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
 def wait(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
@@ -92,7 +91,7 @@ def wait(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatO
         else:
             write_line(_code_text(ended))
 
-    perform(ctx, lambda client: _each(containers, lambda container: one(client, container)))
+    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
 def rm(
@@ -107,9 +106,9 @@ def rm(
 
     async def one(client: Client, container: str) -> None:
         await client.delete(container, force=force)
-        _tell(container, as_json=as_json)
+        tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: _each(containers, lambda container: one(client, container)))
+    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
 async def _start_attended(client: Client, containers: list[str], *, interactive: bool) -> int:
@@ -118,26 +117,6 @@ async def _start_attended(client: Client, containers: list[str], *, interactive:
     detail = await client.container(containers[0])
     attendance = Attendance(detail.id, interactive, detail.terminal, offset=0)
     return await attend(client, attendance, lambda: client.start(detail.id))
-
-
-async def _each(
-    containers: Iterable[str],
-    act: Callable[[str], Awaitable[None]],
-    code_of: Callable[[ContainerdError], int] = plain_code,
-) -> int:
-    """Act on each, tell each failure and go on; return the last failure's exit code, or 0."""
-    code = 0
-    for container in containers:
-        try:
-            await act(container)
-        except ContainerdError as error:
-            complain(error)
-            code = code_of(error)
-    return code
-
-
-def _tell(container: str, *, as_json: bool) -> None:
-    write_line(json.dumps({"container": container}) if as_json else printable(container))
 
 
 def _code_text(ended: Exit) -> str:
