@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.api import requests
+from containerd_py.api.containers import stop_parameters
 from containerd_py.api.replies import Reply
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ async def resume(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)
     await engine.resume(_id(request))
+    return Reply(204)
+
+
+async def restart(request: web.Request, engine: Engine) -> Reply:
+    query = requests.Query(request)
+    number, timeout_s = stop_parameters(query)
+    query.done()
+    await requests.no_body(request)
+    await engine.restart(_id(request), number=number, timeout_s=timeout_s)
     return Reply(204)
 
 

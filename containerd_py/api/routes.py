@@ -35,6 +35,7 @@ ROUTES = (
     Route("POST", "/v1/containers/{id}/start", "start_container", containers.start),
     Route("POST", "/v1/containers/{id}/kill", "kill_container", containers.kill),
     Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop),
+    Route("POST", "/v1/containers/{id}/restart", "restart_container", control.restart),
     Route("POST", "/v1/containers/{id}/pause", "pause_container", control.pause),
     Route("POST", "/v1/containers/{id}/resume", "resume_container", control.resume),
     Route("POST", "/v1/containers/{id}/wait", "wait_container", containers.wait),

@@ -78,6 +78,12 @@ class Recovery:
         log = self._parts.output_log(record.id, lost=record.lost_output_bytes)
         log.resume()
         container = Container(record, stored.request, stored.config, log)
+        container.stop_asked = record.stopped_on_request
+        if container.status is Status.STOPPED:
+            container.run.end(container.exit(), log.size)
+        if inherited is not None and container.status is Status.STOPPED and inherited.exit is None:
+            self._dismiss(inherited)  # of a start that was cut off before it was on record
+            inherited = None
         self._parts.registry.add(container)
         if inherited is not None:
             await self._take_over(container, inherited)

@@ -65,6 +65,12 @@ class ContainerView:
     created_at: datetime
     started_at: datetime | None
     exit: Exit | None
+    previous_exit: Exit | None
+    restart: str
+    restart_count: int
+    next_start_at: datetime | None
+    stop_signal: str | None
+    stop_timeout_s: float | None
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int
@@ -92,6 +98,11 @@ class OutputChunk:
     stream: Stream
     offset: int
     data: bytes
+
+    def before(self, end: int) -> OutputChunk | None:
+        """Return the part of it that lies before an offset; None where nothing does."""
+        data = self.data[: max(0, end - self.offset)]
+        return OutputChunk(self.stream, self.offset, data) if data else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption
+from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption, StopSignalOption, TimeoutOption
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.foreground import Attendance, attend
@@ -28,7 +28,7 @@ def start(
     interactive: InteractiveOption = False,
     format_: FormatOption = None,
 ) -> None:
-    """Start created containers."""
+    """Start containers that are created, or have stopped."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: Client, container: str) -> None:
@@ -47,14 +47,15 @@ def stop(
     ctx: typer.Context,
     containers: ContainersArgument,
     *,
-    timeout: Annotated[float, typer.Option("--time", "-t", min=0, help="Seconds before SIGKILL.")] = 10.0,
+    timeout: TimeoutOption = None,
+    signal: StopSignalOption = None,
     format_: FormatOption = None,
 ) -> None:
-    """Stop containers: SIGTERM, then SIGKILL."""
+    """Stop containers: their stop signal, then SIGKILL."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: Client, container: str) -> None:
-        ended = await client.stop(container, timeout)
+        ended = await client.stop(container, timeout, signal)
         if as_json:
             write_model(ended)
         else:
@@ -115,6 +116,9 @@ async def _start_attended(client: Client, containers: list[str], *, interactive:
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
+    if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
+        await client.start(detail.id)
+        return await attend(client, Attendance(detail.id, interactive, detail.terminal, detail.output_bytes))
     attendance = Attendance(detail.id, interactive, detail.terminal, offset=0)
     return await attend(client, attendance, lambda: client.start(detail.id))
 

@@ -17,6 +17,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EVENTS = (CREATED, STARTED, PAUSED, RESUMED, EXITED)
 TABLE = {
     ("creating", CREATED): "created",
+    ("stopped", CREATED): "created",
     ("created", STARTED): "running",
     ("created", EXITED): "stopped",
     ("running", PAUSED): "paused",
