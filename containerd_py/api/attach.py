@@ -61,6 +61,7 @@ class Session:
         self._socket = socket
         self._engine = engine
         self._id = container_id
+        self._run = engine.run_of(container_id)
         self._offset = 0
 
     async def run(self, offset: int) -> None:
@@ -105,7 +106,7 @@ class Session:
             await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
 
     async def _send_end(self) -> None:
-        ended = self._engine.exit_of(self._id)
+        ended = self._run.exit
         if ended is None:  # the daemon stops; the container goes on
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from containerd_py.engine.engine import Engine
     from containerd_py.engine.views import ContainerView
 
-_STOP_S = 10.0
-_LONGEST_STOP_S = 86_400.0
 _LARGEST_WINDOW = 65_535
 
 
@@ -72,16 +70,23 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     text = query.text("signal")
     query.done()
     await requests.no_body(request)
-    engine.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    await engine.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
     return Reply(204)
 
 
 async def stop(request: web.Request, engine: Engine) -> Reply:
     query = requests.Query(request)
-    timeout_s = query.seconds("timeout", default=_STOP_S, most=_LONGEST_STOP_S)
+    number, timeout_s = stop_parameters(query)
     query.done()
     await requests.no_body(request)
-    return Reply(200, shown.ended(await engine.stop(_id(request), timeout_s=timeout_s)))
+    return Reply(200, shown.ended(await engine.stop(_id(request), number=number, timeout_s=timeout_s)))
+
+
+def stop_parameters(query: requests.Query) -> tuple[int | None, float | None]:
+    """Read with which signal to stop, and how long to wait; None: as the container has it."""
+    text = query.text("signal")
+    timeout_s = query.seconds("timeout", most=wire.LONGEST_STOP_S)
+    return None if text is None else requests.signal_number(text), timeout_s
 
 
 async def wait(request: web.Request, engine: Engine) -> Reply:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 from aiohttp import web_protocol
 from pydantic import ValidationError
 
-from containerd_py import strict_json
+from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
 from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec
@@ -103,10 +102,10 @@ class Query:
             raise InvalidArgument(f"cannot read parameter {name!r}: it is missing", step="parse")
         return value
 
-    def seconds(self, name: str, *, default: float, most: float) -> float:
+    def seconds(self, name: str, *, most: float) -> float | None:
         text = self.text(name)
         if text is None:
-            return default
+            return None
         try:
             value = float(text)
         except ValueError:
@@ -122,12 +121,9 @@ class Query:
 
 def signal_number(text: str) -> int:
     """Return the number of "SIGTERM", "TERM" or "15". Raises InvalidArgument."""
-    name = text.upper()
-    if text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) < signal.NSIG:
-        return int(text)
-    for candidate in (name, f"SIG{name}"):
-        if candidate in signal.Signals.__members__:
-            return int(signal.Signals[candidate])
+    number = signal_names.signal_number(text)
+    if number is not None:
+        return number
     raise InvalidArgument(
         f"cannot read signal {text!r}: no such signal", step="parse", hint="a name such as TERM, or a number"
     )

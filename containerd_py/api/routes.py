@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, streams, system
+from containerd_py.api import attach, containers, control, streams, system
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -35,6 +35,9 @@ ROUTES = (
     Route("POST", "/v1/containers/{id}/start", "start_container", containers.start),
     Route("POST", "/v1/containers/{id}/kill", "kill_container", containers.kill),
     Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop),
+    Route("POST", "/v1/containers/{id}/restart", "restart_container", control.restart),
+    Route("POST", "/v1/containers/{id}/pause", "pause_container", control.pause),
+    Route("POST", "/v1/containers/{id}/resume", "resume_container", control.resume),
     Route("POST", "/v1/containers/{id}/wait", "wait_container", containers.wait),
     Route("POST", "/v1/containers/{id}/resize", "resize_container", containers.resize),
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),

@@ -38,6 +38,10 @@ def summary(view: views.ContainerView) -> wire.ContainerSummary:
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
         **_summary(view),
+        previous_exit=None if view.previous_exit is None else ended(view.previous_exit),
+        restart=view.restart,
+        stop_signal=view.stop_signal,
+        stop_timeout_s=view.stop_timeout_s,
         stdin=view.stdin,
         spec=view.spec,
         oci=view.oci,
@@ -60,6 +64,8 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
         "created_at": time(view.created_at),
         "started_at": None if view.started_at is None else time(view.started_at),
         "exit": None if view.exit is None else ended(view.exit),
+        "restart_count": view.restart_count,
+        "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
     }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _NOT_GIVEN: tuple[object, ...] = (None, False, (), {})
-_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label")
+_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label", "restart", "stop_signal", "stop_timeout")
 _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
 
 
@@ -62,7 +62,14 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
 
 
 def _common(options: SpecOptions) -> dict[str, Any]:
-    given = {"name": options.name, "labels": parse_labels(options.label or ()), "stdin": options.interactive}
+    given = {
+        "name": options.name,
+        "labels": parse_labels(options.label or ()),
+        "stdin": options.interactive,
+        "restart": options.restart,
+        "stop_signal": options.stop_signal,
+        "stop_timeout_s": options.stop_timeout,
+    }
     return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
 
 

@@ -86,9 +86,23 @@ class Client:
         """Send a signal to the payload; signal: "SIGTERM", "TERM" or "15"."""
         await self._connection.exchange("POST", _path(container, "kill"), {"signal": signal})
 
-    async def stop(self, container: str, timeout_s: float = 10.0) -> wire.Exit:
-        """Send SIGTERM, and SIGKILL after `timeout_s`; return how the payload ended."""
-        return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), {"timeout": str(timeout_s)})
+    async def pause(self, container: str) -> None:
+        """Return once every process of it has stopped where it stood."""
+        await self._connection.exchange("POST", _path(container, "pause"))
+
+    async def resume(self, container: str) -> None:
+        await self._connection.exchange("POST", _path(container, "resume"))
+
+    async def stop(self, container: str, timeout_s: float | None = None, signal: str | None = None) -> wire.Exit:
+        """Send a signal, and SIGKILL after `timeout_s`; return how the payload ended.
+
+        None: as the container was created with, else SIGTERM and 10 s. Its restart policy is over until it is started.
+        """
+        return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), _stop(timeout_s, signal))
+
+    async def restart(self, container: str, timeout_s: float | None = None, signal: str | None = None) -> None:
+        """Stop it as `stop` does, where it runs, and start it again: same id, same name, its output goes on."""
+        await self._connection.exchange("POST", _path(container, "restart"), _stop(timeout_s, signal))
 
     async def wait(self, container: str) -> wire.Exit:
         """Return when the payload ended, with how it did."""
@@ -126,6 +140,11 @@ def _path(container: str, action: str = "") -> str:
         hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
         raise InvalidArgument(f"cannot look up {container!r}: not an id or a name", step="parse", hint=hint) from error
     return f"/v1/containers/{identifier}" + (f"/{action}" if action else "")
+
+
+def _stop(timeout_s: float | None, signal: str | None) -> dict[str, str]:
+    given = {"timeout": timeout_s, "signal": signal}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _event(line: bytes) -> wire.Event:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.changes import Changes
+from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ContainerView, Exit, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
@@ -19,15 +20,19 @@ if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
-    from containerd_py.store.records import ContainerRecord
+    from containerd_py.store.records import ContainerRecord, ExitRecord
 
-CREATED, STARTED, EXITED = "created", "started", "exited"
+CREATED, STARTED, PAUSED, RESUMED, EXITED = "created", "started", "paused", "resumed", "exited"
 
 _TRANSITIONS = {
     (Status.CREATING, CREATED): Status.CREATED,
+    (Status.STOPPED, CREATED): Status.CREATED,
     (Status.CREATED, STARTED): Status.RUNNING,
     (Status.CREATED, EXITED): Status.STOPPED,
+    (Status.RUNNING, PAUSED): Status.PAUSED,
+    (Status.PAUSED, RESUMED): Status.RUNNING,
     (Status.RUNNING, EXITED): Status.STOPPED,
+    (Status.PAUSED, EXITED): Status.STOPPED,
 }
 """(status, event) to the next status. What is not here is a defect of ours."""
 
@@ -41,6 +46,7 @@ class Container:
         self.config = config
         self.log = log
         self.changes = Changes()
+        self.run = Run()
         self.lock = asyncio.Lock()
         self.pidfd: Fd | None = None
         self.control: socket.socket | None = None
@@ -48,6 +54,8 @@ class Container:
         self.plan: Plan | None = None
         self.ended: WaitStatus | None = None
         """How its process ended: known from the spawner a moment before it is on record."""
+        self.stop_asked = False
+        """Somebody has asked for its end: it is not on record where that could not be written."""
         self.deleted = False
         self.exit_recorded = True
         """False where its end could not be stored: then the spawner must not forget it."""
@@ -67,7 +75,7 @@ class Container:
     @property
     def alive(self) -> bool:
         """True while there is a process: a worker or the payload."""
-        return self.status in (Status.CREATED, Status.RUNNING)
+        return self.status in (Status.CREATED, Status.RUNNING, Status.PAUSED)
 
     @property
     def cgroup(self) -> Cgroup:
@@ -93,8 +101,7 @@ class Container:
             raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
 
     def exit(self) -> Exit | None:
-        ended = self.record.exit
-        return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+        return exit_of(self.record.exit)
 
     def view(self) -> ContainerView:
         record = self.record
@@ -111,6 +118,12 @@ class Container:
             created_at=record.created_at,
             started_at=record.started_at,
             exit=self.exit(),
+            previous_exit=exit_of(record.previous_exit),
+            restart=record.restart,
+            restart_count=record.restart_count,
+            next_start_at=None if record.next_start is None else record.next_start.at,
+            stop_signal=record.stop_signal,
+            stop_timeout_s=record.stop_timeout_s,
             cgroup_paths=self.cgroup.paths,
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,
@@ -137,6 +150,10 @@ class Container:
             self.pidfd.close()
             self.pidfd = None
         self.log.close()
+
+
+def exit_of(ended: ExitRecord | None) -> Exit | None:
+    return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
 
 
 class Registry:

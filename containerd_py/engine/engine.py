@@ -20,6 +20,7 @@ from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
@@ -34,6 +35,7 @@ from containerd_py.store.containers import ContainerStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Stream, TimedStep
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest
@@ -67,6 +69,7 @@ class Engine:
         self._lifecycle = Lifecycle(self._parts)
         self._creation = Creation(self._parts, self._lifecycle)
         self._recovery = Recovery(self._parts, self._lifecycle)
+        self._supervision = Supervision(self._parts, self._lifecycle)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -77,11 +80,13 @@ class Engine:
         self._parts.store.prepare()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
+        await self._supervision.begin()
         await warming
 
     async def close(self) -> None:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
+        self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
         await self._parts.link.close(end=not alive)
@@ -123,7 +128,7 @@ class Engine:
 
     async def _discard(self, making: asyncio.Task[Container]) -> None:
         with suppress(ContainerdError):
-            await self._lifecycle.delete(await making, force=True)
+            await self._supervision.delete(await making, force=True)
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
@@ -146,27 +151,41 @@ class Engine:
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
-        await self._finish(self._lifecycle.start(self._find(reference, "start")), "start")
+        await self._finish(self._supervision.start(self._find(reference, "start")), "start")
 
-    def kill(self, reference: str, number: int) -> None:
+    async def restart(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> None:
+        """Raises NotFound, Conflict, DeadlineExceeded, InvalidArgument."""
+        container = self._find(reference, "restart")
+        await self._finish(self._supervision.restart(container, number, timeout_s), "restart")
+
+    async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
-        self._lifecycle.kill(self._find(reference, "kill"), number)
+        await self._finish(self._supervision.kill(self._find(reference, "kill"), number), "kill")
 
-    async def stop(self, reference: str, *, timeout_s: float) -> Exit:
+    async def pause(self, reference: str) -> None:
+        """Raises NotFound, Conflict, NotSupported, Unavailable where a process does not stop."""
+        await self._finish(self._lifecycle.pausing.pause(self._find(reference, "pause")), "pause")
+
+    async def resume(self, reference: str) -> None:
+        """Raises NotFound, Conflict."""
+        await self._finish(self._lifecycle.pausing.resume(self._find(reference, "resume")), "resume")
+
+    async def stop(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> Exit:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        return await self._finish(self._lifecycle.stop(self._find(reference, "stop"), timeout_s), "stop")
+        container = self._find(reference, "stop")
+        return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
 
     async def wait(self, reference: str) -> Exit:
         """Raises NotFound."""
         return await self._lifecycle.wait(self._find(reference, "wait for"))
 
-    def exit_of(self, container_id: str) -> Exit | None:
-        """Return how a container ended, None where it has not; while the engine closes too. Raises NotFound."""
-        return self._parts.registry.find(container_id, "inspect").exit()
+    def run_of(self, reference: str) -> Run:
+        """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
+        return self._find(reference, "follow").run
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        await self._finish(self._lifecycle.delete(self._find(reference, "delete"), force=force), "delete")
+        await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""
@@ -182,21 +201,23 @@ class Engine:
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
     ) -> AsyncIterator[OutputChunk]:
-        """Yield output from `offset` on (None: from now on), with `follow` until the container ends.
+        """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         container = self._find(reference, "read output of")
-        log = container.log
+        log, run = container.log, container.run
         reader = log.reader(log.size if offset is None else offset)
         try:
             while True:
                 chunk = reader.next()
+                if follow and chunk is not None and run.output_end is not None:
+                    chunk = chunk.before(run.output_end)
                 if chunk is not None:
                     if stream in (None, chunk.stream):
                         yield chunk
                     continue
-                if not follow or log.ended or self._closing:
+                if not follow or run.output_end is not None or self._closing:
                     return
                 await log.changes.wait()
         finally:

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """The states of the OCI runtime specification, section "State"."""
+    """The states of the OCI runtime specification, section "State", and that of a frozen container."""
 
     CREATING = "creating"
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
 
 
@@ -64,6 +65,12 @@ class ContainerView:
     created_at: datetime
     started_at: datetime | None
     exit: Exit | None
+    previous_exit: Exit | None
+    restart: str
+    restart_count: int
+    next_start_at: datetime | None
+    stop_signal: str | None
+    stop_timeout_s: float | None
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int
@@ -74,7 +81,7 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. type: "container.created", ".started", ".exited", ".killed", ".deleted" or "gap"."""
+    """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
     seq: int
     time: datetime
@@ -91,6 +98,11 @@ class OutputChunk:
     stream: Stream
     offset: int
     data: bytes
+
+    def before(self, end: int) -> OutputChunk | None:
+        """Return the part of it that lies before an offset; None where nothing does."""
+        data = self.data[: max(0, end - self.offset)]
+        return OutputChunk(self.stream, self.offset, data) if data else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ class ExitRecord(Stored):
     finished_at: AwareDatetime
 
 
+class NextStart(Stored):
+    """When a container is to be started. cause: its restart policy, or somebody who has asked for it."""
+
+    at: AwareDatetime
+    cause: Literal["policy", "request"]
+
+
 class Timing(Stored):
     """When the steps of creation and start ended, in nanoseconds of the monotonic clock.
 
@@ -38,16 +45,27 @@ class Timing(Stored):
 class ContainerRecord(Stored):
     """state.json. "creating" is the intent: it is on record before anything is made, and undone by recovery.
 
+    exit: of the run that has ended, None while there is another; previous_exit: of the run before.
+    next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
+    failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     id: str
     name: str
-    status: Literal["creating", "created", "running", "stopped"]
+    status: Literal["creating", "created", "running", "paused", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
     exit: ExitRecord | None = None
+    previous_exit: ExitRecord | None = None
+    restart: str = "no"
+    restart_count: int = 0
+    next_start: NextStart | None = None
+    failures: int = 0
+    stopped_on_request: bool = False
+    stop_signal: str | None = None
+    stop_timeout_s: float | None = None
     labels: dict[str, str] = {}
     stdin: bool = False
     pid: int | None = None

@@ -13,4 +13,13 @@ ContainersArgument = Annotated[
     list[str],
     typer.Argument(metavar="CONTAINER...", help="Ids, starts of ids, or names.", autocompletion=container_names),
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time", "--timeout", "-t", min=0, metavar="SECONDS", help="Seconds before SIGKILL (default: its own, or 10)."
+    ),
+]
+StopSignalOption = Annotated[
+    str | None, typer.Option("--signal", "-s", help="The signal to stop it with (default: its own, or TERM).")
+]
 InteractiveOption = Annotated[bool, typer.Option("--interactive", "-i", help="Send standard input.")]

@@ -49,6 +49,8 @@ _ALIASES: dict[str, Any] = {
     "Status": wire.Status,
     "Reason": wire.Reason,
     "Stream": wire.Stream,
+    "Signal": wire.Signal,
+    "RestartPolicy": wire.RestartPolicy,
     "Network": wire.Network,
     "CreateRequest": wire.CreateRequest,
 }

@@ -25,8 +25,14 @@ CONTAINER = {
     "created_at": "2026-01-02T03:04:05.000006Z",
     "started_at": None,
     "exit": None,
+    "restart_count": 0,
+    "next_start_at": None,
 }
 DETAIL = CONTAINER | {
+    "previous_exit": None,
+    "restart": "no",
+    "stop_signal": None,
+    "stop_timeout_s": None,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},
@@ -103,7 +109,7 @@ def test_kill_and_stop_and_start(daemon: Any, pyctr: Any) -> None:
         "POST /v1/containers/a/kill?signal=TERM",
         "POST /v1/containers/a/kill?signal=SIGKILL",
         "POST /v1/containers/a/stop?timeout=1.5",
-        "POST /v1/containers/a/stop?timeout=10.0",
+        "POST /v1/containers/a/stop",
         "POST /v1/containers/a/start",
     ]
 
