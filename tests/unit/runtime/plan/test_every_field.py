@@ -50,6 +50,7 @@ BASE["linux"]["resources"] = {
     "unified": {"memory.high": "1"},
 }
 
+CORE = {"process.rlimits": [{"type": "RLIMIT_CORE", "soft": 10, "hard": 20}]}
 FIFO = {"process.scheduler": {"policy": "SCHED_FIFO", "priority": 1}}
 OTHER = {"process.scheduler": {"policy": "SCHED_OTHER"}}
 LIMIT = {"linux.resources.memory": {"limit": 1 << 20}}
@@ -76,9 +77,9 @@ TABLE: dict[str, Line] = {
     "process.user.gid": (7, "SetIdentity"),
     "process.user.umask": (7, "SetIdentity"),
     "process.user.additionalGids": ([7], "SetIdentity"),
-    "process.rlimits[].type": ("RLIMIT_CORE", "SetRlimit"),
-    "process.rlimits[].hard": (30, "SetRlimit"),
-    "process.rlimits[].soft": (11, "SetRlimit"),
+    "process.rlimits[].type": ("RLIMIT_DATA", "SetRlimit", CORE),
+    "process.rlimits[].hard": (30, "SetRlimit", CORE),
+    "process.rlimits[].soft": (11, "SetRlimit", CORE),
     "process.apparmorProfile": ("other", "SetAppArmorProfile"),
     "process.capabilities.bounding": (["CAP_KILL", "CAP_CHOWN"], "LimitBounding"),
     "process.capabilities.effective": ([], "SetCapabilities"),
