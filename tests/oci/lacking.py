@@ -1,4 +1,4 @@
-"""What a runtime lacks the means for, by `@pytest.mark.lacks("runc<1.2", "…")`: it must fail such a test, for that reason."""
+"""What a runtime lacks the means for, by `@pytest.mark.lacks("runc<1.2", "…")`: it must fail such a test."""
 
 from collections.abc import Iterable
 

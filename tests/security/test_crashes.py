@@ -6,7 +6,6 @@ import pytest
 
 from tests.oci.containers import Container, Containers
 
-
 STATES = ("state.json", "status")
 """Where the runtimes keep it: the second name is crun's."""
 

@@ -1,7 +1,5 @@
 """Payloads that attack a further process of their container before it is executed."""
 
-import pytest
-
 from tests.oci.containers import Containers, eventually
 
 _ATTEMPTS = 50
