@@ -77,6 +77,10 @@ def test_it_is_logged_and_allowed(oci: Containers) -> None:
     assert oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_LOG"))) == "0"
 
 
+def test_without_a_tracer_it_is_not_there(oci: Containers) -> None:
+    assert "Function not implemented" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_TRACE")))
+
+
 def test_an_argument_decides(oci: Containers) -> None:
     argument = {"index": 1, "value": 0o700, "op": "SCMP_CMP_EQ"}
     changes = seccomp(rule("mkdir", "SCMP_ACT_ERRNO", args=[argument]))

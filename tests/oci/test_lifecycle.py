@@ -1,5 +1,6 @@
 """create, start, state, kill, delete and run: the states of a container, and what each command refuses."""
 
+import json
 import os
 import signal
 from functools import partial
@@ -323,3 +324,13 @@ def test_commands_at_once_see_a_whole_state(oci: Containers) -> None:
     assert changer.wait().code == 0
     assert {looker.wait().ok().json()["status"] for looker in lookers} <= {"running", "stopped"}
     box.await_status("stopped")
+
+
+@pytest.mark.lacks("crun", "keeps its state in another form")
+def test_the_state_is_kept_where_callers_look_for_it(oci: Containers) -> None:
+    """In state.json of the directory of its id: which container, and which process."""
+    box = oci.start()
+    assert oci.runtime.root is not None
+    kept = json.loads((oci.runtime.root / box.id / "state.json").read_text())
+    assert kept["id"] == box.id
+    assert box.pid in kept.values()

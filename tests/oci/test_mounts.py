@@ -135,6 +135,25 @@ def test_a_mount_is_shared(oci: Containers, source: Path) -> None:
     assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", "rshared")))) == ["shared"]
 
 
+@pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime"])
+def test_an_option_is_that_of_the_file_system(oci: Containers, option: str) -> None:
+    fields = mountinfo(oci, "/mnt", mounts(tmpfs(option)))
+    assert option in fields[-1].split(",")
+
+
+_DEFAULTS = pytest.param(("strictatime", "defaults"), marks=pytest.mark.lacks("runc", "hands it to the file system"))
+
+
+@pytest.mark.parametrize("options", [("suid", "nosuid"), ("dev", "nodev"), _DEFAULTS, ("relatime", "rw")])
+def test_an_option_may_say_what_is_so_anyway(oci: Containers, options: tuple[str, str]) -> None:
+    assert options[1] in ("defaults", *mountinfo(oci, "/mnt", mounts(tmpfs(*options)))[5].split(","))
+
+
+@pytest.mark.lacks("crun", "makes all mounts private at last")
+def test_a_mount_cannot_be_bound(oci: Containers, source: Path) -> None:
+    assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", "unbindable")))) == ["unbindable"]
+
+
 @pytest.mark.parametrize("option", ["private", "rprivate"])
 def test_a_mount_is_private(oci: Containers, source: Path, option: str) -> None:
     assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", option)))) == []

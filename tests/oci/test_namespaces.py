@@ -46,6 +46,14 @@ def test_a_cgroup_namespace_is_joined_by_path(oci: Containers) -> None:
     assert inside(oci, "cgroup", {"linux.namespaces": namespaces(cgroup=path)}) == os.readlink(path)
 
 
+@pytest.mark.lacks("runc<1.2", "knows no time namespaces")
+@pytest.mark.lacks("crun<1.8.2", "same")
+def test_a_time_namespace_is_joined_by_path(oci: Containers) -> None:
+    first = oci.start({"linux.namespaces": namespaces(time="")})
+    path = f"/proc/{first.pid}/ns/time"
+    assert inside(oci, "time", {"linux.namespaces": namespaces(time=path)}) == os.readlink(path)
+
+
 @pytest.mark.parametrize("kind", SHARED)
 def test_a_namespace_of_another_type_is_refused(oci: Containers, kind: str) -> None:
     oci.refused({"linux.namespaces": namespaces(**{kind: "/proc/self/ns/mnt"})})
