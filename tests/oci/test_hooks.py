@@ -26,7 +26,8 @@ def recording(place: Path, kind: str) -> dict[str, Any]:
     """A hook that leaves its standard input and its mount namespace behind."""
     target = "" if kind == "startContainer" else str(place)
     return hook(
-        f'echo "$state" > {target}/{kind}.json; readlink /proc/self/ns/mnt > {target}/{kind}.ns; echo {kind} >> {target}/order'
+        f'echo "$state" > {target}/{kind}.json; readlink /proc/self/ns/mnt > {target}/{kind}.ns; '
+        f"echo {kind} >> {target}/order"
     )
 
 
