@@ -61,6 +61,23 @@ class FakeStats:
         return {"pids": {"current": 3}}
 
 
+class FakeOom:
+    """One that is never woken."""
+
+    def __init__(self) -> None:
+        self._silent, self._other = os.pipe()
+
+    def fileno(self) -> int:
+        return self._silent
+
+    def killed(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        os.close(self._silent)
+        os.close(self._other)
+
+
 class FakeContainer:
     """heard: what it was asked, in order; `fails` with an error where one is set for what it is asked."""
 
@@ -110,10 +127,11 @@ class FakeContainer:
         self._hear("update", resources.model_dump(by_alias=True, exclude_unset=True))
 
     def stats(self) -> FakeStats:
+        self._hear("stats")
         return FakeStats()
 
     def oom(self) -> OomNotification:
-        raise NotImplementedError
+        return FakeOom()
 
     def processes(self) -> tuple[int, ...]:
         return (os.getpid(),)

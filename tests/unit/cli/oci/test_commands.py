@@ -12,7 +12,7 @@ from containerd_py.cli.oci.commands.ps import only
 from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
-from tests.unit.cli.oci.conftest import DOCUMENT, Library, Pyrunc
+from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
 
 def configure(bundle: Path, **process: Any) -> None:
@@ -415,6 +415,11 @@ def test_a_stopped_container_has_no_events(pyrunc: Pyrunc, library: Library) -> 
     library.has(status="stopped")
     assert pyrunc("events", "--stats", "box").code == 1
     assert pyrunc("events", "box").code == 1
+
+
+def test_events_end_with_a_container_that_ends_while_it_is_measured(pyrunc: Pyrunc, library: Library) -> None:
+    library.has().fails["stats"] = Conflict("cannot measure container 'box': it is stopped", step="stats")
+    assert pyrunc("events", "--interval", "1ms", "box") == Called(0, "", "")
 
 
 def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
