@@ -22,7 +22,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotFound
+from containerd_py.errors import (
+    Conflict,
+    ContainerdError,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    OutOfSpace,
+    Unavailable,
+)
 from containerd_py.runtime import console, hooks, identity
 from containerd_py.runtime.cgroups import freezer, killing, members
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.cgroups.oom import OomWatch
     from containerd_py.runtime.cgroups.stats import Stats
@@ -280,9 +290,26 @@ class Container:
             self._check("update", *_LIVE)
             before = self._state.cgroup
             cgroup = _cgroups().update(before, normalise(resources))
-            if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
-                self._state = replace(self._directory.read(), cgroup=cgroup)
+            self._state = replace(self._directory.read(), cgroup=cgroup, kept=self._kept_anew(cgroup, resources))
+            try:
                 self._directory.write(self._state)
+            except (OutOfSpace, Unavailable):  # the limits are in force; only hierarchies that it has joined must be known
+                if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
+                    raise
+
+    def _kept_anew(self, cgroup: Cgroup, resources: Resources) -> dict[str, Any]:
+        from containerd_py.runtime import kept
+        from containerd_py.runtime.host import probe
+
+        before = self._state.kept
+        if not before:  # schema 1
+            return before
+        config = before["config"]
+        limits = config["cgroups"] | kept.limits(resources)
+        return before | {
+            "cgroup_paths": kept.cgroup_paths(cgroup, probe().cgroups),
+            "config": config | {"cgroups": limits},
+        }
 
     def stats(self) -> Stats:
         """Return what it uses. Raises Conflict where it has ended."""

@@ -8,10 +8,10 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
-from containerd_py.runtime import hooks, process
+from containerd_py.runtime import hooks, kept, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.directories import missing_parents
@@ -125,7 +125,7 @@ class Creation:
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._directory.write(state)
         master = self._hear(plan, worker, state)
-        state = replace(state, status="created")
+        state = replace(state, status="created", kept=self._kept(state))
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
@@ -157,6 +157,18 @@ class Creation:
         self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
         self._directory.put("plan.json", plan.encode())
         self._directory.write(state)  # last: who finds it finds the others
+
+    def _kept(self, state: State) -> dict[str, Any]:
+        """Once the worker has its streams and namespaces, which the payload keeps."""
+        of_container = kept.of_container(
+            self._spec,
+            self._id,
+            bundle=self._bundle,
+            rootfs=state.rootfs,
+            cgroup=state.cgroup,
+            layout=probe().cgroups,
+        )
+        return kept.of_process(state.pid) | of_container
 
     def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
         handles = {} if self._terminal else self._attachments.streams.handles()
