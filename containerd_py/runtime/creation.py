@@ -29,7 +29,7 @@ from containerd_py.runtime.requirements import selinux_enabled
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
-from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
 
 if TYPE_CHECKING:
@@ -189,19 +189,11 @@ class Creation:
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
-                    return self._hand_over(Fd(fds[0])) if fds else None
+                    return hand_over_if_asked(Fd(fds[0]), self._attachments.console_socket) if fds else None
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:
                     raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup))
-
-    def _hand_over(self, master: Fd) -> Fd | None:
-        path = self._attachments.console_socket
-        if path is None:
-            return master
-        with master:
-            hand_over_terminal(path, master.fileno())
-        return None
 
 
 def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) -> Worker:
