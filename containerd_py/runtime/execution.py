@@ -17,7 +17,7 @@ from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.spec.validate import validate_process
-from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import setgroups_allowed
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
             message, fds = dialogue.receive(worker.control)
             match message:
                 case dialogue.Ready():
-                    master = _hand_over(Fd(fds[0]), console_socket) if fds else None
+                    master = hand_over_if_asked(Fd(fds[0]), console_socket) if fds else None
                     if master is not None:
                         open_until_success.enter_context(master)
                     dialogue.send_start(worker.control)
@@ -118,11 +118,3 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
                     return master
                 case _:
                     raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup) - kills_before)
-
-
-def _hand_over(master: Fd, console_socket: str | None) -> Fd | None:
-    if console_socket is None:
-        return master
-    with master:
-        hand_over_terminal(console_socket, master.fileno())
-    return None

@@ -4,6 +4,7 @@
                      config.json    the OCI document
                      plan.json      what its worker was told, so that a failure at start can name its step
                      start.sock     where a created container's worker waits for start
+                     exec.fifo      leads to it: by this name runc tells a created container from a running one
 
 Any process may work on a container: `locked` makes them take turns.
 """
@@ -35,13 +36,20 @@ if TYPE_CHECKING:
 
 _MOST_LINKS = 40  # as the kernel (MAXSYMLINKS)
 _ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
-_SCHEMA = 1
+_SCHEMA = 2
+_READ = (1, _SCHEMA)
+"""Schema 1 had nothing of `kept`."""
+_KEPT = (
+    *("init_process_pid", "init_process_start", "rootless", "cgroup_paths", "namespace_paths", "external_descriptors"),
+    *("intel_rdt_path", "config"),
+)
 NOTIFY_NAME = "notify.sock"
 _NO_CGROUP = Cgroup(None, ())
 _LOCK_S = 10.0
 _LOCK_PAUSE_S = 0.01
 _CONTENTS = {"state.json": "state", "config.json": "document", "plan.json": "plan"}
-_FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", "start.sock")
+_START = ("start.sock", "exec.fifo")
+_FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", *_START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class State:
     """status: "creating", "created", "running", "paused" or "stopped"; pid: 0 once stopped.
 
     created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
+    kept: what else is in the file, by the names that runc has for it (`runtime.kept`).
     """
 
     id: str
@@ -62,6 +71,7 @@ class State:
     owner: int = 0
     identity: str = ""
     boot_id: str = ""
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -88,6 +98,7 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
+            **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
 
@@ -95,7 +106,7 @@ class State:
     def decode(cls, data: bytes) -> State:
         """Raises ValueError, KeyError, TypeError for what `encode` did not write."""
         kept = json.loads(data)
-        if kept["schema"] != _SCHEMA:
+        if kept["schema"] not in _READ:
             raise ValueError(f"schema {kept['schema']!r}, not {_SCHEMA}")
         return cls(
             id=kept["id"],
@@ -109,6 +120,7 @@ class State:
             owner=kept["owner"],
             identity=kept["identity"],
             boot_id=kept["bootId"],
+            kept={name: kept[name] for name in _KEPT if name in kept},
         )
 
 
@@ -308,6 +320,7 @@ class StateDirectory:
             with self._open() as directory:
                 listener.bind(_start_address(directory))
             listener.listen(1)
+            os.symlink("start.sock", os.path.join(self.path, "exec.fifo"))
         except BaseException:
             listener.close()
             raise
@@ -338,8 +351,9 @@ class StateDirectory:
         return True
 
     def stop_listening(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.path, "start.sock"))
+        for name in reversed(_START):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, name))
 
 
 def list_ids(root: str) -> tuple[str, ...]:

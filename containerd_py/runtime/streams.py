@@ -6,9 +6,13 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.passing import connect, send_fds
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.linux.fd import Fd
 
 _DEADLINE_S = 10.0  # the container is locked meanwhile
 
@@ -67,6 +71,18 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
         raise _unusable_console(path, problem.strerror or str(problem), problem.errno) from problem
     if not stat.S_ISSOCK(found.st_mode):  # not connected to yet: engines accept one connection
         raise _unusable_console(path, "it is no socket", errno.ENOTSOCK)
+
+
+def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
+    """Send a terminal's master to the console socket, and close it; return it where there is none.
+
+    Raises InvalidArgument.
+    """
+    if console_socket is None:
+        return master
+    with master:
+        hand_over_terminal(console_socket, master.fileno())
+    return None
 
 
 def hand_over_terminal(path: str, master: int, *, timeout_s: float = _DEADLINE_S) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from tests.integration.runtime.workshop import document
 
 _PATIENCE_S = 20.0
+RUNC = shutil.which("runc") or ""
 
 
 class Pyrunc:
@@ -143,3 +145,40 @@ def test_the_library_removes_the_directory_of_the_notify_socket(
     assert (pyrunc.bundle / "state.notify/box").is_dir()
     Container.load("box", state_root=str(pyrunc.root)).destroy(force=True)
     assert not (pyrunc.bundle / "state.notify").exists()
+
+
+# ── what other programs read ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plain(value: Any) -> Any:
+    """Return a time without the zeros at its end, which Go leaves out."""
+    return f"{value[:-1].rstrip('0')}Z" if str(value).endswith("Z") else value
+
+
+@pytest.mark.skipif(not RUNC, reason="runc is to read what pyrunc keeps")
+def test_runc_reads_the_state_that_pyrunc_keeps(pyrunc: Pyrunc) -> None:
+    """Its status, pid, bundle and annotations; limits are those that are in force."""
+    limits = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
+    pyrunc.create({"annotations": {"org.example.a": "b=c"}, "linux.resources": limits})
+    own = json.loads(pyrunc("state", "box")[1])
+
+    def read(*command: str) -> Any:
+        done = subprocess.run([RUNC, "--root", str(pyrunc.root), *command], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    found = read("state", "box")
+    assert found["status"] == "created"
+    for name in ("id", "pid", "bundle", "rootfs", "created", "annotations"):
+        assert plain(found[name]) == plain(own[name]), name
+    assert [one["id"] for one in read("list", "--format", "json")] == ["box"]
+    assert pyrunc("start", "box")[0] == 0
+    assert read("state", "box")["status"] == "running"
+    assert read("events", "--stats", "box")["data"]["pids"]["current"] == 1
+    assert pyrunc("update", "--pids-limit", "33", "box")[0] == 0
+    kept = json.loads((pyrunc.root / "box/state.json").read_text())
+    assert (kept["config"]["cgroups"]["pids_limit"], kept["config"]["cgroups"]["memory"]) == (33, 64 << 20)
+    assert pyrunc("kill", "box", "KILL")[0] == 0
+    _wait(lambda: json.loads(pyrunc("state", "box")[1])["status"] == "stopped")
+    found = read("state", "box")
+    assert (found["status"], found["pid"]) == ("stopped", 0)

@@ -82,7 +82,7 @@ def icebox() -> Iterator[Path]:
 
 
 def test_what_cannot_be_killed_is_told_and_stays(shop: Workshop, icebox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("containerd_py.runtime.container._KILL_S", 0.2)
+    monkeypatch.setattr("containerd_py.runtime.ending._KILL_S", 0.2)
     container = shop.sleeping()
     (icebox / "cgroup.procs").write_text(str(container.pid))
     (icebox / "freezer.state").write_text("FROZEN")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_what_is_kept_comes_back() -> None:
     kept = json.loads(STATE.encode())
     assert kept.items() >= STATE.document().items()
     assert (kept["cgroupV2"], kept["cgroupsV1"]) == ("/sys/fs/cgroup/x", ["/sys/fs/cgroup/pids/x"])
+
+
+def test_what_runc_would_keep_stands_beside_it() -> None:
+    beside = {"init_process_pid": 7, "config": {"rootfs": "/r"}, "cgroup_paths": {"": "/c"}}
+    data = replace(STATE, kept=beside).encode()
+    assert json.loads(data).items() >= beside.items()
+    assert State.decode(data) == replace(STATE, kept=beside)
+
+
+def test_a_state_of_the_schema_before_is_read() -> None:
+    before = json.loads(STATE.encode()) | {"schema": 1}
+    assert State.decode(json.dumps(before).encode()) == STATE
 
 
 def test_a_state_is_kept_and_removed(tmp_path: Path) -> None:
