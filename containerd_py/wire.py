@@ -43,7 +43,7 @@ RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
 """Which ends of a container it is started again after; "on-failure:3": three times at most."""
 
 Status = Literal["creating", "created", "running", "paused", "stopped"]
-Reason = Literal["exited", "signaled", "lost"]
+Reason = Literal["exited", "signaled", "oom", "lost"]
 Stream = Literal["stdout", "stderr"]
 Network = Literal["private", "none", "host"]
 
@@ -118,6 +118,13 @@ CreateRequest = ContainerSpec | BundleSpec | OciSpec
 """Told apart by which of `rootfs`, `bundle` and `oci` is present."""
 
 
+class UpdateRequest(Wire):
+    """What changes; the rest stays. A limit that is null is lifted."""
+
+    resources: ResourcesSpec | None = None
+    restart: RestartPolicy | None = None
+
+
 # ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -141,6 +148,8 @@ class Exit(Wire):
     reason: Reason
     signal: str | None = None
     finished_at: str
+    oom_killed: bool = False
+    """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
 
 
 class ContainerSummary(Wire):
@@ -180,6 +189,18 @@ class ContainerDetail(ContainerSummary):
 
 class ContainerList(Wire):
     containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
+
+
+class PruneFailure(Wire):
+    id: str
+    name: str
+    message: str
+
+
+class Pruned(Wire):
+    removed: Strings
+    freed_bytes: int
+    failed: Annotated[tuple[PruneFailure, ...], Field(strict=False)]
 
 
 class Version(Wire):

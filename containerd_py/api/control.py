@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.api import requests
+from containerd_py.api import requests, shown
 from containerd_py.api.containers import stop_parameters
 from containerd_py.api.replies import Reply
 
@@ -35,6 +35,29 @@ async def restart(request: web.Request, engine: Engine) -> Reply:
     await requests.no_body(request)
     await engine.restart(_id(request), number=number, timeout_s=timeout_s)
     return Reply(204)
+
+
+async def rename(request: web.Request, engine: Engine) -> Reply:
+    query = requests.Query(request)
+    name = query.identifier("name")
+    query.done()
+    await requests.no_body(request)
+    await engine.rename(_id(request), name)
+    return Reply(204)
+
+
+async def update(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    await engine.update(_id(request), await requests.update_request(request))
+    return Reply(204)
+
+
+async def prune(request: web.Request, engine: Engine) -> Reply:
+    query = requests.Query(request)
+    labels = query.texts("label")
+    query.done()
+    await requests.no_body(request)
+    return Reply(200, shown.pruned(await engine.prune(labels)))
 
 
 def _id(request: web.Request) -> str:

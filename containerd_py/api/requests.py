@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web_protocol
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec
+from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LARGEST_BODY = 10 << 20
 _BODY_S = 30.0
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -39,6 +40,15 @@ async def create_request(request: web.Request) -> CreateRequest:
         )
     try:
         return _FORMS[forms[0]].model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def update_request(request: web.Request) -> UpdateRequest:
+    """Read the body of update. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    try:
+        return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 
@@ -113,6 +123,18 @@ class Query:
         if not 0 <= value <= most:
             raise InvalidArgument(f"cannot read parameter {name!r}: seconds, 0 to {most:.0f}, not {text!r}", step="parse")
         return value
+
+    def identifier(self, name: str) -> str:
+        """Return what is to become the name of a container."""
+        text = self.text(name)
+        try:
+            return _IDENTIFIER.validate_python(text)
+        except ValidationError as problem:
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: no name for a container: {text!r}",
+                step="parse",
+                hint="letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
+            ) from problem
 
     def done(self) -> None:
         for name in self._left:

@@ -27,6 +27,7 @@ def ended(value: views.Exit) -> wire.Exit:
         exit_code=value.exit_code,
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
+        oom_killed=value.oom_killed,
         finished_at=time(value.finished_at),
     )
 
@@ -67,6 +68,11 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
         "restart_count": view.restart_count,
         "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
     }
+
+
+def pruned(value: views.Pruned) -> wire.Pruned:
+    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
+    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
 
 
 def event(value: views.Event) -> wire.Event:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from containerd_py.cli.mounts import parse_mount, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec
+from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,9 +28,7 @@ def build_request(options: SpecOptions, environment: Mapping[str, str]) -> Creat
     try:
         return _bundle(options) if options.bundle is not None else _container(options, environment)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _wrong(f"{where} {first['input']!r}: {first['msg']}") from error
+        raise _unreadable(error) from error
 
 
 def _bundle(options: SpecOptions) -> BundleSpec:
@@ -83,6 +81,22 @@ def _resources(options: SpecOptions) -> ResourcesSpec | None:
     return ResourcesSpec(**given) if given else None
 
 
+def build_update(memory: str | None, cpus: float | None, pids_limit: int | None, restart: str | None) -> UpdateRequest:
+    """Return what to change; -1 lifts a limit."""
+    given: dict[str, Any] = {}
+    if memory is not None:
+        given["memory_bytes"] = None if memory == "-1" else parse_size(memory)
+    if cpus is not None:
+        given["cpus"] = None if cpus == -1 else cpus
+    if pids_limit is not None:
+        given["pids"] = None if pids_limit == -1 else pids_limit
+    try:
+        changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
+        return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
+    except ValidationError as error:
+        raise _unreadable(error) from error
+
+
 def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return K → V of "K=V"; of "K" the value that it has in `environment`, or nothing where it has none."""
     parsed: dict[str, str] = {}
@@ -110,6 +124,12 @@ def parse_size(text: str) -> int:
     if parts is None:
         raise _wrong(f"--memory {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
     return int(float(parts[1]) * _UNITS[parts[2]])
+
+
+def _unreadable(error: ValidationError) -> InvalidArgument:
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _wrong(f"{where} {first['input']!r}: {first['msg']}")
 
 
 def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:

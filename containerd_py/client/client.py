@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from containerd_py import wire
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.connection import DEFAULT_SOCKET, Connection
-from containerd_py.client.failures import unreadable
+from containerd_py.client.failures import raise_for_late_error, read_model, unreadable
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -66,10 +66,27 @@ class Client:
         return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request)
 
     async def containers(
-        self, status: wire.Status | None = None, labels: Iterable[str] = ()
+        self,
+        status: str | Iterable[str] | None = None,
+        labels: Iterable[str] = (),
+        *,
+        names: Iterable[str] = (),
+        since: str | None = None,
+        before: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
     ) -> tuple[wire.ContainerSummary, ...]:
-        """Return the containers; labels: "K" or "K=V", all of which must hold."""
-        query = [("label", label) for label in labels] + ([] if status is None else [("status", status)])
+        """Return the containers, the oldest first.
+
+        status: one or several of a container's states, and "restarting". labels: "K" or "K=V", all of which must hold.
+        names: what the name has in it, one of them. since, before: containers. sort: "created", "started", "name" or
+        "status", with "-" before it for the other way round.
+        """
+        statuses = () if status is None else (status,) if isinstance(status, str) else tuple(status)
+        query = [("label", label) for label in labels] + [("status", one) for one in statuses]
+        query += [("name", name) for name in names]
+        single = {"since": since, "before": before, "sort": sort, "limit": limit}
+        query += [(name, str(value)) for name, value in single.items() if value is not None]
         return (await self._connection.fetch(wire.ContainerList, "GET", "/v1/containers", query)).containers
 
     async def container(self, container: str) -> wire.ContainerDetail:
@@ -104,9 +121,27 @@ class Client:
         """Stop it as `stop` does, where it runs, and start it again: same id, same name, its output goes on."""
         await self._connection.exchange("POST", _path(container, "restart"), _stop(timeout_s, signal))
 
-    async def wait(self, container: str) -> wire.Exit:
-        """Return when the payload ended, with how it did."""
-        return await self._connection.fetch(wire.Exit, "POST", _path(container, "wait"))
+    async def wait(self, container: str, condition: str | None = None) -> wire.Exit:
+        """Return when the payload ended, with how it did.
+
+        condition: "not-running" (the default: at once where it has stopped), "next-exit" or "removed".
+        """
+        query = {} if condition is None else {"condition": condition}
+        path = _path(container, "wait")
+        answer = await self._connection.exchange("POST", path, query)
+        raise_for_late_error(answer)
+        return read_model(wire.Exit, answer, f"POST {path}")
+
+    async def rename(self, container: str, name: str) -> None:
+        await self._connection.exchange("POST", _path(container, "rename"), {"name": name})
+
+    async def update(self, container: str, changes: wire.UpdateRequest) -> None:
+        """Change limits, at once where it runs, and its restart policy; a limit that is given as None is lifted."""
+        await self._connection.exchange("POST", _path(container, "update"), body=changes)
+
+    async def prune(self, labels: Iterable[str] = ()) -> wire.Pruned:
+        """Remove every container that has stopped, and that nothing starts again."""
+        return await self._connection.fetch(wire.Pruned, "POST", "/v1/prune", [("label", label) for label in labels])
 
     async def resize(self, container: str, rows: int, columns: int) -> None:
         await self._connection.exchange("POST", _path(container, "resize"), {"rows": str(rows), "columns": str(columns)})

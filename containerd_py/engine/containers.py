@@ -153,7 +153,9 @@ class Container:
 
 
 def exit_of(ended: ExitRecord | None) -> Exit | None:
-    return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+    if ended is None:
+        return None
+    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed)
 
 
 class Registry:
@@ -184,6 +186,22 @@ class Registry:
         for key in {container_id, name}:
             if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
                 del self._names[key]
+
+    def take_another_name(self, container_id: str, name: str) -> None:
+        """Take a further name for a container that is there. Raises Conflict."""
+        holder = self._names.get(name)
+        if holder is not None and (holder != container_id or name != container_id):
+            raise Conflict(
+                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken by {holder[:12]!r}",
+                step="rename",
+                hint="choose another, or rename that container first",
+            )
+        self._names[name] = container_id
+
+    def release_name(self, container_id: str, name: str) -> None:
+        """Let a name go; a container's id stays its own."""
+        if name != container_id and self._names.get(name) == container_id:
+            del self._names[name]
 
     def add(self, container: Container) -> None:
         self._by_id[container.id] = container

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fcntl
 import os
 import stat
@@ -17,13 +18,16 @@ from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.lifecycle import Lifecycle
+from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.parts import Parts
+from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
+from containerd_py.engine.waiting import Waiting
 from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -36,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from containerd_py.engine.runs import Run
-    from containerd_py.engine.views import Stream, TimedStep
+    from containerd_py.engine.views import Pruned, Stream, TimedStep
+    from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.wire import CreateRequest
+    from containerd_py.wire import CreateRequest, UpdateRequest
 
 _log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -140,10 +145,14 @@ class Engine:
         steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
         return Explanation(plan.namespaces, steps)
 
-    def list(self, *, status: Status | None = None) -> tuple[ContainerView, ...]:
-        """Return all containers, the oldest first."""
-        found = [container.view() for container in self._parts.registry if status in (None, container.status)]
-        return tuple(sorted(found, key=lambda view: view.created_at))
+    def list(self, listing: Listing = Listing()) -> tuple[ContainerView, ...]:  # noqa: B008 - it is frozen
+        """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
+        since, before = (
+            None if reference is None else self._find(reference, "list from").id
+            for reference in (listing.since, listing.before)
+        )
+        views = [container.view() for container in self._parts.registry]
+        return select(views, dataclasses.replace(listing, since=since, before=before))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
@@ -175,9 +184,21 @@ class Engine:
         container = self._find(reference, "stop")
         return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
 
-    async def wait(self, reference: str) -> Exit:
-        """Raises NotFound."""
-        return await self._lifecycle.wait(self._find(reference, "wait for"))
+    def waiting(self, reference: str, condition: Condition) -> Waiting:
+        """Return what waits from now on. Raises NotFound."""
+        return Waiting(self._find(reference, "wait for"), condition)
+
+    async def rename(self, reference: str, name: str) -> None:
+        """Raises NotFound, Conflict."""
+        await self._finish(self._lifecycle.changing.rename(self._find(reference, "rename"), name), "rename")
+
+    async def update(self, reference: str, asked: UpdateRequest) -> None:
+        """Raises NotFound, InvalidArgument, NotSupported, Conflict."""
+        await self._finish(self._supervision.update(self._find(reference, "update"), asked), "update")
+
+    async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
+        """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
+        return await self._finish(prune(self._parts, self._supervision, labels), "prune")
 
     def run_of(self, reference: str) -> Run:
         """Return what tells the end of the run that there is now, or was last. Raises NotFound."""

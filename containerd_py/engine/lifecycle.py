@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine import worker
+from containerd_py.engine.changing import Changing
 from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
 from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.restart_policy import after_exit
@@ -21,6 +22,7 @@ from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.models import parse
@@ -46,6 +48,7 @@ class Lifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.pausing = Pausing(parts, self)
+        self.changing = Changing(parts, self)
         self.on_end: Callable[[Container], None] = lambda _container: None
         """Called once an end is on record and told."""
 
@@ -143,7 +146,8 @@ class Lifecycle:
             if container.stdio is not None:
                 container.stdio.drain()
             status = await _witness(container, status)
-            ended = _exit(status)
+            kills = _oom_kills(container)
+            ended = _exit(status, oom_kills=kills, asked=container.stop_asked)
             before = container.record
             if container.stop_asked:
                 before = before.with_(stopped_on_request=True)
@@ -161,6 +165,8 @@ class Lifecycle:
             container.log.finish()
             if container.stdio is None or container.stdio.ended:
                 self._let_go(container)
+        if kills:
+            self._parts.events.publish("container.oom", container.id, container.name, kills=str(kills))
         self._publish_exit(container)
         self.on_end(container)
 
@@ -276,12 +282,27 @@ async def _witness(container: Container, status: WaitStatus) -> WaitStatus:
     return status
 
 
-def _exit(status: WaitStatus) -> ExitRecord:
-    now = datetime.now(UTC)
+def _oom_kills(container: Container) -> int:
+    """The cgroup is made anew for each run, and its counter with it."""
+    try:
+        return oom_kills(container.cgroup)
+    except OSError as problem:
+        _log.warning("cannot tell whether memory ran out", container=container.id, error=str(problem))
+        return 0
+
+
+def _exit(status: WaitStatus, *, oom_kills: int, asked: bool) -> ExitRecord:
+    """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
+    now, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:
+        by_kernel = oom and status.signal == signal.SIGKILL and not asked
         return ExitRecord(
-            exit_code=128 + status.signal, reason="signaled", signal=signal_name(status.signal), finished_at=now
+            exit_code=128 + status.signal,
+            reason="oom" if by_kernel else "signaled",
+            signal=signal_name(status.signal),
+            finished_at=now,
+            oom_killed=oom,
         )
     if status.code is not None:
-        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now)
-    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now)
+        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now, oom_killed=oom)
+    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now, oom_killed=oom)

@@ -92,6 +92,7 @@ class Recovery:
         else:
             container.close()
         await self._lifecycle.pausing.see(container)
+        await self._lifecycle.changing.go_on_with(container)
 
     async def _take_over(self, container: Container, inherited: Inherited) -> None:
         """Go on with the descriptors that the spawner has kept."""

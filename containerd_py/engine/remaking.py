@@ -92,7 +92,7 @@ class Remaking:
             previous_exit=container.record.exit,
         )
         await self._lifecycle.remember(container, record)
-        container.run = Run()
+        container.run.next = container.run = Run()
         container.log.reopen()
         if container.stdio is not None:
             container.stdio.start()

@@ -17,6 +17,8 @@ class Run:
     def __init__(self) -> None:
         self.exit: Exit | None = None
         self.output_end: int | None = None
+        self.next: Run | None = None
+        """The run that came after it, once there is one."""
 
     def end(self, ended: Exit | None, output_end: int) -> None:
         self.exit = ended

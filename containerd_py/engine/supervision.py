@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.engine.views import Exit
+    from containerd_py.wire import UpdateRequest
 
 _log = structlog.get_logger()
 
@@ -117,6 +118,11 @@ class Supervision:
         container.check("delete", *([*_ENDABLE] if force else [Status.CREATED, Status.STOPPED]))
         await self._let_be(container)
         await self._lifecycle.delete(container, force=force)
+
+    async def update(self, container: Container, asked: UpdateRequest) -> None:
+        await self._lifecycle.changing.update(container, asked)
+        if container.record.next_start is None:
+            self._disarm(container.id)
 
     async def _let_be(self, container: Container) -> None:
         """Have nothing start it again. Neither a full disk nor a start that hangs keeps anybody from ending a container."""

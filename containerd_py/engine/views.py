@@ -30,7 +30,7 @@ class Exit:
     """How a payload ended.
 
     exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
-    reason:    "exited", "signaled" or "lost".
+    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost".
     signal:    "SIGKILL", where a signal ended it.
     """
 
@@ -38,6 +38,7 @@ class Exit:
     reason: str
     signal: str | None
     finished_at: datetime
+    oom_killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,22 @@ class PlanStep:
 class Explanation:
     namespaces: tuple[str, ...]
     steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneFailure:
+    id: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """removed: ids; freed_bytes: of output."""
+
+    removed: tuple[str, ...]
+    freed_bytes: int
+    failed: tuple[PruneFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ class Stored(BaseModel):
 
 
 class ExitRecord(Stored):
-    """exit_code: None where nobody saw the end (reason "lost")."""
+    """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed."""
 
     exit_code: int | None
-    reason: Literal["exited", "signaled", "lost"]
+    reason: Literal["exited", "signaled", "oom", "lost"]
     signal: str | None
     finished_at: AwareDatetime
+    oom_killed: bool = False
 
 
 class NextStart(Stored):
@@ -48,6 +49,7 @@ class ContainerRecord(Stored):
     exit: of the run that has ended, None while there is another; previous_exit: of the run before.
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
+    updating: its limits are being changed.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
@@ -66,6 +68,7 @@ class ContainerRecord(Stored):
     stopped_on_request: bool = False
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
+    updating: bool = False
     labels: dict[str, str] = {}
     stdin: bool = False
     pid: int | None = None

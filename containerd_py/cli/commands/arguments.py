@@ -13,6 +13,10 @@ ContainersArgument = Annotated[
     list[str],
     typer.Argument(metavar="CONTAINER...", help="Ids, starts of ids, or names.", autocompletion=container_names),
 ]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="KEY=VALUE", help="Only those of which this holds.", show_default=False),
+]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(

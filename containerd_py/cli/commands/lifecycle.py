@@ -81,12 +81,20 @@ def kill(
     perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
-def wait(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
+def wait(
+    ctx: typer.Context,
+    containers: ContainersArgument,
+    *,
+    condition: Annotated[
+        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit or removed.")
+    ] = None,
+    format_: FormatOption = None,
+) -> None:
     """Wait until containers ended, and print their exit codes."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: Client, container: str) -> None:
-        ended = await client.wait(container)
+        ended = await client.wait(container, condition)
         if as_json:
             write_model(ended)
         else:

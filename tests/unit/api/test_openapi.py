@@ -68,6 +68,7 @@ _SMALLEST: dict[str, dict[str, Any]] = {
     "OciSpec": {"oci": {}},
     "MountSpec": {"target": "/mnt"},
     "ResourcesSpec": {},
+    "UpdateRequest": {},
 }
 """The models of requests, each with the least that it takes; all others are answers."""
 
