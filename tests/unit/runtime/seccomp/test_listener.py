@@ -9,6 +9,7 @@ import pytest
 
 from containerd_py.runtime.linux.passing import send_fds
 from containerd_py.runtime.seccomp import listener
+from containerd_py.runtime.state import State
 
 
 def test_an_agent_may_hang_up_once_it_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,5 +33,7 @@ def test_an_agent_may_hang_up_once_it_has_all(tmp_path: Path, monkeypatch: pytes
 
         monkeypatch.setattr(listener, "send_fds", send_and_wait)
         with open(os.devnull, "rb") as file:
-            listener.hand_over(str(tmp_path / "agent"), file.fileno(), "about it", {"id": "box"})
+            listener.hand_over(
+                str(tmp_path / "agent"), file.fileno(), "about it", State("box", "created", 7, "/bundle").document()
+            )
     assert b'"about it"' in heard[0]
