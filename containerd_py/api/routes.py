@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, listing, streams, system, waiting
+from containerd_py.api import attach, containers, control, listing, measuring, streams, system, waiting
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -45,6 +45,9 @@ ROUTES = (
     Route("POST", "/v1/containers/{id}/resize", "resize_container", containers.resize),
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
     Route("GET", "/v1/containers/{id}/attach", "attach_container", attach.attach),
+    Route("GET", "/v1/containers/{id}/stats", "container_stats", measuring.stats),
+    Route("GET", "/v1/containers/{id}/top", "container_top", measuring.top),
+    Route("GET", "/v1/stats", "stats", measuring.all_stats),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
     Route("GET", "/v1/events", "events", streams.events),
     Route("POST", "/v1/explain", "explain", system.explain),

@@ -35,7 +35,7 @@ async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     await response.prepare(request)
     async with broken_off_by_errors(request):
         async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
-            await _write(response, chunk.data)
+            await write_in_time(response, chunk.data)
     await response.write_eof()
     return response
 
@@ -49,7 +49,7 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     await response.prepare(request)
     async with broken_off_by_errors(request):
         async for event in engine.events(since=since, follow=follow):
-            await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
+            await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
     await response.write_eof()
     return response
 
@@ -80,7 +80,7 @@ def _stream(text: str | None) -> Stream | None:
     return None if text is None else Stream(text)
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
+async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
     """A client that takes nothing for a minute is dropped; the container never waits for it (SECURITY R12)."""
     async with asyncio.timeout(_SLOWEST_S):
         await response.write(data)
