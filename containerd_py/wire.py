@@ -26,7 +26,8 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4095)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
 Status = Literal["creating", "created", "running", "stopped"]
-Reason = Literal["exited", "signaled", "lost"]
+Reason = Literal["exited", "signaled", "lost", "failed"]
+ExecStatus = Literal["created", "starting", "running", "stopped"]
 Stream = Literal["stdout", "stderr"]
 Network = Literal["private", "none", "host"]
 
@@ -98,6 +99,26 @@ CreateRequest = ContainerSpec | BundleSpec | OciSpec
 """Told apart by which of `rootfs`, `bundle` and `oci` is present."""
 
 
+class ExecSpec(Wire):
+    """A further process for a running container. What is not given is as for the container's own process."""
+
+    args: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    env: dict[Text, Text] = {}
+    """Beside, or in place of, the container's own."""
+    cwd: AbsolutePath | None = None
+    user: Text | None = None
+    additional_groups: Strings = ()
+    """Numbers, or names of the container's /etc/group."""
+    terminal: bool = False
+    stdin: bool = False
+    detach: bool = False
+    """Nobody looks at it: no input, and its output is thrown away."""
+    privileged: bool = False
+    """All capabilities that the daemon has, and no_new_privs off; the container's seccomp filter stays."""
+    capabilities: Strings | None = None
+    """Exactly these, which must be among the container's."""
+
+
 # ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -115,12 +136,41 @@ class Created(Wire):
 
 
 class Exit(Wire):
-    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost")."""
+    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost").
+
+    Of an exec that was never executed ("failed"): 127 where there is no such program, else 126.
+    """
 
     exit_code: int | None
     reason: Reason
     signal: str | None = None
     finished_at: str
+
+
+class ExecCreated(Wire):
+    id: str
+
+
+class ExecDetail(Wire):
+    id: str
+    container_id: str
+    status: ExecStatus
+    args: Strings
+    terminal: bool
+    stdin: bool
+    detach: bool
+    pid: int | None
+    created_at: str
+    started_at: str | None
+    exit: Exit | None
+    process: dict[str, Any]
+    """The OCI document of the process."""
+    output_bytes: int
+    lost_output_bytes: int
+
+
+class ExecList(Wire):
+    execs: Annotated[tuple[ExecDetail, ...], Field(strict=False)]
 
 
 class ContainerSummary(Wire):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _STOP_S = 10.0
 _LONGEST_STOP_S = 86_400.0
-_LARGEST_WINDOW = 65_535
 
 
 async def create(request: web.Request, engine: Engine) -> Reply:
@@ -91,11 +90,7 @@ async def wait(request: web.Request, engine: Engine) -> Reply:
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:
-    query = requests.Query(request)
-    rows = query.required_integer("rows", least=1, most=_LARGEST_WINDOW)
-    columns = query.required_integer("columns", least=1, most=_LARGEST_WINDOW)
-    query.done()
-    await requests.no_body(request)
+    rows, columns = await requests.window(request)
     engine.resize(_id(request), rows=rows, columns=columns)
     return Reply(204)
 

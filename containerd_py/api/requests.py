@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web_protocol
 from pydantic import ValidationError
@@ -12,14 +12,17 @@ from pydantic import ValidationError
 from containerd_py import strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec
+from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from containerd_py.wire import CreateRequest
 
+Model = TypeVar("Model", bound=Wire)
+
 LARGEST_BODY = 10 << 20
+LARGEST_WINDOW = 65_535
 _BODY_S = 30.0
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -42,6 +45,27 @@ async def create_request(request: web.Request) -> CreateRequest:
         return _FORMS[forms[0]].model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def body_as(request: web.Request, model: type[Model]) -> Model:
+    """Read the body as a model, JSON whatever its content type says. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    if not isinstance(value, dict):
+        raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
+    try:
+        return model.model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def window(request: web.Request) -> tuple[int, int]:
+    """Read the size of a terminal from the query: (rows, columns). Raises InvalidArgument."""
+    query = Query(request)
+    rows = query.required_integer("rows", least=1, most=LARGEST_WINDOW)
+    columns = query.required_integer("columns", least=1, most=LARGEST_WINDOW)
+    query.done()
+    await no_body(request)
+    return rows, columns
 
 
 async def no_body(request: web.Request) -> None:

@@ -16,6 +16,11 @@ import structlog
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
+from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.exec_lifecycle import ExecLifecycle
+from containerd_py.engine.exec_recovery import ExecRecovery
+from containerd_py.engine.execs import Execs
+from containerd_py.engine.following import chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.recovery import Recovery
@@ -64,9 +69,12 @@ class Engine:
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
         )
-        self._lifecycle = Lifecycle(self._parts)
+        exec_lifecycle = ExecLifecycle(self._parts)
+        self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
-        self._recovery = Recovery(self._parts, self._lifecycle)
+        self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
+        self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
+        """What can be done with processes that are executed in containers."""
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -83,8 +91,11 @@ class Engine:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
-        alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
+        alive = self.execs.alive() or any(
+            container.alive or not container.exit_recorded for container in self._parts.registry
+        )
         await self._parts.link.close(end=not alive)
+        self.execs.close()
         for container in self._parts.registry:
             container.close()
         if not alive:
@@ -99,11 +110,14 @@ class Engine:
         for container in self._parts.registry:
             container.changes.announce()
             container.log.changes.announce()
+        self.execs.stop_streams()
 
     def waits_for(self, pid: int) -> bool:
         """True for the process of a container whose end is still to be noted, and for the spawner."""
-        return pid == self._parts.link.pid or any(
-            container.alive and container.record.pid == pid for container in self._parts.registry
+        return (
+            pid == self._parts.link.pid
+            or any(container.alive and container.record.pid == pid for container in self._parts.registry)
+            or self.execs.waits_for(pid)
         )
 
     # ── containers ──
@@ -186,21 +200,9 @@ class Engine:
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
-        container = self._find(reference, "read output of")
-        log = container.log
-        reader = log.reader(log.size if offset is None else offset)
-        try:
-            while True:
-                chunk = reader.next()
-                if chunk is not None:
-                    if stream in (None, chunk.stream):
-                        yield chunk
-                    continue
-                if not follow or log.ended or self._closing:
-                    return
-                await log.changes.wait()
-        finally:
-            reader.close()
+        log = self._find(reference, "read output of").log
+        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=lambda: self._closing):
+            yield chunk
 
     def output_size(self, reference: str) -> int:
         """Return the offset at which the next byte of output will be."""
@@ -259,7 +261,10 @@ class Engine:
         return container
 
     def _exited(self, container_id: str, status: WaitStatus) -> None:
-        self._lifecycle.exited(container_id, status)
+        if SEPARATOR in container_id:
+            self.execs.exited(container_id, status)
+        else:
+            self._lifecycle.exited(container_id, status)
 
     def _spawner_lost(self) -> None:
         if not self._closing:

@@ -24,6 +24,8 @@ from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
+    from containerd_py.engine.attended import Attended
+    from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.store.records import ContainerRecord
@@ -36,8 +38,9 @@ _WITNESS_PAUSE_S = 0.01
 
 
 class Lifecycle:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, execs: ExecLifecycle) -> None:
         self._parts = parts
+        self._execs = execs
 
     # ── start ──
 
@@ -113,8 +116,8 @@ class Lifecycle:
                 return
             if container.stdio is not None:
                 container.stdio.drain()
-            status = await _witness(container, status)
-            record = container.next_record(EXITED, exit=_exit(status), lost_output_bytes=container.log.lost)
+            status = await witness(container, status)
+            record = container.next_record(EXITED, exit=exit_record(status), lost_output_bytes=container.log.lost)
             try:
                 await self.remember(container, record)
             except ContainerdError as problem:  # a full disk must not keep a stop from ending (SECURITY R14)
@@ -126,6 +129,7 @@ class Lifecycle:
             if container.stdio is None or container.stdio.ended:
                 self._let_go(container)
         self._publish_exit(container)
+        await self._execs.end_all(container)
 
     def _publish_exit(self, container: Container) -> None:
         ended = container.exit()
@@ -200,6 +204,7 @@ class Lifecycle:
             await self._end(container)
         async with container.lock:
             container.check("delete", Status.STOPPED)
+            await self._execs.remove_all(container)
             container.close()
             await asyncio.to_thread(self._remove, container)
             container.deleted = True
@@ -218,14 +223,14 @@ class Lifecycle:
         self._parts.store.remove(container.id)
 
 
-async def _witness(container: Container, status: WaitStatus) -> WaitStatus:
+async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
     """Ask the other witnesses where the spawner could not learn how it ended: our own wait, the kernel's record.
 
     The record is there only once the process's parent has reaped it (Linux 6.15), which may be a moment later.
     """
     deadline = time.monotonic() + _WITNESS_S
-    while status == WaitStatus(None, None) and container.pidfd is not None:
-        found = witness_exit(container.pidfd.fileno())
+    while status == WaitStatus(None, None) and attended.pidfd is not None:
+        found = witness_exit(attended.pidfd.fileno())
         if found is not None:
             return found
         if time.monotonic() > deadline:
@@ -234,7 +239,7 @@ async def _witness(container: Container, status: WaitStatus) -> WaitStatus:
     return status
 
 
-def _exit(status: WaitStatus) -> ExitRecord:
+def exit_record(status: WaitStatus) -> ExitRecord:
     now = datetime.now(UTC)
     if status.signal is not None:
         return ExitRecord(

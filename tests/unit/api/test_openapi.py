@@ -48,6 +48,7 @@ _ALIASES: dict[str, Any] = {
     "AbsolutePath": wire.AbsolutePath,
     "Status": wire.Status,
     "Reason": wire.Reason,
+    "ExecStatus": wire.ExecStatus,
     "Stream": wire.Stream,
     "Network": wire.Network,
     "CreateRequest": wire.CreateRequest,
@@ -64,6 +65,7 @@ _SMALLEST: dict[str, dict[str, Any]] = {
     "ContainerSpec": {"rootfs": "/srv/root", "args": ["/bin/true"]},
     "BundleSpec": {"bundle": "/srv/bundle"},
     "OciSpec": {"oci": {}},
+    "ExecSpec": {"args": ["/bin/true"]},
     "MountSpec": {"target": "/mnt"},
     "ResourcesSpec": {},
 }
