@@ -8,7 +8,7 @@ import typer
 
 from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption
 from containerd_py.cli.complaints import complain, plain_code, start_code
-from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
@@ -116,8 +116,8 @@ async def _start_attended(client: Client, containers: list[str], *, interactive:
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
-    attendance = Attendance(detail.id, interactive, detail.terminal, offset=0)
-    return await attend(client, attendance, lambda: client.start(detail.id))
+    attendance = Attendance(AttendedContainer(client, detail.id), interactive, detail.terminal, offset=0)
+    return await attend(attendance, lambda: client.start(detail.id))
 
 
 async def _each(
