@@ -88,6 +88,7 @@ class Attempt:
     async def run(self, request: CreateRequest) -> Container:
         with self._timing("lower"):
             spec = await document(request, self._id, device_rules=device_rules(self._parts))
+        self._parts.cgroups.check(normalise(spec.linux.resources))
         container = self._record(request, spec)
         async with container.lock:
             try:

@@ -80,6 +80,7 @@ class Creation:
         """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
         check_console_socket(self._attachments.console_socket, terminal=self._terminal)
         rootfs = root_path(self._spec, self._bundle)
+        CgroupManager(probe().cgroups).check(normalise(self._spec.linux.resources))
         self._directory.make()
         self._undo.callback(_quietly, self._directory.remove)
         try:

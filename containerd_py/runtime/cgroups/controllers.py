@@ -55,5 +55,19 @@ V2_CONTROLLERS: dict[str, Unified] = {
     "rdma": Unified("rdma", rdma.values),
 }
 
+ASKED_BY: dict[str, str] = {
+    "pids": "linux.resources.pids",
+    "memory": "linux.resources.memory",
+    "cpu": "linux.resources.cpu",
+    "cpuset": "linux.resources.cpu.cpus, linux.resources.cpu.mems",
+    "blkio": "linux.resources.blockIO",
+    "devices": "linux.resources.devices",
+    "hugetlb": "linux.resources.hugepageLimits",
+    "net_cls": "linux.resources.network.classID",
+    "net_prio": "linux.resources.network.priorities",
+    "rdma": "linux.resources.rdma",
+}
+"""The fields of an OCI document that are a controller's to enforce."""
+
 V1_WITHOUT_LIMITS = ("cpuacct", "freezer")
 """Controllers of cgroup v1 that are joined for their figures, or to stop processes; cgroup v2 has both in its core."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
-from containerd_py.runtime.cgroups.controllers import V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
+from containerd_py.runtime.cgroups.controllers import ASKED_BY, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
 from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.killing import kill
@@ -91,6 +91,10 @@ class CgroupManager:
         if controller == "devices":
             return self._layout.v2 is not None
         return controller in V2_CONTROLLERS and V2_CONTROLLERS[controller].name in self._layout.v2_controllers
+
+    def check(self, resources: Resources) -> None:
+        """Raises NotSupported, naming the controller and the fields, for a limit that nothing on this host enforces."""
+        self._check_controllers(self._enforced(resources))
 
     def create(self, path: str, resources: Resources) -> Cgroup:
         """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
@@ -173,7 +177,10 @@ class CgroupManager:
         for name in resources.controllers():
             if not self.supports(name):
                 raise NotSupported(
-                    f"cannot limit {name}: this host has no cgroup controller {name!r} that can be used", step="cgroup"
+                    f"cannot limit {name}: this host has no cgroup controller {name!r} that can be used, "
+                    f"as {ASKED_BY[name]} needs",
+                    step="cgroup",
+                    hint="leave it out, or boot with the controller, see docs/operating.md",
                 )
         if resources.unified and self._layout.v2 is None:
             raise NotSupported("cannot set linux.resources.unified: this host has no cgroup v2", step="cgroup")

@@ -363,6 +363,7 @@ def test_a_controller_that_the_host_lacks(shop: Workshop) -> None:
     problem = refused(shop, {"linux.resources": {"rdma": {"mlx5_1": {"hcaHandles": 1}}}})
     assert isinstance(problem, NotSupported)
     assert problem.message.startswith("cannot limit rdma: this host has no cgroup controller")
+    assert problem.message.endswith("as linux.resources.rdma needs")
 
 
 def test_a_terminal_without_devpts(shop: Workshop) -> None:

@@ -26,6 +26,9 @@ class Cgroups:
     def supports(self, _controller: str) -> bool:
         return False
 
+    def check(self, _resources: object) -> None:
+        pass
+
     def locate(self, path: str, _resources: object) -> Cgroup:
         return Cgroup(None, (path,))
 

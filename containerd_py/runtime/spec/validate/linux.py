@@ -70,12 +70,13 @@ def _sysctl(spec: Spec) -> Iterator[Problem]:
 def _reach(spec: Spec, where: str, path: str) -> Iterator[Problem]:
     """What is the whole machine's is refused; what is a namespace's own needs that namespace (SECURITY R6)."""
     needed = namespace_of(path)
+    article = "an" if needed == "ipc" else "a"
     if path == "kernel/hostname":
         yield Problem(where, "is set by hostname")
     elif needed is None:
         yield Problem(where, "belongs to no namespace: it would be set for the whole machine")
     elif not any(namespace.type == needed for namespace in spec.linux.namespaces):
-        yield Problem(where, f"needs a {needed} namespace, or it would be set for the host")
+        yield Problem(where, f"needs {article} {needed} namespace, or it would be set for the host")
 
 
 def _net_devices(spec: Spec) -> Iterator[Problem]:

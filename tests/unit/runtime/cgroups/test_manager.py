@@ -135,6 +135,8 @@ def test_a_limit_without_a_controller_is_refused_by_name(
         CgroupManager(host.layout(*v1, v2=v2)).create("/a/c", resources)
     assert caught.value.message.startswith(told)
     assert (caught.value.hint or "").startswith(hint or "")
+    with pytest.raises(NotSupported, match=r"linux\.resources\."):
+        CgroupManager(host.layout(*v1, v2=v2)).check(resources)
     assert host.directories() == sorted({*v1, *(() if v2 is None else ("unified",))})
 
 

@@ -181,8 +181,8 @@ def test_what_contradicts_itself_is_refused(make_spec: MakeSpec, changes: dict[s
     ("changes", "told"),
     [
         ({"net.core.somaxconn": "1"}, "linux.sysctl.net.core.somaxconn: needs a network namespace"),
-        ({"kernel.msgmax": "1"}, "linux.sysctl.kernel.msgmax: needs a ipc namespace"),
-        ({"fs.mqueue.msg_max": "1"}, "linux.sysctl.fs.mqueue.msg_max: needs a ipc namespace"),
+        ({"kernel.msgmax": "1"}, "linux.sysctl.kernel.msgmax: needs an ipc namespace"),
+        ({"fs.mqueue.msg_max": "1"}, "linux.sysctl.fs.mqueue.msg_max: needs an ipc namespace"),
         ({"kernel.domainname": "x"}, "linux.sysctl.kernel.domainname: needs a uts namespace"),
     ],
 )
