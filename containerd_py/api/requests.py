@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web_protocol
 from pydantic import TypeAdapter, ValidationError
@@ -11,14 +11,17 @@ from pydantic import TypeAdapter, ValidationError
 from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest
+from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from containerd_py.wire import CreateRequest
 
+Model = TypeVar("Model", bound=Wire)
+
 LARGEST_BODY = 10 << 20
+LARGEST_WINDOW = 65_535
 _BODY_S = 30.0
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -44,13 +47,25 @@ async def create_request(request: web.Request) -> CreateRequest:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 
 
-async def update_request(request: web.Request) -> UpdateRequest:
-    """Read the body of update. Raises InvalidArgument."""
+async def body_as(request: web.Request, model: type[Model]) -> Model:
+    """Read the body as a model, JSON whatever its content type says. Raises InvalidArgument."""
     value = strict_json.loads(await _body(request), what="request")
+    if not isinstance(value, dict):
+        raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
     try:
-        return UpdateRequest.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def window(request: web.Request) -> tuple[int, int]:
+    """Read the size of a terminal from the query: (rows, columns). Raises InvalidArgument."""
+    query = Query(request)
+    rows = query.required_integer("rows", least=1, most=LARGEST_WINDOW)
+    columns = query.required_integer("columns", least=1, most=LARGEST_WINDOW)
+    query.done()
+    await no_body(request)
+    return rows, columns
 
 
 async def no_body(request: web.Request) -> None:

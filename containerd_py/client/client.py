@@ -187,15 +187,60 @@ class Client:
         socket = await self._connection.upgrade(_path(container, "attach"), query)
         return Attachment(socket, container, offset)
 
+    # ── what is executed in containers ────────────────────────────────────────────────────────────────────────
+
+    async def exec_create(self, container: str, request: wire.ExecSpec) -> wire.ExecCreated:
+        """Record what is to be executed in a running container; `exec_start` executes it."""
+        return await self._connection.fetch(wire.ExecCreated, "POST", _path(container, "exec"), body=request)
+
+    async def execs(self, container: str) -> tuple[wire.ExecDetail, ...]:
+        """Return what is, was or will be executed in a container, the oldest first."""
+        return (await self._connection.fetch(wire.ExecList, "GET", _path(container, "exec"))).execs
+
+    async def exec_inspect(self, exec_id: str) -> wire.ExecDetail:
+        return await self._connection.fetch(wire.ExecDetail, "GET", _exec_path(exec_id))
+
+    async def exec_start(self, exec_id: str) -> None:
+        """Return once it is executed."""
+        await self._connection.exchange("POST", _exec_path(exec_id, "start"))
+
+    async def exec_kill(self, exec_id: str, signal: str = "SIGKILL") -> None:
+        await self._connection.exchange("POST", _exec_path(exec_id, "kill"), {"signal": signal})
+
+    async def exec_wait(self, exec_id: str) -> wire.Exit:
+        """Return when it ended, with how it did."""
+        return await self._connection.fetch(wire.Exit, "POST", _exec_path(exec_id, "wait"))
+
+    async def exec_resize(self, exec_id: str, rows: int, columns: int) -> None:
+        """Set the size of its terminal, before it is started or later."""
+        await self._connection.exchange("POST", _exec_path(exec_id, "resize"), {"rows": str(rows), "columns": str(columns)})
+
+    async def exec_delete(self, exec_id: str, *, force: bool = False) -> None:
+        """Remove it and its output; one that runs only with `force`, which kills it."""
+        await self._connection.exchange("DELETE", _exec_path(exec_id), {"force": _BOOLEAN[force]})
+
+    async def exec_attach(self, exec_id: str, offset: int | None = None) -> Attachment:
+        """Return an open attachment, as of a container. Output is kept from the start on: with 0 no byte is missed."""
+        query = {} if offset is None else {"offset": str(offset)}
+        socket = await self._connection.upgrade(_exec_path(exec_id, "attach"), query)
+        return Attachment(socket, exec_id, offset)
+
+
+def _exec_path(exec_id: str, action: str = "") -> str:
+    return f"/v1/exec/{_identifier(exec_id)}" + (f"/{action}" if action else "")
+
 
 def _path(container: str, action: str = "") -> str:
+    return f"/v1/containers/{_identifier(container)}" + (f"/{action}" if action else "")
+
+
+def _identifier(text: str) -> str:
     # Checked here because a URL with "..", "/" or "" in it would name another route.
     try:
-        identifier = _IDENTIFIER.validate_python(container)
+        return _IDENTIFIER.validate_python(text)
     except ValidationError as error:
         hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
-        raise InvalidArgument(f"cannot look up {container!r}: not an id or a name", step="parse", hint=hint) from error
-    return f"/v1/containers/{identifier}" + (f"/{action}" if action else "")
+        raise InvalidArgument(f"cannot look up {text!r}: not an id or a name", step="parse", hint=hint) from error
 
 
 def _interval(seconds: float | None) -> list[tuple[str, str]]:

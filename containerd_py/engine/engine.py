@@ -17,6 +17,11 @@ import structlog
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
+from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.exec_lifecycle import ExecLifecycle
+from containerd_py.engine.exec_recovery import ExecRecovery
+from containerd_py.engine.execs import Execs
+from containerd_py.engine.following import chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
@@ -75,11 +80,14 @@ class Engine:
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
         )
-        self._lifecycle = Lifecycle(self._parts)
+        exec_lifecycle = ExecLifecycle(self._parts)
+        self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
-        self._recovery = Recovery(self._parts, self._lifecycle)
+        self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
+        """What can be done with processes that are executed in containers."""
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -98,8 +106,11 @@ class Engine:
         self.stop_streams()
         self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
-        alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
+        alive = self.execs.alive() or any(
+            container.alive or not container.exit_recorded for container in self._parts.registry
+        )
         await self._parts.link.close(end=not alive)
+        self.execs.close()
         for container in self._parts.registry:
             container.close()
         if not alive:
@@ -115,11 +126,14 @@ class Engine:
         for container in self._parts.registry:
             container.changes.announce()
             container.log.changes.announce()
+        self.execs.stop_streams()
 
     def waits_for(self, pid: int) -> bool:
         """True for the process of a container whose end is still to be noted, and for the spawner."""
-        return pid == self._parts.link.pid or any(
-            container.alive and container.record.pid == pid for container in self._parts.registry
+        return (
+            pid == self._parts.link.pid
+            or any(container.alive and container.record.pid == pid for container in self._parts.registry)
+            or self.execs.waits_for(pid)
         )
 
     # ── containers ──
@@ -233,22 +247,15 @@ class Engine:
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         container = self._find(reference, "read output of")
-        log, run = container.log, container.run
-        reader = log.reader(log.size if offset is None else offset)
-        try:
-            while True:
-                chunk = reader.next()
-                if follow and chunk is not None and run.output_end is not None:
-                    chunk = chunk.before(run.output_end)
-                if chunk is not None:
-                    if stream in (None, chunk.stream):
-                        yield chunk
-                    continue
-                if not follow or run.output_end is not None or self._closing:
-                    return
-                await log.changes.wait()
-        finally:
-            reader.close()
+        found = chunks(
+            *(container.log, container.run),
+            offset=offset,
+            stream=stream,
+            follow=follow,
+            closing=lambda: self._closing,
+        )
+        async for chunk in found:
+            yield chunk
 
     def output_size(self, reference: str) -> int:
         """Return the offset at which the next byte of output will be."""
@@ -332,7 +339,10 @@ class Engine:
         return container
 
     def _exited(self, container_id: str, status: WaitStatus) -> None:
-        self._lifecycle.exited(container_id, status)
+        if SEPARATOR in container_id:
+            self.execs.exited(container_id, status)
+        else:
+            self._lifecycle.exited(container_id, status)
 
     def _spawner_lost(self) -> None:
         if not self._closing:

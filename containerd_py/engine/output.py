@@ -135,6 +135,17 @@ class OutputLog:
             return None  # deleted meanwhile
 
 
+class DiscardedOutput(OutputLog):
+    """Of a process whose output nobody is to see: it must not block all the same."""
+
+    def take(self, pipe: int, stream: Stream) -> bool:
+        state = _poll(pipe)
+        if state & select.POLLIN:
+            os.read(pipe, _MOST)
+            return True
+        return not state & (select.POLLHUP | select.POLLERR)
+
+
 class OutputReader:
     """One reader of a log. `next` never waits; between its None and waiting for `log.changes` there must be no await."""
 

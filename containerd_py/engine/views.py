@@ -30,7 +30,8 @@ class Exit:
     """How a payload ended.
 
     exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
-    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost".
+    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
+                never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
     """
 
@@ -80,9 +81,41 @@ class ContainerView:
     timeline: tuple[TimedStep, ...] = field(repr=False, default=())
 
 
+class ExecStatus(StrEnum):
+    """created: recorded, not started yet; starting: a worker is becoming the program; stopped: it has ended, or failed."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecView:
+    """A process that was executed in a container. process: its OCI document."""
+
+    id: str
+    container_id: str
+    status: ExecStatus
+    args: tuple[str, ...]
+    terminal: bool
+    stdin: bool
+    detach: bool
+    pid: int | None
+    created_at: datetime
+    started_at: datetime | None
+    exit: Exit | None
+    output_bytes: int
+    lost_output_bytes: int
+    process: dict[str, Any] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
+    """One thing that happened. type: "container.created", "exec.created" and so on (openapi.yaml, `EventType`), or "gap".
+
+    Events of an exec are of the container of the id, with "exec" among the attributes.
+    """
 
     seq: int
     time: datetime

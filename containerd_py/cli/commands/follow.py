@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
-from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
@@ -83,8 +83,10 @@ def attach(
         detail = await client.container(container)
         # From now on, but as a number: so the client can go on there where the connection is lost.
         start = detail.output_bytes if offset is None else offset
-        attendance = Attendance(detail.id, stdin and (detail.stdin or detail.terminal), detail.terminal, start)
-        return await attend(client, attendance)
+        attendance = Attendance(
+            AttendedContainer(client, detail.id), stdin and (detail.stdin or detail.terminal), detail.terminal, start
+        )
+        return await attend(attendance)
 
     perform(ctx, action)
 
