@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from containerd_py.client.failures import raise_for_answer, reaching, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 
     Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -68,6 +68,12 @@ class Connection:
             return model.model_validate_json(answer)
         except ValidationError as error:
             raise unreadable(f"{method} {path}", error) from error
+
+    async def send(self, method: str, path: str, query: Query, data: bytes | AsyncIterable[bytes]) -> None:
+        """Send bytes as they are, or as they come."""
+        with reaching(self.socket_path):
+            async with self.session.request(method, _BASE + path, params=query, data=data, allow_redirects=False) as answer:
+                await answer.read()
 
     async def stream(self, method: str, path: str, query: Query = ()) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives; close the iterator (`aclosing`) to give the connection back early."""

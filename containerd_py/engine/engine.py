@@ -20,7 +20,7 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.following import chunks
+from containerd_py.engine.following import ALL, chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.recovery import Recovery
@@ -37,9 +37,9 @@ from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
-    from containerd_py.engine.views import Stream, TimedStep
+    from containerd_py.engine.views import Stream, TimedStep, Window
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest
 
@@ -194,14 +194,15 @@ class Engine:
     # ── streams ──
 
     async def output(
-        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
-    ) -> AsyncIterator[OutputChunk]:
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
+    ) -> AsyncGenerator[OutputChunk, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until the container ends.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         log = self._find(reference, "read output of").log
-        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=lambda: self._closing):
+        closing = lambda: self._closing  # noqa: E731 - of one line, and used once
+        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=closing, window=window):
             yield chunk
 
     def output_size(self, reference: str) -> int:

@@ -119,11 +119,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Bytes of the container's output; `offset` is where they begin in all of its output."""
+    """Bytes of the container's output; `offset` is where they begin in all of its output.
+
+    time_ns: when they came, in nanoseconds since the epoch; 0 where that was lost.
+    """
 
     stream: Stream
     offset: int
     data: bytes
+    time_ns: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end."""
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+    tail: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
