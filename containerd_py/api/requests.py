@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web_protocol
@@ -23,6 +26,8 @@ Model = TypeVar("Model", bound=Wire)
 LARGEST_BODY = 10 << 20
 LARGEST_WINDOW = 65_535
 _BODY_S = 30.0
+_EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -79,13 +84,17 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_S):
             return await request.read()
     except web_protocol.RequestPayloadError as problem:
-        raise InvalidArgument(
-            "cannot read request: the body is not what its headers say",
-            step="read",
-            hint="look at Transfer-Encoding and Content-Encoding",
-        ) from problem
+        raise broken_body() from problem
     except TimeoutError:
         raise DeadlineExceeded(f"cannot read request: the body did not come in {_BODY_S:.0f} s", step="read") from None
+
+
+def broken_body() -> InvalidArgument:
+    return InvalidArgument(
+        "cannot read request: the body is not what its headers say",
+        step="read",
+        hint="look at Transfer-Encoding and Content-Encoding",
+    )
 
 
 class Query:
@@ -152,6 +161,25 @@ class Query:
                 step="parse",
                 hint="letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
             ) from problem
+
+    def moment(self, name: str) -> int | None:
+        """Read RFC 3339 with a zone, or seconds since the epoch; return nanoseconds since the epoch."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            if _EPOCH.fullmatch(text):
+                return int(Decimal(text) * 1_000_000_000)
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise ValueError("no zone")  # noqa: TRY301 - the same as any other text that is no time
+            return int((moment - _BEGINNING) / timedelta(microseconds=1)) * 1000
+        except (ValueError, OverflowError):
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: no time {text!r}",
+                step="parse",
+                hint="write 2025-03-01T09:30:00Z, or seconds since 1970; + is %2B in a URL",
+            ) from None
 
     def done(self) -> None:
         for name in self._left:

@@ -14,7 +14,7 @@ from containerd_py.client.failures import raise_for_late_error, read_model, unre
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(wire.Identifier)
 _BOOLEAN = {True: "true", False: "false"}
@@ -171,15 +171,35 @@ class Client:
         return await self._connection.fetch(wire.Timeline, "GET", _path(container, "timeline"))
 
     def logs(
-        self, container: str, *, follow: bool = False, stream: wire.Stream | None = None, offset: int | None = None
+        self,
+        container: str,
+        *,
+        follow: bool = False,
+        stream: wire.Stream | None = None,
+        offset: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
     ) -> AsyncGenerator[bytes, None]:
-        """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends."""
+        """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends.
+
+        since, until: RFC 3339 with a zone, or seconds since 1970; tail: lines at the end of what is there.
+        """
         query = {"follow": _BOOLEAN[follow]}
+        given = {"since": since, "until": until, "tail": None if tail is None else str(tail)}
+        query |= {name: value for name, value in given.items() if value is not None}
+        if timestamps:
+            query["timestamps"] = _BOOLEAN[timestamps]
         if stream is not None:
             query["stream"] = stream
         if offset is not None:
             query["offset"] = str(offset)
         return self._connection.stream("GET", _path(container, "logs"), query)
+
+    async def write_stdin(self, container: str, data: bytes | AsyncIterable[bytes], *, close: bool = False) -> None:
+        """Write to the payload's input without attaching; return once it has taken all. close: end the input then."""
+        await self._connection.send("PUT", _path(container, "stdin"), {"close": _BOOLEAN[close]}, data)
 
     async def attach(self, container: str, offset: int | None = None) -> Attachment:
         """Return an open attachment: output from `offset` on (default: from now; 0: all of it). The caller closes it."""

@@ -21,7 +21,7 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.following import chunks
+from containerd_py.engine.following import ALL, chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
-    from containerd_py.engine.views import Pruned, Stream, TimedStep
+    from containerd_py.engine.views import Pruned, Stream, TimedStep, Window
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -240,19 +240,21 @@ class Engine:
     # ── streams ──
 
     async def output(
-        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
-    ) -> AsyncIterator[OutputChunk]:
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
+    ) -> AsyncGenerator[OutputChunk, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         container = self._find(reference, "read output of")
         found = chunks(
-            *(container.log, container.run),
+            container.log,
+            run=container.run,
             offset=offset,
             stream=stream,
             follow=follow,
             closing=lambda: self._closing,
+            window=window,
         )
         async for chunk in found:
             yield chunk

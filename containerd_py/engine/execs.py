@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from containerd_py.engine.following import chunks
+from containerd_py.engine.following import ALL, chunks
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.exec import Exec
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.engine.stdio import Stdio
-    from containerd_py.engine.views import ExecView, Exit, OutputChunk, Stream
+    from containerd_py.engine.views import ExecView, Exit, OutputChunk, Stream, Window
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import ExecSpec
 
@@ -79,11 +79,11 @@ class Execs:
     # ── streams: as `Engine` has them for containers ──
 
     async def output(
-        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
-    ) -> AsyncIterator[OutputChunk]:
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
+    ) -> AsyncGenerator[OutputChunk, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until it ends. Raises NotFound, Conflict."""
         log = self.joinable(reference, "read output of").log
-        async for chunk in chunks(log, None, offset=offset, stream=stream, follow=follow, closing=self._closing):
+        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=self._closing, window=window):
             yield chunk
 
     def joinable(self, reference: str, action: str) -> Exec:

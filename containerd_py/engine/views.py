@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -127,16 +127,29 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Bytes of the container's output; `offset` is where they begin in all of its output."""
+    """Bytes of the container's output; `offset` is where they begin in all of its output.
+
+    time_ns: when they came, in nanoseconds since the epoch; 0 where that was lost.
+    """
 
     stream: Stream
     offset: int
     data: bytes
+    time_ns: int = field(default=0, compare=False)
 
     def before(self, end: int) -> OutputChunk | None:
         """Return the part of it that lies before an offset; None where nothing does."""
         data = self.data[: max(0, end - self.offset)]
-        return OutputChunk(self.stream, self.offset, data) if data else None
+        return replace(self, data=data) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end."""
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+    tail: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,26 @@ async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
     await pyctr(daemon, "rm", "-f", "going", "ended")
 
 
+async def test_parts_of_logs(daemon: Daemon, rootfs: Path) -> None:
+    await pyctr(daemon, "run", "--name", "box", "--rootfs", str(rootfs), "/bin/sh", "-c", "echo one; echo two; printf end")
+    cases: list[tuple[tuple[str, ...], str]] = [
+        (("-n", "2"), "two\nend"),
+        (("--tail", "all"), "one\ntwo\nend"),
+        (("--since", "10m"), "one\ntwo\nend"),
+        (("--since", "0s"), ""),
+        (("--until", "1h10m"), ""),
+        (("--until", "2100-01-01", "--tail", "1"), "end"),
+    ]
+    for options, expected in cases:
+        assert (await pyctr(daemon, "logs", *options, "box")).out == expected, options
+    stamped = (await pyctr(daemon, "logs", "-t", "box")).out.splitlines()
+    assert [line.split("Z ")[1] for line in stamped] == ["one", "two", "end"]
+    for options in (("--since", "yesterday"), ("--tail", "-1"), ("--tail", "x"), ("-t", "--format", "json")):
+        wrong = await pyctr(daemon, "logs", *options, "box")
+        assert (wrong.code, wrong.out) == (2, ""), options
+    await pyctr(daemon, "rm", "box")
+
+
 async def test_explain_info_and_version(daemon: Daemon, rootfs: Path) -> None:
     explained = await pyctr(daemon, "explain", "--rootfs", str(rootfs), "/bin/true")
     assert "bind root file system" in explained.out
