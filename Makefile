@@ -15,9 +15,9 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/python -m pytest --ignore tests/oci
 	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
-test-runtimes: .venv/installed bench-packages ## run the black-box suite on pyrunc, crun and runc; ARGS='-k mounts'
+test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
-		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci --runtime "$$runtime" $(ARGS) || failed=1; \
+		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci tests/security --runtime "$$runtime" $(ARGS) || failed=1; \
 	done; [ -z "$$failed" ]
 
 demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them

@@ -10,12 +10,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from containerd_py.signal_names import signal_number
+
 IDENTIFIER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}$"
+
+RESTART_PATTERN = r"^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,5})?)$"
+LONGEST_STOP_S = 86_400.0
 
 
 def _without_parent_reference(value: str) -> str:
     if ".." in value:
         raise ValueError("must not contain '..'")
+    return value
+
+
+def _known_signal(value: str) -> str:
+    if signal_number(value) is None:
+        raise ValueError("no such signal")
     return value
 
 
@@ -25,8 +36,14 @@ Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN), After
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4095)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
-Status = Literal["creating", "created", "running", "stopped"]
-Reason = Literal["exited", "signaled", "lost", "failed"]
+Signal = Annotated[str, StringConstraints(min_length=1), AfterValidator(_known_signal)]
+"""A signal by its name, with or without "SIG", or its number."""
+
+RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
+"""Which ends of a container it is started again after; "on-failure:3": three times at most."""
+
+Status = Literal["creating", "created", "running", "paused", "stopped"]
+Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
 ExecStatus = Literal["created", "starting", "running", "stopped"]
 Stream = Literal["stdout", "stderr"]
 Network = Literal["private", "none", "host"]
@@ -64,6 +81,9 @@ class Common(Wire):
     labels: dict[Text, Text] = {}
     stdin: bool = False
     """Keep the payload's standard input open for attached clients; without it stdin is /dev/null."""
+    restart: RestartPolicy = "no"
+    stop_signal: Signal | None = None
+    stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
 
 
 class ContainerSpec(Common):
@@ -119,6 +139,13 @@ class ExecSpec(Wire):
     """Exactly these, which must be among the container's."""
 
 
+class UpdateRequest(Wire):
+    """What changes; the rest stays. A limit that is null is lifted."""
+
+    resources: ResourcesSpec | None = None
+    restart: RestartPolicy | None = None
+
+
 # ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -145,6 +172,8 @@ class Exit(Wire):
     reason: Reason
     signal: str | None = None
     finished_at: str
+    oom_killed: bool = False
+    """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
 
 
 class ExecCreated(Wire):
@@ -185,9 +214,18 @@ class ContainerSummary(Wire):
     created_at: str
     started_at: str | None
     exit: Exit | None
+    restart_count: int = 0
+    """How often its restart policy has started it, since somebody did."""
+    next_start_at: str | None = None
+    """When its restart policy starts it again; it is stopped until then."""
 
 
 class ContainerDetail(ContainerSummary):
+    previous_exit: Exit | None = None
+    """How the run before this one, or before the one that has ended, did end."""
+    restart: RestartPolicy = "no"
+    stop_signal: str | None = None
+    stop_timeout_s: float | None = None
     stdin: bool
     spec: dict[str, Any]
     """The request as it was given."""
@@ -201,6 +239,18 @@ class ContainerDetail(ContainerSummary):
 
 class ContainerList(Wire):
     containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
+
+
+class PruneFailure(Wire):
+    id: str
+    name: str
+    message: str
+
+
+class Pruned(Wire):
+    removed: Strings
+    freed_bytes: int
+    failed: Annotated[tuple[PruneFailure, ...], Field(strict=False)]
 
 
 class Version(Wire):

@@ -19,7 +19,11 @@ _PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--runtime", metavar="PATH", help="the OCI runtime for tests/oci (default: pyrunc of this Python)")
+    parser.addoption(
+        "--runtime",
+        metavar="PATH",
+        help="the OCI runtime for tests/oci, tests/security (default: our pyrunc)",
+    )
 
 
 @dataclass(frozen=True)

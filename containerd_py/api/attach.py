@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import WSMessage
 
     from containerd_py.engine.engine import Engine
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Exit, OutputChunk
 
 PROTOCOL = "v5.channel.k8s.io"
@@ -46,7 +47,7 @@ class Joinable(Protocol):
 
     def resize(self, reference: str, *, rows: int, columns: int) -> None: ...
 
-    def exit_of(self, reference: str, /) -> Exit | None: ...
+    def run_of(self, reference: str) -> Run: ...
 
 
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -88,6 +89,7 @@ class Session:
         self._socket = socket
         self._joined = joined
         self._id = reference
+        self._run = joined.run_of(reference)
         self._offset = 0
         self._receiving: asyncio.Task[None] | None = None
         self._ending = False
@@ -136,7 +138,7 @@ class Session:
             await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
 
     async def _send_end(self) -> None:
-        ended = self._joined.exit_of(self._id)
+        ended = self._run.exit
         if ended is None:  # the daemon stops; the container goes on
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())

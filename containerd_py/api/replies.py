@@ -52,7 +52,7 @@ def write(reply: Reply) -> web.Response:
 def write_error(problem: Exception) -> web.Response:
     """Turn any error into a response; one that nobody foresaw is logged here, once."""
     if isinstance(problem, ContainerdError):
-        return _error(STATUS[type(problem)], _body(problem))
+        return _error(STATUS[type(problem)], error_body(problem))
     if isinstance(problem, web.HTTPException):
         return _http_error(problem)
     if isinstance(problem, OSError) and problem.errno in _RETRY:
@@ -63,7 +63,7 @@ def write_error(problem: Exception) -> web.Response:
     return write_error(errors.Internal(f"cannot serve request: {type(problem).__name__}", hint=hint))
 
 
-def _body(problem: ContainerdError) -> ErrorBody:
+def error_body(problem: ContainerdError) -> ErrorBody:
     if problem.kind == errors.Internal.kind:
         _log.error("internal error", message=problem.message, step=problem.step, errno=problem.errno)
     return ErrorBody(kind=problem.kind, message=problem.message, step=problem.step, errno=problem.errno, hint=problem.hint)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web_protocol
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from containerd_py import strict_json
+from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, OciSpec, Wire
+from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -30,6 +29,7 @@ _BODY_S = 30.0
 _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -59,6 +59,15 @@ async def body_as(request: web.Request, model: type[Model]) -> Model:
         raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
     try:
         return model.model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def update_request(request: web.Request) -> UpdateRequest:
+    """Read the body of update. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    try:
+        return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 
@@ -136,10 +145,10 @@ class Query:
             raise InvalidArgument(f"cannot read parameter {name!r}: it is missing", step="parse")
         return value
 
-    def seconds(self, name: str, *, default: float, most: float) -> float:
+    def seconds(self, name: str, *, most: float) -> float | None:
         text = self.text(name)
         if text is None:
-            return default
+            return None
         try:
             value = float(text)
         except ValueError:
@@ -167,6 +176,18 @@ class Query:
                 hint="write 2025-03-01T09:30:00Z, or seconds since 1970; + is %2B in a URL",
             ) from None
 
+    def identifier(self, name: str) -> str:
+        """Return what is to become the name of a container."""
+        text = self.text(name)
+        try:
+            return _IDENTIFIER.validate_python(text)
+        except ValidationError as problem:
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: no name for a container: {text!r}",
+                step="parse",
+                hint="letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
+            ) from problem
+
     def done(self) -> None:
         for name in self._left:
             raise InvalidArgument(f"cannot read parameter {name!r}: no such parameter here", step="parse")
@@ -174,12 +195,9 @@ class Query:
 
 def signal_number(text: str) -> int:
     """Return the number of "SIGTERM", "TERM" or "15". Raises InvalidArgument."""
-    name = text.upper()
-    if text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) < signal.NSIG:
-        return int(text)
-    for candidate in (name, f"SIG{name}"):
-        if candidate in signal.Signals.__members__:
-            return int(signal.Signals[candidate])
+    number = signal_names.signal_number(text)
+    if number is not None:
+        return number
     raise InvalidArgument(
         f"cannot read signal {text!r}: no such signal", step="parse", hint="a name such as TERM, or a number"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, execs, streams, system
+from containerd_py.api import attach, containers, control, execs, listing, streams, system, waiting
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -28,14 +28,20 @@ ROUTES = (
     Route("GET", "/v1/_ping", "ping", system.ping),
     Route("GET", "/v1/version", "version", system.version),
     Route("GET", "/v1/info", "info", system.info),
-    Route("GET", "/v1/containers", "list_containers", containers.list_all),
+    Route("GET", "/v1/containers", "list_containers", listing.list_all),
     Route("POST", "/v1/containers", "create_container", containers.create),
     Route("GET", "/v1/containers/{id}", "inspect_container", containers.inspect),
     Route("DELETE", "/v1/containers/{id}", "delete_container", containers.delete),
     Route("POST", "/v1/containers/{id}/start", "start_container", containers.start),
     Route("POST", "/v1/containers/{id}/kill", "kill_container", containers.kill),
     Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop),
-    Route("POST", "/v1/containers/{id}/wait", "wait_container", containers.wait),
+    Route("POST", "/v1/containers/{id}/restart", "restart_container", control.restart),
+    Route("POST", "/v1/containers/{id}/rename", "rename_container", control.rename),
+    Route("POST", "/v1/containers/{id}/update", "update_container", control.update),
+    Route("POST", "/v1/prune", "prune_containers", control.prune),
+    Route("POST", "/v1/containers/{id}/pause", "pause_container", control.pause),
+    Route("POST", "/v1/containers/{id}/resume", "resume_container", control.resume),
+    Route("POST", "/v1/containers/{id}/wait", "wait_container", waiting.wait),
     Route("POST", "/v1/containers/{id}/resize", "resize_container", containers.resize),
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
     Route("PUT", "/v1/containers/{id}/stdin", "put_stdin", streams.put_stdin),

@@ -27,6 +27,7 @@ def ended(value: views.Exit) -> wire.Exit:
         exit_code=value.exit_code,
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
+        oom_killed=value.oom_killed,
         finished_at=time(value.finished_at),
     )
 
@@ -38,6 +39,10 @@ def summary(view: views.ContainerView) -> wire.ContainerSummary:
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
         **_summary(view),
+        previous_exit=None if view.previous_exit is None else ended(view.previous_exit),
+        restart=view.restart,
+        stop_signal=view.stop_signal,
+        stop_timeout_s=view.stop_timeout_s,
         stdin=view.stdin,
         spec=view.spec,
         oci=view.oci,
@@ -60,6 +65,8 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
         "created_at": time(view.created_at),
         "started_at": None if view.started_at is None else time(view.started_at),
         "exit": None if view.exit is None else ended(view.exit),
+        "restart_count": view.restart_count,
+        "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
     }
 
 
@@ -80,6 +87,11 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
     )
+
+
+def pruned(value: views.Pruned) -> wire.Pruned:
+    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
+    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
 
 
 def event(value: views.Event) -> wire.Event:

@@ -148,6 +148,9 @@ class Foreground:
             raise failures.exceptions[0] from None
 
     async def _exit_code(self) -> int:
+        """Of the run that was attended: its stream has told it, but where the connection was lost at the last moment."""
+        if self._attachment.exit_code is not None:
+            return self._attachment.exit_code
         ended = await _insist(self._attended.wait)
         if ended.exit_code is None:
             raise Internal(f"cannot tell the exit code of {self._attended.name!r}: nobody saw it end", step="wait")

@@ -86,10 +86,13 @@ def silence_stdout() -> None:
 
 
 def status_text(container: ContainerSummary) -> str:
-    """Return "running", "created", "exited (3)", or "lost" for an end that nobody saw."""
+    """Return "running", "created", "exited (3)", "lost" for an end that nobody saw, or "restarting (3)" before the next."""
     if container.exit is None:
         return container.status
-    return "lost" if container.exit.exit_code is None else f"exited ({container.exit.exit_code})"
+    if container.exit.exit_code is None and container.next_start_at is None:
+        return "lost"
+    word = "exited" if container.next_start_at is None else "restarting"
+    return word if container.exit.exit_code is None else f"{word} ({container.exit.exit_code})"
 
 
 def age_text(time: str, now: datetime.datetime) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from containerd_py.cli.mounts import parse_mount, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec
+from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _NOT_GIVEN: tuple[object, ...] = (None, False, (), {})
-_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label")
+_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label", "restart", "stop_signal", "stop_timeout")
 _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
 
 
@@ -36,9 +36,7 @@ def reading() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _wrong(f"{where} {first['input']!r}: {first['msg']}") from error
+        raise _unreadable(error) from error
 
 
 def _bundle(options: SpecOptions) -> BundleSpec:
@@ -70,7 +68,14 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
 
 
 def _common(options: SpecOptions) -> dict[str, Any]:
-    given = {"name": options.name, "labels": parse_labels(options.label or ()), "stdin": options.interactive}
+    given = {
+        "name": options.name,
+        "labels": parse_labels(options.label or ()),
+        "stdin": options.interactive,
+        "restart": options.restart,
+        "stop_signal": options.stop_signal,
+        "stop_timeout_s": options.stop_timeout,
+    }
     return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
 
 
@@ -82,6 +87,22 @@ def _resources(options: SpecOptions) -> ResourcesSpec | None:
     }
     given = {name: value for name, value in given.items() if value is not None}
     return ResourcesSpec(**given) if given else None
+
+
+def build_update(memory: str | None, cpus: float | None, pids_limit: int | None, restart: str | None) -> UpdateRequest:
+    """Return what to change; -1 lifts a limit."""
+    given: dict[str, Any] = {}
+    if memory is not None:
+        given["memory_bytes"] = None if memory == "-1" else parse_size(memory)
+    if cpus is not None:
+        given["cpus"] = None if cpus == -1 else cpus
+    if pids_limit is not None:
+        given["pids"] = None if pids_limit == -1 else pids_limit
+    try:
+        changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
+        return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
+    except ValidationError as error:
+        raise _unreadable(error) from error
 
 
 def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -111,6 +132,12 @@ def parse_size(text: str) -> int:
     if parts is None:
         raise _wrong(f"--memory {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
     return int(float(parts[1]) * _UNITS[parts[2]])
+
+
+def _unreadable(error: ValidationError) -> InvalidArgument:
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _wrong(f"{where} {first['input']!r}: {first['msg']}")
 
 
 def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:

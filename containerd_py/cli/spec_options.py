@@ -57,6 +57,15 @@ class SpecOptions:
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False)
     ] = None
+    restart: Annotated[
+        str | None, typer.Option(metavar="POLICY", help="Start it again: no, on-failure[:N], always, unless-stopped.")
+    ] = None
+    stop_signal: Annotated[
+        str | None, typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).")
+    ] = None
+    stop_timeout: Annotated[
+        float | None, typer.Option("--stop-timeout", min=0, metavar="SECONDS", help="From then to KILL (default: 10).")
+    ] = None
     pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")] = None
     cpus: Annotated[float | None, typer.Option(metavar="N", help="At most so many CPUs: 0.5, 2.")] = None

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from containerd_py import wire
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.connection import DEFAULT_SOCKET, Connection
-from containerd_py.client.failures import unreadable
+from containerd_py.client.failures import raise_for_late_error, read_model, unreadable
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -66,10 +66,27 @@ class Client:
         return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request)
 
     async def containers(
-        self, status: wire.Status | None = None, labels: Iterable[str] = ()
+        self,
+        status: str | Iterable[str] | None = None,
+        labels: Iterable[str] = (),
+        *,
+        names: Iterable[str] = (),
+        since: str | None = None,
+        before: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
     ) -> tuple[wire.ContainerSummary, ...]:
-        """Return the containers; labels: "K" or "K=V", all of which must hold."""
-        query = [("label", label) for label in labels] + ([] if status is None else [("status", status)])
+        """Return the containers, the oldest first.
+
+        status: one or several of a container's states, and "restarting". labels: "K" or "K=V", all of which must hold.
+        names: what the name has in it, one of them. since, before: containers. sort: "created", "started", "name" or
+        "status", with "-" before it for the other way round.
+        """
+        statuses = () if status is None else (status,) if isinstance(status, str) else tuple(status)
+        query = [("label", label) for label in labels] + [("status", one) for one in statuses]
+        query += [("name", name) for name in names]
+        single = {"since": since, "before": before, "sort": sort, "limit": limit}
+        query += [(name, str(value)) for name, value in single.items() if value is not None]
         return (await self._connection.fetch(wire.ContainerList, "GET", "/v1/containers", query)).containers
 
     async def container(self, container: str) -> wire.ContainerDetail:
@@ -86,13 +103,45 @@ class Client:
         """Send a signal to the payload; signal: "SIGTERM", "TERM" or "15"."""
         await self._connection.exchange("POST", _path(container, "kill"), {"signal": signal})
 
-    async def stop(self, container: str, timeout_s: float = 10.0) -> wire.Exit:
-        """Send SIGTERM, and SIGKILL after `timeout_s`; return how the payload ended."""
-        return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), {"timeout": str(timeout_s)})
+    async def pause(self, container: str) -> None:
+        """Return once every process of it has stopped where it stood."""
+        await self._connection.exchange("POST", _path(container, "pause"))
 
-    async def wait(self, container: str) -> wire.Exit:
-        """Return when the payload ended, with how it did."""
-        return await self._connection.fetch(wire.Exit, "POST", _path(container, "wait"))
+    async def resume(self, container: str) -> None:
+        await self._connection.exchange("POST", _path(container, "resume"))
+
+    async def stop(self, container: str, timeout_s: float | None = None, signal: str | None = None) -> wire.Exit:
+        """Send a signal, and SIGKILL after `timeout_s`; return how the payload ended.
+
+        None: as the container was created with, else SIGTERM and 10 s. Its restart policy is over until it is started.
+        """
+        return await self._connection.fetch(wire.Exit, "POST", _path(container, "stop"), _stop(timeout_s, signal))
+
+    async def restart(self, container: str, timeout_s: float | None = None, signal: str | None = None) -> None:
+        """Stop it as `stop` does, where it runs, and start it again: same id, same name, its output goes on."""
+        await self._connection.exchange("POST", _path(container, "restart"), _stop(timeout_s, signal))
+
+    async def wait(self, container: str, condition: str | None = None) -> wire.Exit:
+        """Return when the payload ended, with how it did.
+
+        condition: "not-running" (the default: at once where it has stopped), "next-exit" or "removed".
+        """
+        query = {} if condition is None else {"condition": condition}
+        path = _path(container, "wait")
+        answer = await self._connection.exchange("POST", path, query)
+        raise_for_late_error(answer)
+        return read_model(wire.Exit, answer, f"POST {path}")
+
+    async def rename(self, container: str, name: str) -> None:
+        await self._connection.exchange("POST", _path(container, "rename"), {"name": name})
+
+    async def update(self, container: str, changes: wire.UpdateRequest) -> None:
+        """Change limits, at once where it runs, and its restart policy; a limit that is given as None is lifted."""
+        await self._connection.exchange("POST", _path(container, "update"), body=changes)
+
+    async def prune(self, labels: Iterable[str] = ()) -> wire.Pruned:
+        """Remove every container that has stopped, and that nothing starts again."""
+        return await self._connection.fetch(wire.Pruned, "POST", "/v1/prune", [("label", label) for label in labels])
 
     async def resize(self, container: str, rows: int, columns: int) -> None:
         await self._connection.exchange("POST", _path(container, "resize"), {"rows": str(rows), "columns": str(columns)})
@@ -191,6 +240,11 @@ def _identifier(text: str) -> str:
     except ValidationError as error:
         hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
         raise InvalidArgument(f"cannot look up {text!r}: not an id or a name", step="parse", hint=hint) from error
+
+
+def _stop(timeout_s: float | None, signal: str | None) -> dict[str, str]:
+    given = {"timeout": timeout_s, "signal": signal}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _event(line: bytes) -> wire.Event:

@@ -6,15 +6,16 @@ It knows no route; `Client` does.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
 
-from containerd_py.client.failures import raise_for_answer, reaching, unreadable
+from containerd_py.client.failures import Model, raise_for_answer, reaching, read_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+
+    from pydantic import BaseModel
 
     Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -22,8 +23,6 @@ DEFAULT_SOCKET = "/run/pycontainerd/pycontainerd.sock"
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/json"}
 ATTACH_PROTOCOL = "v5.channel.k8s.io"
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Connection:
@@ -64,10 +63,7 @@ class Connection:
     ) -> Model:
         """Send one request and return its answer as `model`; Internal where it is not one."""
         answer = await self.exchange(method, path, query, body)
-        try:
-            return model.model_validate_json(answer)
-        except ValidationError as error:
-            raise unreadable(f"{method} {path}", error) from error
+        return read_model(model, answer, f"{method} {path}")
 
     async def send(self, method: str, path: str, query: Query, data: bytes | AsyncIterable[bytes]) -> None:
         """Send bytes as they are, or as they come."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from containerd_py import errors
 from containerd_py.wire import ErrorBody
@@ -33,6 +33,8 @@ _CLASSES: dict[str, type[errors.ContainerdError]] = {
         errors.Internal,
     )
 }
+Model = TypeVar("Model", bound=BaseModel)
+
 _SAME_VERSION = "look whether client and daemon are of the same version"
 _START = "start the daemon with `pycontainerd`, or name its socket with --socket or PYCONTAINERD_SOCKET"
 _PERMISSION = (
@@ -54,6 +56,21 @@ def answered_error(status: int, body: bytes, method: str, path: str) -> errors.C
         return errors.Internal(f"cannot {method} {path}: status {status} without a description", hint=_SAME_VERSION)
     cls = _CLASSES.get(error.kind, errors.Internal)
     return cls(error.message, step=error.step, errno=error.errno, hint=error.hint)
+
+
+def raise_for_late_error(body: bytes) -> None:
+    """Raise the error that came where the status had been told before; return where the body is none."""
+    with contextlib.suppress(ValidationError):
+        error = ErrorBody.model_validate_json(body)
+        raise _CLASSES.get(error.kind, errors.Internal)(error.message, step=error.step, errno=error.errno, hint=error.hint)
+
+
+def read_model(model: type[Model], body: bytes, what: str) -> Model:
+    """Return an answer as `model`; Internal where it is not one. what: the request, for the message."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise unreadable(what, error) from error
 
 
 def unreadable(what: str, error: ValidationError) -> errors.Internal:

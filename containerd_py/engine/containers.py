@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ContainerView, Exit, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.exec import Exec
     from containerd_py.engine.output import OutputLog
-    from containerd_py.store.records import ContainerRecord
+    from containerd_py.store.records import ContainerRecord, ExitRecord
 
-CREATED, STARTED, EXITED = "created", "started", "exited"
+CREATED, STARTED, PAUSED, RESUMED, EXITED = "created", "started", "paused", "resumed", "exited"
 
 _TRANSITIONS = {
     (Status.CREATING, CREATED): Status.CREATED,
+    (Status.STOPPED, CREATED): Status.CREATED,
     (Status.CREATED, STARTED): Status.RUNNING,
     (Status.CREATED, EXITED): Status.STOPPED,
+    (Status.RUNNING, PAUSED): Status.PAUSED,
+    (Status.PAUSED, RESUMED): Status.RUNNING,
     (Status.RUNNING, EXITED): Status.STOPPED,
+    (Status.PAUSED, EXITED): Status.STOPPED,
 }
 """(status, event) to the next status. What is not here is a defect of ours."""
 
@@ -35,8 +40,11 @@ class Container(Attended):
         self.record = record
         self.request = request
         self.config = config
+        self.run = Run()
         self.execs: dict[str, Exec] = {}
         """What was executed in it, by id, the oldest first."""
+        self.stop_asked = False
+        """Somebody has asked for its end: it is not on record where that could not be written."""
 
     @property
     def id(self) -> str:
@@ -57,7 +65,7 @@ class Container(Attended):
     @property
     def alive(self) -> bool:
         """True while there is a process: a worker or the payload."""
-        return self.status in (Status.CREATED, Status.RUNNING)
+        return self.status in (Status.CREATED, Status.RUNNING, Status.PAUSED)
 
     @property
     def cgroup(self) -> Cgroup:
@@ -83,8 +91,7 @@ class Container(Attended):
             raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
 
     def exit(self) -> Exit | None:
-        ended = self.record.exit
-        return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+        return exit_of(self.record.exit)
 
     def view(self) -> ContainerView:
         record = self.record
@@ -101,12 +108,24 @@ class Container(Attended):
             created_at=record.created_at,
             started_at=record.started_at,
             exit=self.exit(),
+            previous_exit=exit_of(record.previous_exit),
+            restart=record.restart,
+            restart_count=record.restart_count,
+            next_start_at=None if record.next_start is None else record.next_start.at,
+            stop_signal=record.stop_signal,
+            stop_timeout_s=record.stop_timeout_s,
             cgroup_paths=self.cgroup.paths,
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
         )
+
+
+def exit_of(ended: ExitRecord | None) -> Exit | None:
+    if ended is None:
+        return None
+    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed)
 
 
 class Registry:
@@ -137,6 +156,22 @@ class Registry:
         for key in {container_id, name}:
             if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
                 del self._names[key]
+
+    def take_another_name(self, container_id: str, name: str) -> None:
+        """Take a further name for a container that is there. Raises Conflict."""
+        holder = self._names.get(name)
+        if holder is not None and (holder != container_id or name != container_id):
+            raise Conflict(
+                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken by {holder[:12]!r}",
+                step="rename",
+                hint="choose another, or rename that container first",
+            )
+        self._names[name] = container_id
+
+    def release_name(self, container_id: str, name: str) -> None:
+        """Let a name go; a container's id stays its own."""
+        if name != container_id and self._names.get(name) == container_id:
+            del self._names[name]
 
     def add(self, container: Container) -> None:
         self._by_id[container.id] = container

@@ -9,19 +9,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from containerd_py.engine import stdio, worker
+from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
+from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.errors import ContainerdError, Unavailable
-from containerd_py.runtime import host, process
+from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.launcher import open_dialogue
-from containerd_py.runtime.linux.pidfd import identity
-from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.provision import take_back
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.cgroups.manager import Cgroup
-    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.wire import CreateRequest
@@ -81,6 +78,7 @@ class Attempt:
         self._id = container_id
         self._name = name
         self._arrived_ns = arrived_ns
+        self._forking = Forking(parts, lifecycle)
         self._timed: list[tuple[str, int, int]] = []
         self._made = ExitStack()
         self._attendant: Attendant | None = None
@@ -96,7 +94,7 @@ class Attempt:
             except BaseException as problem:
                 await asyncio.shield(self._undo(container))
                 if isinstance(problem, OSError):
-                    raise _refusal(container, problem) from problem
+                    raise refusal("create", container, problem) from problem
                 raise
         self._parts.events.publish("container.created", container.id, container.name)
         return container
@@ -111,15 +109,17 @@ class Attempt:
         container.plan = plan
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
-            pid = await self._fork(container, plan, placement)
+            pid = await self._forking.fork(container, plan, placement)
         self._attendant = self._parts.attendant(container, pid)
         ready, master = await worker.ready(container, plan, self._attendant)
-        self._join_streams(container, master)
+        self._forking.keep_streams(container, master)
+        if container.stdio is not None:
+            container.stdio.start()
         timing = Timing(arrived_ns=self._arrived_ns, parent=tuple(self._timed), created_ns=ready.ended_ns)
         await self._lifecycle.remember(
             container,
             container.next_record(
-                CREATED, pid=pid, identity=_identity(container, pid), boot_id=host.boot_id(), timing=timing
+                CREATED, pid=pid, identity=identity_of(container, pid), boot_id=host.boot_id(), timing=timing
             ),
         )
 
@@ -132,6 +132,9 @@ class Attempt:
             created_at=datetime.now(UTC),
             labels=request.labels,
             stdin=request.stdin,
+            restart=request.restart,
+            stop_signal=request.stop_signal,
+            stop_timeout_s=request.stop_timeout_s,
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
@@ -151,38 +154,6 @@ class Attempt:
         self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)
         return Placement(container.cgroup)
-
-    async def _fork(self, container: Container, plan: Plan, placement: Placement) -> int:
-        terminal = bool(container.config.get("process", {}).get("terminal"))
-        ours, theirs = ({}, {}) if terminal else stdio.open_pipes(stdin=container.record.stdin)
-        container.stdio = self._lifecycle.streams_of(container, ours) if ours else None
-        with ExitStack() as passed:
-            for fd in theirs.values():
-                passed.enter_context(fd)
-            # Opening what a plain plan does not need takes no thread.
-            opened = passed.enter_context(Opened(plan) if plan.simple else await asyncio.to_thread(Opened, plan))
-            container.control, worker_end = open_dialogue()
-            container.control.settimeout(0)
-            passed.enter_context(worker_end)
-            handles = {name: fd.fileno() for name, fd in theirs.items()}
-            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
-            directory = placement.directory.fileno() if placement.directory else None
-            request = opened.fork_request(worker_end.fileno(), directory)
-            if not plan.waits:
-                process.send_plan(container.control, plan, handles | opened.handles)
-            spawned = await self._parts.link.spawn(container.id, request, container.fds())
-            container.pidfd = spawned.pidfd
-            if plan.waits:
-                await asyncio.to_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
-                process.send_plan(container.control, plan, handles | opened.handles)
-        return spawned.pid
-
-    def _join_streams(self, container: Container, master: Fd | None) -> None:
-        if master is not None:
-            container.stdio = self._lifecycle.streams_of(container, stdio.open_terminal(master))
-            self._parts.link.keep(container.id, container.stdio.numbers())
-        if container.stdio is not None:
-            container.stdio.start()
 
     async def _undo(self, container: Container) -> None:
         self._parts.registry.withdraw(container)  # `create` releases the names, once what they name is gone
@@ -238,15 +209,11 @@ def _shown(cgroup: Cgroup) -> CgroupTree:
     return cgroup_tree(layout.probe(), cgroup)
 
 
-def _refusal(container: Container, problem: OSError) -> ContainerdError:
+def refusal(verb: str, container: Container, problem: OSError) -> ContainerdError:
     """A host without descriptors or memory refuses this container only, for now (SECURITY C)."""
     return Unavailable(
-        f"cannot create container {container.name!r}: {problem.strerror}",
-        step="create",
+        f"cannot {verb} container {container.name!r}: {problem.strerror}",
+        step=verb,
         errno=problem.errno,
         hint="try again later: the host may be out of descriptors, memory or terminals",
     )
-
-
-def _identity(container: Container, pid: int) -> str:
-    return identity(pid, container.pidfd.fileno()) if container.pidfd else ""

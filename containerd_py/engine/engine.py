@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fcntl
 import os
 import stat
@@ -20,14 +21,18 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.following import ALL, chunks
+from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
+from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.parts import Parts
+from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
+from containerd_py.engine.waiting import Waiting
 from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -39,9 +44,11 @@ from containerd_py.store.containers import ContainerStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
-    from containerd_py.engine.views import Stream, TimedStep, Window
+    from containerd_py.engine.runs import Run
+    from containerd_py.engine.views import Pruned, Stream, TimedStep, Window
+    from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.wire import CreateRequest
+    from containerd_py.wire import CreateRequest, UpdateRequest
 
 _log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -75,6 +82,7 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self._supervision = Supervision(self._parts, self._lifecycle)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -85,11 +93,13 @@ class Engine:
         self._parts.store.prepare()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
+        await self._supervision.begin()
         await warming
 
     async def close(self) -> None:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
+        self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = self.execs.alive() or any(
             container.alive or not container.exit_recorded for container in self._parts.registry
@@ -137,7 +147,7 @@ class Engine:
 
     async def _discard(self, making: asyncio.Task[Container]) -> None:
         with suppress(ContainerdError):
-            await self._lifecycle.delete(await making, force=True)
+            await self._supervision.delete(await making, force=True)
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
@@ -149,10 +159,14 @@ class Engine:
         steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
         return Explanation(plan.namespaces, steps)
 
-    def list(self, *, status: Status | None = None) -> tuple[ContainerView, ...]:
-        """Return all containers, the oldest first."""
-        found = [container.view() for container in self._parts.registry if status in (None, container.status)]
-        return tuple(sorted(found, key=lambda view: view.created_at))
+    def list(self, listing: Listing = Listing()) -> tuple[ContainerView, ...]:  # noqa: B008 - it is frozen
+        """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
+        since, before = (
+            None if reference is None else self._find(reference, "list from").id
+            for reference in (listing.since, listing.before)
+        )
+        views = [container.view() for container in self._parts.registry]
+        return select(views, dataclasses.replace(listing, since=since, before=before))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
@@ -160,27 +174,53 @@ class Engine:
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
-        await self._finish(self._lifecycle.start(self._find(reference, "start")), "start")
+        await self._finish(self._supervision.start(self._find(reference, "start")), "start")
 
-    def kill(self, reference: str, number: int) -> None:
+    async def restart(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> None:
+        """Raises NotFound, Conflict, DeadlineExceeded, InvalidArgument."""
+        container = self._find(reference, "restart")
+        await self._finish(self._supervision.restart(container, number, timeout_s), "restart")
+
+    async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
-        self._lifecycle.kill(self._find(reference, "kill"), number)
+        await self._finish(self._supervision.kill(self._find(reference, "kill"), number), "kill")
 
-    async def stop(self, reference: str, *, timeout_s: float) -> Exit:
+    async def pause(self, reference: str) -> None:
+        """Raises NotFound, Conflict, NotSupported, Unavailable where a process does not stop."""
+        await self._finish(self._lifecycle.pausing.pause(self._find(reference, "pause")), "pause")
+
+    async def resume(self, reference: str) -> None:
+        """Raises NotFound, Conflict."""
+        await self._finish(self._lifecycle.pausing.resume(self._find(reference, "resume")), "resume")
+
+    async def stop(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> Exit:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        return await self._finish(self._lifecycle.stop(self._find(reference, "stop"), timeout_s), "stop")
+        container = self._find(reference, "stop")
+        return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
 
-    async def wait(self, reference: str) -> Exit:
-        """Raises NotFound."""
-        return await self._lifecycle.wait(self._find(reference, "wait for"))
+    def waiting(self, reference: str, condition: Condition) -> Waiting:
+        """Return what waits from now on. Raises NotFound."""
+        return Waiting(self._find(reference, "wait for"), condition)
 
-    def exit_of(self, container_id: str) -> Exit | None:
-        """Return how a container ended, None where it has not; while the engine closes too. Raises NotFound."""
-        return self._parts.registry.find(container_id, "inspect").exit()
+    async def rename(self, reference: str, name: str) -> None:
+        """Raises NotFound, Conflict."""
+        await self._finish(self._lifecycle.changing.rename(self._find(reference, "rename"), name), "rename")
+
+    async def update(self, reference: str, asked: UpdateRequest) -> None:
+        """Raises NotFound, InvalidArgument, NotSupported, Conflict."""
+        await self._finish(self._supervision.update(self._find(reference, "update"), asked), "update")
+
+    async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
+        """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
+        return await self._finish(prune(self._parts, self._supervision, labels), "prune")
+
+    def run_of(self, reference: str) -> Run:
+        """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
+        return self._find(reference, "follow").run
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        await self._finish(self._lifecycle.delete(self._find(reference, "delete"), force=force), "delete")
+        await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""
@@ -196,13 +236,13 @@ class Engine:
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
     ) -> AsyncGenerator[OutputChunk, None]:
-        """Yield output from `offset` on (None: from now on), with `follow` until the container ends.
+        """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
-        log = self._find(reference, "read output of").log
-        closing = lambda: self._closing  # noqa: E731 - of one line, and used once
-        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=closing, window=window):
+        container = self._find(reference, "read output of")
+        reading = Reading(offset, stream, follow=follow, window=window)
+        async for chunk in chunks(container.log, container.run, reading, closing=lambda: self._closing):
             yield chunk
 
     def output_size(self, reference: str) -> int:

@@ -23,7 +23,7 @@ import structlog
 from containerd_py.engine import stdio, worker
 from containerd_py.engine.exec import BEGUN, ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
 from containerd_py.engine.exec_lowering import lower
-from containerd_py.engine.lifecycle import exit_record, signal_name, witness
+from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.output import DiscardedOutput
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
@@ -38,6 +38,7 @@ from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.process import Process
 from containerd_py.runtime.userns import setgroups_allowed
+from containerd_py.signal_names import signal_name
 from containerd_py.store.records import ExecRecord, ExitRecord
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class ExecLifecycle:
     async def _fail(self, started: Exec, code: int) -> None:
         ended = ExitRecord(exit_code=code, reason="failed", signal=None, finished_at=datetime.now(UTC))
         await self.note(started, started.next_record(ENDED, exit=ended))
-        started.log.finish()
+        started.finish()
 
     # ── the end ──
 
@@ -221,7 +222,7 @@ class ExecLifecycle:
             if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()
-            ended.log.finish()
+            ended.finish()
             if ended.stdio is None or ended.stdio.ended:
                 self.let_go(ended)
         self._tell_exit(container, ended)
@@ -322,6 +323,7 @@ class ExecLifecycle:
 
     async def _remove(self, container: Container, removed: Exec) -> None:
         """The record goes last: a deletion that is cut off can be done again. The lock is held."""
+        removed.finish()
         removed.close()
         await asyncio.to_thread(removed.log.remove)
         await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)

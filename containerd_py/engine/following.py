@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import closing as closed_at_the_end
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Window
@@ -13,38 +14,46 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from containerd_py.engine.output import OutputLog
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.views import OutputChunk, Stream
 
 ALL = Window()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is wanted of a log. offset: None for "from now on"; follow: go on to the end of the run."""
+
+    offset: int | None
+    stream: Stream | None
+    follow: bool
+    window: Window = ALL
+
+
 async def chunks(
-    log: OutputLog,
-    *,
-    offset: int | None,
-    stream: Stream | None,
-    follow: bool,
-    closing: Callable[[], bool],
-    window: Window = ALL,
+    log: OutputLog, run: Run, reading: Reading, *, closing: Callable[[], bool]
 ) -> AsyncGenerator[OutputChunk, None]:
-    """Yield output from `offset` on (None: from now on), with `follow` until the log, the window or the engine ends.
+    """Yield output, with `follow` until the run, the window or the engine ends.
 
     A reader that is slow costs nothing and blocks nobody.
     """
-    start = log.size if offset is None else offset
+    window = reading.window
+    start = log.size if reading.offset is None else reading.offset
     if window.tail is not None:
-        start = await asyncio.to_thread(tail_offset, log, start, stream, window)
+        start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
     reader = log.reader(start)
     try:
         while True:
             chunk = reader.next()
+            if reading.follow and chunk is not None and run.output_end is not None:
+                chunk = chunk.before(run.output_end)
             if chunk is not None:
                 if window.until_ns is not None and chunk.time_ns > window.until_ns:
                     return
-                if stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
+                if reading.stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
                     yield chunk
                 continue
-            if not follow or log.ended or closing() or not await _grown(log, window.until_ns):
+            if not reading.follow or run.output_end is not None or closing() or not await _grown(log, window.until_ns):
                 return
     finally:
         reader.close()

@@ -12,18 +12,27 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine import worker
-from containerd_py.engine.containers import EXITED, STARTED, Container
+from containerd_py.engine.changing import Changing
+from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
+from containerd_py.engine.pausing import Pausing
+from containerd_py.engine.restart_policy import after_exit
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
+from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.models import parse
+from containerd_py.signal_names import signal_name
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.attended import Attended
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
@@ -41,32 +50,44 @@ class Lifecycle:
     def __init__(self, parts: Parts, execs: ExecLifecycle) -> None:
         self._parts = parts
         self._execs = execs
+        self.pausing = Pausing(parts, self)
+        self.changing = Changing(parts, self)
+        self.on_end: Callable[[Container], None] = lambda _container: None
+        """Called once an end is on record and told."""
 
     # ── start ──
 
-    async def start(self, container: Container) -> None:
-        """Become the payload. Raises Conflict unless created; InvalidArgument where it cannot be executed."""
+    async def start(self, container: Container) -> Attendant:
+        """Become the payload. The lock is held; hooks for it are owed once it is released: by what is returned.
+
+        Raises Conflict unless created; InvalidArgument where it cannot be executed.
+        """
         start_ns = time.monotonic_ns()
         attendant = self._parts.attendant(container, container.record.pid or 0)
-        async with container.lock:
-            container.check("start", Status.CREATED)
-            if container.plan is None:
-                raise Conflict(f"cannot start container {container.name!r}: its init worker was lost", step="start")
-            times = await worker.start(container, container.plan, attendant)
-            await self.note_start(container, start_ns, times.ended_ns)
-        await attendant.tell("poststart", "running")
+        container.check("start", Status.CREATED)
+        if container.plan is None:
+            raise Conflict(f"cannot start container {container.name!r}: its init worker was lost", step="start")
+        times = await worker.start(container, container.plan, attendant)
+        await self.note_start(container, start_ns, times.ended_ns)
+        return attendant
 
     async def note_start(self, container: Container, start_ns: int | None, ended_ns: tuple[int, ...]) -> None:
         """Record a start that has happened; start_ns: when it began, None where nobody knows. The lock is held."""
         timing = container.record.timing
         if timing is not None:
             timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
-        record = container.next_record(STARTED, started_at=datetime.now(UTC), timing=timing)
-        try:
-            await self.remember(container, record)
-        except ContainerdError as problem:  # it runs: an error would be taken for the opposite
-            _log.error("cannot record start", container=container.id, error=problem.message)
-            container.publish(record)
+        planned = container.record.next_start
+        restarts = container.record.restart_count + 1 if planned is not None and planned.cause == "policy" else 0
+        record = container.next_record(
+            STARTED,
+            started_at=datetime.now(UTC),
+            timing=timing,
+            next_start=None,
+            restart_count=restarts,
+            failures=container.record.failures if restarts else 0,
+            stopped_on_request=container.stop_asked,
+        )
+        await self.remember_if_possible(container, record)  # it runs: an error would be taken for the opposite
         # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
         # Where it is not, recovery tells it from a created container that has no control socket any more.
         container.plan = None
@@ -81,6 +102,16 @@ class Lifecycle:
         else:
             await asyncio.to_thread(self._parts.store.save, record)
         container.publish(record)
+
+    async def remember_if_possible(self, container: Container, record: ContainerRecord) -> bool:
+        """Store what has happened whether there is room for it or not; everybody sees it. False where it is not stored."""
+        try:
+            await self.remember(container, record)
+        except ContainerdError as problem:
+            _log.error("cannot record state", container=container.id, status=record.status, error=problem.message)
+            container.publish(record)
+            return False
+        return True
 
     # ── streams ──
 
@@ -107,29 +138,41 @@ class Lifecycle:
         if container is not None:
             container.ended = status
             container.changes.announce()
-            self._parts.tasks.start(self.note_exit(container, status), name=f"exit {container_id}")
+            ending = self.note_exit(container, status, of=container.pidfd)
+            self._parts.tasks.start(ending, name=f"exit {container_id}")
 
-    async def note_exit(self, container: Container, status: WaitStatus) -> None:
-        """Record how a container ended, then let everybody see it."""
+    async def note_exit(self, container: Container, status: WaitStatus, *, of: Fd | None = None) -> None:
+        """Record how a container ended, then let everybody see it. of: its process; another one may have come meanwhile."""
         async with container.lock:
-            if container.deleted or not container.alive:
+            if container.deleted or not container.alive or (of is not None and of is not container.pidfd):
                 return
             if container.stdio is not None:
                 container.stdio.drain()
             status = await witness(container, status)
-            record = container.next_record(EXITED, exit=exit_record(status), lost_output_bytes=container.log.lost)
-            try:
-                await self.remember(container, record)
-            except ContainerdError as problem:  # a full disk must not keep a stop from ending (SECURITY R14)
-                _log.error("cannot record exit", container=container.id, error=problem.message)
-                container.exit_recorded = False
-                container.publish(record)
+            kills = _oom_kills(container)
+            ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)
+            before = container.record
+            if container.stop_asked:
+                before = before.with_(stopped_on_request=True)
+            record = container.next_record(
+                EXITED,
+                exit=ended,
+                lost_output_bytes=container.log.lost,
+                stopped_on_request=before.stopped_on_request,
+                **after_exit(before, ended),
+            )
+            container.run.end(exit_of(ended), container.log.size)
+            # A full disk must not keep a stop from ending (SECURITY R14).
+            container.exit_recorded = await self.remember_if_possible(container, record)
             container.release_control()
             container.log.finish()
             if container.stdio is None or container.stdio.ended:
                 self._let_go(container)
+        if kills:
+            self._parts.events.publish("container.oom", container.id, container.name, kills=str(kills))
         self._publish_exit(container)
         await self._execs.end_all(container)
+        self.on_end(container)
 
     def _publish_exit(self, container: Container) -> None:
         ended = container.exit()
@@ -142,31 +185,36 @@ class Lifecycle:
         )
 
     async def wait(self, container: Container) -> Exit:
-        """Return how it ended, once it has."""
-        while True:
-            ended = container.exit()
-            if ended is not None:
-                return ended
+        """Return how this run of it ended, once it has; what comes after is another run."""
+        run = container.run
+        while run.exit is None:
             container.check("wait for", *Status)
             await container.changes.wait()
+        return run.exit
 
     # ── signals ──
 
     def kill(self, container: Container, number: int) -> None:
-        """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor."""
-        container.check("kill", Status.CREATED, Status.RUNNING)
+        """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor.
+
+        A paused one takes notice once it is resumed; only SIGKILL ends it at once.
+        """
+        container.check("kill", Status.CREATED, Status.RUNNING, Status.PAUSED)
         try:
             if container.pidfd is not None:
                 pidfd_send_signal(container.pidfd.fileno(), number)
         except ProcessLookupError:
             raise Conflict(f"cannot kill container {container.name!r}: it has ended", step="kill") from None
+        if container.status is Status.PAUSED and number == signal.SIGKILL:
+            freezer.thaw(container.cgroup)  # what the freezer of cgroup v1 holds does not even die
         self._parts.events.publish("container.killed", container.id, container.name, signal=signal_name(number))
 
-    async def stop(self, container: Container, timeout_s: float) -> Exit:
-        """Ask the payload to end (SIGTERM), and end it after `timeout_s` seconds. One that has ended is left alone."""
-        container.check("stop", Status.CREATED, Status.RUNNING, Status.STOPPED)
-        if container.status is Status.RUNNING:
-            self._try_kill(container, signal.SIGTERM)
+    async def stop(self, container: Container, number: int, timeout_s: float) -> Exit:
+        """Ask the payload to end by a signal, and end it after `timeout_s` seconds. One that has ended is left alone."""
+        container.check("stop", Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)
+        if container.status in (Status.RUNNING, Status.PAUSED):
+            self._try_kill(container, number)
+            await self.pausing.let_go_on(container)
             try:
                 async with asyncio.timeout(timeout_s):
                     return await self.wait(container)
@@ -199,7 +247,7 @@ class Lifecycle:
 
     async def delete(self, container: Container, *, force: bool) -> None:
         """Remove a container and all that was made for it. Raises Conflict for a running one without `force`."""
-        container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING] if force else []))
+        container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING, Status.PAUSED] if force else []))
         if container.alive:
             await self._end(container)
         async with container.lock:
@@ -239,19 +287,27 @@ async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
     return status
 
 
-def exit_record(status: WaitStatus) -> ExitRecord:
-    now = datetime.now(UTC)
+def _oom_kills(container: Container) -> int:
+    """The cgroup is made anew for each run, and its counter with it."""
+    try:
+        return oom_kills(container.cgroup)
+    except OSError as problem:
+        _log.warning("cannot tell whether memory ran out", container=container.id, error=str(problem))
+        return 0
+
+
+def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:
+    """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
+    now, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:
+        by_kernel = oom and status.signal == signal.SIGKILL and not asked
         return ExitRecord(
-            exit_code=128 + status.signal, reason="signaled", signal=signal_name(status.signal), finished_at=now
+            exit_code=128 + status.signal,
+            reason="oom" if by_kernel else "signaled",
+            signal=signal_name(status.signal),
+            finished_at=now,
+            oom_killed=oom,
         )
     if status.code is not None:
-        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now)
-    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now)
-
-
-def signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRT{number - 34:+d}"
+        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now, oom_killed=oom)
+    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now, oom_killed=oom)

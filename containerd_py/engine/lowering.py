@@ -135,13 +135,13 @@ def _resources(request: ContainerSpec, *, device_rules: bool) -> Resources | Non
     limits = Resources(
         pids=None if asked.pids is None else Pids(limit=asked.pids),
         memory=None if asked.memory_bytes is None else Memory(limit=asked.memory_bytes),
-        cpu=None if asked.cpus is None else _cpu(asked.cpus),
+        cpu=None if asked.cpus is None else cpu_limit(asked.cpus),
         devices=(DeviceRule(allow=False, access="rwm"),) if device_rules else (),
     )
     return None if limits == Resources() else limits
 
 
-def _cpu(cpus: float) -> Cpu:
+def cpu_limit(cpus: float) -> Cpu:
     """As much time in each period as so many CPUs have in it; the kernel takes a millisecond at least."""
     quota = round(cpus * _PERIOD_US)
     if quota < _LEAST_QUOTA_US:

@@ -101,6 +101,10 @@ class OutputLog:
         self.ended = True
         self.changes.announce()
 
+    def reopen(self) -> None:
+        """There will be more output, of another run: it goes on where that of the last one ended."""
+        self.ended = False
+
     def close(self) -> None:
         self.finish()
         for fd in (self._data, self._index):

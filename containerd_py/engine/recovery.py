@@ -84,6 +84,12 @@ class Recovery:
         log = self._parts.output_log(record.id, lost=record.lost_output_bytes)
         log.resume()
         container = Container(record, stored.request, stored.config, log)
+        container.stop_asked = record.stopped_on_request
+        if container.status is Status.STOPPED:
+            container.run.end(container.exit(), log.size)
+        if inherited is not None and container.status is Status.STOPPED and inherited.exit is None:
+            self._dismiss(inherited)  # of a start that was cut off before it was on record
+            inherited = None
         self._parts.registry.add(container)
         if inherited is not None:
             await self._take_over(container, inherited)
@@ -91,6 +97,8 @@ class Recovery:
             await self._find_process(container)
         else:
             container.close()
+        await self._lifecycle.pausing.see(container)
+        await self._lifecycle.changing.go_on_with(container)
 
     async def _take_over(self, container: Container, inherited: Inherited) -> None:
         """Go on with the descriptors that the spawner has kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """The states of the OCI runtime specification, section "State"."""
+    """The states of the OCI runtime specification, section "State", and that of a frozen container."""
 
     CREATING = "creating"
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
 
 
@@ -29,8 +30,8 @@ class Exit:
     """How a payload ended.
 
     exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
-    reason:    "exited", "signaled" or "lost"; of an exec also "failed": it was never executed, and the code tells why
-               as a shell does (127: no such program, 126: it cannot be executed).
+    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
+               never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
     """
 
@@ -38,6 +39,7 @@ class Exit:
     reason: str
     signal: str | None
     finished_at: datetime
+    oom_killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ class ContainerView:
     created_at: datetime
     started_at: datetime | None
     exit: Exit | None
+    previous_exit: Exit | None
+    restart: str
+    restart_count: int
+    next_start_at: datetime | None
+    stop_signal: str | None
+    stop_timeout_s: float | None
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int
@@ -104,10 +112,7 @@ class ExecView:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. type: "container.created", ".started", ".exited", ".killed", ".deleted" or "gap".
-
-    Or "exec.created", ".started", ".exited", ".killed": of the container of the id, with "exec" among the attributes.
-    """
+    """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
     seq: int
     time: datetime
@@ -129,6 +134,11 @@ class OutputChunk:
     data: bytes
     time_ns: int = field(default=0, compare=False)
 
+    def before(self, end: int) -> OutputChunk | None:
+        """Return the part of it that lies before an offset; None where nothing does."""
+        data = self.data[: max(0, end - self.offset)]
+        return replace(self, data=data) if data else None
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -149,6 +159,22 @@ class PlanStep:
 class Explanation:
     namespaces: tuple[str, ...]
     steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneFailure:
+    id: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """removed: ids; freed_bytes: of output."""
+
+    removed: tuple[str, ...]
+    freed_bytes: int
+    failed: tuple[PruneFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
-from containerd_py.runtime import hooks, process
+from containerd_py.runtime import hooks, kept, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
 from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -27,7 +29,7 @@ from containerd_py.runtime.requirements import selinux_enabled
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
-from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
 
 if TYPE_CHECKING:
@@ -99,14 +101,15 @@ class Creation:
     def _make(self, rootfs: str) -> Made:
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
         cgroups, limits = CgroupManager(probe().cgroups), normalise(self._spec.linux.resources)
-        plan = self._compile(rootfs, cgroups.locate(path, limits))
+        place = cgroups.locate(path, limits)
+        plan = self._compile(rootfs, place)
         state = State(
             self._id,
             "creating",
             0,
             self._bundle,
             dict(self._spec.annotations),
-            cgroup=cgroups.locate(path, limits),
+            cgroup=replace(place, parents=self._parents(place)),
             rootfs=rootfs,
             created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             owner=os.geteuid(),
@@ -115,17 +118,23 @@ class Creation:
         self._record(state, plan)
         cgroup = cgroups.create(path, limits)
         if not self._spec.linux.cgroups_path:
-            cgroup = replace(cgroup, parents=tuple(map(os.path.dirname, cgroup.paths)))
+            cgroup = replace(cgroup, parents=self._parents(cgroup))
         self._undo.callback(_quietly, destroy, cgroup)
         worker = self._launch(plan, cgroup)
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._directory.write(state)
         master = self._hear(plan, worker, state)
-        state = replace(state, status="created")
+        state = replace(state, status="created", kept=self._kept(state))
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
+
+    def _parents(self, cgroup: Cgroup) -> tuple[str, ...]:
+        """Return what is to be removed above it once that is empty: what is missing now, and what is ours by its name."""
+        if not self._spec.linux.cgroups_path:
+            return tuple(map(os.path.dirname, cgroup.paths))
+        return missing_parents(cgroup)
 
     def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
         placing = Placing(
@@ -149,6 +158,18 @@ class Creation:
         self._directory.put("plan.json", plan.encode())
         self._directory.write(state)  # last: who finds it finds the others
 
+    def _kept(self, state: State) -> dict[str, Any]:
+        """Once the worker has its streams and namespaces, which the payload keeps."""
+        of_container = kept.of_container(
+            self._spec,
+            self._id,
+            bundle=self._bundle,
+            rootfs=state.rootfs,
+            cgroup=state.cgroup,
+            layout=probe().cgroups,
+        )
+        return kept.of_process(state.pid) | of_container
+
     def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
         handles = {} if self._terminal else self._attachments.streams.handles()
         handles |= preserved(self._attachments.preserve_fds)
@@ -168,19 +189,11 @@ class Creation:
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
-                    return self._hand_over(Fd(fds[0])) if fds else None
+                    return hand_over_if_asked(Fd(fds[0]), self._attachments.console_socket) if fds else None
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:
-                    raise process.vanished(plan, worker.reap())
-
-    def _hand_over(self, master: Fd) -> Fd | None:
-        path = self._attachments.console_socket
-        if path is None:
-            return master
-        with master:
-            hand_over_terminal(path, master.fileno())
-        return None
+                    raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup))
 
 
 def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) -> Worker:

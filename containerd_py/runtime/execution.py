@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict
 from containerd_py.runtime import console, process
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
@@ -16,7 +17,7 @@ from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.spec.validate import validate_process
-from containerd_py.runtime.streams import check_console_socket, hand_over_terminal, preserved
+from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import setgroups_allowed
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
     handles = {} if document.terminal else attachments.streams.handles()
     handles |= preserved(attachments.preserve_fds)
     kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
+    kills = oom_kills(state.cgroup)
     with Opened(plan, inside=(pidfd, kinds)) as opened:
         worker = launch(plan, handles, state.cgroup, opened)
     try:
-        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket))
+        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills))
     except BaseException:
         worker.end()
         worker.close()
@@ -92,7 +94,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
 
 
-def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None) -> Fd | None:
+def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None, kills_before: int) -> Fd | None:
     """Have the worker become the program; return its terminal's master where nobody took it."""
     with ExitStack() as open_until_success:
         master: Fd | None = None
@@ -101,7 +103,7 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
             message, fds = dialogue.receive(worker.control)
             match message:
                 case dialogue.Ready():
-                    master = _hand_over(Fd(fds[0]), console_socket) if fds else None
+                    master = hand_over_if_asked(Fd(fds[0]), console_socket) if fds else None
                     if master is not None:
                         open_until_success.enter_context(master)
                     dialogue.send_start(worker.control)
@@ -115,12 +117,4 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
                     open_until_success.pop_all()
                     return master
                 case _:
-                    raise process.vanished(plan, worker.reap())
-
-
-def _hand_over(master: Fd, console_socket: str | None) -> Fd | None:
-    if console_socket is None:
-        return master
-    with master:
-        hand_over_terminal(console_socket, master.fileno())
-    return None
+                    raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup) - kills_before)

@@ -52,8 +52,12 @@ _EXEC_HINTS = {
     errno.ENOEXEC: "the file is no program of this machine: check its architecture and its #! line",
 }
 _FILTER_HINT = (
-    "allow execve and what comes before it once the filter is loaded: brk, close_range, mmap, munmap, rt_sigaction, "
-    "rt_sigprocmask, sendto, setitimer; without process.noNewPrivileges also what changes the user and finds the program"
+    "allow execve and what comes before it once the filter is loaded: brk, mmap, munmap, sendto; "
+    "without process.noNewPrivileges also what changes the user and finds the program"
+)
+_MEMORY_HINT = (
+    "raise linux.resources.memory.limit: until the program is executed, a few MiB are used by what sets it up, and by "
+    "whatever else runs in the cgroup"
 )
 _HINTS: dict[type[Operation], dict[int, str]] = {
     FindProgram: _EXEC_HINTS,
@@ -131,11 +135,17 @@ def failure(plan: Plan, failed: Failed) -> ContainerdError:
     return kind(message, step=operation.step, errno=failed.errno, hint=_hint(operation, failed))
 
 
-def vanished(plan: Plan, status: WaitStatus | None) -> ContainerdError:
-    """Return the error for a worker that ended without a word. status: how it ended, where that is known."""
+def vanished(plan: Plan, status: WaitStatus | None, *, oom_kills: int = 0) -> ContainerdError:
+    """Return the error for a worker that ended without a word.
+
+    status: how it ended, where that is known; oom_kills: of its cgroup, since it was launched.
+    """
     task = plan.operations[-1].describe()
     if status is not None and status.signal == signal.SIGSYS:
         return InvalidArgument(f"cannot {task}: the seccomp filter killed the process", step="seccomp", hint=_FILTER_HINT)
+    if oom_kills and (status is None or (status.code is None and status.signal in (signal.SIGKILL, None))):
+        cause = "the memory limit is too small for its init worker, which the kernel has killed"
+        return InvalidArgument(f"cannot {task}: {cause}", step="memory", errno=errno.ENOMEM, hint=_MEMORY_HINT)
     filtered = any(isinstance(operation, LoadSeccomp) for operation in plan.operations)
     hint = "was it killed" + (", or does the seccomp filter refuse what it calls?" if filtered else "?")
     return Internal(f"cannot {task}: its init worker ended unexpectedly", step="init", hint=hint)

@@ -4,6 +4,7 @@
                      config.json    the OCI document
                      plan.json      what its worker was told, so that a failure at start can name its step
                      start.sock     where a created container's worker waits for start
+                     exec.fifo      leads to it: by this name runc tells a created container from a running one
 
 Any process may work on a container: `locked` makes them take turns.
 """
@@ -11,6 +12,7 @@ Any process may work on a container: `locked` makes them take turns.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -22,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
-from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.version import OCI_VERSION
@@ -30,12 +32,24 @@ from containerd_py.runtime.spec.version import OCI_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerd_py.runtime.plan.plan import Plan
+
+_MOST_LINKS = 40  # as the kernel (MAXSYMLINKS)
 _ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
-_SCHEMA = 1
+_SCHEMA = 2
+_READ = (1, _SCHEMA)
+"""Schema 1 had nothing of `kept`."""
+_KEPT = (
+    *("init_process_pid", "init_process_start", "rootless", "cgroup_paths", "namespace_paths", "external_descriptors"),
+    *("intel_rdt_path", "config"),
+)
+NOTIFY_NAME = "notify.sock"
 _NO_CGROUP = Cgroup(None, ())
 _LOCK_S = 10.0
 _LOCK_PAUSE_S = 0.01
-_FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", "start.sock")
+_CONTENTS = {"state.json": "state", "config.json": "document", "plan.json": "plan"}
+_START = ("start.sock", "exec.fifo")
+_FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", *_START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class State:
     """status: "creating", "created", "running", "paused" or "stopped"; pid: 0 once stopped.
 
     created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
+    kept: what else is in the file, by the names that runc has for it (`runtime.kept`).
     """
 
     id: str
@@ -56,6 +71,7 @@ class State:
     owner: int = 0
     identity: str = ""
     boot_id: str = ""
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -82,6 +98,7 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
+            **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
 
@@ -89,7 +106,7 @@ class State:
     def decode(cls, data: bytes) -> State:
         """Raises ValueError, KeyError, TypeError for what `encode` did not write."""
         kept = json.loads(data)
-        if kept["schema"] != _SCHEMA:
+        if kept["schema"] not in _READ:
             raise ValueError(f"schema {kept['schema']!r}, not {_SCHEMA}")
         return cls(
             id=kept["id"],
@@ -103,6 +120,7 @@ class State:
             owner=kept["owner"],
             identity=kept["identity"],
             boot_id=kept["bootId"],
+            kept={name: kept[name] for name in _KEPT if name in kept},
         )
 
 
@@ -121,6 +139,11 @@ class StateDirectory:
         root = os.path.realpath(os.path.dirname(self.path))
         return f"/pycontainerd-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
 
+    @property
+    def notify_directory(self) -> str:
+        """Where pyrunc binds the payload's NOTIFY_SOCKET: beside the state root, in which there are containers only."""
+        return os.path.join(f"{os.path.dirname(self.path)}.notify", self._id)
+
     # ── making and removing ──
 
     def make(self) -> None:
@@ -136,6 +159,7 @@ class StateDirectory:
 
     def _make(self) -> None:
         root = os.path.dirname(self.path)
+        check_owner(_lowest_that_is_there(root), state_root=root)
         os.makedirs(root, mode=0o700, exist_ok=True)
         check_owner(root)
         try:
@@ -148,7 +172,11 @@ class StateDirectory:
             ) from None
 
     def remove(self) -> None:
-        """Remove what is known to be in it, by name (SECURITY R16), and the state root if nothing is left in it."""
+        """Remove what is known to be in it, by name (SECURITY R16), and the state root if nothing is left in it.
+
+        The directory of its NOTIFY_SOCKET goes along, and comes first: as long as the id is taken, it is this container's.
+        """
+        self.remove_notify()
         for name in _FILES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.path, name))
@@ -156,6 +184,13 @@ class StateDirectory:
             os.rmdir(self.path)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.path))
+
+    def remove_notify(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.notify_directory, NOTIFY_NAME))
+        for directory in (self.notify_directory, os.path.dirname(self.notify_directory)):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
 
     def remove_leftover(self) -> bool:
         """Remove it if there is no state in it: whoever made it, or removed it, was killed. Tell whether that was so."""
@@ -217,7 +252,13 @@ class StateDirectory:
         self.put("state.json", state.encode())
 
     def put(self, name: str, data: bytes) -> None:
-        atomic.write(os.path.join(self.path, name), data)
+        """Raises OutOfSpace, Unavailable; then what was there stays."""
+        path = os.path.join(self.path, name)
+        try:
+            atomic.write(path, data)
+        except OSError as problem:
+            kind = OutOfSpace if problem.errno in (errno.ENOSPC, errno.EDQUOT) else Unavailable
+            raise kind(f"cannot write {path!r}: {problem.strerror}", step="state", errno=problem.errno) from problem
 
     def get(self, name: str) -> bytes:
         """Raises NotFound."""
@@ -229,18 +270,46 @@ class StateDirectory:
 
     def read(self) -> State:
         """Raises NotFound, Internal for a file that cannot be read, InvalidArgument for one of somebody else's."""
-        with contextlib.suppress(FileNotFoundError):
-            for directory in (os.path.dirname(self.path), self.path):
-                check_owner(directory)  # its hooks would be run, and its cgroups removed, with our rights
+        self.check_owners()
         data = self.get("state.json")
         try:
             return State.decode(data)
         except (ValueError, KeyError, TypeError, RecursionError) as problem:
-            raise Internal(
-                f"cannot read state of container {self._id!r}: {problem!r}",
-                step="state",
-                hint=f"the file {os.path.join(self.path, 'state.json')!r} is damaged, or of another version",
-            ) from problem
+            raise self.damaged("state.json", problem) from problem
+
+    def config(self) -> dict[str, Any]:
+        """Return the OCI document as it was given. Raises NotFound, Internal where it cannot be read."""
+        try:
+            document = json.loads(self.get("config.json"))
+        except (ValueError, RecursionError) as problem:
+            raise self.damaged("config.json", problem) from problem
+        if not isinstance(document, dict):
+            raise self.damaged("config.json", TypeError("it is no object"))
+        return document
+
+    def plan(self) -> Plan:
+        """Return what the worker was told. Raises NotFound, Internal where it cannot be read."""
+        from containerd_py.runtime.plan.plan import UnreadablePlan, decode
+
+        try:
+            return decode(self.get("plan.json"))
+        except UnreadablePlan as problem:
+            raise self.damaged("plan.json", problem) from problem
+
+    def damaged(self, name: str, problem: Exception) -> Internal:
+        """Return the error for a file that is not what was written."""
+        what = _CONTENTS[name]
+        return Internal(
+            f"cannot read {what} of container {self._id!r}: {problem!r}",
+            step="state",
+            hint=f"the file {os.path.join(self.path, name)!r} is damaged, or of another version: "
+            "delete the container by force",
+        )
+
+    def check_owners(self) -> None:
+        """Its hooks would be run, and its cgroups removed, with our rights. Raises InvalidArgument."""
+        with contextlib.suppress(FileNotFoundError):
+            check_owner(self.path)
 
     # ── the start socket ──
 
@@ -251,6 +320,7 @@ class StateDirectory:
             with self._open() as directory:
                 listener.bind(_start_address(directory))
             listener.listen(1)
+            os.symlink("start.sock", os.path.join(self.path, "exec.fifo"))
         except BaseException:
             listener.close()
             raise
@@ -281,8 +351,9 @@ class StateDirectory:
         return True
 
     def stop_listening(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.path, "start.sock"))
+        for name in reversed(_START):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, name))
 
 
 def list_ids(root: str) -> tuple[str, ...]:
@@ -294,24 +365,85 @@ def list_ids(root: str) -> tuple[str, ...]:
         return ()
 
 
+def _lowest_that_is_there(path: str) -> str:
+    """Return the path itself, or the nearest directory above it that there is."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
+
+
 def _start_address(directory: Fd) -> str:
     """Through the directory's descriptor: sun_path holds 108 bytes only, whatever the directory's depth."""
     return f"/proc/self/fd/{directory.fileno()}/start.sock"
 
 
-def check_owner(root: str) -> None:
-    """A root that others made, or can change, would let them plant links under our feet: /tmp is a usual place for it.
+def check_owner(path: str, *, state_root: str | None = None) -> None:
+    """Whoever made, or can change, a directory on the way would put links under our feet: /tmp is a usual place for it.
 
+    Each directory and each symlink up to / must be root's or ours, and where others may write it must be sticky, which
+    lets nobody move what is not his. state_root: what to name in errors, where it is not yet there.
     Raises InvalidArgument, FileNotFoundError.
     """
-    for found in (os.lstat(root), os.stat(root)):
-        if found.st_uid not in (0, os.geteuid()):
-            raise _unusable(root, f"it belongs to user {found.st_uid}")
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-        raise _unusable(root, "everybody may write to it")
+    whole = state_root or path
+    for place, found in walk(path):
+        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != _unmapped_owner()):
+            raise _unusable(whole, f"{_named(place, whole)} belongs to user {found.st_uid}")
+        if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            raise _unusable(whole, f"everybody may write to {_named(place, whole)}")
+
+
+def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every place that the kernel goes through to resolve `path`, symlinks and what they lead to, from / on.
+
+    Raises FileNotFoundError, and OSError (ELOOP).
+    """
+    current, rest = "/", _names(os.path.join(os.getcwd(), path))
+    yield current, os.lstat(current)
+    links = 0
+    while rest:
+        name = rest.pop(0)
+        if name == "..":
+            current = os.path.dirname(current)
+            continue
+        place = os.path.join(current, name)
+        found = os.lstat(place)
+        yield place, found
+        if not stat.S_ISLNK(found.st_mode) or _is_magic(place):
+            current = place
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        target = os.readlink(place)
+        current = "/" if target.startswith("/") else current
+        rest = _names(target) + rest
+
+
+def _is_magic(link: str) -> bool:
+    """Tell whether a symlink leads where its text need not say: those of a process (proc_pid_fd(5)), which are its own."""
+    return link.startswith("/proc/") and link.count("/") > 2
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _unmapped_owner() -> int | None:
+    """Return the id that stands for those that are not mapped: in a user namespace of few ids, "/" is the host's root's."""
+    with open("/proc/self/uid_map", encoding="ascii") as mapped:
+        if mapped.read().split() == ["0", "0", str(2**32 - 1)]:
+            return None
+    with open("/proc/sys/kernel/overflowuid", encoding="ascii") as number:
+        return int(number.read())
+
+
+def _named(place: str, path: str) -> str:
+    return "it" if place == path else repr(place)
 
 
 def _unusable(root: str, cause: str) -> InvalidArgument:
     return InvalidArgument(
-        f"cannot keep state in {root!r}: {cause}", step="state", hint="choose a directory that only you can write to"
+        f"cannot keep state in {root!r}: {cause}",
+        step="state",
+        hint="choose a directory that only you can write to, below such directories",
     )

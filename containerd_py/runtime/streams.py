@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import array
 import errno
 import os
-import socket
 import stat
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.linux.passing import connect, send_fds
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.linux.fd import Fd
+
+_DEADLINE_S = 10.0  # the container is locked meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +73,28 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
         raise _unusable_console(path, "it is no socket", errno.ENOTSOCK)
 
 
-def hand_over_terminal(path: str, master: int) -> None:
-    """Send a terminal's master to whoever listens at the console socket (runc's convention: its name, and the fd).
+def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
+    """Send a terminal's master to the console socket, and close it; return it where there is none.
 
     Raises InvalidArgument.
     """
-    with _connected(path) as connection:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))]
-        connection.sendmsg([b"/dev/ptmx"], rights, socket.MSG_NOSIGNAL)
+    if console_socket is None:
+        return master
+    with master:
+        hand_over_terminal(console_socket, master.fileno())
+    return None
 
 
-def _connected(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def hand_over_terminal(path: str, master: int, *, timeout_s: float = _DEADLINE_S) -> None:
+    """Send a terminal's master to whoever listens at the console socket (runc's convention: its name, and the fd).
+
+    Raises InvalidArgument, also where nobody takes it in time.
+    """
     try:
-        connection.connect(path)
+        with connect(path, timeout_s=timeout_s) as connection:
+            send_fds(connection, b"/dev/ptmx", (master,))
     except OSError as problem:
-        connection.close()
         raise _unusable_console(path, problem.strerror or str(problem), problem.errno) from problem
-    return connection
 
 
 def _unusable_console(path: str, cause: str, number: int | None) -> InvalidArgument:

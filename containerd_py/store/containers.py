@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
-_FILES = (_STATE, f"{_STATE}.new", _CONFIG, _REQUEST)
+_FILES = (_STATE, f"{_STATE}.new", _CONFIG, f"{_CONFIG}.new", _REQUEST)
 
 
 Check = Callable[[dict[str, Any]], None]
@@ -81,6 +81,13 @@ class ContainerStore:
             atomic.write(f"{self.directory(record.id)}/{_STATE}", _encode(record))
         except OSError as problem:
             raise refused(f"container {record.id!r}", problem) from problem
+
+    def save_config(self, container_id: str, config: dict[str, Any]) -> None:
+        """Replace config.json. Raises OutOfSpace or Internal; the old one stays then."""
+        try:
+            atomic.write(f"{self.directory(container_id)}/{_CONFIG}", _json(config))
+        except OSError as problem:
+            raise refused(f"container {container_id!r}", problem) from problem
 
     def remove(self, container_id: str) -> None:
         """Remove what this class wrote, by name (SECURITY R16), and the execs; nothing where it is gone already."""

@@ -14,12 +14,23 @@ class Stored(BaseModel):
 
 
 class ExitRecord(Stored):
-    """exit_code: None where nobody saw the end (reason "lost"); "failed": it was never executed."""
+    """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed.
+
+    "failed": of an exec that was never executed.
+    """
 
     exit_code: int | None
-    reason: Literal["exited", "signaled", "lost", "failed"]
+    reason: Literal["exited", "signaled", "oom", "lost", "failed"]
     signal: str | None
     finished_at: AwareDatetime
+    oom_killed: bool = False
+
+
+class NextStart(Stored):
+    """When a container is to be started. cause: its restart policy, or somebody who has asked for it."""
+
+    at: AwareDatetime
+    cause: Literal["policy", "request"]
 
 
 class Timing(Stored):
@@ -38,16 +49,29 @@ class Timing(Stored):
 class ContainerRecord(Stored):
     """state.json. "creating" is the intent: it is on record before anything is made, and undone by recovery.
 
+    exit: of the run that has ended, None while there is another; previous_exit: of the run before.
+    next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
+    failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
+    updating: its limits are being changed.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     id: str
     name: str
-    status: Literal["creating", "created", "running", "stopped"]
+    status: Literal["creating", "created", "running", "paused", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
     exit: ExitRecord | None = None
+    previous_exit: ExitRecord | None = None
+    restart: str = "no"
+    restart_count: int = 0
+    next_start: NextStart | None = None
+    failures: int = 0
+    stopped_on_request: bool = False
+    stop_signal: str | None = None
+    stop_timeout_s: float | None = None
+    updating: bool = False
     labels: dict[str, str] = {}
     stdin: bool = False
     pid: int | None = None

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,30 +13,29 @@ import pytest
 
 from tests.oci import bundle
 from tests.oci.containers import Containers
-from tests.oci.hiding import hide_cgroup2
-from tests.oci.runtime import Runtime, concerns, identify
+from tests.oci.lacking import expect_failures
+from tests.oci.runtime import Runtime, identify
 
 _NUMBERS = itertools.count()
 
 
-def _program(config: pytest.Config) -> str:
+def program(config: pytest.Config) -> str:
     return str(config.getoption("--runtime") or Path(sys.executable).parent / "pyrunc")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that a runtime lacks the means for must fail on it, with that reason; run=False where it cannot be tried."""
-    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    if not ours:
-        return
-    tried = identify(_program(config))
-    if tried.kind != "pyrunc":
-        hide_cgroup2()
-    for item in ours:
-        for mark in item.iter_markers("lacks"):
-            condition, reason = mark.args
-            if concerns(condition, tried):
-                run = mark.kwargs.get("run", True)
-                item.add_marker(pytest.mark.xfail(strict=run, run=run, reason=f"{condition}: {reason}"))
+    """Each suite of the command line, this and tests/security, tells which of its tests the runtime must fail."""
+    if ours := [item for item in items if item.path.is_relative_to(Path(__file__).parent)]:
+        expect_failures(ours, program(config))
+
+
+@pytest.fixture(autouse=True)
+def null_is_roots() -> Iterator[None]:
+    """No runtime has given the host's /dev/null, its input or output, to a container's user."""
+    yield
+    null = Path("/dev/null").stat()
+    told = f"{null.st_uid}:{null.st_gid} {stat.filemode(null.st_mode)}"
+    assert told == "0:0 crw-rw-rw-", f"/dev/null is no longer root's and everybody's: {told}"
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +64,7 @@ def place(workshop: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def runtime_program(pytestconfig: pytest.Config) -> str:
-    return _program(pytestconfig)
+    return program(pytestconfig)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -26,6 +28,17 @@ class Result:
     def ok(self) -> Self:
         assert self.code == 0, f"exit code {self.code}: {self.stderr}{self.stdout}"
         return self
+
+
+@contextmanager
+def ended_input() -> Iterator[int]:
+    """An input with nothing in it. Not /dev/null: crun gives that, the host's, to whom a container's root is outside."""
+    read, write = os.pipe()
+    os.close(write)
+    try:
+        yield read
+    finally:
+        os.close(read)
 
 
 @dataclass
@@ -79,15 +92,17 @@ class Runtime:
         return (*(("--root", str(self.root)) if self.root else ()), *own)
 
     def begin(
-        self, *arguments: str | Path, stdin: int | IO[bytes] = subprocess.DEVNULL, before: str = "", **process: Any
+        self, *arguments: str | Path, stdin: int | IO[bytes] | None = None, before: str = "", **process: Any
     ) -> Running:
-        """Start a command. before: what a shell does before it becomes the command; `process` goes to Popen."""
+        """Start a command. stdin: None is an end of input at once; before: what a shell does before it becomes the
+        command; `process` goes to Popen."""
         command = [*self.through, self.program, *self.options, *map(str, arguments)]
         if before:
             command = ["/bin/bash", "-c", f'{before}; exec "$@"', "bash", *command]
         stdout, stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by Running
-        streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
-        running = Running(subprocess.Popen(command, **streams | process), stdout, stderr)
+        with ended_input() as ended:
+            streams: dict[str, Any] = {"stdin": ended if stdin is None else stdin, "stdout": stdout, "stderr": stderr}
+            running = Running(subprocess.Popen(command, **streams | process), stdout, stderr)
         self.started.append(running)
         return running
 

@@ -1,11 +1,13 @@
 """Limits of cgroup v1: the files that they are written to, and what they stop."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.oci.bundle import MOUNTS
 from tests.oci.containers import Containers, cgroups_of, eventually
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -134,7 +136,7 @@ def test_a_wrong_limit_is_refused(oci: Containers, resources: dict[str, Any]) ->
     oci.refused({"linux.resources": resources})
 
 
-@pytest.mark.lacks("crun", "leaves it out")
+@pytest.mark.lacks("crun", "leaves its cgroups behind", run=False)
 def test_a_file_of_cgroup_v2_is_refused(oci: Containers) -> None:
     oci.refused({"linux.resources": {"unified": {"memory.high": "1000000"}}})
 
@@ -145,3 +147,98 @@ def test_a_container_is_thrown_out_whole_however_many_processes_it_has(oci: Cont
     before = time.monotonic()
     box.delete("--force").ok()
     assert time.monotonic() - before < 10
+
+
+# ── block devices, realtime, and what this host may lack ─────────────────────────────────────────────────────────────
+
+
+def disk() -> dict[str, int]:
+    """Return the number of a block device as the specification writes it; nothing is read or written there."""
+    found = sorted(Path("/sys/block").iterdir(), key=lambda path: path.name.startswith(("loop", "ram", "zram")))
+    if not found:
+        pytest.skip("no block device")
+    major, minor = (found[0] / "dev").read_text().strip().split(":")
+    return {"major": int(major), "minor": int(minor)}
+
+
+RATES = [
+    ("throttleReadBpsDevice", "blkio.throttle.read_bps_device"),
+    ("throttleWriteBpsDevice", "blkio.throttle.write_bps_device"),
+    ("throttleReadIOPSDevice", "blkio.throttle.read_iops_device"),
+    ("throttleWriteIOPSDevice", "blkio.throttle.write_iops_device"),
+]
+
+
+@pytest.mark.parametrize(("name", "file"), RATES)
+def test_a_rate_of_a_disk_is_limited(oci: Containers, name: str, file: str) -> None:
+    device = disk()
+    box = oci.start({"linux.resources": {"blockIO": {name: [device | {"rate": 4096}]}}})
+    assert box.cgroup("blkio", file) == "{major}:{minor} 4096".format(**device)
+
+
+@pytest.mark.lacks("crun<1.8.2", "knows no weight of BFQ on cgroup v1, and leaves its cgroups behind", run=False)
+def test_a_weight_of_disks_is_set(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"blockIO": {"weight": 300}}})
+    assert box.cgroup("blkio", "blkio.bfq.weight") == "300"
+
+
+UNIFIED = CGROUPS / "unified/cgroup.controllers"
+CONTROLLERS = UNIFIED.read_text().split() if UNIFIED.exists() else []
+"""Those of cgroup v2 beside v1."""
+
+
+@pytest.mark.lacks("crun", "goes without it", run=False)
+@pytest.mark.lacks("runc", "goes without it", run=False)
+def test_huge_pages_are_limited_by_cgroup_v2_beside_v1(oci: Containers) -> None:
+    if "hugetlb" not in CONTROLLERS:
+        pytest.skip("hugetlb is not bound to cgroup v2")
+    box = oci.start({"linux.resources": {"hugepageLimits": [{"pageSize": "2MB", "limit": 2 * MIB}]}})
+    (own,) = [path for path in cgroups_of(box.id) if (path / "hugetlb.2MB.max").exists()]
+    assert (own / "hugetlb.2MB.max").read_text().strip() == str(2 * MIB)
+
+
+_UNBOUND = [
+    ("hugetlb", {"hugepageLimits": [{"pageSize": "2MB", "limit": 2 * MIB}]}),
+    ("rdma", {"rdma": {"mlx5_1": {"hcaHandles": 3}}}),
+    ("net_cls", {"network": {"classID": 0x100001}}),
+    ("net_prio", {"network": {"priorities": [{"name": "lo", "priority": 2}]}}),
+]
+
+
+@pytest.mark.parametrize(("controller", "resources"), _UNBOUND)
+@pytest.mark.lacks("crun", "goes without some of them", run=False)
+@pytest.mark.lacks("runc", "goes without some of them", run=False)
+def test_a_limit_without_its_controller_is_refused_by_name(
+    oci: Containers, controller: str, resources: dict[str, Any]
+) -> None:
+    if controller in CONTROLLERS or (CGROUPS / controller).is_mount():
+        pytest.skip(f"{controller} is at work here")
+    assert controller in oci.refused({"linux.resources": resources})
+
+
+def test_realtime_is_given_or_refused(oci: Containers) -> None:
+    """A group below the root takes its share from the root's."""
+    wanted = {"realtimePeriod": 1_000_000, "realtimeRuntime": 10_000}
+    if not (CGROUPS / "cpu/cpu.rt_runtime_us").exists():
+        oci.refused({"linux.resources": {"cpu": wanted}})
+        return
+    box = oci.start({"linux.resources": {"cpu": wanted}})
+    assert box.cgroup("cpu", "cpu.rt_runtime_us") == "10000"
+    assert box.cgroup("cpu", "cpu.rt_period_us") == "1000000"
+
+
+def test_the_oom_killer_is_turned_off(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"memory": {"limit": 64 * MIB, "disableOOMKiller": True}}})
+    assert "oom_kill_disable 1" in box.cgroup("memory", "memory.oom_control")
+
+
+def test_a_limit_below_what_is_used_is_refused_where_that_is_checked(oci: Containers, place: Path) -> None:
+    script = "mkdir -p /mnt; dd if=/dev/zero of=/mnt/x bs=1M count=20 2>/dev/null; echo ready; sleep 1000"
+    mount = {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}
+    memory = {"limit": 64 * MIB, "swap": 64 * MIB}
+    changes = {"process.args": ["/bin/sh", "-c", script], "linux.resources": {"memory": memory}, "mounts": [*MOUNTS, mount]}
+    box = oci.start(changes).await_output("ready")
+    (place / "resources.json").write_text(json.dumps({"memory": {"limit": 8 * MIB, "checkBeforeUpdate": True}}))
+    assert oci.runtime("update", "--resources", place / "resources.json", box.id).code != 0
+    assert box.cgroup("memory", "memory.limit_in_bytes") == str(64 * MIB)
+    assert box.status() == "running"

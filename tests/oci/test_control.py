@@ -76,6 +76,7 @@ UPDATES: list[tuple[list[str], str, str, str]] = [
     (["--cpu-quota", "30000", "--cpu-period", "60000"], "cpu", "cpu.cfs_period_us", "60000"),
     (["--cpuset-cpus", "1"], "cpuset", "cpuset.cpus", "1"),
     (["--pids-limit", "55"], "pids", "pids.max", "55"),
+    (["--cpuset-mems", "0"], "cpuset", "cpuset.mems", "0"),
 ]
 
 
@@ -83,6 +84,33 @@ UPDATES: list[tuple[list[str], str, str, str]] = [
 def test_a_limit_is_changed(oci: Containers, options: list[str], controller: str, file: str, value: str) -> None:
     box = oci.start({"linux.resources": {"memory": {"limit": 64 * MIB, "swap": 128 * MIB}}})
     oci.runtime("update", *options, box.id).ok()
+    assert box.cgroup(controller, file) == value
+
+
+BLOCK = {"blockIO": {"throttleWriteIOPSDevice": [{"major": 7, "minor": 0, "rate": 9}]}}
+LATER = [
+    pytest.param(
+        {"cpu": {"quota": 30_000, "period": 60_000, "burst": 7000}},
+        ("cpu", "cpu.cfs_burst_us", "7000"),
+        marks=[pytest.mark.lacks("runc<1.2", "knows no burst"), pytest.mark.lacks("crun<1.8.2", "knows none on cgroup v1")],
+    ),
+    pytest.param({"cpu": {"idle": 1}}, ("cpu", "cpu.idle", "1"), marks=pytest.mark.lacks("runc<1.2", "knows no idle")),
+    pytest.param(
+        BLOCK,
+        ("blkio", "blkio.throttle.write_iops_device", "7:0 9"),
+        marks=pytest.mark.lacks("runc", "leaves the rates of disks as they are"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("resources", "expected"), LATER)
+def test_every_resource_is_changed_by_a_document(
+    oci: Containers, place: Path, resources: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    box = oci.start()
+    (place / "resources.json").write_text(json.dumps(resources))
+    oci.runtime("update", "--resources", place / "resources.json", box.id).ok()
+    controller, file, value = expected
     assert box.cgroup(controller, file) == value
 
 

@@ -189,3 +189,12 @@ def test_a_created_container_can_be_entered(oci: Containers) -> None:
 
 def test_it_has_no_descriptor_but_its_streams(box: Container) -> None:
     assert box.sh("ls /proc/$$/fd; true").split() == ["0", "1", "2"]
+
+
+@pytest.mark.lacks("runc<1.3", "knows no affinity of a further process")
+@pytest.mark.lacks("crun<1.21", "knows no affinity of a further process")
+def test_it_has_the_affinity_of_further_processes(oci: Containers) -> None:
+    box = oci.start({"process.execCPUAffinity": {"initial": "0", "final": "1"}})
+    told = box.sh("grep Cpus_allowed_list /proc/self/status; grep Cpus_allowed_list /proc/1/status").splitlines()
+    assert told[0].split()[1] == "1"
+    assert told[1].split()[1] != "1"

@@ -14,7 +14,8 @@ SLEEP = {"process.args": ["/bin/sleep", "1000"]}
 
 
 def hook(script: str, **more: Any) -> dict[str, Any]:
-    return {"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin"], **more}
+    """A hook that takes its input into $state first: crun may end by SIGPIPE where one has ended without."""
+    return {"path": "/bin/sh", "args": ["sh", "-c", f"state=$(cat); {script}"], "env": ["PATH=/bin:/usr/bin"], **more}
 
 
 def hooks(**kinds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def recording(place: Path, kind: str) -> dict[str, Any]:
     """A hook that leaves its standard input and its mount namespace behind."""
     target = "" if kind == "startContainer" else str(place)
     return hook(
-        f"cat > {target}/{kind}.json; readlink /proc/self/ns/mnt > {target}/{kind}.ns; echo {kind} >> {target}/order"
+        f'echo "$state" > {target}/{kind}.json; readlink /proc/self/ns/mnt > {target}/{kind}.ns; '
+        f"echo {kind} >> {target}/order"
     )
 
 

@@ -1,5 +1,6 @@
 """What the kernel is told about a container: sysctls, system call filters, devices, personality."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,26 +77,69 @@ def test_it_is_logged_and_allowed(oci: Containers) -> None:
     assert oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_LOG"))) == "0"
 
 
+def test_without_a_tracer_it_is_not_there(oci: Containers) -> None:
+    assert "Function not implemented" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_TRACE")))
+
+
 def test_an_argument_decides(oci: Containers) -> None:
     argument = {"index": 1, "value": 0o700, "op": "SCMP_CMP_EQ"}
     changes = seccomp(rule("mkdir", "SCMP_ACT_ERRNO", args=[argument]))
     assert oci.sh("mkdir -m 700 /tmp/a 2>/dev/null; echo $?; umask 077; mkdir /tmp/b; echo $?", changes).split()[-1] == "0"
 
 
+ALLOWED = [
+    *("execve", "brk", "arch_prctl", "uname", "readlink", "mmap", "munmap", "mprotect", "prlimit64", "getrandom"),
+    *("set_tid_address", "set_robust_list", "rseq", "write", "writev", "exit_group", "exit", "getuid", "getgid"),
+    *("geteuid", "getegid", "read", "close", "openat", "fstat", "newfstatat", "ioctl", "prctl", "futex", "lseek"),
+    *("rt_sigaction", "rt_sigprocmask", "setgid", "setuid", "access", "pread64", "readlinkat", "sched_yield"),
+    *("capset", "capget", "chdir", "getcwd", "statx", "fcntl", "setgroups", "getpid", "getppid", "epoll_pwait"),
+    *("close_range", "dup3", "seccomp", "nanosleep", "epoll_ctl", "tgkill", "rt_sigreturn", "sigaltstack", "stat"),
+    *("clone", "poll", "ppoll", "open", "lstat", "getdents64", "fstatfs", "statfs", "gettid", "madvise", "dup2"),
+]
+"""What starting a program takes, and mkdir(2) is not among it."""
+
+CHANGES = "touch /tmp/x; for mode in 700 777; do chmod $mode /tmp/x 2>/dev/null; echo $?; done"
+OPERATORS = [
+    ("SCMP_CMP_NE", 0o777, 0, "1 0"),
+    ("SCMP_CMP_LT", 0o777, 0, "1 0"),
+    ("SCMP_CMP_LE", 0o700, 0, "1 0"),
+    ("SCMP_CMP_EQ", 0o777, 0, "0 1"),
+    ("SCMP_CMP_GE", 0o777, 0, "0 1"),
+    ("SCMP_CMP_GT", 0o700, 0, "0 1"),
+    ("SCMP_CMP_MASKED_EQ", 0o077, 0o077, "0 1"),
+]
+
+
+@pytest.mark.parametrize(("operator", "value", "second", "expected"), OPERATORS)
+def test_an_argument_is_compared(oci: Containers, operator: str, value: int, second: int, expected: str) -> None:
+    """chmod(2) to mode 0700, and to 0777: which of them fails."""
+    argument = {"index": 1, "value": value, "valueTwo": second, "op": operator}
+    changes = seccomp(rule("chmod", "SCMP_ACT_ERRNO", args=[argument]))
+    assert oci.sh(CHANGES, changes).split() == expected.split()
+
+
+def test_the_default_has_an_error_of_its_own(oci: Containers) -> None:
+    changes = seccomp({"names": ALLOWED, "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO", defaultErrnoRet=28)
+    assert "No space left" in oci.run({"process.args": ["/bin/mkdir", "/tmp/x"], **changes}).stderr
+
+
+FLAGS = [
+    pytest.param([f"SECCOMP_FILTER_FLAG_{name}"], marks=pytest.mark.lacks("runc<1.2", "serves no flags"))
+    for name in ("LOG", "SPEC_ALLOW", "TSYNC")
+]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], *FLAGS],
+)
+def test_a_filter_has_flags(oci: Containers, flags: list[str]) -> None:
+    assert "Operation not permitted" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_ERRNO"), flags=flags))
+
+
 def test_a_default_may_refuse(oci: Containers) -> None:
     """Everything but what is allowed; what starts a program is among it."""
-    allowed = {
-        "names": [
-            *("execve", "brk", "arch_prctl", "uname", "readlink", "mmap", "munmap", "mprotect", "prlimit64", "getrandom"),
-            *("set_tid_address", "set_robust_list", "rseq", "write", "writev", "exit_group", "exit", "getuid", "getgid"),
-            *("geteuid", "getegid", "read", "close", "openat", "fstat", "newfstatat", "ioctl", "prctl", "futex", "lseek"),
-            *("rt_sigaction", "rt_sigprocmask", "setgid", "setuid", "access", "pread64", "readlinkat", "sched_yield"),
-            *("capset", "capget", "chdir", "getcwd", "statx", "fcntl", "setgroups", "getpid", "getppid", "epoll_pwait"),
-            *("close_range", "dup3", "seccomp", "nanosleep", "epoll_ctl", "tgkill", "rt_sigreturn", "sigaltstack", "stat"),
-            *("clone", "poll", "ppoll", "open", "lstat", "getdents64", "fstatfs", "statfs", "gettid", "madvise", "dup2"),
-        ],
-        "action": "SCMP_ACT_ALLOW",
-    }
+    allowed = {"names": ALLOWED, "action": "SCMP_ACT_ALLOW"}
     result = oci.run({"process.args": ["/bin/mkdir", "/tmp/x"], **seccomp(allowed, default="SCMP_ACT_ERRNO")})
     assert "Operation not permitted" in result.stderr
     assert not (oci.rootfs / "tmp/x").exists()
@@ -186,3 +230,41 @@ def test_a_device_that_is_allowed_can_be_opened(oci: Containers) -> None:
 @pytest.mark.lacks("runc<1.2", "knows no personality")
 def test_a_32_bit_personality_is_set(oci: Containers) -> None:
     assert oci.sh("uname -m", {"linux.personality": {"domain": "LINUX32"}}) == "i686"
+
+
+# ── what is there on some hosts only ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.lacks("runc<1.4", "knows no memory policy")
+@pytest.mark.lacks("crun<1.26", "knows no memory policy")
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [({"mode": "MPOL_BIND", "nodes": "0"}, "bind:0"), ({"mode": "MPOL_INTERLEAVE", "nodes": "0"}, "interleave:0")],
+)
+def test_memory_is_taken_by_a_policy(oci: Containers, policy: dict[str, Any], expected: str) -> None:
+    if not Path("/proc/self/numa_maps").exists():
+        pytest.skip("this kernel has no NUMA policies")
+    assert oci.sh("exec cat /proc/self/numa_maps", {"linux.memoryPolicy": policy}).split()[1] == expected
+
+
+@pytest.mark.lacks("runc<1.4", "knows no memory policy")
+@pytest.mark.lacks("crun<1.26", "knows no memory policy")
+def test_a_memory_node_that_the_host_lacks_is_refused(oci: Containers) -> None:
+    oci.refused({"linux.memoryPolicy": {"mode": "MPOL_BIND", "nodes": "1023"}})
+
+
+@pytest.mark.lacks("crun", "reads the cache schema alone")
+def test_a_class_of_cache_is_refused_where_there_is_no_resctrl(oci: Containers) -> None:
+    if Path("/sys/fs/resctrl/schemata").exists():
+        pytest.skip("resctrl is mounted")
+    oci.refused({"linux.intelRdt": {"closID": "class", "l3CacheSchema": "L3:0=f"}})
+
+
+@pytest.mark.parametrize("key", ["apparmorProfile", "selinuxLabel"])
+@pytest.mark.lacks("crun", "goes without them", run=False)
+@pytest.mark.lacks("runc", "goes without the label", run=False)
+def test_a_label_that_no_module_knows_is_refused(oci: Containers, key: str) -> None:
+    module = {"apparmorProfile": "/sys/module/apparmor", "selinuxLabel": "/sys/fs/selinux/enforce"}[key]
+    if Path(module).exists():
+        pytest.skip("the module is in force")
+    assert key in oci.refused({f"process.{key}": "some-label"})

@@ -1,5 +1,6 @@
 """create, start, state, kill, delete and run: the states of a container, and what each command refuses."""
 
+import json
 import os
 import signal
 from functools import partial
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oci.containers import Containers, eventually
+from tests.oci.containers import Container, Containers, eventually
 
 _LAX = [
     pytest.param(text, marks=pytest.mark.lacks("crun<1.9", "takes an id that is no portable file name"))
@@ -303,3 +304,33 @@ def test_two_containers_of_one_bundle_are_apart(oci: Containers) -> None:
     assert first.pid != second.pid
     first.delete("--force").ok()
     assert second.status() == "running"
+
+
+def test_of_two_creations_with_one_id_at_once_one_is_refused(oci: Containers) -> None:
+    """The state directory is locked: the container is whole, and is the winner's."""
+    container_id = oci.fresh_id()
+    oci.configure(SLEEP, container_id)
+    command = ("create", "--bundle", oci.bundle, container_id)
+    both = [oci.runtime.begin(*command) for _ in range(2)]
+    oci.made.append(Container(oci.runtime, container_id, oci.bundle, both[0]))
+    assert sorted(bool(each.wait().code) for each in both) == [False, True]
+    assert oci.made[-1].start().status() == "running"
+
+
+def test_commands_at_once_see_a_whole_state(oci: Containers) -> None:
+    box = oci.start()
+    lookers = [oci.runtime.begin("state", box.id) for _ in range(8)]
+    changer = oci.runtime.begin("kill", box.id, "KILL")
+    assert changer.wait().code == 0
+    assert {looker.wait().ok().json()["status"] for looker in lookers} <= {"running", "stopped"}
+    box.await_status("stopped")
+
+
+@pytest.mark.lacks("crun", "keeps its state in another form")
+def test_the_state_is_kept_where_callers_look_for_it(oci: Containers) -> None:
+    """In state.json of the directory of its id: which container, and which process."""
+    box = oci.start()
+    assert oci.runtime.root is not None
+    kept = json.loads((oci.runtime.root / box.id / "state.json").read_text())
+    assert kept["id"] == box.id
+    assert box.pid in kept.values()

@@ -135,6 +135,25 @@ def test_a_mount_is_shared(oci: Containers, source: Path) -> None:
     assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", "rshared")))) == ["shared"]
 
 
+@pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime"])
+def test_an_option_is_that_of_the_file_system(oci: Containers, option: str) -> None:
+    fields = mountinfo(oci, "/mnt", mounts(tmpfs(option)))
+    assert option in fields[-1].split(",")
+
+
+_DEFAULTS = pytest.param(("strictatime", "defaults"), marks=pytest.mark.lacks("runc", "hands it to the file system"))
+
+
+@pytest.mark.parametrize("options", [("suid", "nosuid"), ("dev", "nodev"), _DEFAULTS, ("relatime", "rw")])
+def test_an_option_may_say_what_is_so_anyway(oci: Containers, options: tuple[str, str]) -> None:
+    assert options[1] in ("defaults", *mountinfo(oci, "/mnt", mounts(tmpfs(*options)))[5].split(","))
+
+
+@pytest.mark.lacks("crun", "makes all mounts private at last")
+def test_a_mount_cannot_be_bound(oci: Containers, source: Path) -> None:
+    assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", "unbindable")))) == ["unbindable"]
+
+
 @pytest.mark.parametrize("option", ["private", "rprivate"])
 def test_a_mount_is_private(oci: Containers, source: Path, option: str) -> None:
     assert propagation(mountinfo(oci, "/mnt", mounts(bind(source, "rbind", option)))) == []
@@ -252,3 +271,81 @@ _IDMAP = [{"containerID": 0, "hostID": 50_000, "size": 65_536}]
 def test_a_mount_has_ids_of_its_own(oci: Containers, source: Path) -> None:
     mount = bind(source, "bind", "idmap") | {"uidMappings": _IDMAP, "gidMappings": _IDMAP}
     assert oci.sh("stat -c %u:%g /mnt/file", mounts(mount)) == "50000:50000"
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+def test_an_idmapped_mount_keeps_the_hosts_owners(oci: Containers, source: Path) -> None:
+    """What the container's root writes belongs to root of the host, as the files below do already."""
+    mappings = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
+    users = {"linux.namespaces": namespaces(user=""), "linux.uidMappings": mappings, "linux.gidMappings": mappings}
+    mount = bind(source, "bind") | {"uidMappings": mappings, "gidMappings": mappings}
+    (oci.rootfs / "mnt").mkdir()
+    told = oci.sh("stat -c %u:%g /mnt/file; touch /mnt/new && echo made", {**mounts(mount), **users})
+    assert told.split() == ["0:0", "made"]
+    assert ((source / "new").stat().st_uid, (source / "new").stat().st_gid) == (0, 0)
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+@pytest.mark.parametrize(("option", "below"), [("idmap", "0"), ("ridmap", "50000")])
+@pytest.mark.lacks("crun<1.9", "reads no mappings of a mount outside a user namespace", run=False)
+def test_an_idmap_reaches_what_is_mounted_below_if_it_is_recursive(
+    oci: Containers, source: Path, option: str, below: str
+) -> None:
+    hide = f'mount -t tmpfs tmpfs {source}/below && touch {source}/below/file && exec "$@"'
+    oci.runtime.through = ("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", hide, "sh")
+    mount = bind(source, "rbind", option) | {"uidMappings": _IDMAP, "gidMappings": _IDMAP}
+    assert oci.sh("stat -c %u /mnt/file /mnt/below/file", mounts(mount)).split() == ["50000", below]
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+def test_an_idmap_needs_mappings(oci: Containers, source: Path) -> None:
+    oci.refused(mounts(bind(source, "bind", "idmap")))
+
+
+@pytest.mark.lacks("runc", "knows no such option")
+@pytest.mark.lacks("crun<1.8.2", "follows it")
+def test_a_link_is_copied_instead_of_followed(oci: Containers, place: Path) -> None:
+    (place / "link").symlink_to("/etc/passwd")
+    mount = bind(place / "link", "bind", "copy-symlink", destination="/etc/copied")
+    assert oci.sh("readlink /etc/copied", mounts(mount)) == "/etc/passwd"
+
+
+@pytest.mark.lacks("crun<1.8.2", "knows no such option")
+def test_links_on_a_mount_are_not_followed(oci: Containers) -> None:
+    script = "ln -s /etc/passwd /mnt/link; cat /mnt/link 2>/dev/null || echo stopped"
+    assert oci.sh(script, mounts(tmpfs("nosymfollow"))) == "stopped"
+
+
+_TIMES = [
+    pytest.param(option, marks=pytest.mark.lacks("crun<1.8.2", "does not say which rule about times goes"))
+    for option in ("rnoatime", "rnodiratime")
+]
+
+
+@pytest.mark.parametrize("option", ["rnoexec", "rnosuid", "rnodev", *_TIMES])
+def test_a_recursive_option_is_that_of_all_mounts_below(oci: Containers, option: str) -> None:
+    lines = oci.sh("cat /proc/self/mountinfo", mounts(bind("/dev", "rbind", option))).splitlines()
+    below = [line.split() for line in lines if line.split()[4].startswith("/mnt")]
+    assert len(below) > 1
+    assert all(option[1:] in fields[5].split(",") for fields in below)
+
+
+def test_a_mount_is_changed_by_remount(oci: Containers) -> None:
+    fields = mountinfo(oci, "/proc", mounts({**MOUNTS[0], "options": ["remount", "nosuid", "nodev", "noexec", "ro"]}))
+    assert {"ro", "nosuid"} <= set(fields[5].split(","))
+
+
+_SYS = pytest.param("/proc/sys", marks=pytest.mark.lacks("runc", "mounts there"))
+
+
+@pytest.mark.lacks("crun", "mounts there")
+@pytest.mark.parametrize("destination", [_SYS, "/proc/1", "/proc/self/fd"])
+def test_nothing_is_mounted_over_a_file_of_proc(oci: Containers, destination: str) -> None:
+    oci.refused(mounts(tmpfs(destination=destination)))
+
+
+@pytest.mark.lacks("crun", "goes without the label")
+def test_a_label_is_refused_where_selinux_is_not_in_force(oci: Containers) -> None:
+    if Path("/sys/fs/selinux/enforce").exists():
+        pytest.skip("SELinux is in force")
+    oci.refused({"linux.mountLabel": "system_u:object_r:container_file_t:s0"})

@@ -46,6 +46,14 @@ def test_a_cgroup_namespace_is_joined_by_path(oci: Containers) -> None:
     assert inside(oci, "cgroup", {"linux.namespaces": namespaces(cgroup=path)}) == os.readlink(path)
 
 
+@pytest.mark.lacks("runc<1.2", "knows no time namespaces")
+@pytest.mark.lacks("crun<1.8.2", "same")
+def test_a_time_namespace_is_joined_by_path(oci: Containers) -> None:
+    first = oci.start({"linux.namespaces": namespaces(time="")})
+    path = f"/proc/{first.pid}/ns/time"
+    assert inside(oci, "time", {"linux.namespaces": namespaces(time=path)}) == os.readlink(path)
+
+
 @pytest.mark.parametrize("kind", SHARED)
 def test_a_namespace_of_another_type_is_refused(oci: Containers, kind: str) -> None:
     oci.refused({"linux.namespaces": namespaces(**{kind: "/proc/self/ns/mnt"})})
@@ -114,3 +122,13 @@ _OFFSETS = {
 @pytest.mark.lacks("crun<1.8.2", "knows no time offsets")
 def test_clocks_are_set_off(oci: Containers) -> None:
     assert float(oci.sh("cat /proc/uptime", _OFFSETS).split()[0]) > 1_000_000_000
+
+
+@pytest.mark.lacks("runc<1.2", "knows no time namespaces")
+@pytest.mark.lacks("crun<1.8.2", "knows no time offsets")
+@pytest.mark.parametrize(("clock", "line"), [("monotonic", 0), ("boottime", 1)])
+def test_each_clock_has_its_offset(oci: Containers, clock: str, line: int) -> None:
+    offsets = {"linux.namespaces": namespaces(time=""), "linux.timeOffsets": {clock: {"secs": 77, "nanosecs": 5}}}
+    told = oci.sh("cat /proc/self/timens_offsets", offsets).splitlines()
+    assert told[line].split() == [clock, "77", "5"]
+    assert told[1 - line].split()[1:] == ["0", "0"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.oci.bundle import CAPABILITIES
+from tests.oci.bundle import CAPABILITIES, namespaces
 from tests.oci.containers import Containers, eventually
 
 
@@ -269,3 +269,22 @@ def test_readiness_is_passed_on(oci: Containers, place: Path) -> None:
         assert b"READY=1" in receiver.recv(4096)
     box.kill().ok()
     box.made.wait()
+
+
+@pytest.mark.lacks("runc<1.2", "knows no I/O priority")
+@pytest.mark.lacks("crun<1.8.2", "knows no I/O priority")
+@pytest.mark.parametrize(("name", "expected"), [("IOPRIO_CLASS_IDLE", "idle"), ("IOPRIO_CLASS_RT", "realtime: prio 0")])
+def test_its_io_class_is_set(oci: Containers, name: str, expected: str) -> None:
+    assert oci.sh("ionice -p 1", {"process.ioPriority": {"class": name, "priority": 0}}).startswith(expected)
+
+
+@pytest.mark.lacks("runc", "lowers nothing that its caller has raised", run=False)
+@pytest.mark.lacks("crun", "lowers nothing that its caller has raised", run=False)
+def test_the_callers_niceness_is_no_hindrance(oci: Containers) -> None:
+    """It is not handed on where the kernel lets it be lowered; in a user namespace it does not, and the container runs."""
+    before = "renice -n 5 $$ >/dev/null"
+    nice = "cut -d' ' -f19 /proc/self/stat"
+    maps = [{"containerID": 0, "hostID": 100_000, "size": 10}]
+    users = {"linux.namespaces": namespaces(user=""), "linux.uidMappings": maps, "linux.gidMappings": maps}
+    assert oci.sh(nice, before=before) == "0"
+    assert oci.sh(nice, users, before=before) == "5"

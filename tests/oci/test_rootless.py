@@ -99,6 +99,14 @@ def test_the_whole_life_of_a_container(oci: Containers, changes: dict[str, Any])
     assert oci.runtime("state", box.id).code == 1
 
 
+def test_the_loopback_of_a_users_network_is_up(oci: Containers) -> None:
+    """A sysfs may be mounted by who owns the network."""
+    sysfs = {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}
+    kinds = [{"type": kind} for kind in (*KINDS, "network")]
+    changes = {**ONE, "linux.namespaces": kinds, "mounts": [PROC, DEV, DEVPTS, sysfs]}
+    assert ",UP," in oci.sh("ip link show lo", changes)
+
+
 def test_its_state_is_in_the_runtime_directory(oci: Containers, place: Path) -> None:
     box = oci.create({**ONE, **SLEEP})
     assert list((place / "run" / oci.runtime.kind).glob(box.id))

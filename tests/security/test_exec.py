@@ -6,7 +6,7 @@ _ATTEMPTS = 50
 
 STOPPING = """
 while :; do for file in /proc/[0-9]*/comm; do
-    read name < $file && case $name in pyc*) pid=${file%/comm}; kill -STOP ${pid#/proc/} && echo stopped;; esac
+    read name < $file && case $name in pyc*|crun*|runc*) pid=${file%/comm}; kill -STOP ${pid#/proc/} && echo stopped;; esac
 done 2>/dev/null; done
 """
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.oci.containers import Containers
 
 STRANGER = 65_534
@@ -13,6 +15,8 @@ def give(place: Path) -> None:
         os.chown(found, STRANGER, STRANGER, follow_symlinks=False)
 
 
+@pytest.mark.lacks("crun", "believes it")
+@pytest.mark.lacks("runc", "believes it")
 def test_a_container_that_a_stranger_made_up_is_not_believed(oci: Containers, place: Path) -> None:
     """Its hooks would be run by root."""
     proof = place / "proof"
@@ -32,6 +36,8 @@ def test_a_container_that_a_stranger_made_up_is_not_believed(oci: Containers, pl
     assert proof.exists()
 
 
+@pytest.mark.lacks("crun", "uses another place for it")
+@pytest.mark.lacks("runc", "uses another place for it")
 def test_a_directory_for_readiness_that_a_stranger_made_is_not_used(oci: Containers, place: Path) -> None:
     (place / "state.notify").mkdir()
     give(place / "state.notify")

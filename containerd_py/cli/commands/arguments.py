@@ -13,4 +13,17 @@ ContainersArgument = Annotated[
     list[str],
     typer.Argument(metavar="CONTAINER...", help="Ids, starts of ids, or names.", autocompletion=container_names),
 ]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="KEY=VALUE", help="Only those of which this holds.", show_default=False),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time", "--timeout", "-t", min=0, metavar="SECONDS", help="Seconds before SIGKILL (default: its own, or 10)."
+    ),
+]
+StopSignalOption = Annotated[
+    str | None, typer.Option("--signal", "-s", help="The signal to stop it with (default: its own, or TERM).")
+]
 InteractiveOption = Annotated[bool, typer.Option("--interactive", "-i", help="Send standard input.")]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument
+from containerd_py.cli.filters import parse_filters, single
 from containerd_py.cli.output import (
     age_text,
     command_text,
@@ -21,6 +22,8 @@ from containerd_py.client import Client
 from containerd_py.wire import ContainerSummary, TimedStep
 
 _ID_LENGTH = 12
+_FILTERS = ("status", "label", "name", "since", "before")
+_ALIVE = ("running", "paused", "restarting")
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", "-l", metavar="K[=V]", help="Only those with this label.", show_default=False),
@@ -38,12 +41,38 @@ def ps(
     show_all: Annotated[bool, typer.Option("--all", "-a", help="Those that do not run, too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the ids, whole.")] = False,
     label: LabelOption = None,
+    filter_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            "-f",
+            metavar="KEY=VALUE",
+            help="Only those with this status, label, name (a part of it), since or before.",
+            show_default=False,
+        ),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", "-n", min=1, metavar="N", help="The N that were made last, in any state.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="KEY", help="By created, started, name or status; with - the other way round.")
+    ] = None,
     format_: FormatOption = None,
 ) -> None:
     """List containers."""
 
     async def action(client: Client) -> None:
-        containers = await client.containers(None if show_all else "running", label or ())
+        found = parse_filters(filter_ or (), _FILTERS)
+        shown = () if show_all or last is not None else _ALIVE
+        containers = await client.containers(
+            found.get("status", shown),
+            [*(label or ()), *found.get("label", ())],
+            names=found.get("name", ()),
+            since=single(found, "since"),
+            before=single(found, "before"),
+            sort="-created" if sort is None and last is not None else sort,
+            limit=last,
+        )
         if wants_json(ctx, format_):
             write_models(containers)
         elif quiet:

@@ -10,22 +10,12 @@ from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.host import probe
 from containerd_py.runtime.spec.linux import NamespaceType, SeccompAction, SeccompOperator
 from containerd_py.runtime.spec.models import parse
+from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from containerd_py.runtime.spec.process import CAPABILITIES
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.spec.version import OCI_VERSION
 
 _HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
-_ATTRIBUTES = (
-    *("atime", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec", "norelatime", "nostrictatime"),
-    *("nosuid", "nosymfollow", "relatime", "ro", "rw", "strictatime", "suid", "symfollow"),
-)
-_MOUNT_OPTIONS = (
-    *_ATTRIBUTES,
-    *(f"r{name}" for name in _ATTRIBUTES),
-    *("private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"),
-    *("acl", "async", "bind", "copy-symlink", "defaults", "dirsync", "idmap", "iversion", "lazytime", "loud", "mand"),
-    *("noacl", "noiversion", "nolazytime", "nomand", "rbind", "remount", "ridmap", "silent", "sync", "tmpcopyup"),
-)
 _FLAGS = tuple(f"SECCOMP_FILTER_FLAG_{name}" for name in ("TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"))
 _ARCHITECTURES = tuple(
     f"SCMP_ARCH_{name}"
@@ -42,7 +32,7 @@ def document() -> dict[str, Any]:
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,
         "hooks": [name for name in _HOOKS if serves({"hooks": {name: [{"path": "/bin/true"}]}})],
-        "mountOptions": sorted(name for name in _MOUNT_OPTIONS if _serves_option(name)),
+        "mountOptions": sorted(name for name in KNOWN_OPTIONS if _serves_option(name)),
         "linux": _linux(),
         "annotations": {
             "io.github.seccomp.libseccomp.version": libseccomp(),

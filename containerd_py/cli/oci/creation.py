@@ -68,7 +68,6 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
             write_pid(options.pid_file, container.pid)
     except BaseException:
         container.destroy(force=True)
-        notify.remove()
         raise
     return container
 

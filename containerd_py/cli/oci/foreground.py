@@ -83,7 +83,7 @@ def adopting_orphans(payload: int) -> Iterator[None]:
     """Reap what the payload leaves behind, as its subreaper; the payload itself is left to who waits for it."""
 
     def reap(*_signal: object) -> None:
-        for pid in _children():
+        for pid in children():
             if pid != payload:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
@@ -95,6 +95,7 @@ def adopting_orphans(payload: int) -> Iterator[None]:
         signal.signal(signal.SIGCHLD, before)
 
 
-def _children() -> list[int]:
+def children() -> list[int]:
+    """Return the children of this process, which has one thread that makes any."""
     with open("/proc/thread-self/children", encoding="ascii") as file:
         return [int(pid) for pid in file.read().split()]

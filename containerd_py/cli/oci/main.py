@@ -13,6 +13,7 @@ from containerd_py.cli.oci.context import Context
 from containerd_py.cli.oci.library import library
 from containerd_py.cli.oci.log import Log
 from containerd_py.cli.oci.settings import declare, log, settings
+from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containe
         _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
+    except Interrupted as end:
+        return 128 + end.number
     except Exception as error:
         if call.log.debugging:
             raise

@@ -17,23 +17,22 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 _INSIDE = "/run/notify"
-_NAME = "notify.sock"
 _LONGEST = 4096
 _OPTIONS = ("bind", "nosuid", "noexec", "nodev", "ro")
 
 
 class NotifySocket:
-    """directory: that of the socket, beside the state root, in which there are containers only."""
+    """directory: that of the socket; the library removes it with the container."""
 
     def __init__(self, state_root: str, container_id: str) -> None:
-        self._all = f"{state_root}.notify"
-        self._id = container_id
-        self.directory = os.path.join(self._all, container_id)
-        self._made = False
+        from containerd_py.runtime.state import NOTIFY_NAME, StateDirectory
 
-    @property
-    def path(self) -> str:
-        return os.path.join(self.directory, _NAME)
+        self._state = StateDirectory(state_root, container_id)
+        self._id = container_id
+        self.directory = self._state.notify_directory
+        self._all = os.path.dirname(self.directory)
+        self.path = os.path.join(self.directory, NOTIFY_NAME)
+        self._made = False
 
     def told(self, spec: Spec) -> Spec:
         """Make the directory and return the specification with it as a mount, and the payload's NOTIFY_SOCKET.
@@ -52,7 +51,7 @@ class NotifySocket:
         mount = Mount(destination=_INSIDE, type="bind", source=self.directory, options=_OPTIONS)
         update: dict[str, object] = {"mounts": (*spec.mounts, mount)}
         if spec.process is not None:
-            env = (*spec.process.env, f"NOTIFY_SOCKET={_INSIDE}/{_NAME}")
+            env = (*spec.process.env, f"NOTIFY_SOCKET={_INSIDE}/{os.path.basename(self.path)}")
             update["process"] = spec.process.model_copy(update={"env": env})
         return spec.model_copy(update=update)
 
@@ -81,17 +80,9 @@ class NotifySocket:
             check_owner(directory)
 
     def undo(self) -> None:
-        """Remove what `told` made."""
+        """Remove what `told` made, where no container was made of it."""
         if self._made:
-            self.remove()
-
-    def remove(self) -> None:
-        """Remove the socket and its directory, and that of all with the last one; a second call does nothing."""
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)
-        for directory in (self.directory, self._all):
-            with contextlib.suppress(OSError):
-                os.rmdir(directory)
+            self._state.remove_notify()
 
 
 def relay(receiver: socket.socket, to: str, pid: int | None, ended: int) -> None:

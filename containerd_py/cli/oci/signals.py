@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from containerd_py.errors import Conflict, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _OURS = {
     *(signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGTTIN, signal.SIGTTOU),
@@ -36,10 +36,26 @@ def parse_signal(text: str) -> int:
     )
 
 
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """This process is to end, before there is a payload that could be told; no error, as KeyboardInterrupt is none."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Forwarding:
-    """While it is entered, signals to this process are held back; from `attach` on they go to a payload."""
+    """While it is entered, signals to this process are held back; from `attach` on they go to a payload.
+
+    One that asks this process to end would be lost with the first process of a pid namespace, which gets none that it does
+    not handle yet (pid_namespaces(7)): before there is a payload it is `Interrupted`.
+    """
 
     def __init__(self) -> None:
+        self._interruptible = False
         self._held: list[int] = []
         self._send: Callable[[int], None] | None = None
         self._before: dict[int, Any] = {}
@@ -61,7 +77,26 @@ class Forwarding:
         for number in held:
             self._pass_on(number)
 
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raise Interrupted inside, at any place, for a signal that asks this process to end; once, so that it can undo."""
+        self._interruptible = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._interruptible = False
+
+    def check(self) -> None:
+        """Raise Interrupted where such a signal has come."""
+        for number in self._held:
+            if number in _ENDING:
+                raise Interrupted(number)
+
     def _receive(self, number: int, _frame: object) -> None:
+        if self._interruptible and number in _ENDING:
+            self._interruptible = False
+            raise Interrupted(number)
         if self._send is None:
             self._held.append(number)
         else:

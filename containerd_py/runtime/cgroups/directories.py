@@ -49,6 +49,11 @@ def _missing(directory: str) -> list[str]:
     return missing
 
 
+def missing_parents(cgroup: Cgroup) -> tuple[str, ...]:
+    """Return the directories above the cgroup that have to be made for it, each after the one that it lies in."""
+    return tuple(parent for path in cgroup.paths for parent in reversed(_missing(os.path.dirname(path))))
+
+
 def unmake(made: Sequence[str]) -> None:
     for path in reversed(made):
         try:

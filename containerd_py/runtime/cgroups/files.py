@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import TYPE_CHECKING
@@ -89,6 +90,9 @@ def refusal(directory: str, value: FileValue, problem: OSError) -> ContainerdErr
     number = problem.errno or 0
     if number in _GONE and not os.path.isdir(directory):
         return NotFound(f"{told}: the cgroup is gone ({directory})", step="cgroup", errno=number)
+    if number == errno.ENOENT and value.place:
+        cause = f"this kernel has no such control file ({value.place})"
+        return NotSupported(f"{told}: {cause}", step="cgroup", errno=number, hint=_named_sizes(directory, value.name))
     if number == errno.ENOENT:
         controller = value.name.split(".")[0]
         cause = f"the {controller} controller of this kernel has no such control file"
@@ -96,6 +100,16 @@ def refusal(directory: str, value: FileValue, problem: OSError) -> ContainerdErr
     kind = _KINDS.get(number, Unavailable)
     hint = PERMISSION if number in NOT_WRITABLE else _HINTS.get((value.name, number)) or _HINTS.get(("", number))
     return kind(f"{told}: {os.strerror(number)}", step="cgroup", errno=number, hint=hint)
+
+
+def _named_sizes(directory: str, name: str) -> str | None:
+    """Say which files there are beside one that is named after something: "hugetlb.<size>.max" of each page size."""
+    controller, _size, rest = name.split(".", 2)
+    with contextlib.suppress(OSError):
+        there = sorted(file for file in os.listdir(directory) if file.startswith(f"{controller}.") and file.endswith(rest))
+        sizes = [size for file in there if "." not in (size := file[len(controller) + 1 : -len(rest) - 1])]
+        return f"it has {', '.join(sizes)}" if sizes else None
+    return None
 
 
 _KINDS: dict[int, type[ContainerdError]] = {

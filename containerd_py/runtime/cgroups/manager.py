@@ -22,6 +22,7 @@ from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.members import move, pids, populated
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
+from containerd_py.runtime.cgroups.restoring import put_back_if_it_fails
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.resources import FileValue
+    from containerd_py.runtime.cgroups.restoring import Limits
 
 __all__ = ["Cgroup", "CgroupManager", "Placement", "kill", "pids", "remove", "remove_parents", "remove_wait"]
 
@@ -130,7 +132,7 @@ class CgroupManager:
         """Change the limits of a cgroup with processes in it; return it with the hierarchies that it has joined for that.
 
         Limits that are not asked for stay. Raises NotSupported before anything is changed; where the kernel refuses a
-        value (InvalidArgument, Conflict), those written before stay.
+        value (InvalidArgument, Conflict), those written before are put back.
         """
         resources = self._enforced(resources)
         self._check_controllers(resources)
@@ -147,9 +149,11 @@ class CgroupManager:
             with freezer.stopped(cgroup) if delicate else contextlib.nullcontext(), _undone_if_it_fails() as made:
                 for directory in joining:
                     self._make_directory(directory, made)
-                self._write_limits(joined, resources)
-                for directory in joining:
-                    move(cgroup, directory)
+                limits = tuple(self._limits(joined, resources))
+                with put_back_if_it_fails(limits):
+                    self._write(joined, resources, limits)
+                    for directory in joining:
+                        move(cgroup, directory)
         except OSError as problem:
             raise _refused("change", cgroup.paths[0], problem) from problem
         return replace(joined, parents=cgroup.parents + tuple(directory for directory in made if directory not in joining))
@@ -206,7 +210,10 @@ class CgroupManager:
 
     def _write_limits(self, cgroup: Cgroup, resources: Resources) -> None:
         """Compute all, so that what is not supported is told first; then write all."""
-        for directory, values in tuple(self._limits(cgroup, resources)):
+        self._write(cgroup, resources, tuple(self._limits(cgroup, resources)))
+
+    def _write(self, cgroup: Cgroup, resources: Resources, limits: Limits) -> None:
+        for directory, values in limits:
             files.write_all(directory, values)
         if resources.devices and cgroup.v2 and "devices" not in self._layout.v1:
             attach.enforce(cgroup.v2, resources.devices)

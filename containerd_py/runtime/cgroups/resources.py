@@ -141,6 +141,7 @@ class FileValue:
               of two values that bound each other, the kernel tells which must come first.
     kept:     the kernel may take it and do otherwise (clamp or forget it): it must be there when the file is read back.
     optional: a kernel without the file does what is asked anyway.
+    place:    the JSON path of what the file is named after, where a document can get that wrong.
     """
 
     name: str
@@ -148,3 +149,4 @@ class FileValue:
     waits: bool = False
     kept: bool = False
     optional: bool = False
+    place: str = ""

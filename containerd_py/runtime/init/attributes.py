@@ -15,8 +15,12 @@ _OOM_SCORE_ADJ = "self/oom_score_adj"
 
 @executes(op.SetRlimit)
 def set_rlimit(_context: Context, step: op.SetRlimit) -> None:
+    limit(step.resource, step.soft, step.hard)
+
+
+def limit(kind: int, soft: int, hard: int) -> None:
     try:
-        resource.setrlimit(step.resource, (step.soft, step.hard))
+        resource.setrlimit(kind, (soft, hard))
     except ValueError:  # how the standard library tells EPERM
         raise StepFailed(errno.EPERM, "above what this host allows") from None
 

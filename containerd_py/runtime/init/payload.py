@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import signal
 import socket
 import stat
 
+from containerd_py.runtime.init.attributes import limit
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op
@@ -62,12 +64,18 @@ def close_on_exec(_context: Context, _step: op.CloseOnExec) -> None:
     process.cloexec_from(_FIRST)  # what is opened from here on is close-on-exec from the first
 
 
+@executes(op.ResetSignals)
+def reset_signals(_context: Context, _step: op.ResetSignals) -> None:
+    process.reset_signals()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 @executes(op.Exec)
 def execute(context: Context, step: op.Exec) -> None:
     """What is called here has to be allowed by the payload's own filter: nothing that a program could do without."""
-    process.reset_signals()  # Python ignores SIGPIPE and SIGXFSZ, and exec would keep that
     _hand_on(context, step.preserved)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if step.descriptors is not None:
+        limit(resource.RLIMIT_NOFILE, *step.descriptors)
     environment = step.environment if context.home is None else (*step.environment, f"HOME={context.home}")
     process.execve(context.program, step.arguments, environment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -38,7 +39,8 @@ def unshare_cgroup(_context: Context, _step: op.UnshareCgroup) -> None:
 def reset_process(_context: Context, step: op.ResetProcess) -> None:
     os.umask(0)  # what the plan makes has the modes that the plan says
     os.setsid()  # a session, and with it an autogroup, of its own
-    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    with contextlib.suppress(PermissionError):  # in a user namespace, or for an ordinary user: it can only grow
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
     os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
     process.set_timer_slack(0)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import array
+import errno
 import socket
+import struct
+
+
+def connect(path: str, *, timeout_s: float) -> socket.socket:
+    """Connect to the stream socket at `path`; neither that nor a send over it waits longer than `timeout_s`.
+
+    By SO_SNDTIMEO: a socket that does not block is refused at once where the listener's queue is full (unix(7)).
+    Raises TimeoutError, or what connect(2) does.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        whole, part = divmod(int(timeout_s * 1_000_000), 1_000_000)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", whole, part))
+        connection.connect(path)
+    except BlockingIOError:
+        connection.close()
+        cause = f"its queue is full, and nobody has accepted a connection for {timeout_s:g} s"
+        raise TimeoutError(errno.ETIMEDOUT, cause) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def send_fds(connection: socket.socket, data: bytes, fds: list[int] | tuple[int, ...]) -> int:

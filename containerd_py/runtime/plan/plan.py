@@ -18,7 +18,7 @@ _LATER = ("cgroup", "time")
 """Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""
 
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
-_FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]
+_FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]  # each is a dataclass, which mypy cannot see
 
 _SCALARS = (int, str, bool)
 

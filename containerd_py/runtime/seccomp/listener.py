@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import Any
 
 from containerd_py.errors import Unavailable
-from containerd_py.runtime.linux.passing import send_fds
+from containerd_py.runtime.linux.passing import connect, send_fds
 
-_DEADLINE_S = 10.0  # an agent that takes nothing must not hold a container's start for ever
+DEADLINE_S = 10.0  # an agent that takes nothing must not hold a container's start for ever
 
 
-def hand_over(path: str, listener: int, metadata: str | None, state: dict[str, Any]) -> None:
+def hand_over(
+    path: str, listener: int, metadata: str | None, state: dict[str, Any], *, timeout_s: float = DEADLINE_S
+) -> None:
     """Send the descriptor `listener`, which stays the caller's, to the agent at the Unix socket `path`. Blocking.
 
     metadata: linux.seccomp.listenerMetadata. state: the container's state (runtime.md, "State"), pid being the payload's.
@@ -26,7 +27,7 @@ def hand_over(path: str, listener: int, metadata: str | None, state: dict[str, A
         "state": state,
     }
     try:
-        _send(path, json.dumps(document).encode(), listener)
+        _send(path, json.dumps(document).encode(), listener, timeout_s)
     except OSError as problem:
         raise Unavailable(
             f"cannot hand seccomp listener to {path!r}: {problem.strerror or problem}",
@@ -36,10 +37,8 @@ def hand_over(path: str, listener: int, metadata: str | None, state: dict[str, A
         ) from problem
 
 
-def _send(path: str, document: bytes, listener: int) -> None:
+def _send(path: str, document: bytes, listener: int, timeout_s: float) -> None:
     """In one message where the socket takes it at once: agents are common that read one."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_DEADLINE_S)
-        connection.connect(path)
+    with connect(path, timeout_s=timeout_s) as connection:
         sent = send_fds(connection, document, (listener,))
         connection.sendall(document[sent:])

@@ -232,8 +232,6 @@ def test_a_limit_is_in_force_from_the_start(shop: Workshop) -> None:
 
 
 def test_devices_that_are_not_allowed(shop: Workshop) -> None:
-    if not os.path.isdir("/sys/fs/cgroup/devices"):
-        pytest.skip("device rules need the devices controller of cgroup v1")
     changes = {
         "linux.resources": {"devices": [{"allow": False}]},
         "linux.devices": [{"type": "c", "path": "/dev/kmsg", "major": 1, "minor": 11}],

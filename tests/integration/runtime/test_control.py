@@ -82,7 +82,7 @@ def icebox() -> Iterator[Path]:
 
 
 def test_what_cannot_be_killed_is_told_and_stays(shop: Workshop, icebox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("containerd_py.runtime.container._KILL_S", 0.2)
+    monkeypatch.setattr("containerd_py.runtime.ending._KILL_S", 0.2)
     container = shop.sleeping()
     (icebox / "cgroup.procs").write_text(str(container.pid))
     (icebox / "freezer.state").write_text("FROZEN")
@@ -106,6 +106,17 @@ def test_a_limit_that_cannot_be(shop: Workshop) -> None:
     container = shop.sleeping()
     with pytest.raises((InvalidArgument, NotSupported)):
         container.update(limits(hugepageLimits=[{"pageSize": "3MB", "limit": 1}]))
+
+
+def test_a_change_that_is_refused_halfway_changes_nothing(shop: Workshop) -> None:
+    """Memory comes after the CPU, and cannot be limited below what is in use; the devices come last."""
+    container = shop.sleeping({"linux.resources": {"cpu": {"shares": 512, "quota": 50_000, "period": 100_000}}})
+    names = ("cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "memory.limit_in_bytes", "pids.max")
+    before = {name: value(container, name) for name in names}
+    refused = limits(cpu={"shares": 2048, "quota": 30_000, "period": 60_000}, memory={"limit": 4096}, pids={"limit": 77})
+    with pytest.raises(Conflict, match=r"cannot set memory\.limit_in_bytes to '4096'"):
+        container.update(refused)
+    assert {name: value(container, name) for name in names} == before
 
 
 def test_what_it_uses(shop: Workshop) -> None:

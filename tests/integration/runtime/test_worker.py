@@ -43,6 +43,7 @@ def plan_for(rootfs: Path, *arguments: str, extra: tuple[op.Operation, ...] = ()
         op.FindProgram(arguments[0], ("/bin",)),
         op.SetNoNewPrivs(),
         op.AwaitStart(),
+        op.ResetSignals(),
         op.Exec(arguments, ("PATH=/bin", "COLOUR=red")),
     )
     return Plan(NAMESPACES, steps)

@@ -50,6 +50,8 @@ _ALIASES: dict[str, Any] = {
     "Reason": wire.Reason,
     "ExecStatus": wire.ExecStatus,
     "Stream": wire.Stream,
+    "Signal": wire.Signal,
+    "RestartPolicy": wire.RestartPolicy,
     "Network": wire.Network,
     "CreateRequest": wire.CreateRequest,
 }
@@ -68,6 +70,7 @@ _SMALLEST: dict[str, dict[str, Any]] = {
     "ExecSpec": {"args": ["/bin/true"]},
     "MountSpec": {"target": "/mnt"},
     "ResourcesSpec": {},
+    "UpdateRequest": {},
 }
 """The models of requests, each with the least that it takes; all others are answers."""
 

@@ -78,15 +78,15 @@ def test_a_required_integer_must_be_there() -> None:
         query("").required_integer("n", least=1, most=5)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("t=0", 0.0), ("t=1.5", 1.5), ("t=60", 60.0), ("", 10.0)])
-def test_seconds(text: str, expected: float) -> None:
-    assert query(text).seconds("t", default=10, most=60) == expected
+@pytest.mark.parametrize(("text", "expected"), [("t=0", 0.0), ("t=1.5", 1.5), ("t=60", 60.0), ("", None)])
+def test_seconds(text: str, expected: float | None) -> None:
+    assert query(text).seconds("t", most=60) == expected
 
 
 @pytest.mark.parametrize("text", ["", "-1", "60.1", "nan", "inf", "-inf", "1e400", "soon", "1s"])
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(InvalidArgument, match="seconds, 0 to 60"):
-        query(f"t={text}").seconds("t", default=10, most=60)
+        query(f"t={text}").seconds("t", most=60)
 
 
 # ── signals ──

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from containerd_py.api import app, attach, streams
 from containerd_py.api.access import Access
+from containerd_py.engine.runs import Run
 from containerd_py.engine.views import OutputChunk, Stream
 
 HEAD = "GET /v1/containers/abc/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
@@ -28,6 +29,9 @@ class EndlessEngine:
 
     def get(self, _reference: str) -> Any:
         return SimpleNamespace(id="abc", output_bytes=0)
+
+    def run_of(self, _reference: str) -> Run:
+        return Run()
 
     async def output(self, _reference: str, **_options: Any) -> AsyncIterator[OutputChunk]:
         offset = 0

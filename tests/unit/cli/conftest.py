@@ -112,6 +112,8 @@ class FakeDaemon:
         causes = {"causes": [{"reason": "ExitCode", "message": str(code)}]}
         failure = {"metadata": {}, "status": "Failure", "reason": "NonZeroExitCode", "message": "", "details": causes}
         status = failure if code else {"metadata": {}, "status": "Success"}
+        if code is None:
+            status = {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": "nobody saw the end"}
         await websocket.send_bytes(b"\x03" + json.dumps(status).encode())
 
     def prints(self, *frames: bytes) -> None:

@@ -25,8 +25,14 @@ CONTAINER = {
     "created_at": "2026-01-02T03:04:05.000006Z",
     "started_at": None,
     "exit": None,
+    "restart_count": 0,
+    "next_start_at": None,
 }
 DETAIL = CONTAINER | {
+    "previous_exit": None,
+    "restart": "no",
+    "stop_signal": None,
+    "stop_timeout_s": None,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},
@@ -34,7 +40,13 @@ DETAIL = CONTAINER | {
     "output_bytes": 0,
     "lost_output_bytes": 0,
 }
-EXIT = {"exit_code": 3, "reason": "exited", "signal": None, "finished_at": "2026-01-02T03:04:05.000006Z"}
+EXIT = {
+    "exit_code": 3,
+    "reason": "exited",
+    "signal": None,
+    "finished_at": "2026-01-02T03:04:05.000006Z",
+    "oom_killed": False,
+}
 INFO = {
     "containers": {"running": 2},
     "state_dir": "/run/p",
@@ -61,7 +73,7 @@ def test_ps_lists_what_runs(daemon: Any, pyctr: Any) -> None:
     assert "ago" in lines[1]
     assert lines[1].rstrip().endswith(r"/bin/sh -c 'echo \x1b[31m[bold]'")
     assert "exited (3)" in lines[2]
-    assert daemon.heard == ["GET /v1/containers?status=running"]
+    assert daemon.heard == ["GET /v1/containers?status=running&status=paused&status=restarting"]
 
 
 def test_ps_options(daemon: Any, pyctr: Any) -> None:
@@ -103,7 +115,7 @@ def test_kill_and_stop_and_start(daemon: Any, pyctr: Any) -> None:
         "POST /v1/containers/a/kill?signal=TERM",
         "POST /v1/containers/a/kill?signal=SIGKILL",
         "POST /v1/containers/a/stop?timeout=1.5",
-        "POST /v1/containers/a/stop?timeout=10.0",
+        "POST /v1/containers/a/stop",
         "POST /v1/containers/a/start",
     ]
 

@@ -23,7 +23,6 @@ RUN = ("run", "--rootfs", "/r", "/bin/true")
 CREATE = "POST /v1/containers"
 START = f"POST /v1/containers/{ID}/start"
 ATTACH = f"GET /v1/containers/{ID}/attach?offset=0"
-WAIT = f"POST /v1/containers/{ID}/wait"
 REMOVE = f"DELETE /v1/containers/{ID}?force=true"
 
 
@@ -36,7 +35,7 @@ def test_run_attaches_before_it_starts_and_copies_bytes(daemon: Any, pyctr: Any)
     daemon.prints(b"\x01\xff\x00out\n", b"\x02err\n", b"\x01" + b"x" * 60_000, b"\xff\x01")
     result = pyctr(*RUN)
     assert (result.code, result.out, result.err) == (3, b"\xff\x00out\n" + b"x" * 60_000, "err\n")
-    assert daemon.heard == [CREATE, ATTACH, START, WAIT]
+    assert daemon.heard == [CREATE, ATTACH, START]
     assert daemon.bodies == [{"rootfs": "/r", "args": ["/bin/true"]}]
 
 
@@ -44,14 +43,14 @@ def test_the_payloads_options_are_its_own(daemon: Any, pyctr: Any) -> None:
     daemon.prints()
     assert pyctr("run", "--rootfs", "/r", "/bin/sh", "-c", "echo hi", "--rm", "--", "-t").code == 0
     assert daemon.bodies[0]["args"] == ["/bin/sh", "-c", "echo hi", "--rm", "--", "-t"]
-    assert daemon.heard[-1] == WAIT
+    assert daemon.heard[-1] == START
 
 
 def test_rm_removes_after_the_end(daemon: Any, pyctr: Any) -> None:
     daemon.exit = exited(137)
     daemon.prints()
     assert pyctr("run", "--rm", *RUN[1:]).code == 137
-    assert daemon.heard == [CREATE, ATTACH, START, WAIT, REMOVE]
+    assert daemon.heard == [CREATE, ATTACH, START, REMOVE]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,15 @@ def test_an_end_that_nobody_saw_is_never_zero(daemon: Any, pyctr: Any) -> None:
     daemon.prints()
     result = pyctr(*RUN)
     assert result.code == 125
-    assert "cannot tell the exit code" in result.err
+    assert "nobody saw the end" in result.err
+
+
+def test_start_attached_follows_the_new_run_of_a_stopped_container(daemon: Any, pyctr: Any) -> None:
+    """Its output is in the log from where that of the last run ended: attached before, the client would follow that one."""
+    daemon.replies("GET /v1/containers/web", _detail(output_bytes=7) | {"status": "stopped", "exit": exited(1)})
+    daemon.prints(b"\x01again")
+    assert pyctr("start", "-a", "web").out == b"again"
+    assert daemon.heard == ["GET /v1/containers/web", START, ATTACH.replace("=0", "=7")]
 
 
 def test_detached_it_prints_the_id(daemon: Any, pyctr: Any) -> None:
@@ -126,7 +133,7 @@ def test_a_client_that_fell_behind_goes_on_where_it_was(daemon: Any, pyctr: Any)
     daemon.talks.append(too_slow)
     daemon.prints(b"\x01def")
     assert pyctr(*RUN).out == b"abcdef"
-    assert daemon.heard == [CREATE, ATTACH, START, ATTACH.replace("=0", "=3"), WAIT]
+    assert daemon.heard == [CREATE, ATTACH, START, ATTACH.replace("=0", "=3")]
 
 
 def test_a_daemon_that_restarts_loses_no_byte(daemon: Any, pyctr: Any) -> None:
@@ -178,7 +185,7 @@ def test_signals_go_to_the_payload(daemon: Any, pyctr: Any, number: signal.Signa
     child.send_signal(number)
     child.communicate(timeout=30)
     assert child.returncode == 128 + number
-    assert daemon.heard[3:] == [f"POST /v1/containers/{ID}/kill?signal={number.name}", WAIT]
+    assert daemon.heard[3:] == [f"POST /v1/containers/{ID}/kill?signal={number.name}"]
 
 
 def test_an_interrupt_while_the_start_hangs_is_this_processes_own(daemon: Any, pyctr: Any) -> None:
@@ -268,7 +275,7 @@ def test_start_attached_is_as_run(daemon: Any, pyctr: Any) -> None:
     daemon.prints(b"\x01out")
     result = pyctr("start", "-a", "web")
     assert (result.code, result.out) == (5, b"out")
-    assert daemon.heard == ["GET /v1/containers/web", ATTACH, START, WAIT]
+    assert daemon.heard == ["GET /v1/containers/web", ATTACH, START]
 
 
 def test_start_attached_takes_one_container(daemon: Any, pyctr: Any) -> None:
@@ -283,7 +290,7 @@ def test_attach_follows_from_now_on(daemon: Any, pyctr: Any) -> None:
     daemon.prints(b"\x02err")
     result = pyctr("attach", "web")
     assert (result.code, result.err) == (6, "err")
-    assert daemon.heard == ["GET /v1/containers/web", ATTACH.replace("=0", "=9"), WAIT]
+    assert daemon.heard == ["GET /v1/containers/web", ATTACH.replace("=0", "=9")]
 
 
 def test_attach_to_nothing_is_one_line(daemon: Any, pyctr: Any) -> None:

@@ -7,19 +7,23 @@ from typing import Any
 
 import pytest
 
-from containerd_py.engine.containers import CREATED, EXITED, STARTED, Container, Registry
+from containerd_py.engine.containers import CREATED, EXITED, PAUSED, RESUMED, STARTED, Container, Registry
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.store.records import ContainerRecord, ExitRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-EVENTS = (CREATED, STARTED, EXITED)
+EVENTS = (CREATED, STARTED, PAUSED, RESUMED, EXITED)
 TABLE = {
     ("creating", CREATED): "created",
+    ("stopped", CREATED): "created",
     ("created", STARTED): "running",
     ("created", EXITED): "stopped",
+    ("running", PAUSED): "paused",
+    ("paused", RESUMED): "running",
     ("running", EXITED): "stopped",
+    ("paused", EXITED): "stopped",
 }
 
 
@@ -48,11 +52,12 @@ def test_every_event_in_every_status(status: str, event: str) -> None:
 
 def test_an_unknown_event_is_a_defect() -> None:
     with pytest.raises(Internal):
-        container().next_record("paused")
+        container().next_record("tired")
 
 
 @pytest.mark.parametrize(
-    ("status", "alive"), [("creating", False), ("created", True), ("running", True), ("stopped", False)]
+    ("status", "alive"),
+    [("creating", False), ("created", True), ("running", True), ("paused", True), ("stopped", False)],
 )
 def test_alive_means_there_is_a_process(status: str, alive: bool) -> None:  # noqa: FBT001
     subject = container(status=status, pid=42)

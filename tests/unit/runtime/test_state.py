@@ -2,13 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.errors import Conflict, Internal, InvalidArgument, OutOfSpace
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.state import State, StateDirectory
+from containerd_py.runtime.state import State, StateDirectory, walk
+from tests.unit.store import small_disk
 
 STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, Cgroup("/sys/fs/cgroup/x", ("/sys/fs/cgroup/pids/x",)))
 
@@ -29,6 +31,18 @@ def test_what_is_kept_comes_back() -> None:
     kept = json.loads(STATE.encode())
     assert kept.items() >= STATE.document().items()
     assert (kept["cgroupV2"], kept["cgroupsV1"]) == ("/sys/fs/cgroup/x", ["/sys/fs/cgroup/pids/x"])
+
+
+def test_what_runc_would_keep_stands_beside_it() -> None:
+    beside = {"init_process_pid": 7, "config": {"rootfs": "/r"}, "cgroup_paths": {"": "/c"}}
+    data = replace(STATE, kept=beside).encode()
+    assert json.loads(data).items() >= beside.items()
+    assert State.decode(data) == replace(STATE, kept=beside)
+
+
+def test_a_state_of_the_schema_before_is_read() -> None:
+    before = json.loads(STATE.encode()) | {"schema": 1}
+    assert State.decode(json.dumps(before).encode()) == STATE
 
 
 def test_a_state_is_kept_and_removed(tmp_path: Path) -> None:
@@ -129,3 +143,88 @@ def test_a_root_of_somebody_else_is_refused(tmp_path: Path, kind: str) -> None:
     os.chown(root, 12345, 12345, follow_symlinks=False)
     with pytest.raises(InvalidArgument, match="it belongs to user 12345"):
         StateDirectory(str(root), "web").make()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to others")
+@pytest.mark.parametrize("kind", ["owner", "writable", "symlink", "symlink inside"])
+def test_a_root_below_what_others_can_change_is_refused(tmp_path: Path, kind: str) -> None:
+    """Whoever can rename a directory on the way puts another in its place."""
+    above = tmp_path / "above"
+    above.mkdir()
+    root = above / "below/root"
+    if kind == "owner":
+        os.chown(above, 12345, 12345)
+    elif kind == "writable":
+        above.chmod(0o777)
+    else:
+        (tmp_path / "real/below").mkdir(parents=True)
+        (above / "below").symlink_to("../real/below" if kind == "symlink inside" else tmp_path / "real/below")
+        os.chown(tmp_path / "real" if kind == "symlink inside" else above / "below", 12345, -1, follow_symlinks=False)
+    with pytest.raises(
+        InvalidArgument, match=rf"cannot keep state in '{root}': ('.*' belongs|everybody may write to '.*/above')"
+    ):
+        StateDirectory(str(root), "web").make()
+    assert not (above / "below").exists() or kind.startswith("symlink"), "nothing is made there"
+    assert not root.exists()
+
+
+def test_a_sticky_directory_on_the_way_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "above").mkdir()
+    (tmp_path / "above").chmod(0o1777)
+    StateDirectory(str(tmp_path / "above/root"), "web").make()
+    assert (tmp_path / "above/root/web").is_dir()
+
+
+def test_the_way_through_symlinks_is_walked(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/./b/..")
+    (tmp_path / "first").symlink_to(tmp_path / "link")
+    found = [place for place, _found in walk(str(tmp_path / "first/../a/b")) if place.startswith(f"{tmp_path}/")]
+    assert found == [f"{tmp_path}/{name}" for name in ("first", "link", "a", "a/b", "a", "a/b")]
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        list(walk(str(tmp_path / "loop")))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"schema": 99}', "[" * 100_000])
+def test_a_damaged_state_is_told(tmp_path: Path, content: str) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    (tmp_path / "root/web/state.json").write_text(content)
+    with pytest.raises(Internal, match="cannot read state of container 'web'") as caught:
+        directory.read()
+    assert "state.json" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["config", "plan"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "7"])
+def test_what_else_is_damaged_is_told(tmp_path: Path, name: str, content: str) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    (tmp_path / f"root/web/{name}.json").write_text(content)
+    with pytest.raises(Internal, match=r"cannot read (document|plan) of container 'web'") as caught:
+        directory.config() if name == "config" else directory.plan()
+    assert f"{name}.json" in str(caught.value.hint)
+
+
+def test_the_directory_of_a_notify_socket_goes_along(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    notify = Path(directory.notify_directory)
+    notify.mkdir(parents=True)
+    (notify / "notify.sock").touch()
+    directory.remove()
+    assert not list(tmp_path.iterdir())
+
+
+@small_disk.needs_root
+def test_a_full_disk_is_told_and_keeps_what_was_there(tmp_path: Path) -> None:
+    with small_disk.small_disk() as disk:
+        directory = StateDirectory(f"{disk}/root", "web")
+        os.makedirs(directory.path)
+        directory.write(STATE)
+        small_disk.fill(disk)
+        with pytest.raises(OutOfSpace, match=r"cannot write '.*/state.json': No space left on device") as caught:
+            directory.put("state.json", bytes(100_000))
+        assert (caught.value.step, caught.value.errno) == ("state", "ENOSPC")
+        assert State.decode(directory.get("state.json")) == STATE

@@ -2,12 +2,14 @@
 
 import os
 import socket
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import InvalidArgument, Unavailable
 from containerd_py.runtime.linux.passing import receive_fds
+from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.streams import check_console_socket, hand_over_terminal
 
 
@@ -27,6 +29,25 @@ def test_a_console_socket_is_connected_to_once(tmp_path: Path) -> None:
         assert os.read(read, 1) == b"x"
         for fd in (read, write, taken):
             os.close(fd)
+
+
+def test_a_console_socket_at_which_nobody_accepts_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """The container is locked meanwhile."""
+    path = str(tmp_path / "console")
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as queue:
+        listener.bind(path)
+        listener.listen(0)
+        with suppress(BlockingIOError):
+            while True:
+                waiting = queue.enter_context(socket.socket(socket.AF_UNIX))
+                waiting.settimeout(0)
+                waiting.connect(path)
+        with pytest.raises(InvalidArgument, match=rf"cannot use console socket '{path}': its queue is full") as caught:
+            hand_over_terminal(path, 0, timeout_s=0.05)
+        assert (caught.value.step, caught.value.errno) == ("console", "ETIMEDOUT")
+        with pytest.raises(Unavailable, match=rf"cannot hand seccomp listener to '{path}': its queue is full") as agent:
+            hand_over(path, 0, None, {"ociVersion": "1.3.0", "pid": 1}, timeout_s=0.05)
+        assert (agent.value.step, agent.value.errno) == ("seccomp", "ETIMEDOUT")
 
 
 @pytest.mark.parametrize("make", ["nothing", "file"])

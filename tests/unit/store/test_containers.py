@@ -172,7 +172,7 @@ SPOILED = {
     "no schema": (rewrite("state.json", lambda _data: b"{}"), "schema None"),
     "another id": (edit(id="other"), "it is the record of 'other'"),
     "unknown field": (edit(surprise=1), "surprise: "),
-    "unknown status": (edit(status="paused"), "status: "),
+    "unknown status": (edit(status="tired"), "status: "),
     "wrong type": (edit(labels=[1]), "labels"),
     "naive time": (edit(created_at="2026-01-01T00:00:00"), "created_at: "),
     "no config": (remove("config.json"), ""),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from containerd_py.cli.oci.notify import NotifySocket
-from containerd_py.errors import NotFound
+from containerd_py.errors import Internal, NotFound
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +29,19 @@ def perform(options: argparse.Namespace, context: Context) -> int:
         if not left and not options.force:
             raise
         return 0
+    except Internal as problem:
+        if not options.force:
+            raise
+        _discard(options.id, context, problem)
+        return 0
     container.destroy(force=options.force)
-    NotifySocket(context.settings.state_root, options.id).remove()
     return 0
+
+
+def _discard(container_id: str, context: Context, problem: Internal) -> None:
+    """Remove what is left of a container whose state cannot be read, and say what could not."""
+    from containerd_py.cli.output import printable
+
+    damaged = context.containers().discard(container_id, state_root=context.settings.state_root)
+    told = f"removed container {container_id!r}, of which {', '.join(damaged)} is damaged: {problem.message}"
+    sys.stderr.write(printable(f"pyrunc: {told}") + "\n")

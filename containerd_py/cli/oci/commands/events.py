@@ -56,7 +56,11 @@ def _follow(options: argparse.Namespace, container: Container, ended: Fd, oom: O
         if ended.fileno() in ready:
             return
         if time.monotonic() >= due:
-            _print("stats", options.id, container.stats().document())
+            try:
+                figures = container.stats()
+            except Conflict:  # it has ended since
+                return
+            _print("stats", options.id, figures.document())
             due += options.interval
 
 

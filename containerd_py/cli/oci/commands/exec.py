@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
 from containerd_py.cli.oci.bundle import read_document, validated
 from containerd_py.cli.oci.creation import check_terminal
-from containerd_py.cli.oci.foreground import Relays, exit_code
+from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
-from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
@@ -68,10 +70,23 @@ def perform(options: argparse.Namespace, context: Context) -> int:
 def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
-        execution = _execute(options, container, process, streams)
+        with _none_left(), forwarding.interruptible():
+            execution = _execute(options, container, process, streams)
         relays.run()
         forwarding.attach(execution.kill)
         return exit_code(execution.wait())
+
+
+@contextlib.contextmanager
+def _none_left() -> Iterator[None]:
+    """Kill what was made where it is interrupted the moment it is made: this command has no other children."""
+    try:
+        yield
+    except Interrupted:
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        raise
 
 
 def _execute(options: argparse.Namespace, container: Container, process: Process, streams: Streams | None) -> Execution:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
-from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
+from containerd_py.cli.oci.foreground import Relays, adopting_orphans, children, exit_code
 from containerd_py.cli.oci.notify import NotifySocket, relay
-from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.cli.oci.signals import Forwarding, Interrupted
+from containerd_py.errors import ContainerdError
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper
 
@@ -38,7 +39,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=options.detach)
     if options.detach:
         container = creation.make(options, context, spec, preserved, None)
-        with _undone_at_failure(container, options, context):
+        with _undone_at_failure(container, options):
             start(container, options.id, context)
         return 0
     if not options.no_subreaper:
@@ -51,33 +52,45 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
     terminal = spec.process is not None and spec.process.terminal
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
-        container = creation.make(options, context, spec, preserved, streams)
-        with _undone_at_failure(container, options, context), adopting_orphans(container.pid):
+        with _nothing_left(options.id, context), forwarding.interruptible():
+            container = creation.make(options, context, spec, preserved, streams)
+        with _undone_at_failure(container, options), adopting_orphans(container.pid):
             relays.run()
             with _telling_readiness(options, context, container):
+                forwarding.check()
                 container.start()
                 forwarding.attach(container.kill)
                 code = exit_code(container.wait())
     if not options.keep:
-        _undo(container, options, context)
+        container.destroy(force=True)
     return code
 
 
 @contextlib.contextmanager
-def _undone_at_failure(container: Container, options: argparse.Namespace, context: Context) -> Iterator[None]:
+def _nothing_left(container_id: str, context: Context) -> Iterator[None]:
+    """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
+    try:
+        yield
+    except Interrupted:
+        library, state_root = context.containers(), context.settings.state_root
+        with contextlib.suppress(ContainerdError):
+            library.forget(container_id, state_root=state_root)
+            container = library.load(container_id, state_root=state_root)
+            if container.pid in children():  # else it is somebody else's, and our creation was refused
+                container.destroy(force=True)
+        raise
+
+
+@contextlib.contextmanager
+def _undone_at_failure(container: Container, options: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
             if options.pid_file:
                 os.unlink(options.pid_file)
-        _undo(container, options, context)
+        container.destroy(force=True)
         raise
-
-
-def _undo(container: Container, options: argparse.Namespace, context: Context) -> None:
-    container.destroy(force=True)
-    NotifySocket(context.settings.state_root, options.id).remove()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 def values(resources: Resources, _read: Read) -> tuple[FileValue, ...]:
     """Both the faults and the reservations (Linux 5.7), as the specification asks ("Huge page limits")."""
     return tuple(
-        FileValue(f"hugetlb.{item.page_size}{part}.limit_in_bytes", str(item.limit), optional=bool(part))
-        for item in resources.hugepages
+        FileValue(
+            f"hugetlb.{item.page_size}{part}.limit_in_bytes",
+            str(item.limit),
+            optional=bool(part),
+            place=f"linux.resources.hugepageLimits.{index}.pageSize",
+        )
+        for index, item in enumerate(resources.hugepages)
         for part in ("", ".rsvd")
     )

@@ -12,6 +12,7 @@ from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.attributes import (
     attribute_steps,
     final_affinity_steps,
+    final_descriptors,
     initial_affinity_steps,
     procfs_steps,
 )
@@ -28,16 +29,19 @@ from containerd_py.runtime.plan.compiler.namespaces import (
 from containerd_py.runtime.plan.compiler.parameters import sysctl_steps, time_offsets
 from containerd_py.runtime.plan.compiler.placing import Placing
 from containerd_py.runtime.plan.compiler.process import (
+    confining_steps,
     console_steps,
     home_steps,
     identity_steps,
     search_path,
-    seccomp_steps,
 )
 from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
@@ -50,7 +54,6 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     process = spec.process
     assert process is not None  # noqa: S101 - `validate` has refused it
     root = root_file_system(spec, placing)
-    privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
         placement_steps(spec, placing),
         procfs_steps(process, sysctl=bool(spec.linux.sysctl)),
@@ -64,19 +67,9 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         hook_steps("createContainer", "creating", spec.hooks.create_container),
         [op.PivotRoot()],
         root.protect,
-        [op.AttachStdio(process.terminal, process.user.uid)],
-        attribute_steps(process, spec.linux),
-        [op.CloseOnExec()],
-        # Without no_new_privs a filter needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up.
-        seccomp_steps(seccomp) if privileged_seccomp else [],
-        identity_steps(process, setgroups=placing.may_drop_groups),
-        home_steps(process),
-        [op.FindProgram(process.args[0], search_path(process))],
-        [op.SetNoNewPrivs()] if process.no_new_privileges else [],
-        [op.AwaitStart(placing.rendezvous)],
-        hook_steps("startContainer", "created", spec.hooks.start_container),
-        [] if privileged_seccomp else seccomp_steps(seccomp),
-        [op.Exec(process.args, process.env, placing.preserved)],
+        _payload_steps(
+            spec, process, placing, seccomp, hook_steps("startContainer", "created", spec.hooks.start_container)
+        ),
     )
     return Plan(
         namespaces=tuple(sorted(new_namespaces(spec))),
@@ -90,7 +83,6 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
 
 def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
     """Return the Plan of a further process in a container of `spec`; its worker is born in the container's namespaces."""
-    privileged_seccomp = seccomp is not None and not process.no_new_privileges
     steps = itertools.chain(
         initial_affinity_steps(process),
         [op.JoinCgroup(placing.v1_cgroups)] if placing.v1_cgroups else [],
@@ -100,16 +92,28 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
         procfs_steps(process, sysctl=False),
         [op.EnterRoot()],
         console_steps(process),
-        [op.AttachStdio(process.terminal, process.user.uid)],
-        attribute_steps(process, spec.linux),
-        [op.CloseOnExec()],
-        seccomp_steps(seccomp) if privileged_seccomp else [],
-        identity_steps(process, setgroups=placing.may_drop_groups),
-        home_steps(process),
-        [op.FindProgram(process.args[0], search_path(process))],
-        [op.SetNoNewPrivs()] if process.no_new_privileges else [],
-        [op.AwaitStart()],
-        [] if privileged_seccomp else seccomp_steps(seccomp),
-        [op.Exec(process.args, process.env, placing.preserved)],
+        _payload_steps(spec, process, placing, seccomp),
     )
     return Plan(namespaces=(), operations=tuple(steps))
+
+
+def _payload_steps(
+    spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None, at_start: Iterable[Operation] = ()
+) -> Iterator[Operation]:
+    """Become the payload: the same for a container's first process and for a further one. at_start: its hooks."""
+    early_filter = seccomp is not None and not process.no_new_privileges
+    yield op.AttachStdio(process.terminal, process.user.uid)
+    yield from attribute_steps(process, spec.linux)
+    yield op.CloseOnExec()
+    if early_filter:  # without no_new_privs it needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up
+        yield from confining_steps(seccomp)
+    yield from identity_steps(process, setgroups=placing.may_drop_groups)
+    yield from home_steps(process)
+    yield op.FindProgram(process.args[0], search_path(process))
+    if process.no_new_privileges:
+        yield op.SetNoNewPrivs()
+    yield op.AwaitStart(placing.rendezvous)
+    yield from at_start
+    if not early_filter:
+        yield from confining_steps(seccomp)
+    yield op.Exec(process.args, process.env, placing.preserved, final_descriptors(process))

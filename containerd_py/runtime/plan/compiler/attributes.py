@@ -34,6 +34,9 @@ _RLIMITS = {
     "RLIMIT_RTTIME": 15,
 }
 _UNLIMITED = 2**64 - 1
+_DESCRIPTORS = "RLIMIT_NOFILE"
+_WORKERS_DESCRIPTORS = 64
+"""What suffices for all that the worker opens after its limits are set: hooks, a passwd file, the start socket."""
 # linux/sched.h
 _POLICIES = {
     "SCHED_OTHER": 0,
@@ -113,8 +116,21 @@ def _affinity(cpus: str | None) -> Iterator[Operation]:
 
 def _limits(process: Process) -> Iterator[Operation]:
     for limit in process.rlimits:
-        soft, hard = (-1 if value == _UNLIMITED else value for value in (limit.soft, limit.hard))
+        least = _WORKERS_DESCRIPTORS if limit.type == _DESCRIPTORS else 0
+        soft, hard = (_limit(max(value, least)) for value in (limit.soft, limit.hard))
         yield op.SetRlimit(limit.type, _RLIMITS[limit.type], soft, hard)
+
+
+def final_descriptors(process: Process) -> tuple[int, int] | None:
+    """Return the soft and hard limit of descriptors that comes last, since the worker could open nothing with it."""
+    for limit in process.rlimits:
+        if limit.type == _DESCRIPTORS and min(limit.soft, limit.hard) < _WORKERS_DESCRIPTORS:
+            return _limit(limit.soft), _limit(limit.hard)
+    return None
+
+
+def _limit(value: int) -> int:
+    return -1 if value == _UNLIMITED else value
 
 
 def _memory_policy(policy: MemoryPolicy) -> Operation:

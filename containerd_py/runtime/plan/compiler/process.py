@@ -23,7 +23,9 @@ def console_steps(process: Process) -> Iterator[Operation]:
         yield op.OpenConsole(size.height if size else 0, size.width if size else 0, process.user.uid)
 
 
-def seccomp_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
+def confining_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
+    """The last that changes the process itself; what follows, its filter has to allow."""
+    yield op.ResetSignals()
     if seccomp is not None:
         yield op.LoadSeccomp(seccomp.program, seccomp.flags, seccomp.silences)
 

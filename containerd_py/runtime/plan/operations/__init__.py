@@ -35,6 +35,7 @@ from containerd_py.runtime.plan.operations.payload import (
     FindHome,
     FindProgram,
     OpenConsole,
+    ResetSignals,
     RunHooks,
 )
 from containerd_py.runtime.plan.operations.placement import (
@@ -98,6 +99,7 @@ __all__ = [
     "ReadonlyRoot",
     "Remount",
     "ResetProcess",
+    "ResetSignals",
     "RunHooks",
     "SetAffinity",
     "SetAppArmorProfile",

@@ -121,13 +121,30 @@ class CloseOnExec(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class ResetSignals(Operation):
+    """Give signals their default actions, and block none: Python ignores some, and exec would keep that.
+
+    Before any filter, which may allow no rt_sigaction(2): a program can do without.
+    """
+
+    step: ClassVar[str] = "exec"
+
+    def describe(self) -> str:
+        return "reset signals"
+
+
+@dataclass(frozen=True, slots=True)
 class Exec(Operation):
-    """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on."""
+    """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on.
+
+    descriptors: soft and hard RLIMIT_NOFILE, where they are too low for the worker itself.
+    """
 
     step: ClassVar[str] = "exec"
     arguments: tuple[str, ...]
     environment: tuple[str, ...]
     preserved: int = 0
+    descriptors: tuple[int, int] | None = None
 
     def describe(self) -> str:
         return f"execute {cut(' '.join(self.arguments))}"

@@ -61,6 +61,23 @@ class FakeStats:
         return {"pids": {"current": 3}}
 
 
+class FakeOom:
+    """One that is never woken."""
+
+    def __init__(self) -> None:
+        self._silent, self._other = os.pipe()
+
+    def fileno(self) -> int:
+        return self._silent
+
+    def killed(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        os.close(self._silent)
+        os.close(self._other)
+
+
 class FakeContainer:
     """heard: what it was asked, in order; `fails` with an error where one is set for what it is asked."""
 
@@ -110,10 +127,11 @@ class FakeContainer:
         self._hear("update", resources.model_dump(by_alias=True, exclude_unset=True))
 
     def stats(self) -> FakeStats:
+        self._hear("stats")
         return FakeStats()
 
     def oom(self) -> OomNotification:
-        raise NotImplementedError
+        return FakeOom()
 
     def processes(self) -> tuple[int, ...]:
         return (os.getpid(),)
@@ -121,12 +139,17 @@ class FakeContainer:
 
 @dataclass
 class Library:
-    """containers: by id; made: the arguments of each creation; leftovers: ids of creations that were killed."""
+    """containers: by id; made: the arguments of each creation; leftovers: ids of creations that were killed.
+
+    damaged: what load raises; discarded: ids of what was removed in spite of it.
+    """
 
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     made: list[dict[str, Any]] = field(default_factory=list)
     leftovers: set[str] = field(default_factory=set)
     refuses: ContainerdError | None = None
+    damaged: ContainerdError | None = None
+    discarded: list[str] = field(default_factory=list)
 
     def has(self, container_id: str = "box", status: str = "running", **known: Any) -> FakeContainer:
         state = FakeState(container_id, status, 0 if status == "stopped" else os.getpid(), **known)
@@ -140,6 +163,8 @@ class Library:
         return self.has(container_id, "created")
 
     def load(self, container_id: str, *, state_root: str) -> Container:
+        if self.damaged:
+            raise self.damaged
         if container_id not in self.containers:
             raise NotFound(f"cannot find container {container_id!r}: {state_root}")
         return self.containers[container_id]
@@ -147,6 +172,11 @@ class Library:
     def forget(self, container_id: str, *, state_root: str) -> bool:
         assert state_root
         return container_id in self.leftovers
+
+    def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]:
+        assert state_root
+        self.discarded.append(container_id)
+        return ("state.json", "plan.json")
 
     def list(self, state_root: str) -> tuple[Snapshot, ...]:
         assert state_root

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from containerd_py.cli.oci.commands.ps import only
-from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
-from tests.unit.cli.oci.conftest import DOCUMENT, Library, Pyrunc
+from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
+from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
 
 def configure(bundle: Path, **process: Any) -> None:
@@ -157,6 +158,18 @@ def test_delete_with_force_takes_what_is_not_there(pyrunc: Pyrunc, library: Libr
     assert pyrunc("delete", "nobody").code == 1
     assert pyrunc("delete", "-f", "box").code == 0
     assert box.heard == [("destroy", True)]
+
+
+def test_delete_with_force_takes_what_is_damaged_and_says_so(pyrunc: Pyrunc, library: Library) -> None:
+    library.damaged = Internal("cannot read state of container 'box': broken")
+    called = pyrunc("delete", "box")
+    assert (called.code, library.discarded) == (1, [])
+    called = pyrunc("delete", "--force", "box")
+    assert (called.code, library.discarded) == (0, ["box"])
+    assert called.stderr == (
+        "pyrunc: removed container 'box', of which state.json, plan.json is damaged: "
+        "cannot read state of container 'box': broken\n"
+    )
 
 
 def test_delete_takes_what_a_killed_creation_left(pyrunc: Pyrunc, library: Library) -> None:
@@ -404,10 +417,15 @@ def test_a_stopped_container_has_no_events(pyrunc: Pyrunc, library: Library) -> 
     assert pyrunc("events", "box").code == 1
 
 
+def test_events_end_with_a_container_that_ends_while_it_is_measured(pyrunc: Pyrunc, library: Library) -> None:
+    library.has().fails["stats"] = Conflict("cannot measure container 'box': it is stopped", step="stats")
+    assert pyrunc("events", "--interval", "1ms", "box") == Called(0, "", "")
+
+
 def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
     told = json.loads(pyrunc("features").stdout)
     assert (told["ociVersionMin"], told["ociVersionMax"]) == ("1.0.0", "1.3.0")
-    assert {"ro", "rro", "rbind", "rshared"} <= set(told["mountOptions"])
+    assert told["mountOptions"] == sorted(KNOWN_OPTIONS), "what is known is served, each by a mount of some kind"
     assert told["linux"]["seccomp"]["enabled"] is True
     assert "SCMP_ARCH_X86_64" in told["linux"]["seccomp"]["archs"]
 

@@ -13,7 +13,7 @@ from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
 from containerd_py.cli.oci.foreground import Relays
 from containerd_py.cli.oci.notify import NotifySocket, relay
-from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.runtime.spec.models import parse
 from tests.unit.cli.oci.conftest import DOCUMENT
 
@@ -66,6 +66,33 @@ def test_signals_are_held_until_there_is_somebody_to_get_them() -> None:
     assert signal.getsignal(signal.SIGUSR1) is before
 
 
+def _terminate_twice() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)  # what was made is being undone
+
+
+def test_a_signal_that_asks_to_end_interrupts_what_is_made_once() -> None:
+    with Forwarding() as forwarding:
+        with pytest.raises(Interrupted) as caught, forwarding.interruptible():
+            _terminate_twice()
+        assert caught.value.number == signal.SIGTERM
+        with pytest.raises(Interrupted):
+            forwarding.check()
+
+
+def test_a_signal_that_came_before_interrupts_too() -> None:
+    made: list[int] = []
+    with Forwarding() as forwarding:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        forwarding.check()
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Interrupted), forwarding.interruptible():
+            made.append(1)
+    assert not made
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
@@ -107,7 +134,7 @@ def test_readiness_is_relayed_once(tmp_path: Path) -> None:
         os.close(ended_write)
         relay(receiver, str(tmp_path / "manager"), 77, ended_read)  # it has ended: nothing is waited for
     os.close(ended_read)
-    notify.remove()
+    notify.undo()
     assert not (tmp_path / "state.notify").exists()
 
 

@@ -99,6 +99,15 @@ def test_a_file_that_the_kernel_has_not_names_the_controller(tmp_path: Path) -> 
         files.write_all(str(tmp_path), (FileValue("hugetlb.3MB.max", "1"),))
 
 
+def test_a_file_that_is_named_after_a_wrong_value_names_its_place_and_what_there_is(tmp_path: Path) -> None:
+    for name in ("hugetlb.2MB.max", "hugetlb.1GB.max", "hugetlb.2MB.rsvd.max", "hugetlb.2MB.current", "hugetlb.64KB.min"):
+        (tmp_path / name).touch()
+    place = "linux.resources.hugepageLimits.0.pageSize"
+    with pytest.raises(NotSupported, match=rf"no such control file \({place}\)") as caught:
+        files.write_all(str(tmp_path), (FileValue("hugetlb.3MB.max", "1", place=place),))
+    assert caught.value.hint == "it has 1GB, 2MB"
+
+
 def test_an_optional_file_may_be_missing(tmp_path: Path) -> None:
     files.write_all(str(tmp_path), (FileValue("memory.swap.max", "0", optional=True),))
     assert not list(tmp_path.iterdir())

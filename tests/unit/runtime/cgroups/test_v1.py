@@ -160,8 +160,10 @@ def test_rates_of_block_io() -> None:
 
 def test_hugetlb() -> None:
     assert V1_CONTROLLERS["hugetlb"](Resources(hugepages=(HugepageLimit("2MB", 4096),)), nothing) == (
-        FileValue("hugetlb.2MB.limit_in_bytes", "4096"),
-        FileValue("hugetlb.2MB.rsvd.limit_in_bytes", "4096", optional=True),
+        FileValue("hugetlb.2MB.limit_in_bytes", "4096", place="linux.resources.hugepageLimits.0.pageSize"),
+        FileValue(
+            "hugetlb.2MB.rsvd.limit_in_bytes", "4096", optional=True, place="linux.resources.hugepageLimits.0.pageSize"
+        ),
     )
 
 

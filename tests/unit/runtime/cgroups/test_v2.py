@@ -182,8 +182,8 @@ def test_there_are_no_leaf_weights(block: BlockIo) -> None:
 
 def test_hugetlb() -> None:
     assert V2_CONTROLLERS["hugetlb"].values(Resources(hugepages=(HugepageLimit("1GB", 0),)), nothing) == (
-        FileValue("hugetlb.1GB.max", "0"),
-        FileValue("hugetlb.1GB.rsvd.max", "0", optional=True),
+        FileValue("hugetlb.1GB.max", "0", place="linux.resources.hugepageLimits.0.pageSize"),
+        FileValue("hugetlb.1GB.rsvd.max", "0", optional=True, place="linux.resources.hugepageLimits.0.pageSize"),
     )
 
 

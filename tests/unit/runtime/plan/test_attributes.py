@@ -101,13 +101,31 @@ def test_scheduling_flags_have_a_bit_each(make_spec: MakeSpec) -> None:
 
 def test_limits(make_spec: MakeSpec) -> None:
     limits = [
-        {"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20},
+        {"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200},
         {"type": "RLIMIT_CORE", "soft": 0, "hard": 2**64 - 1},
     ]
     assert steps(make_spec({"process.rlimits": limits}), op.SetRlimit) == [
-        op.SetRlimit("RLIMIT_NOFILE", 7, 10, 20),
+        op.SetRlimit("RLIMIT_NOFILE", 7, 100, 200),
         op.SetRlimit("RLIMIT_CORE", 4, 0, -1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "first", "last"),
+    [
+        (3, 4096, (64, 4096), (3, 4096)),
+        (0, 0, (64, 64), (0, 0)),
+        (3, 2**64 - 1, (64, -1), (3, -1)),
+        (64, 64, (64, 64), None),
+    ],
+)
+def test_few_descriptors_come_last(
+    make_spec: MakeSpec, soft: int, hard: int, first: tuple[int, int], last: tuple[int, int] | None
+) -> None:
+    """Hard limits are raised while that is allowed; what is too low for the worker itself is for the payload only."""
+    spec = make_spec({"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}]})
+    assert steps(spec, op.SetRlimit) == [op.SetRlimit("RLIMIT_NOFILE", 7, *first)]
+    assert [one.descriptors for one in compile_plan(spec, PLACING, None).operations if isinstance(one, op.Exec)] == [last]
 
 
 @pytest.mark.parametrize("name", RLIMITS)

@@ -67,6 +67,7 @@ def test_a_small_spec(make_spec: MakeSpec) -> None:
         op.FindHome(0),
         op.FindProgram("/bin/true", ("/bin", "/usr/bin")),
         op.AwaitStart(),
+        op.ResetSignals(),
         op.Exec(("/bin/true",), ()),
     )
 
@@ -128,6 +129,7 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
         op.FindProgram("/bin/true", tuple(defaults.PATH.split(":"))),
         op.SetNoNewPrivs(),
         op.AwaitStart(),
+        op.ResetSignals(),
         op.LoadSeccomp(b"12345678", 2),
         op.Exec(("/bin/true",), (f"PATH={defaults.PATH}",)),
     )
@@ -256,9 +258,10 @@ def test_propagation_of_the_root(make_spec: MakeSpec, wanted: str | None, expect
 def test_with_no_new_privileges_seccomp_is_loaded_last(make_spec: MakeSpec) -> None:
     """SECURITY R9: after start, so that the filter need not allow what the worker itself still does."""
     found = steps(make_spec({"process.noNewPrivileges": True}), seccomp=FILTER)
-    assert found[-4:] == (
+    assert found[-5:] == (
         op.SetNoNewPrivs(),
         op.AwaitStart(),
+        op.ResetSignals(),
         op.LoadSeccomp(b"12345678", 2),
         op.Exec(("/bin/true",), ()),
     )
@@ -271,6 +274,14 @@ def test_without_no_new_privileges_seccomp_comes_before_capabilities_are_given_u
     assert kinds.count(op.LoadSeccomp) == 1
     assert op.SetNoNewPrivs not in kinds
     assert kinds.index(op.CloseOnExec) < kinds.index(op.LoadSeccomp) < kinds.index(op.LimitBounding)
+
+
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+def test_signals_are_reset_once_before_a_filter_may_forbid_it(make_spec: MakeSpec, *, no_new_privileges: bool) -> None:
+    found = steps(make_spec({"process.noNewPrivileges": no_new_privileges}), seccomp=FILTER)
+    kinds = [type(operation) for operation in found]
+    assert kinds.count(op.ResetSignals) == 1
+    assert kinds.index(op.ResetSignals) + 1 == kinds.index(op.LoadSeccomp)
 
 
 def test_without_a_profile_no_filter_is_loaded(make_spec: MakeSpec) -> None:

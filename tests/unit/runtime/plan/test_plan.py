@@ -78,6 +78,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
         "set capabilities: effective 0x1, permitted 0x3, inheritable 0x0, ambient 0x0",
     ),
     (op.CloseOnExec(), "close descriptors on exec"),
+    (op.ResetSignals(), "reset signals"),
     (op.SetNoNewPrivs(), "set no_new_privs"),
     (op.ChangeDirectory("/w"), "change to directory /w"),
     (op.ChangeDirectory("/w", first=True), "change to directory /w, as far as we may"),
@@ -86,7 +87,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.FindProgram("/bin/sh", ("/bin",)), "find program /bin/sh"),
     (op.AwaitStart(), "wait for start"),
     (op.LoadSeccomp(bytes(range(256)), 2), "load a seccomp filter of 32 instructions"),
-    (op.Exec(("sh", "-c", "echo é"), ("A=\udcff", "A=2")), "execute sh -c echo é"),
+    (op.Exec(("sh", "-c", "echo é"), ("A=\udcff", "A=2"), 1, (3, 4)), "execute sh -c echo é"),
 )
 
 

@@ -1,0 +1,156 @@
+"""Changing containers that exist: their names, limits and restart policies.
+
+New limits are on record before they are written, and `updating` with them: a daemon that comes back in between writes them
+again, so that the record and the cgroup tell the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from containerd_py.engine.lowering import cpu_limit
+from containerd_py.engine.restart_policy import parse_policy
+from containerd_py.engine.views import Status
+from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.spec.models import parse
+
+if TYPE_CHECKING:
+    from containerd_py.engine.containers import Container
+    from containerd_py.engine.lifecycle import Lifecycle
+    from containerd_py.engine.parts import Parts
+    from containerd_py.store.records import ContainerRecord
+    from containerd_py.wire import ResourcesSpec, UpdateRequest
+
+_log = structlog.get_logger()
+
+_NO_LIMIT = -1
+
+
+class Changing:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+
+    async def rename(self, container: Container, name: str) -> None:
+        """Raises Conflict where the name is taken. The old one is free once the new one is on record."""
+        async with container.lock:
+            container.check("rename", *Status)
+            before = container.name
+            if name == before:
+                return
+            self._parts.registry.take_another_name(container.id, name)
+            try:
+                await self._lifecycle.remember(container, container.record.with_(name=name))
+            except BaseException:
+                self._parts.registry.release_name(container.id, name)
+                raise
+            self._parts.registry.release_name(container.id, before)
+            self._parts.events.publish("container.renamed", container.id, name, old_name=before)
+
+    async def update(self, container: Container, asked: UpdateRequest) -> None:
+        """Change limits, at once where it lives, and its restart policy. Raises InvalidArgument, NotSupported, Conflict."""
+        limits = limits_document(asked.resources)
+        if not limits and asked.restart is None:
+            raise InvalidArgument(
+                f"cannot update container {container.name!r}: nothing to change is given",
+                step="parse",
+                hint='such as {"resources": {"memory_bytes": 67108864}} or {"restart": "always"}',
+            )
+        async with container.lock:
+            container.check("update", *Status)
+            if limits:
+                await self._change_limits(container, limits)
+            if asked.restart is not None:
+                await self._lifecycle.remember(container, _with_policy(container.record, asked.restart))
+            fields = [*(f"resources.{name}" for name in sorted(limits)), *(["restart"] if asked.restart else [])]
+            self._parts.events.publish("container.updated", container.id, container.name, fields=",".join(fields))
+
+    async def go_on_with(self, container: Container) -> None:
+        """Write the limits of a container again that an earlier daemon may have written in part."""
+        async with container.lock:
+            if not container.record.updating:
+                return
+            if container.alive:
+                try:
+                    await asyncio.to_thread(self._write, container, container.config)
+                except ContainerdError as problem:
+                    _log.error("cannot write limits again", container=container.id, error=problem.message)
+            await self._lifecycle.remember_if_possible(container, container.record.with_(updating=False))
+
+    async def _change_limits(self, container: Container, limits: dict[str, Any]) -> None:
+        before, after = container.config, _merged(container.config, limits)
+        normalise(parse(after).linux.resources)  # raises for what no container could be made with
+        await self._lifecycle.remember(container, container.record.with_(updating=True))
+        changes: dict[str, Any] = {"updating": False}
+        try:
+            await asyncio.to_thread(self._parts.store.save_config, container.id, after)
+            if container.alive:
+                cgroup = await asyncio.to_thread(self._write, container, {"linux": {"resources": limits}})
+                changes["cgroups_v1"] = cgroup.v1
+            container.config = after
+        except ContainerdError:
+            with suppress(ContainerdError):  # the first failure is the one to be told
+                await asyncio.to_thread(self._take_back, container, before, limits)
+            raise
+        finally:
+            await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
+
+    def _write(self, container: Container, document: dict[str, Any]) -> Any:
+        """Blocking."""
+        resources = parse({"ociVersion": "1.0.0", "root": {"path": "/"}, **document}).linux.resources
+        return self._parts.cgroups.update(container.cgroup, normalise(resources))
+
+    def _take_back(self, container: Container, before: dict[str, Any], limits: dict[str, Any]) -> None:
+        """Blocking: what was there before, and no limit where there was none."""
+        self._parts.store.save_config(container.id, before)
+        if container.alive:
+            old = (before.get("linux") or {}).get("resources") or {}
+            kept = {
+                name: lifted | {k: v for k, v in (old.get(name) or {}).items() if k in limits[name]}
+                for name, lifted in _lifted(limits).items()
+            }
+            self._write(container, {"linux": {"resources": kept}})
+
+
+def limits_document(asked: ResourcesSpec | None) -> dict[str, Any]:
+    """Return the part of `linux.resources` that changes: what is given; null lifts a limit."""
+    if asked is None:
+        return {}
+    found: dict[str, Any] = {}
+    given = asked.model_fields_set
+    if "pids" in given:
+        found["pids"] = {"limit": _NO_LIMIT if asked.pids is None else asked.pids}
+    if "memory_bytes" in given:
+        found["memory"] = {"limit": _NO_LIMIT if asked.memory_bytes is None else asked.memory_bytes}
+    if "cpus" in given:
+        limit = None if asked.cpus is None else cpu_limit(asked.cpus)
+        found["cpu"] = {"quota": _NO_LIMIT} if limit is None else {"quota": limit.quota, "period": limit.period}
+    return found
+
+
+def _lifted(limits: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"quota" if name == "cpu" else "limit": _NO_LIMIT} for name in limits}
+
+
+def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(config)
+    resources = merged.setdefault("linux", {}).setdefault("resources", None) or {}
+    merged["linux"]["resources"] = resources | {name: (resources.get(name) or {}) | part for name, part in limits.items()}
+    return merged
+
+
+def _with_policy(record: ContainerRecord, restart: str) -> ContainerRecord:
+    """A start that only the old policy wanted does not come any more."""
+    planned = record.next_start
+    if planned is not None and planned.cause == "policy" and record.exit is not None:
+        wanted = parse_policy(restart).wants(record.exit.exit_code, record.restart_count)
+        planned = planned if wanted else None
+    alive = record.status in ("created", "running", "paused")
+    stopped = record.stopped_on_request and not alive
+    return record.with_(restart=restart, next_start=planned, stopped_on_request=stopped)

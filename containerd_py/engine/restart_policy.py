@@ -1,0 +1,69 @@
+"""Whether and when a container that has ended is started again. Pure: what is decided goes into its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from containerd_py.store.records import NextStart
+
+if TYPE_CHECKING:
+    from containerd_py.store.records import ContainerRecord, ExitRecord
+
+_FIRST_S = 0.1
+_LONGEST_S = 60.0
+_WELL_S = 10.0
+_DOUBLINGS = 10  # 0.1 s doubled so often is above the longest
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """kind: "no", "on-failure", "always" or "unless-stopped"; most: restarts at most, None without a limit."""
+
+    kind: str
+    most: int | None = None
+
+    def wants(self, exit_code: int | None, restarts: int) -> bool:
+        """True where one that ended so is started again. exit_code: None where nobody saw it, which is no success."""
+        if self.kind == "on-failure":
+            return exit_code != 0 and self.allows(restarts)
+        return self.kind != "no"
+
+    def allows(self, restarts: int) -> bool:
+        return self.most is None or restarts < self.most
+
+
+def parse_policy(text: str) -> RestartPolicy:
+    """Read "always" or "on-failure:3", as the wire has checked it."""
+    kind, _, most = text.partition(":")
+    return RestartPolicy(kind, int(most) if most else None)
+
+
+def delay_s(failures: int) -> float:
+    """Return how long to wait after so many ends in a row, each soon after its start: 100 ms, doubled up to a minute."""
+    return min(_FIRST_S * 2.0 ** min(failures - 1, _DOUBLINGS), _LONGEST_S)
+
+
+def after_exit(record: ContainerRecord, ended: ExitRecord) -> dict[str, Any]:
+    """Return what changes in the record of a container, besides its exit. record: as before the end."""
+    if record.next_start is not None:  # somebody waits for this end, to start it again
+        return {}
+    policy = parse_policy(record.restart)
+    if record.started_at is None or record.stopped_on_request or not policy.wants(ended.exit_code, record.restart_count):
+        return {"failures": 0}
+    ran_well = ended.finished_at - record.started_at >= timedelta(seconds=_WELL_S)
+    return _again(0 if ran_well else record.failures, ended.finished_at)
+
+
+def after_failed_attempt(record: ContainerRecord, now: datetime, *, counted: bool) -> dict[str, Any]:
+    """Return what changes where an automatic start did not succeed. counted: it was the container's own fault."""
+    restarts = record.restart_count + counted
+    if record.stopped_on_request or not parse_policy(record.restart).wants(None, restarts):
+        return {"next_start": None, "restart_count": restarts}
+    return _again(record.failures, now) | {"restart_count": restarts}
+
+
+def _again(failures: int, since: datetime) -> dict[str, Any]:
+    at = since + timedelta(seconds=delay_s(failures + 1))
+    return {"failures": failures + 1, "next_start": NextStart(at=at, cause="policy")}

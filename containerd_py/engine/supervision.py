@@ -1,0 +1,235 @@
+"""Starting containers again: because somebody asks for it, or because their restart policy says so.
+
+What is to be started is in the record (`next_start`) before anything is done for it, and stays there until it runs: so the
+daemon that comes back goes on with it. A stop, a deletion and an ending signal take it out, before anything is done too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py.engine.remaking import Remaking
+from containerd_py.engine.restart_policy import after_failed_attempt
+from containerd_py.engine.views import Status
+from containerd_py.errors import Conflict, ContainerdError, Unavailable
+from containerd_py.runtime import host
+from containerd_py.signal_names import signal_number
+from containerd_py.store.records import NextStart
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from containerd_py.engine.attendant import Attendant
+    from containerd_py.engine.containers import Container
+    from containerd_py.engine.lifecycle import Lifecycle
+    from containerd_py.engine.parts import Parts
+    from containerd_py.engine.views import Exit
+    from containerd_py.wire import UpdateRequest
+
+_log = structlog.get_logger()
+
+_STOP_S = 10.0
+_LOCK_S = 1.0
+_ENDABLE = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)
+
+
+class Supervision:
+    """`begin` once all containers are back; `close` before their tasks are ended."""
+
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+        self._remaking = Remaking(parts, lifecycle)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._restarting: set[str] = set()
+        self._active = False
+        lifecycle.on_end = self._arm
+
+    async def begin(self) -> None:
+        """Go on with what is on record as to be started."""
+        self._active = True
+        for container in self._parts.registry:
+            if _meant_to_come_back(container):
+                await self._lifecycle.remember_if_possible(container, container.record.with_(next_start=_now("policy")))
+            if container.record.next_start is None:
+                continue
+            if container.status in (Status.RUNNING, Status.PAUSED):  # a restart was cut off before its end
+                self._parts.tasks.start(self._go_on_with_restart(container), name=f"restart {container.id}")
+            else:
+                self._arm(container)
+
+    def close(self) -> None:
+        self._active = False
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    # ── what is asked for ──
+
+    async def start(self, container: Container) -> None:
+        """Start one that is created or stopped. Raises Conflict, and what creation and start raise."""
+        async with container.lock:
+            container.check("start", Status.CREATED, Status.STOPPED)
+            if container.status is Status.STOPPED:
+                await self._lifecycle.remember(container, container.record.with_(next_start=_now("request")))
+            attendant = await self._start_for_somebody(container)
+        await attendant.tell("poststart", "running")
+
+    async def restart(self, container: Container, number: int | None, timeout_s: float | None) -> None:
+        """Stop and start one whatever it does; number, timeout_s: as of `stop`. Raises Conflict, and what both raise."""
+        container.check("restart", *_ENDABLE)
+        async with container.lock:
+            container.check("restart", *_ENDABLE)
+            record = container.record.with_(next_start=_now("request"), stopped_on_request=False)
+            await self._lifecycle.remember(container, record)
+        self._parts.events.publish("container.restarting", container.id, container.name, cause="request")
+        self._restarting.add(container.id)
+        try:
+            if container.status in (Status.RUNNING, Status.PAUSED):
+                await self._lifecycle.stop(container, *stop_by(container, number, timeout_s))
+            async with container.lock:
+                container.check("restart", Status.CREATED, Status.STOPPED)
+                if container.record.next_start is None:
+                    raise Conflict(f"cannot restart container {container.name!r}: it was stopped meanwhile", step="restart")
+                attendant = await self._start_for_somebody(container)
+        finally:
+            self._restarting.discard(container.id)
+        await attendant.tell("poststart", "running")
+
+    async def stop(self, container: Container, number: int | None, timeout_s: float | None) -> Exit:
+        """End one for good: nothing starts it again by itself. number: the signal; both None: as its record says."""
+        container.check("stop", *_ENDABLE)
+        await self._let_be(container)
+        return await self._lifecycle.stop(container, *stop_by(container, number, timeout_s))
+
+    async def kill(self, container: Container, number: int) -> None:
+        """Send a signal; one that is meant to end the container ends its policy too."""
+        container.check("kill", Status.CREATED, Status.RUNNING, Status.PAUSED)
+        if number in (signal.SIGKILL, stop_by(container, None, None)[0]):
+            await self._let_be(container)
+        self._lifecycle.kill(container, number)
+
+    async def delete(self, container: Container, *, force: bool) -> None:
+        container.check("delete", *([*_ENDABLE] if force else [Status.CREATED, Status.STOPPED]))
+        await self._let_be(container)
+        await self._lifecycle.delete(container, force=force)
+
+    async def update(self, container: Container, asked: UpdateRequest) -> None:
+        await self._lifecycle.changing.update(container, asked)
+        if container.record.next_start is None:
+            self._disarm(container.id)
+
+    async def _let_be(self, container: Container) -> None:
+        """Have nothing start it again. Neither a full disk nor a start that hangs keeps anybody from ending a container."""
+        container.stop_asked = True
+        self._disarm(container.id)
+        if container.record.restart == "no" and container.record.next_start is None:
+            return
+        try:
+            async with asyncio.timeout(None if container.status is Status.STOPPED else _LOCK_S):
+                await container.lock.acquire()
+        except TimeoutError:
+            return  # `stop_asked` tells, as long as this daemon lives
+        try:
+            if not container.deleted:
+                record = container.record.with_(next_start=None, stopped_on_request=True)
+                await self._lifecycle.remember_if_possible(container, record)
+        finally:
+            container.lock.release()
+
+    async def _start_for_somebody(self, container: Container) -> Attendant:
+        """The lock is held. Where it fails nothing starts it by itself: who asked is told."""
+        self._disarm(container.id)
+        try:
+            return await self._bring_up(container)
+        except ContainerdError:
+            if container.record.next_start is not None:
+                await self._lifecycle.remember_if_possible(container, container.record.with_(next_start=None))
+            raise
+
+    async def _bring_up(self, container: Container) -> Attendant:
+        """The lock is held."""
+        container.stop_asked = False
+        if container.status is Status.STOPPED:
+            await self._remaking.run(container)
+        return await self._lifecycle.start(container)
+
+    async def _go_on_with_restart(self, container: Container) -> None:
+        try:
+            await self.restart(container, None, None)
+        except ContainerdError as problem:
+            _log.warning("cannot restart container", container=container.id, error=problem.message)
+
+    # ── what comes by itself ──
+
+    def _arm(self, container: Container) -> None:
+        """Start it when its record says so, if it does."""
+        planned = container.record.next_start
+        if planned is None or container.deleted or not self._active or container.id in self._restarting:
+            return
+        self._disarm(container.id)
+        delay_s = max(0.0, (planned.at - datetime.now(UTC)).total_seconds())
+        self._timers[container.id] = asyncio.get_running_loop().call_later(delay_s, self._fire, container)
+        if planned.cause == "policy":
+            restarts = str(container.record.restart_count + 1)
+            self._parts.events.publish(
+                *("container.restarting", container.id, container.name),
+                cause=planned.cause,
+                restart=restarts,
+                delay_s=f"{delay_s:.3f}",
+            )
+
+    def _disarm(self, container_id: str) -> None:
+        timer = self._timers.pop(container_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _fire(self, container: Container) -> None:
+        self._timers.pop(container.id, None)
+        self._parts.tasks.start(self._attempt(container), name=f"start {container.id} again")
+
+    async def _attempt(self, container: Container) -> None:
+        async with container.lock:
+            if container.deleted or container.record.next_start is None or not self._active:
+                return
+            if container.status not in (Status.CREATED, Status.STOPPED):
+                return
+            try:
+                attendant = await self._bring_up(container)
+            except ContainerdError as problem:
+                await self._note_failure(container, problem)
+                return
+        await attendant.tell("poststart", "running")
+
+    async def _note_failure(self, container: Container, problem: ContainerdError) -> None:
+        """The lock is held. A spawner that has just died is not the container's fault."""
+        _log.warning("cannot start container again", container=container.id, error=problem.message)
+        self._parts.events.publish("container.restart_failed", container.id, container.name, error=problem.message)
+        counted = not isinstance(problem, Unavailable)
+        changes = after_failed_attempt(container.record, datetime.now(UTC), counted=counted)
+        await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
+        self._arm(container)
+
+
+def stop_by(container: Container, number: int | None, timeout_s: float | None) -> tuple[int, float]:
+    """Return the signal and the patience of a stop: as asked, else as of the container, else SIGTERM and 10 s."""
+    record = container.record
+    own = signal_number(record.stop_signal) if record.stop_signal else None
+    patience_s = record.stop_timeout_s if timeout_s is None else timeout_s
+    return number or own or signal.SIGTERM, _STOP_S if patience_s is None else patience_s
+
+
+def _now(cause: Literal["policy", "request"]) -> NextStart:
+    return NextStart(at=datetime.now(UTC), cause=cause)
+
+
+def _meant_to_come_back(container: Container) -> bool:
+    """`always`: after a boot of the machine even where somebody had stopped it; a restart of the daemon changes nothing."""
+    record = container.record
+    rebooted = record.boot_id not in ("", host.boot_id())
+    return container.status is Status.STOPPED and record.restart == "always" and record.stopped_on_request and rebooted

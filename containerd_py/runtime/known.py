@@ -1,0 +1,91 @@
+"""What is known of a container of the library: its record, and what is so now, whoever changed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from containerd_py.errors import (
+    Conflict,
+)
+from containerd_py.runtime.cgroups import freezer
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.launcher import ProcessHandle
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.spec.hooks import Hook
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.state import State, StateDirectory
+
+LIVE = ("created", "running", "paused")
+
+
+class Known:
+    """The record of a container, and what this process holds open of it."""
+
+    def __init__(
+        self, directory: StateDirectory, state: State, handle: ProcessHandle | None, terminal: Fd | None = None
+    ) -> None:
+        self._directory = directory
+        self._state = state
+        self._process = handle
+        self._terminal = terminal
+        self._status: WaitStatus | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.state().pid
+
+    @property
+    def cgroups(self) -> tuple[str, ...]:
+        """The directories of its cgroup, whether it is still there or not."""
+        return self._state.cgroups
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The document that it was made from."""
+        from containerd_py.runtime.spec.models import Spec
+
+        try:
+            return Spec.model_validate(self._document)
+        except ValueError as problem:  # ValidationError is one
+            raise self._directory.damaged("config.json", problem) from problem
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return self._directory.config()
+
+    def _hooks(self, moment: Literal["poststart", "poststop"]) -> tuple[Hook, ...]:
+        """Most documents have none, and need not be read for it."""
+        hooks: tuple[Hook, ...] = getattr(self.spec.hooks, moment) if self._document.get("hooks") else ()
+        return hooks
+
+    def state(self) -> State:
+        """Return what is so now, whoever changed it. Raises NotFound where another process has deleted it."""
+        if self._state.status == "destroyed":
+            return self._state
+        self._state = self._directory.read()
+        if self._state.status in ("creating", *LIVE) and self._has_ended():
+            return replace(self._state, status="stopped", pid=0)
+        if self._state.status == "created" and not self._directory.awaits_start():  # whoever started it was killed
+            self._state = replace(self._state, status="running")
+        if self._state.status == "running" and freezer.is_frozen(self._state.cgroup):
+            return replace(self._state, status="paused")
+        return self._state
+
+    def _has_ended(self) -> bool:
+        if self._state.status == "creating" and self._process is None:
+            return False
+        return self._process is None or self._process.has_ended()
+
+    def _check(self, action: str, *allowed: str) -> None:
+        found = self.state().status
+        if found not in allowed:
+            raise Conflict(f"cannot {action} container {self._state.id!r}: it is {found}", step="state")
+
+    def _remember(self, status: str) -> None:
+        pid = 0 if status == "stopped" else self._state.pid
+        self._state = replace(self._directory.read(), status=status, pid=pid)
+        self._directory.write(self._state)

@@ -1,0 +1,66 @@
+"""Removing a container whose state is damaged: what can still be known of it are its directory and its cgroup.
+
+The cgroup is where its document says, or where the state root has those of all others (`StateDirectory.cgroup_parent`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from containerd_py.errors import Conflict, Internal, NotFound
+from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.runtime.host import probe
+
+if TYPE_CHECKING:
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.state import StateDirectory
+
+
+def discard(directory: StateDirectory, container_id: str) -> tuple[str, ...]:
+    """See `Container.discard`."""
+    directory.check_owners()
+    damaged = damaged_files(directory)
+    if "state.json" not in damaged:
+        raise Conflict(f"cannot discard container {container_id!r}: its state is whole", step="state", hint="destroy it")
+    cgroup = _cgroup(directory, container_id)
+    kill(cgroup)  # before it is our turn: what runs there may keep the turn of an exec
+    with directory.locked():
+        destroy(cgroup)
+        directory.remove()
+    return damaged
+
+
+def damaged_files(directory: StateDirectory) -> tuple[str, ...]:
+    """Return the names of the files that are not what was written, or are gone. Raises NotFound without a directory."""
+    if not os.path.isdir(directory.path):
+        directory.get("state.json")
+    readers = {"state.json": directory.read, "config.json": directory.config, "plan.json": directory.plan}
+    damaged = []
+    for name, read in readers.items():
+        try:
+            read()
+        except (Internal, NotFound):
+            damaged.append(name)
+    return tuple(damaged)
+
+
+def _cgroup(directory: StateDirectory, container_id: str) -> Cgroup:
+    cgroups = CgroupManager(probe().cgroups)
+    asked = _asked_path(directory)
+    if asked:
+        return cgroups.everywhere(asked)
+    found = cgroups.everywhere(f"{directory.cgroup_parent()}/{container_id}")
+    return replace(found, parents=tuple(map(os.path.dirname, found.paths)))
+
+
+def _asked_path(directory: StateDirectory) -> str:
+    """Return linux.cgroupsPath of the document, "" where it has none, cannot be read, or has none that can be used."""
+    try:
+        path = directory.config().get("linux", {}).get("cgroupsPath") or ""
+    except (Internal, NotFound, AttributeError):
+        return ""
+    return path if type(path) is str and path.strip("/") and ".." not in path.split("/") else ""

@@ -1,0 +1,193 @@
+"""Containers of the library under faults: a damaged record, a full disk, a creation that is killed. Needs root."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
+from containerd_py.runtime import Container, WaitStatus, parse
+from tests.integration.runtime.workshop import Workshop, document
+from tests.unit.store.small_disk import fill, small_disk
+
+MIB = 2**20
+SLEEPING = {"process.args": ["sleep", "60"]}
+WITHOUT_PID_NAMESPACE = {"linux.namespaces": [{"type": "mount"}]}
+
+
+def members(container: Container) -> list[str]:
+    """Return the processes in its cgroup, its sleeping children included."""
+    return (Path(container.cgroups[0]) / "cgroup.procs").read_text().split()
+
+
+# ── damaged records ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"schema": 99}'])
+@pytest.mark.parametrize("place", [None, "/pycontainerd-test-damaged/box"])
+def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content: str, place: str | None) -> None:
+    """Its processes are found by the cgroup: where the document says, or where the state root has all of them."""
+    asked = {"linux.cgroupsPath": place} if place else {}
+    container = shop.sleeping({**SLEEPING, **WITHOUT_PID_NAMESPACE, **asked})
+    state = shop.bundle / "state/box"
+    (state / "state.json").write_text(content)
+    with pytest.raises(Internal, match="cannot read state of container 'box'"):
+        shop.load()
+    assert Container.discard("box", state_root=str(shop.bundle / "state")) == ("state.json",)
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    assert not (shop.bundle / "state").exists()
+    assert not [path for path in container.cgroups if os.path.exists(path)]
+    for path in container.cgroups:
+        if place:
+            assert os.path.isdir(os.path.dirname(path))  # nobody knows any more who made it
+            os.rmdir(os.path.dirname(path))
+        else:
+            assert not os.path.exists(os.path.dirname(path))
+
+
+def test_all_records_may_be_damaged(shop: Workshop) -> None:
+    container = shop.sleeping()
+    for name in ("state", "config", "plan"):
+        (shop.bundle / f"state/box/{name}.json").write_text("garbage")
+    damaged = Container.discard("box", state_root=str(shop.bundle / "state"))
+    assert damaged == ("state.json", "config.json", "plan.json")
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+
+
+def test_what_is_whole_or_not_there_is_not_discarded(shop: Workshop) -> None:
+    shop.sleeping()
+    with pytest.raises(Conflict, match="cannot discard container 'box': its state is whole"):
+        Container.discard("box", state_root=str(shop.bundle / "state"))
+    with pytest.raises(NotFound):
+        Container.discard("other", state_root=str(shop.bundle / "state"))
+    assert shop.load().state().status == "running"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"root": 7}'])
+def test_a_damaged_document_does_not_keep_a_container_from_being_destroyed(
+    shop: Workshop, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    container = shop.sleeping()
+    (shop.bundle / "state/box/config.json").write_text(content)
+    loaded = shop.load()
+    if content != '{"root": 7}':  # hooks are all that is read of it here
+        with pytest.raises(Internal, match="cannot read document of container 'box'") as caught:
+            loaded.spec  # noqa: B018 - the property is what is tried
+        assert "config.json" in str(caught.value.hint)
+    loaded.destroy(force=True)
+    if content != '{"root": 7}':
+        assert "cannot read document of container 'box'" in caplog.text
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+
+
+def test_a_damaged_plan_is_told_where_it_is_wanted(shop: Workshop, rootfs: Path) -> None:
+    (rootfs / "bin/garbage").write_bytes(b"\0\1")
+    (rootfs / "bin/garbage").chmod(0o755)
+    container = shop.create({"process.args": ["garbage"]})
+    (shop.bundle / "state/box/plan.json").write_text("{}")
+    with pytest.raises(Internal, match="cannot read plan of container 'box'"):
+        container.start()
+    shop.load().destroy(force=True)
+
+
+# ── a full disk ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_full_disk_hinders_nothing_but_creation(shop: Workshop) -> None:
+    """SECURITY R14; what start cannot write down is known without it."""
+    with small_disk(size="128k") as disk:
+        root = f"{disk}/state"
+        container = Container.create("box", parse(document(SLEEPING)), state_root=root, bundle=str(shop.bundle))
+        fill(disk)
+        with pytest.raises(OutOfSpace, match="cannot write"):
+            Container.create("other", parse(document(SLEEPING)), state_root=root, bundle=str(shop.bundle))
+        assert [state.id for state in Container.list(root)] == ["box"]
+        container.start()
+        assert container.state().status == "running"
+        with Container.load("box", state_root=root) as loaded:
+            assert loaded.state().status == "running"
+            loaded.kill()
+            assert container.wait() == WaitStatus(None, signal.SIGKILL)
+            assert loaded.state().status == "stopped"
+        assert os.listdir(disk) == ["filler"]
+        container.close()
+
+
+# ── a creation that is killed ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("place", [None, "/pycontainerd-test-killed/above/box"])
+def test_what_a_killed_creation_left_goes_with_its_parents(shop: Workshop, place: str | None) -> None:
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}
+    asked = {"linux.cgroupsPath": place} if place else {}
+    spec = document({**SLEEPING, **asked, "hooks": {"createRuntime": [hook]}})
+    ended = subprocess.run(
+        [sys.executable, "-c", _CREATE, repr(spec), str(shop.bundle)], stdin=subprocess.DEVNULL, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    left = shop.load()
+    assert left.state().status in ("creating", "stopped")
+    parents = {os.path.dirname(path) for path in left.cgroups}
+    assert all(map(os.path.isdir, parents))
+    left.destroy(force=True)
+    assert not [path for path in parents if os.path.exists(path)]
+    if place:
+        assert not [path for path in parents if os.path.exists(os.path.dirname(path))]
+
+
+_CREATE = """
+import ast, sys
+from containerd_py.runtime import Container, parse
+Container.create("box", parse(ast.literal_eval(sys.argv[1])), state_root=sys.argv[2] + "/state", bundle=sys.argv[2])
+"""
+
+
+# ── limits that are too small for the worker ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_memory_limit_that_kills_the_worker_is_told(shop: Workshop) -> None:
+    with pytest.raises(InvalidArgument, match="the memory limit is too small for its init worker") as caught:
+        shop.create({"linux.resources": {"memory": {"limit": 8192}}})
+    assert (caught.value.step, caught.value.errno) == ("memory", "ENOMEM")
+    assert "linux.resources.memory.limit" in str(caught.value.hint)
+    assert not (shop.bundle / "state").exists()
+
+
+@pytest.mark.parametrize("number", [3, 4, 9])
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+def test_few_descriptors_do_not_hinder_us(shop: Workshop, number: int, *, no_new_privileges: bool) -> None:
+    limit = {"type": "RLIMIT_NOFILE", "soft": number, "hard": number}
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null"]}
+    changes = {
+        "process.args": ["sh", "-c", "ulimit -n; ulimit -Hn"],
+        "process.rlimits": [limit],
+        "process.noNewPrivileges": no_new_privileges,
+        "process.user": {"uid": 1000, "gid": 1000},
+        "hooks": {"startContainer": [hook]},
+    }
+    with shop.create(changes) as container:
+        container.start()
+        assert container.wait() == WaitStatus(0, None)
+    assert shop.read() == f"{number}\n{number}\n"
+
+
+# ── filters ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("no_new_privileges", [False, True])
+@pytest.mark.parametrize("action", ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"])
+def test_a_filter_may_forbid_to_change_signals(shop: Workshop, action: str, *, no_new_privileges: bool) -> None:
+    calls = ["rt_sigaction", "rt_sigprocmask", "close_range", "setitimer", "timer_create"]
+    profile: dict[str, Any] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": calls, "action": action}],
+    }
+    changes = {"process.args": ["true"], "linux.seccomp": profile, "process.noNewPrivileges": no_new_privileges}
+    with shop.create(changes) as container:
+        container.start()
+        ended = container.wait()
+    assert ended in (WaitStatus(0, None), WaitStatus(None, signal.SIGSYS)), "what BusyBox itself calls is its own affair"

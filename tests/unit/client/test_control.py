@@ -1,0 +1,60 @@
+"""The routes that control containers are asked for as the contract writes them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from containerd_py.errors import Internal, NotFound
+from containerd_py.wire import ResourcesSpec, UpdateRequest
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+
+
+async def test_an_error_that_comes_late_is_raised(daemon: Any, client: Client) -> None:
+    """The status of a wait is told before it is known how it goes."""
+    daemon.replies(
+        "POST /v1/containers/web/wait", {"kind": "not_found", "message": "cannot wait for container 'web': gone"}
+    )
+    with pytest.raises(NotFound, match="gone"):
+        await client.wait("web", "removed")
+    daemon.replies("POST /v1/containers/web/wait", {"surprise": 1})
+    with pytest.raises(Internal, match="cannot read the daemon's answer"):
+        await client.wait("web")
+    assert daemon.heard == ["POST /v1/containers/web/wait?condition=removed", "POST /v1/containers/web/wait"]
+
+
+async def test_names_changes_and_lists(daemon: Any, client: Client) -> None:
+    for action in ("rename", "update"):
+        daemon.replies(f"POST /v1/containers/web/{action}", status=204)
+    daemon.replies("POST /v1/prune", {"removed": ["a"], "freed_bytes": 1, "failed": []})
+    daemon.replies("GET /v1/containers", {"containers": []})
+    await client.rename("web", "db")
+    await client.update("web", UpdateRequest(resources=ResourcesSpec(pids=None), restart="always"))
+    assert (await client.prune(["a=b"])).removed == ("a",)
+    await client.containers("running", ["l"], names=["n"], since="s", before="b", sort="-name", limit=2)
+    assert daemon.heard == [
+        "POST /v1/containers/web/rename?name=db",
+        "POST /v1/containers/web/update",
+        "POST /v1/prune?label=a%3Db",
+        "GET /v1/containers?label=l&status=running&name=n&since=s&before=b&sort=-name&limit=2",
+    ]
+    assert json.loads(daemon.bodies[1]) == {"resources": {"pids": None}, "restart": "always"}
+
+
+async def test_stop_and_restart_say_how(daemon: Any, client: Client) -> None:
+    daemon.replies("POST /v1/containers/web/restart", status=204)
+    await client.restart("web")
+    await client.restart("web", 2, "INT")
+    assert daemon.heard == ["POST /v1/containers/web/restart", "POST /v1/containers/web/restart?timeout=2&signal=INT"]
+
+
+async def test_pause_and_resume(daemon: Any, client: Client) -> None:
+    for action in ("pause", "resume"):
+        daemon.replies(f"POST /v1/containers/web/{action}", status=204)
+    await client.pause("web")
+    await client.resume("web")
+    assert daemon.heard == ["POST /v1/containers/web/pause", "POST /v1/containers/web/resume"]

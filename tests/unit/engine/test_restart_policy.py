@@ -1,0 +1,89 @@
+"""Whether and when a container that has ended is started again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from containerd_py.engine.restart_policy import RestartPolicy, after_exit, after_failed_attempt, delay_s, parse_policy
+from containerd_py.store.records import ContainerRecord, ExitRecord, NextStart
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def record(**given: Any) -> ContainerRecord:
+    fields = {"id": "a", "name": "a", "status": "running", "created_at": START, "started_at": START, "rootfs": "/r"}
+    return ContainerRecord.model_validate(fields | given)
+
+
+def ended(code: int | None, after_s: float = 0.0) -> ExitRecord:
+    reason = "lost" if code is None else "exited"
+    finished_at = START + timedelta(seconds=after_s)
+    return ExitRecord.model_validate({"exit_code": code, "reason": reason, "signal": None, "finished_at": finished_at})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no", RestartPolicy("no")),
+        ("always", RestartPolicy("always")),
+        ("unless-stopped", RestartPolicy("unless-stopped")),
+        ("on-failure", RestartPolicy("on-failure")),
+        ("on-failure:3", RestartPolicy("on-failure", 3)),
+    ],
+)
+def test_policies_are_read(text: str, expected: RestartPolicy) -> None:
+    assert parse_policy(text) == expected
+
+
+def test_the_delay_doubles_up_to_a_minute() -> None:
+    assert [delay_s(failures) for failures in range(1, 5)] == [0.1, 0.2, 0.4, 0.8]
+    assert [delay_s(failures) for failures in (10, 11, 12, 100_000)] == [51.2, 60.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "restarts", "wanted"),
+    [
+        ("no", 1, 0, False),
+        ("always", 0, 10**6, True),
+        ("unless-stopped", 0, 0, True),
+        ("on-failure", 0, 0, False),
+        ("on-failure", 1, 10**6, True),
+        ("on-failure", None, 0, True),  # what nobody saw is no success
+        ("on-failure:2", 1, 1, True),
+        ("on-failure:2", 1, 2, False),
+    ],
+)
+def test_which_ends_are_followed_by_a_start(policy: str, code: int | None, restarts: int, wanted: bool) -> None:  # noqa: FBT001
+    changes = after_exit(record(restart=policy, restart_count=restarts), ended(code))
+    assert ("next_start" in changes) is wanted
+
+
+def test_ends_in_a_row_wait_longer_until_it_runs_well() -> None:
+    changes = after_exit(record(restart="always", failures=3), ended(1, after_s=9.9))
+    assert changes == {
+        "failures": 4,
+        "next_start": NextStart(at=START + timedelta(seconds=9.9 + 0.8), cause="policy"),
+    }
+    changes = after_exit(record(restart="always", failures=3), ended(1, after_s=10))
+    assert (changes["failures"], changes["next_start"].at) == (1, START + timedelta(seconds=10.1))
+
+
+@pytest.mark.parametrize("given", [{"stopped_on_request": True}, {"started_at": None}])
+def test_what_was_stopped_or_never_started_stays_as_it_is(given: dict[str, Any]) -> None:
+    assert after_exit(record(restart="always", failures=3, **given), ended(1)) == {"failures": 0}
+
+
+def test_a_start_that_somebody_waits_for_is_left_to_them() -> None:
+    planned = NextStart(at=START, cause="request")
+    assert after_exit(record(restart="always", next_start=planned), ended(1)) == {}
+
+
+def test_attempts_that_fail_are_counted_and_come_to_an_end() -> None:
+    first = after_failed_attempt(record(restart="on-failure:2"), START, counted=True)
+    assert (first["restart_count"], first["failures"]) == (1, 1)
+    assert first["next_start"] == NextStart(at=START + timedelta(seconds=0.1), cause="policy")
+    last = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), START, counted=True)
+    assert last == {"next_start": None, "restart_count": 2}
+    again = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), START, counted=False)
+    assert (again["restart_count"], again["failures"]) == (1, 2)
