@@ -145,7 +145,7 @@ class Query:
             raise InvalidArgument(f"cannot read parameter {name!r}: it is missing", step="parse")
         return value
 
-    def seconds(self, name: str, *, most: float) -> float | None:
+    def seconds(self, name: str, *, most: float, least: float = 0) -> float | None:
         text = self.text(name)
         if text is None:
             return None
@@ -153,8 +153,10 @@ class Query:
             value = float(text)
         except ValueError:
             value = -1.0
-        if not 0 <= value <= most:
-            raise InvalidArgument(f"cannot read parameter {name!r}: seconds, 0 to {most:.0f}, not {text!r}", step="parse")
+        if not least <= value <= most:
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: seconds, {least:g} to {most:.0f}, not {text!r}", step="parse"
+            )
         return value
 
     def moment(self, name: str) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, execs, listing, streams, system, waiting
+from containerd_py.api import attach, containers, control, execs, listing, measuring, streams, system, waiting
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -46,6 +46,9 @@ ROUTES = (
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
     Route("PUT", "/v1/containers/{id}/stdin", "put_stdin", streams.put_stdin),
     Route("GET", "/v1/containers/{id}/attach", "attach_container", attach.attach),
+    Route("GET", "/v1/containers/{id}/stats", "container_stats", measuring.stats),
+    Route("GET", "/v1/containers/{id}/top", "container_top", measuring.top),
+    Route("GET", "/v1/stats", "stats", measuring.all_stats),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
     Route("POST", "/v1/containers/{id}/exec", "create_exec", execs.create),
     Route("GET", "/v1/containers/{id}/exec", "list_execs", execs.list_all),

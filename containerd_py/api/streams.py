@@ -95,9 +95,9 @@ async def _send(request: web.Request, streaming: Streaming, reference: str, aske
     async with broken_off_by_errors(request), contextlib.aclosing(output) as chunks:
         async for chunk in chunks:
             for data in (chunk.data,) if lines is None else lines.feed(chunk):
-                await _write(response, data)
+                await write_in_time(response, data)
         for data in () if lines is None else lines.end():
-            await _write(response, data)
+            await write_in_time(response, data)
     await response.write_eof()
     return response
 
@@ -126,7 +126,7 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     await response.prepare(request)
     async with broken_off_by_errors(request):
         async for event in engine.events(since=since, follow=follow):
-            await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
+            await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
     await response.write_eof()
     return response
 
@@ -157,7 +157,7 @@ def _stream(text: str | None) -> Stream | None:
     return None if text is None else Stream(text)
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
+async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
     """A client that takes nothing for a minute is dropped; the container never waits for it (SECURITY R12)."""
     async with asyncio.timeout(_SLOWEST_S):
         await response.write(data)

@@ -146,6 +146,27 @@ class Client:
     async def resize(self, container: str, rows: int, columns: int) -> None:
         await self._connection.exchange("POST", _path(container, "resize"), {"rows": str(rows), "columns": str(columns)})
 
+    async def stats(self, container: str, *, interval_s: float | None = None) -> AsyncGenerator[wire.Stats, None]:
+        """Yield what it uses: once, or with an interval until it ends."""
+        path = _path(container, "stats")
+        async with contextlib.aclosing(self._connection.stream("GET", path, _interval(interval_s))) as chunks:
+            async for line in _lines(chunks):
+                yield read_model(wire.Stats, line, f"GET {path}")
+
+    async def all_stats(
+        self, containers: Iterable[str] = (), labels: Iterable[str] = (), *, interval_s: float | None = None
+    ) -> AsyncGenerator[wire.StatsRound, None]:
+        """Yield what containers use, all that live unless some are named: once, or with an interval without end."""
+        query = [("container", one) for one in containers] + [("label", label) for label in labels]
+        query += _interval(interval_s)
+        async with contextlib.aclosing(self._connection.stream("GET", "/v1/stats", query)) as chunks:
+            async for line in _lines(chunks):
+                yield read_model(wire.StatsRound, line, "GET /v1/stats")
+
+    async def top(self, container: str) -> wire.ProcessList:
+        """Return its processes, as the host sees them."""
+        return await self._connection.fetch(wire.ProcessList, "GET", _path(container, "top"))
+
     async def timeline(self, container: str) -> wire.Timeline:
         return await self._connection.fetch(wire.Timeline, "GET", _path(container, "timeline"))
 
@@ -240,6 +261,10 @@ def _identifier(text: str) -> str:
     except ValidationError as error:
         hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
         raise InvalidArgument(f"cannot look up {text!r}: not an id or a name", step="parse", hint=hint) from error
+
+
+def _interval(seconds: float | None) -> list[tuple[str, str]]:
+    return [] if seconds is None else [("follow", "true"), ("interval", str(seconds))]
 
 
 def _stop(timeout_s: float | None, signal: str | None) -> dict[str, str]:

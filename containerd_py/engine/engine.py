@@ -23,8 +23,10 @@ from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
 from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
-from containerd_py.engine.listing import Listing, select
+from containerd_py.engine.listing import Listing, has_label, select
+from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.parts import Parts
+from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.spawner import SpawnerLink
@@ -44,6 +46,8 @@ from containerd_py.store.containers import ContainerStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
+    from containerd_py.engine.figures import Figures, Round
+    from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Pruned, Stream, TimedStep, Window
     from containerd_py.engine.waiting import Condition
@@ -82,6 +86,7 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
 
     async def start(self) -> None:
@@ -116,6 +121,7 @@ class Engine:
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
         self._closing = True
+        self._measuring.close()
         self._parts.events.close()
         for container in self._parts.registry:
             container.changes.announce()
@@ -273,6 +279,31 @@ class Engine:
         """Yield events after number `since` (None: from now on), with `follow` until the engine closes."""
         async for event in self._parts.events.read(since=since, follow=follow):
             yield event
+
+    # ── figures ──
+
+    def stats(self, reference: str, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
+        """Yield what a container uses; with an interval until it ends. Raises NotFound, Conflict at once."""
+        container = self._find(reference, "measure")
+        self._measuring.check(container)
+        return self._measuring.one(container, interval_s=interval_s)
+
+    def all_stats(
+        self, references: tuple[str, ...], labels: tuple[str, ...], *, interval_s: float | None
+    ) -> AsyncGenerator[Round, None]:
+        """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
+        ids = {self._find(reference, "measure").id for reference in references}
+
+        def wanted(container: Container) -> bool:
+            return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
+
+        return self._measuring.all(wanted, interval_s=interval_s)
+
+    async def processes(self, reference: str) -> tuple[Process, ...]:
+        """Raises NotFound, Conflict where it has ended."""
+        container = self._find(reference, "list processes of")
+        self._measuring.check(container)
+        return await asyncio.to_thread(processes, container.cgroup)
 
     # ── the engine itself ──
 
