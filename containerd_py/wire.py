@@ -119,13 +119,6 @@ CreateRequest = ContainerSpec | BundleSpec | OciSpec
 """Told apart by which of `rootfs`, `bundle` and `oci` is present."""
 
 
-class UpdateRequest(Wire):
-    """What changes; the rest stays. A limit that is null is lifted."""
-
-    resources: ResourcesSpec | None = None
-    restart: RestartPolicy | None = None
-
-
 class ExecSpec(Wire):
     """A further process for a running container. What is not given is as for the container's own process."""
 
@@ -144,6 +137,13 @@ class ExecSpec(Wire):
     """All capabilities that the daemon has, and no_new_privs off; the container's seccomp filter stays."""
     capabilities: Strings | None = None
     """Exactly these, which must be among the container's."""
+
+
+class UpdateRequest(Wire):
+    """What changes; the rest stays. A limit that is null is lifted."""
+
+    resources: ResourcesSpec | None = None
+    restart: RestartPolicy | None = None
 
 
 # ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,11 +18,12 @@ from containerd_py.engine.views import Stream
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from aiohttp import WSMessage
 
     from containerd_py.engine.engine import Engine
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Exit, OutputChunk
 
 PROTOCOL = "v5.channel.k8s.io"
@@ -46,12 +47,13 @@ class Joinable(Protocol):
 
     def resize(self, reference: str, *, rows: int, columns: int) -> None: ...
 
+    def run_of(self, reference: str) -> Run: ...
+
 
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = read_request(request)
     view = engine.get(request.match_info["id"])
-    run = engine.run_of(view.id)  # the one that is attended: another may have begun when this one's end is told
-    return await join(request, engine, view.id, view.output_bytes if offset is None else offset, lambda: run.exit)
+    return await join(request, engine, view.id, view.output_bytes if offset is None else offset)
 
 
 def read_request(request: web.Request) -> int | None:
@@ -69,29 +71,25 @@ def read_request(request: web.Request) -> int | None:
     return offset
 
 
-async def join(
-    request: web.Request, joined: Joinable, reference: str, offset: int, exit_of: Callable[[], Exit | None]
-) -> web.StreamResponse:
-    """Serve one client until it leaves or the end. offset: where its output begins; exit_of: None before the end."""
+async def join(request: web.Request, joined: Joinable, reference: str, offset: int) -> web.StreamResponse:
+    """Serve one client until it leaves or the end. offset: where its output begins."""
     socket = web.WebSocketResponse(
         protocols=(PROTOCOL,), heartbeat=_PING_S, max_msg_size=_LARGEST_FRAME, compress=False, timeout=_SLOWEST_S
     )
     await socket.prepare(request)
     async with broken_off_by_errors(request):
-        await Session(socket, joined, reference, exit_of).run(offset)
+        await Session(socket, joined, reference).run(offset)
     return socket
 
 
 class Session:
     """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
 
-    def __init__(
-        self, socket: web.WebSocketResponse, joined: Joinable, reference: str, exit_of: Callable[[], Exit | None]
-    ) -> None:
+    def __init__(self, socket: web.WebSocketResponse, joined: Joinable, reference: str) -> None:
         self._socket = socket
         self._joined = joined
         self._id = reference
-        self._exit_of = exit_of
+        self._run = joined.run_of(reference)
         self._offset = 0
         self._receiving: asyncio.Task[None] | None = None
         self._ending = False
@@ -140,7 +138,7 @@ class Session:
             await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
 
     async def _send_end(self) -> None:
-        ended = self._exit_of()
+        ended = self._run.exit
         if ended is None:  # the daemon stops; the container goes on
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())

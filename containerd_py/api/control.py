@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from containerd_py.api import requests, shown
 from containerd_py.api.containers import stop_parameters
 from containerd_py.api.replies import Reply
-from containerd_py.wire import UpdateRequest
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -49,7 +48,7 @@ async def rename(request: web.Request, engine: Engine) -> Reply:
 
 async def update(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    await engine.update(_id(request), await requests.body_as(request, UpdateRequest))
+    await engine.update(_id(request), await requests.update_request(request))
     return Reply(204)
 
 

@@ -70,8 +70,7 @@ async def delete(request: web.Request, engine: Engine) -> Reply:
 async def join(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = attach.read_request(request)
     one = engine.execs.joinable(_id(request), "attach to")
-    start = one.log.size if offset is None else offset
-    return await attach.join(request, engine.execs, one.id, start, one.exit)
+    return await attach.join(request, engine.execs, one.id, one.log.size if offset is None else offset)
 
 
 def _id(request: web.Request) -> str:

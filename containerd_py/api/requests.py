@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, Wire
+from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -59,6 +59,15 @@ async def body_as(request: web.Request, model: type[Model]) -> Model:
         raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
     try:
         return model.model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def update_request(request: web.Request) -> UpdateRequest:
+    """Read the body of update. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    try:
+        return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 
@@ -150,18 +159,6 @@ class Query:
             )
         return value
 
-    def identifier(self, name: str) -> str:
-        """Return what is to become the name of a container."""
-        text = self.text(name)
-        try:
-            return _IDENTIFIER.validate_python(text)
-        except ValidationError as problem:
-            raise InvalidArgument(
-                f"cannot read parameter {name!r}: no name for a container: {text!r}",
-                step="parse",
-                hint="letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
-            ) from problem
-
     def moment(self, name: str) -> int | None:
         """Read RFC 3339 with a zone, or seconds since the epoch; return nanoseconds since the epoch."""
         text = self.text(name)
@@ -180,6 +177,18 @@ class Query:
                 step="parse",
                 hint="write 2025-03-01T09:30:00Z, or seconds since 1970; + is %2B in a URL",
             ) from None
+
+    def identifier(self, name: str) -> str:
+        """Return what is to become the name of a container."""
+        text = self.text(name)
+        try:
+            return _IDENTIFIER.validate_python(text)
+        except ValidationError as problem:
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: no name for a container: {text!r}",
+                step="parse",
+                hint="letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
+            ) from problem
 
     def done(self) -> None:
         for name in self._left:

@@ -70,11 +70,6 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
     }
 
 
-def pruned(value: views.Pruned) -> wire.Pruned:
-    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
-    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
-
-
 def exec_detail(view: views.ExecView) -> wire.ExecDetail:
     return wire.ExecDetail(
         id=view.id,
@@ -92,6 +87,11 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
     )
+
+
+def pruned(value: views.Pruned) -> wire.Pruned:
+    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
+    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
 
 
 def event(value: views.Event) -> wire.Event:

@@ -41,10 +41,10 @@ class Container(Attended):
         self.request = request
         self.config = config
         self.run = Run()
-        self.stop_asked = False
-        """Somebody has asked for its end: it is not on record where that could not be written."""
         self.execs: dict[str, Exec] = {}
         """What was executed in it, by id, the oldest first."""
+        self.stop_asked = False
+        """Somebody has asked for its end: it is not on record where that could not be written."""
 
     @property
     def id(self) -> str:

@@ -21,7 +21,7 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.following import ALL, chunks
+from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
@@ -84,10 +84,10 @@ class Engine:
         self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
-        self._measuring = Measuring(self._parts)
-        self._supervision = Supervision(self._parts, self._lifecycle)
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self._measuring = Measuring(self._parts)
+        self._supervision = Supervision(self._parts, self._lifecycle)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -247,16 +247,8 @@ class Engine:
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         container = self._find(reference, "read output of")
-        found = chunks(
-            container.log,
-            run=container.run,
-            offset=offset,
-            stream=stream,
-            follow=follow,
-            closing=lambda: self._closing,
-            window=window,
-        )
-        async for chunk in found:
+        reading = Reading(offset, stream, follow=follow, window=window)
+        async for chunk in chunks(container.log, container.run, reading, closing=lambda: self._closing):
             yield chunk
 
     def output_size(self, reference: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ExecStatus, ExecView, Exit
 from containerd_py.errors import Conflict, Internal, NotFound
 
@@ -35,6 +36,7 @@ class Exec(Attended):
     def __init__(self, record: ExecRecord, log: OutputLog) -> None:
         super().__init__(log)
         self.record = record
+        self.run = Run()
         self.pid: int | None = None
         """Of its process, once it is forked; it is on record a moment later."""
         self.size: tuple[int, int] | None = None
@@ -83,6 +85,11 @@ class Exec(Attended):
     def exit(self) -> Exit | None:
         ended = self.record.exit
         return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+
+    def finish(self) -> None:
+        """Its end is on record, or it is to be deleted: let those know who follow it."""
+        self.run.end(self.exit(), self.log.size)
+        self.log.finish()
 
     def view(self) -> ExecView:
         record = self.record

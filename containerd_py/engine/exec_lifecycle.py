@@ -197,7 +197,7 @@ class ExecLifecycle:
     async def _fail(self, started: Exec, code: int) -> None:
         ended = ExitRecord(exit_code=code, reason="failed", signal=None, finished_at=datetime.now(UTC))
         await self.note(started, started.next_record(ENDED, exit=ended))
-        started.log.finish()
+        started.finish()
 
     # ── the end ──
 
@@ -222,7 +222,7 @@ class ExecLifecycle:
             if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()
-            ended.log.finish()
+            ended.finish()
             if ended.stdio is None or ended.stdio.ended:
                 self.let_go(ended)
         self._tell_exit(container, ended)
@@ -323,6 +323,7 @@ class ExecLifecycle:
 
     async def _remove(self, container: Container, removed: Exec) -> None:
         """The record goes last: a deletion that is cut off can be done again. The lock is held."""
+        removed.finish()
         removed.close()
         await asyncio.to_thread(removed.log.remove)
         await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)

@@ -106,7 +106,7 @@ class ExecRecovery:
     def _close_ended(self, one: Exec) -> None:
         """What has ended may have left somebody who still writes to its output."""
         if one.status is ExecStatus.STOPPED:
-            one.log.finish()
+            one.finish()
             if one.stdio is None or one.stdio.ended:
                 self._lifecycle.let_go(one)
 

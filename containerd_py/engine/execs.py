@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from containerd_py.engine.following import ALL, chunks
+from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.exec import Exec
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.stdio import Stdio
     from containerd_py.engine.views import ExecView, Exit, OutputChunk, Stream, Window
     from containerd_py.runtime.linux.pidfd import WaitStatus
@@ -76,14 +77,19 @@ class Execs:
         container, one = self._find(reference, "delete")
         await self._finish(self._lifecycle.delete(container, one, force=force), "exec delete")
 
+    def run_of(self, reference: str) -> Run:
+        """Return what tells its end to whoever follows it. Raises NotFound."""
+        return self._find(reference, "follow")[1].run
+
     # ── streams: as `Engine` has them for containers ──
 
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
     ) -> AsyncGenerator[OutputChunk, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until it ends. Raises NotFound, Conflict."""
-        log = self.joinable(reference, "read output of").log
-        async for chunk in chunks(log, offset=offset, stream=stream, follow=follow, closing=self._closing, window=window):
+        one = self.joinable(reference, "read output of")
+        reading = Reading(offset, stream, follow=follow, window=window)
+        async for chunk in chunks(one.log, one.run, reading, closing=self._closing):
             yield chunk
 
     def joinable(self, reference: str, action: str) -> Exec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import closing as closed_at_the_end
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Window
@@ -19,38 +20,40 @@ if TYPE_CHECKING:
 ALL = Window()
 
 
-async def chunks(
-    log: OutputLog,
-    *,
-    run: Run | None = None,
-    offset: int | None,
-    stream: Stream | None,
-    follow: bool,
-    closing: Callable[[], bool],
-    window: Window = ALL,
-) -> AsyncGenerator[OutputChunk, None]:
-    """Yield output from `offset` on (None: from now on), with `follow` until the run, the window or the engine ends.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is wanted of a log. offset: None for "from now on"; follow: go on to the end of the run."""
 
-    run: the one that is followed, where the log has the output of several; else the log itself ends. A reader that is slow
-    costs nothing and blocks nobody.
+    offset: int | None
+    stream: Stream | None
+    follow: bool
+    window: Window = ALL
+
+
+async def chunks(
+    log: OutputLog, run: Run, reading: Reading, *, closing: Callable[[], bool]
+) -> AsyncGenerator[OutputChunk, None]:
+    """Yield output, with `follow` until the run, the window or the engine ends.
+
+    A reader that is slow costs nothing and blocks nobody.
     """
-    start = log.size if offset is None else offset
+    window = reading.window
+    start = log.size if reading.offset is None else reading.offset
     if window.tail is not None:
-        start = await asyncio.to_thread(tail_offset, log, start, stream, window)
+        start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
     reader = log.reader(start)
     try:
         while True:
             chunk = reader.next()
-            ended = log.ended if run is None else run.output_end is not None
-            if follow and chunk is not None and run is not None and run.output_end is not None:
+            if reading.follow and chunk is not None and run.output_end is not None:
                 chunk = chunk.before(run.output_end)
             if chunk is not None:
                 if window.until_ns is not None and chunk.time_ns > window.until_ns:
                     return
-                if stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
+                if reading.stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
                     yield chunk
                 continue
-            if not follow or ended or closing() or not await _grown(log, window.until_ns):
+            if not reading.follow or run.output_end is not None or closing() or not await _grown(log, window.until_ns):
                 return
     finally:
         reader.close()

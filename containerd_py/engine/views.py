@@ -31,7 +31,7 @@ class Exit:
 
     exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
     reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
-                never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
+               never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
     """
 
@@ -112,10 +112,7 @@ class ExecView:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. type: "container.created", "exec.created" and so on (openapi.yaml, `EventType`), or "gap".
-
-    Events of an exec are of the container of the id, with "exec" among the attributes.
-    """
+    """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
     seq: int
     time: datetime

@@ -14,9 +14,9 @@ class Stored(BaseModel):
 
 
 class ExitRecord(Stored):
-    """exit_code: None where nobody saw the end (reason "lost"); "failed": it was never executed.
+    """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed.
 
-    oom_killed: memory ran out, and a process was killed.
+    "failed": of an exec that was never executed.
     """
 
     exit_code: int | None

@@ -128,7 +128,8 @@ async def _start_attended(client: Client, containers: list[str], *, interactive:
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
         return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes))
-    return await attend(Attendance(attended, interactive, detail.terminal, offset=0), lambda: client.start(detail.id))
+    attendance = Attendance(attended, interactive, detail.terminal, offset=0)
+    return await attend(attendance, lambda: client.start(detail.id))
 
 
 def _code_text(ended: Exit) -> str:

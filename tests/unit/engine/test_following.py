@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containerd_py.engine.following import chunks, tail_offset
+from containerd_py.engine.following import Reading, chunks, tail_offset
 from containerd_py.engine.output import OutputLog
+from containerd_py.engine.runs import Run
 from containerd_py.engine.views import Stream, Window
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
@@ -34,7 +35,8 @@ def written(folder: Path, *runs: tuple[Stream, int, bytes]) -> OutputLog:
 
 
 async def taken(log: OutputLog, *, offset: int = 0, stream: Stream | None = None, **window: Any) -> bytes:
-    output = chunks(log, offset=offset, stream=stream, follow=False, closing=lambda: False, window=Window(**window))
+    reading = Reading(offset, stream, follow=False, window=Window(**window))
+    output = chunks(log, Run(), reading, closing=lambda: False)
     return b"".join([chunk.data async for chunk in output])
 
 
@@ -87,9 +89,8 @@ async def test_following_ends_when_the_time_is_over(tmp_path: Path) -> None:
     log = OutputLog(str(tmp_path / "log"))
     read, write = os.pipe()
     until_ns = time.time_ns() + S // 2
-    output = chunks(
-        log, offset=0, stream=None, follow=True, closing=lambda: False, window=Window(until_ns=until_ns, tail=5)
-    )
+    reading_to = Reading(0, None, follow=True, window=Window(until_ns=until_ns, tail=5))
+    output = chunks(log, Run(), reading_to, closing=lambda: False)
     reading = asyncio.ensure_future(_all(output))
     await asyncio.sleep(0)
     os.write(write, b"in time\n")
