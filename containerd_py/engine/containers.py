@@ -43,6 +43,8 @@ class Container(Attended):
         self.run = Run()
         self.execs: dict[str, Exec] = {}
         """What was executed in it, by id, the oldest first."""
+        self.poststop_told = False
+        """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
 

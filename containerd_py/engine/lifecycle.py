@@ -259,7 +259,8 @@ class Lifecycle:
             self._parts.link.forget(container.id)
             self._parts.registry.remove(container)
         container.changes.announce()
-        await self._parts.attendant(container, 0).tell("poststop", "stopped")
+        if not container.poststop_told:
+            await self._parts.attendant(container, 0).tell("poststop", "stopped")
         self._parts.events.publish("container.deleted", container.id, container.name)
 
     def _remove(self, container: Container) -> None:
