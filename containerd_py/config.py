@@ -6,9 +6,9 @@ import argparse
 import hashlib
 import os
 import tomllib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from containerd_py import __version__
 from containerd_py.errors import InvalidArgument
@@ -25,6 +25,8 @@ _HELP = {
     "data_dir": "output of containers",
     "socket_group": "group whose members may use the API (they become root by it)",
     "cgroup_parent": "cgroup below which this daemon makes one for its containers (default: the root)",
+    "log_max_bytes": "size of a file of output before another one is begun; 0: never",
+    "log_max_files": "so many files of output are kept of each container",
     "log_level": "debug, info, warning or error",
 }
 
@@ -37,6 +39,8 @@ class DaemonConfig(BaseModel):
     data_dir: str = "/var/lib/pycontainerd"
     socket_group: str | None = None
     cgroup_parent: str = ""
+    log_max_bytes: Annotated[int, Field(ge=0)] = 0
+    log_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def parent(self) -> str:
@@ -53,8 +57,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
     given = vars(_parser().parse_args(arguments))
     path = given.pop("config") or environment.get(f"{_PREFIX}CONFIG")
     settings = _from_file(path or CONFIG_FILE, required=path is not None)
-    settings |= {name: environment[_variable(name)] for name in _HELP if _variable(name) in environment}
-    settings |= {name: value for name, value in given.items() if value is not None}
+    settings |= _numbers({name: environment[_variable(name)] for name in _HELP if _variable(name) in environment})
+    settings |= _numbers({name: value for name, value in given.items() if value is not None})
     try:
         config = DaemonConfig.model_validate(settings)
     except ValidationError as problem:
@@ -65,6 +69,15 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
     _check_parent(config.cgroup_parent)
     _check_group(config)
     return config
+
+
+def _numbers(given: dict[str, str]) -> dict[str, Any]:
+    """Read the digits of what is a number; anything else is refused with the other settings."""
+    numeric = {name for name, field in DaemonConfig.model_fields.items() if field.annotation is int}
+    return {
+        name: int(value) if name in numeric and value.isascii() and value.isdigit() else value
+        for name, value in given.items()
+    }
 
 
 def _check_parent(path: str) -> None:

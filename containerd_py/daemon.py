@@ -17,6 +17,7 @@ from containerd_py import __version__
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.engine import Engine
+from containerd_py.engine.output import Limits
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ async def run(config: DaemonConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent())
+    limits = Limits(config.log_max_bytes, config.log_max_files)
+    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), log_limits=limits)
     passed = _passed_socket()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)

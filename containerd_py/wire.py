@@ -46,6 +46,7 @@ Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
 ExecStatus = Literal["created", "starting", "running", "stopped"]
 Stream = Literal["stdout", "stderr"]
+LogDriver = Literal["file", "none"]
 Network = Literal["private", "none", "host"]
 
 
@@ -73,6 +74,15 @@ class ResourcesSpec(Wire):
     cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
+class LogSpec(Wire):
+    """How output is kept. max_bytes: of one file; max_files: how many. None: as the daemon's settings say."""
+
+    driver: LogDriver = "file"
+    """ "none": it can be followed by attached clients, and is not kept."""
+    max_bytes: Annotated[int, Field(ge=4096)] | None = None
+    max_files: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
 class Common(Wire):
     """What every form of creation may carry."""
 
@@ -81,6 +91,7 @@ class Common(Wire):
     labels: dict[Text, Text] = {}
     stdin: bool = False
     """Keep the payload's standard input open for attached clients; without it stdin is /dev/null."""
+    log: LogSpec = LogSpec()
     restart: RestartPolicy = "no"
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None

@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from containerd_py import strict_json
 from containerd_py.api import requests
 from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors
-from containerd_py.engine.views import Stream
+from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Joinable(Protocol):
 
     def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
-    ) -> AsyncIterator[OutputChunk]: ...
+    ) -> AsyncIterator[OutputChunk | OutputGap]: ...
 
     async def write_stdin(self, reference: str, data: bytes) -> None: ...
 
@@ -82,6 +82,10 @@ async def join(request: web.Request, joined: Joinable, reference: str, offset: i
     return socket
 
 
+class _Gap(Exception):
+    """The next byte that is to be sent is kept no more."""
+
+
 class Session:
     """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
 
@@ -111,6 +115,9 @@ class Session:
         try:
             await self._send_output()
             await self._send_end()
+        except _Gap:
+            reason = f"output before it is kept no more: go on with offset={self._offset}"
+            await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
         except TimeoutError:
             reason = f"too slow: go on with offset={self._offset}"
             await self._close_slow(reason)
@@ -133,6 +140,9 @@ class Session:
 
     async def _send_output(self) -> None:
         async for chunk in self._joined.output(self._id, offset=self._offset, stream=None, follow=True):
+            if isinstance(chunk, OutputGap):
+                self._offset = chunk.end
+                raise _Gap
             # Before the frame is sent: one that is queued when the client turns out too slow still comes before the close.
             self._offset = chunk.offset + len(chunk.data)
             await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)

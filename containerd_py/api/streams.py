@@ -13,8 +13,8 @@ from aiohttp import web, web_protocol
 from containerd_py.api import requests, shown
 from containerd_py.api.log_lines import StampedLines
 from containerd_py.api.replies import Reply
-from containerd_py.engine.views import Stream, Window
-from containerd_py.errors import InvalidArgument
+from containerd_py.engine.views import OutputGap, Stream, Window
+from containerd_py.errors import Conflict, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -45,7 +45,7 @@ class Streaming(Protocol):
 
     def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window
-    ) -> AsyncGenerator[OutputChunk, None]: ...
+    ) -> AsyncGenerator[OutputChunk | OutputGap, None]: ...
 
     async def write_stdin(self, reference: str, data: bytes) -> None: ...
 
@@ -54,7 +54,7 @@ class Streaming(Protocol):
 
 async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     asked = _asked(request)
-    return await _send(request, engine, engine.get(request.match_info["id"]).id, asked)
+    return await _send(request, engine, engine.logged(request.match_info["id"], asked.offset), asked)
 
 
 async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -72,14 +72,16 @@ async def put_exec_stdin(request: web.Request, engine: Engine) -> Reply:
 
 def _asked(request: web.Request) -> Asked:
     query = requests.Query(request)
+    offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
     asked = Asked(
-        offset=query.integer("offset", least=0, most=LARGEST_OFFSET) or 0,
+        offset=offset or 0,
         stream=_stream(query.text("stream")),
         follow=query.boolean("follow", default=False),
         window=Window(
             since_ns=query.moment("since"),
             until_ns=query.moment("until"),
             tail=query.integer("tail", least=0, most=_MOST_LINES),
+            kept=offset is None,
         ),
         timestamps=query.boolean("timestamps", default=False),
     )
@@ -94,6 +96,8 @@ async def _send(request: web.Request, streaming: Streaming, reference: str, aske
     output = streaming.output(reference, offset=asked.offset, stream=asked.stream, follow=asked.follow, window=asked.window)
     async with broken_off_by_errors(request), contextlib.aclosing(output) as chunks:
         async for chunk in chunks:
+            if isinstance(chunk, OutputGap):  # to go on would let the rest be taken for what follows
+                raise Conflict(f"cannot go on at offset {chunk.start}: output is kept from {chunk.end} on")
             for data in (chunk.data,) if lines is None else lines.feed(chunk):
                 await write_in_time(response, data)
         for data in () if lines is None else lines.end():

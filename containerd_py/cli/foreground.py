@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from containerd_py.cli.complaints import complain
 from containerd_py.cli.settings import LeftBySignal
 from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
 from containerd_py.cli.streams import read_chunks, write_all
@@ -164,6 +165,8 @@ class Foreground:
                 async for channel, data in self._attachment:
                     await write_all(_FDS[channel], data)
             except FellBehind as behind:
+                if behind.skipped:
+                    complain(f"{behind.skipped} bytes of output are left out: they were kept no more")
                 await self._attach_again(behind.offset, behind)
             except Unavailable as lost:
                 await self._attach_again(self._attachment.offset, lost)

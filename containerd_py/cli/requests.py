@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from containerd_py.cli.mounts import parse_mount, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec, UpdateRequest
+from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, LogSpec, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _NOT_GIVEN: tuple[object, ...] = (None, False, (), {})
-_WITH_A_BUNDLE = ("bundle", "name", "interactive", "label", "restart", "stop_signal", "stop_timeout")
+_WITH_A_BUNDLE = (
+    "bundle",
+    "name",
+    "interactive",
+    "label",
+    "log_driver",
+    "log_opt",
+    "restart",
+    "stop_signal",
+    "stop_timeout",
+)
 _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
 
 
@@ -72,11 +82,26 @@ def _common(options: SpecOptions) -> dict[str, Any]:
         "name": options.name,
         "labels": parse_labels(options.label or ()),
         "stdin": options.interactive,
+        "log": _log(options),
         "restart": options.restart,
         "stop_signal": options.stop_signal,
         "stop_timeout_s": options.stop_timeout,
     }
     return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
+
+
+def _log(options: SpecOptions) -> LogSpec | None:
+    """Read --log-driver, and "max-size=10m" and "max-file=3" of --log-opt."""
+    given: dict[str, Any] = {} if options.log_driver is None else {"driver": options.log_driver.value}
+    for option in options.log_opt or ():
+        name, _, value = option.partition("=")
+        if name == "max-size":
+            given["max_bytes"] = parse_size(value, "--log-opt")
+        elif name == "max-file" and value.isascii() and value.isdigit() and len(value) < 10:
+            given["max_files"] = int(value)
+        else:
+            raise _wrong(f"--log-opt {option!r} is neither max-size=SIZE nor max-file=NUMBER")
+    return LogSpec(**given) if given else None
 
 
 def _resources(options: SpecOptions) -> ResourcesSpec | None:
@@ -126,11 +151,11 @@ def parse_labels(labels: Iterable[str]) -> dict[str, str]:
     return parsed
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, option: str = "--memory") -> int:
     """Return bytes: "65536", "64k", "64m", "1.5g", "1GiB"."""
     parts = _SIZE.fullmatch(text.lower())
     if parts is None:
-        raise _wrong(f"--memory {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
+        raise _wrong(f"{option} {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
     return int(float(parts[1]) * _UNITS[parts[2]])
 
 

@@ -17,6 +17,11 @@ class NetworkChoice(enum.StrEnum):
     HOST = "host"
 
 
+class LogChoice(enum.StrEnum):
+    FILE = "file"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecOptions:
     """The options as they were typed; `requests` gives them their meaning."""
@@ -65,6 +70,13 @@ class SpecOptions:
     ] = None
     stop_timeout: Annotated[
         float | None, typer.Option("--stop-timeout", min=0, metavar="SECONDS", help="From then to KILL (default: 10).")
+    ] = None
+    log_driver: Annotated[
+        LogChoice | None, typer.Option("--log-driver", help="How output is kept (default: file).", show_default=False)
+    ] = None
+    log_opt: Annotated[
+        list[str] | None,
+        typer.Option("--log-opt", metavar="K=V", help="max-size=10m or max-file=3; repeatable.", show_default=False),
     ] = None
     pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")] = None

@@ -41,12 +41,16 @@ class Channel(IntEnum):
 
 
 class FellBehind(errors.Unavailable):
-    """The daemon closed the stream because this client read too slowly; `offset` is where to attach again."""
+    """The daemon closed the stream because this client read too slowly, or what comes next is kept no more.
 
-    def __init__(self, container: str, reason: str, offset: int | None) -> None:
+    offset: where to attach again; skipped: so many bytes of output before it are gone.
+    """
+
+    def __init__(self, container: str, reason: str, offset: int | None, skipped: int = 0) -> None:
         hint = None if offset is None else f"attach again from offset {offset}"
         super().__init__(f"cannot follow the output of {container!r}: {reason}", step="attach", hint=hint)
         self.offset = offset
+        self.skipped = skipped
 
 
 class Attachment:
@@ -122,10 +126,13 @@ class Attachment:
             raise self._lost()
         reason = message.extra or ""
         # The daemon tells where it gave up, which may be before a frame that did arrive: the own count is exact.
-        if self.offset is None and (told := re.search(r"offset\D{0,3}(\d+)", reason)):
-            self.offset = int(told[1])
+        # It may be ahead too: of what is kept no more.
+        own = self.offset
+        if told := re.search(r"offset\D{0,3}(\d+)", reason):
+            self.offset = max(self.offset or 0, int(told[1]))
         if message.data == _TRY_AGAIN_LATER:
-            raise FellBehind(self._container, reason or "too slow", self.offset)
+            skipped = 0 if own is None or self.offset is None else self.offset - own
+            raise FellBehind(self._container, reason or "too slow", self.offset, skipped)
         if message.data in _GOING_AWAY:
             raise self._lost()
         cause = reason or f"closed with code {message.data}"

@@ -132,6 +132,9 @@ class Attempt:
             created_at=datetime.now(UTC),
             labels=request.labels,
             stdin=request.stdin,
+            log_driver=request.log.driver,
+            log_max_bytes=request.log.max_bytes,
+            log_max_files=request.log.max_files,
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
@@ -140,7 +143,7 @@ class Attempt:
             cgroups_v1=where.v1,
         )
         asked = request.model_dump(mode="json", exclude_unset=True)
-        return Container(record, asked, spec.document(), self._parts.output_log(self._id))
+        return Container(record, asked, spec.document(), self._parts.output_log(self._id, record))
 
     def _prepare(self, container: Container, spec: Spec) -> Placement:
         """Blocking: put the intent on record, then make the cgroup."""

@@ -25,6 +25,7 @@ from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
+from containerd_py.engine.output import UNLIMITED, Limits
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
-    from containerd_py.engine.views import Pruned, Stream, TimedStep, Window
+    from containerd_py.engine.views import OutputGap, Pruned, Stream, TimedStep, Window
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -64,7 +65,7 @@ _RESPAWN_PAUSE_S = 0.2
 class Engine:
     """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
 
-    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str) -> None:
+    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, log_limits: Limits = UNLIMITED) -> None:
         self._state_dir = state_dir
         self._lock: Fd | None = None
         self._closing = False
@@ -79,6 +80,7 @@ class Engine:
             host=features,
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
+            log_limits=log_limits,
         )
         exec_lifecycle = ExecLifecycle(self._parts)
         self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
@@ -241,7 +243,7 @@ class Engine:
 
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
-    ) -> AsyncGenerator[OutputChunk, None]:
+    ) -> AsyncGenerator[OutputChunk | OutputGap, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
@@ -250,6 +252,23 @@ class Engine:
         reading = Reading(offset, stream, follow=follow, window=window)
         async for chunk in chunks(container.log, container.run, reading, closing=lambda: self._closing):
             yield chunk
+
+    def logged(self, reference: str, offset: int) -> str:
+        """Return the id of a container that keeps a log from that offset on. Raises NotFound, Conflict."""
+        container = self._find(reference, "read output of")
+        if container.record.log_driver == "none":
+            raise Conflict(
+                f"cannot read output of {container.title}: its log driver is 'none'",
+                step="logs",
+                hint="attach shows what comes; a container with the log driver 'file' keeps it",
+            )
+        if 0 < offset < container.log.first:
+            raise Conflict(
+                f"cannot read output of {container.title} from offset {offset}: it is kept from {container.log.first} on",
+                step="logs",
+                hint="leave out the offset, or give that one",
+            )
+        return container.id
 
     def output_size(self, reference: str) -> int:
         """Return the offset at which the next byte of output will be."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.parts import Parts
     from containerd_py.engine.runs import Run
     from containerd_py.engine.stdio import Stdio
-    from containerd_py.engine.views import ExecView, Exit, OutputChunk, Stream, Window
+    from containerd_py.engine.views import ExecView, Exit, OutputChunk, OutputGap, Stream, Window
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import ExecSpec
 
@@ -85,7 +85,7 @@ class Execs:
 
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
-    ) -> AsyncGenerator[OutputChunk, None]:
+    ) -> AsyncGenerator[OutputChunk | OutputGap, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until it ends. Raises NotFound, Conflict."""
         one = self.joinable(reference, "read output of")
         reading = Reading(offset, stream, follow=follow, window=window)

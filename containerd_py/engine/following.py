@@ -8,7 +8,7 @@ from contextlib import closing as closed_at_the_end
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.views import Window
+from containerd_py.engine.views import OutputGap, Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -32,19 +32,24 @@ class Reading:
 
 async def chunks(
     log: OutputLog, run: Run, reading: Reading, *, closing: Callable[[], bool]
-) -> AsyncGenerator[OutputChunk, None]:
+) -> AsyncGenerator[OutputChunk | OutputGap, None]:
     """Yield output, with `follow` until the run, the window or the engine ends.
 
     A reader that is slow costs nothing and blocks nobody.
     """
     window = reading.window
     start = log.size if reading.offset is None else reading.offset
+    if window.kept or window.tail is not None:
+        start = max(start, log.first)
     if window.tail is not None:
         start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
     reader = log.reader(start)
     try:
         while True:
             chunk = reader.next()
+            if isinstance(chunk, OutputGap):
+                yield chunk
+                continue
             if reading.follow and chunk is not None and run.output_end is not None:
                 chunk = chunk.before(run.output_end)
             if chunk is not None:
@@ -104,7 +109,11 @@ def _within(log: OutputLog, start: int, stream: Stream | None, window: Window) -
     """Yield what is there now."""
     end = log.size
     with closed_at_the_end(log.reader(start)) as reader:
-        while (chunk := reader.next()) is not None and chunk.offset < end:
+        while (chunk := reader.next()) is not None:
+            if isinstance(chunk, OutputGap):
+                continue
+            if chunk.offset >= end:
+                return
             if window.until_ns is not None and chunk.time_ns > window.until_ns:
                 return
             if stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):

@@ -1,22 +1,31 @@
 """A container's output as it was written, kept in a file; readers follow the file by offset (ADR 2).
 
 `output` holds the bytes of both streams in the order in which they came; `output.index` tells for each run of bytes
-where it begins, when it came and on which stream.
+where it begins, when it came and on which stream. Where a log is limited, what comes once a file is full goes to another
+pair, `output.<offset of its first byte>`, and the oldest pairs are removed: offsets count all output, whatever is left.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import struct
 import time
+from bisect import bisect_right
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
 from containerd_py.engine.changes import Changes
-from containerd_py.engine.views import OutputChunk, Stream
+from containerd_py.engine.views import OutputChunk, OutputGap, Stream
 from containerd_py.runtime.linux.fd import Fd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _log = structlog.get_logger()
 
@@ -26,14 +35,33 @@ _MOST = 1 << 20  # of one splice; a pipe holds 64 KiB unless somebody has enlarg
 _CHUNK = 32_768  # of one read: fits a WebSocket frame with its channel (SECURITY R19)
 _SPLICE_F_MOVE = 1
 _SPLICE_F_NONBLOCK = 2
-_DATA, _INDEX = "output", "output.index"
+_NAME = re.compile(r"output(?:\.([0-9]+))?(?:\.index)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """max_bytes: of one file, 0 for no limit; max_files: how many are kept, the one that grows among them."""
+
+    max_bytes: int = 0
+    max_files: int = 1
+
+
+UNLIMITED = Limits()
+TRANSIENT = Limits(128 << 10, 2)
+"""For who keeps no log: enough for attached clients, who may be a moment late."""
 
 
 class OutputLog:
-    """The writing end. The files are made with the first byte. size: bytes there; lost: bytes that found no room."""
+    """The writing end. The files are made with the first byte. lost: bytes that found no room.
 
-    def __init__(self, directory: str, *, lost: int = 0) -> None:
+    size: the offset of the next byte; first: that of the first byte that is kept.
+    """
+
+    def __init__(self, directory: str, *, lost: int = 0, limits: Limits = UNLIMITED) -> None:
         self.directory = directory
+        self.limits = limits
+        self.bases: list[int] = []
+        """Where each file begins, the oldest first; empty before the first byte."""
         self.lost = lost
         self.size = 0
         self.ended = False
@@ -42,10 +70,15 @@ class OutputLog:
         self._index: Fd | None = None
         self._entries = 0
 
+    @property
+    def first(self) -> int:
+        return self.bases[0] if self.bases else 0
+
     def resume(self) -> None:
         """Go on where an earlier daemon stopped."""
-        if os.path.exists(os.path.join(self.directory, _DATA)):
-            self._open()
+        self.bases = sorted(set(_bases(self.directory)))
+        if self.bases:
+            self._open(self.bases[-1])
 
     def take(self, pipe: int, stream: Stream) -> bool:
         """Move what a pipe holds to the log; return False at its end. Never blocks on the pipe."""
@@ -63,15 +96,19 @@ class OutputLog:
 
     def _splice(self, pipe: int, stream: Stream) -> None:
         if self._data is None or self._index is None:
-            self._open()
-            assert self._data is not None and self._index is not None  # noqa: S101, PT018 - opened just now
+            self._open(self.bases[-1] if self.bases else 0)
+        elif self.limits.max_bytes and self.size - self.bases[-1] >= self.limits.max_bytes:
+            self._rotate()
+        assert self._data is not None and self._index is not None  # noqa: S101, PT018 - opened just now
+        room = self.limits.max_bytes - (self.size - self.bases[-1]) if self.limits.max_bytes else _MOST
         # The entry comes before its bytes: whatever is there after a crash then belongs to an entry.
         entry = _ENTRY.pack(self.size, time.time_ns(), _STREAMS.index(stream))
         if os.pwrite(self._index.fileno(), entry, self._entries * _ENTRY.size) != _ENTRY.size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._entries += 1
         flags = _SPLICE_F_MOVE | _SPLICE_F_NONBLOCK
-        self.size += os.splice(pipe, self._data.fileno(), _MOST, offset_dst=self.size, flags=flags)
+        at = self.size - self.bases[-1]
+        self.size += os.splice(pipe, self._data.fileno(), min(room, _MOST), offset_dst=at, flags=flags)
 
     def _discard(self, pipe: int, problem: OSError) -> None:
         """No room or a broken disk: the container runs on, and what is lost is counted."""
@@ -79,18 +116,34 @@ class OutputLog:
             _log.error("cannot keep output", directory=self.directory, error=problem.strerror)
         self.lost += len(os.read(pipe, _MOST))
 
-    def _open(self) -> None:
+    def _rotate(self) -> None:
+        """Begin another pair of files; a reader that has an older one open can finish it."""
+        full = self._data, self._index
+        self._open(self.size)
+        for fd in full:
+            if fd is not None:
+                fd.close()
+        while len(self.bases) > self.limits.max_files:
+            _unlink(self.path(self.bases.pop(0)))
+
+    def _open(self, base: int) -> None:
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        data = Fd(os.open(os.path.join(self.directory, _DATA), flags, 0o600))
+        data = Fd(os.open(self.path(base), flags, 0o600))
         try:
-            index = Fd(os.open(os.path.join(self.directory, _INDEX), flags, 0o600))
+            index = Fd(os.open(f"{self.path(base)}.index", flags, 0o600))
         except OSError:
             data.close()
             raise
         self._data, self._index = data, index
-        self.size = os.fstat(self._data.fileno()).st_size
+        if base not in self.bases:
+            self.bases.append(base)
+        self.size = base + os.fstat(self._data.fileno()).st_size
         self._entries = os.fstat(self._index.fileno()).st_size // _ENTRY.size
+
+    def path(self, base: int) -> str:
+        """Return the path of the file whose first byte is at an offset."""
+        return os.path.join(self.directory, f"output.{base}" if base else "output")
 
     def reader(self, offset: int) -> OutputReader:
         """Return a reader that begins at `offset`."""
@@ -114,25 +167,25 @@ class OutputLog:
 
     def remove(self) -> None:
         """Remove the files, by name; blocking. Readers that have them open can finish."""
-        for name in (_DATA, _INDEX):
-            try:
-                os.unlink(os.path.join(self.directory, name))
-            except FileNotFoundError:
-                continue
+        for base in set(_bases(self.directory)):
+            _unlink(self.path(base))
         try:
             os.rmdir(self.directory)
         except FileNotFoundError:
             return
 
-    def open_for_reading(self) -> tuple[Fd, Fd] | None:
-        if not self.size:
-            return None
+    def open_for_reading(self, base: int) -> tuple[Fd, Fd] | None:
+        """None where it was deleted meanwhile."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            data = Fd(os.open(os.path.join(self.directory, _DATA), flags))
-            return data, Fd(os.open(os.path.join(self.directory, _INDEX), flags))
+            data = Fd(os.open(self.path(base), flags))
         except FileNotFoundError:
-            return None  # deleted meanwhile
+            return None
+        try:
+            return data, Fd(os.open(f"{self.path(base)}.index", flags))
+        except FileNotFoundError:
+            data.close()
+            return None
 
 
 class DiscardedOutput(OutputLog):
@@ -152,23 +205,45 @@ class OutputReader:
     def __init__(self, log: OutputLog, offset: int) -> None:
         self._log = log
         self._offset = offset
+        self._base = 0
         self._entry = 0
         self._files: tuple[Fd, Fd] | None = None
 
-    def next(self) -> OutputChunk | None:
-        """Return the next bytes of one stream; None where there is nothing more yet."""
-        if self._files is None:
-            self._files = self._log.open_for_reading()
-        if self._files is None or self._offset >= self._log.size:
-            return None
+    def next(self) -> OutputChunk | OutputGap | None:
+        """Return the next bytes of one stream, or that some are kept no more; None where there is nothing more yet."""
+        while self._offset < self._log.size:
+            if self._files is None:
+                gap = self._open()
+                if gap is not None or self._files is None:
+                    return gap
+            chunk = self._read()
+            if chunk is not None:
+                self._offset += len(chunk.data)
+                return chunk
+            if not self._log.bases or self._base >= self._log.bases[-1]:
+                return None
+            self.close()  # its end: what follows is in another file
+        return None
+
+    def _open(self) -> OutputGap | None:
+        """Open the file that the offset lies in, or tell that it is gone."""
+        bases = self._log.bases
+        if bases and self._offset < bases[0]:
+            gap = OutputGap(self._offset, bases[0])
+            self._offset = bases[0]
+            return gap
+        if bases:
+            self._base = bases[bisect_right(bases, self._offset) - 1]
+            self._entry = 0
+            self._files = self._log.open_for_reading(self._base)
+        return None
+
+    def _read(self) -> OutputChunk | None:
+        assert self._files is not None  # noqa: S101 - opened by the caller
         data_fd, index_fd = (fd.fileno() for fd in self._files)
         stream, time_ns, end = self._segment(index_fd)
-        data = os.pread(data_fd, min(end - self._offset, _CHUNK), self._offset)
-        if not data:
-            return None
-        chunk = OutputChunk(stream, self._offset, data, time_ns)
-        self._offset += len(data)
-        return chunk
+        data = os.pread(data_fd, max(0, min(end - self._offset, _CHUNK)), self._offset - self._base)
+        return OutputChunk(stream, self._offset, data, time_ns) if data else None
 
     def _segment(self, index: int) -> tuple[Stream, int, int]:
         """Return the stream of the byte at the offset, when it came, and where its run ends."""
@@ -195,6 +270,24 @@ class OutputReader:
         for fd in self._files or ():
             fd.close()
         self._files = None
+
+
+def _bases(directory: str) -> Iterator[int]:
+    """Yield where the files begin that are there, each once or twice."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    for name in names:
+        found = _NAME.fullmatch(name)
+        if found is not None:
+            yield int(found[1] or 0)
+
+
+def _unlink(path: str) -> None:
+    for name in (path, f"{path}.index"):
+        with suppress(FileNotFoundError):
+            os.unlink(name)
 
 
 def _entry(index: int, number: int) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.attendant import Attendant
-from containerd_py.engine.output import OutputLog
+from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.host import HostFeatures
     from containerd_py.store.containers import ContainerStore
+    from containerd_py.store.records import ContainerRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
+    """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's.
+
+    log_limits: of the output of execs, and of containers that have none of their own.
+    """
 
     registry: Registry
     store: ContainerStore
@@ -32,12 +36,25 @@ class Parts:
     host: HostFeatures
     data_dir: str
     cgroup_parent: str
+    log_limits: Limits = UNLIMITED
 
     def attendant(self, container: Container, pid: int) -> Attendant:
         return Attendant(container, self.store.directory(container.id), pid)
 
-    def output_log(self, container_id: str, *, lost: int = 0) -> OutputLog:
-        return OutputLog(os.path.join(self.data_dir, "containers", container_id), lost=lost)
+    def output_log(self, container_id: str, record: ContainerRecord | None = None) -> OutputLog:
+        """record: not needed to remove it."""
+        directory = os.path.join(self.data_dir, "containers", container_id)
+        if record is None:
+            return OutputLog(directory)
+        return OutputLog(directory, lost=record.lost_output_bytes, limits=self._limits(record))
+
+    def _limits(self, record: ContainerRecord) -> Limits:
+        if record.log_driver == "none":
+            return TRANSIENT
+        size, files = record.log_max_bytes, record.log_max_files
+        return Limits(
+            self.log_limits.max_bytes if size is None else size, self.log_limits.max_files if files is None else files
+        )
 
     def exec_log(self, exec_id: str, *, lost: int = 0) -> OutputLog:
-        return OutputLog(os.path.join(self.data_dir, "execs", exec_id), lost=lost)
+        return OutputLog(os.path.join(self.data_dir, "execs", exec_id), lost=lost, limits=self.log_limits)

@@ -81,7 +81,7 @@ class Recovery:
         if not self._parts.registry.take_name(record.id, record.name):
             _log.error("name is another container's: its id is its name now", container=record.id, name=record.name)
             record = record.with_(name=record.id)
-        log = self._parts.output_log(record.id, lost=record.lost_output_bytes)
+        log = self._parts.output_log(record.id, record)
         log.resume()
         container = Container(record, stored.request, stored.config, log)
         container.stop_asked = record.stopped_on_request

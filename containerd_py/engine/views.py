@@ -141,12 +141,24 @@ class OutputChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputGap:
+    """Output from offset `start` up to `end` is kept no more."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end."""
+    """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end.
+
+    kept: only what is kept, and no word of what is not.
+    """
 
     since_ns: int | None = None
     until_ns: int | None = None
     tail: int | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,3 +183,13 @@ def test_a_group_cannot_reach_a_socket_in_the_state_directory(socket: str) -> No
 def test_a_group_reaches_a_socket_elsewhere() -> None:
     arguments = ["--state-dir", "/run/s", "--socket", "/run/s2/api.sock", "--socket-group", "daemon"]
     assert load(arguments, {}).socket_group == "daemon"
+
+
+def test_numbers_come_from_every_source(file: Path) -> None:
+    file.write_text("log_max_bytes = 4096\n")
+    found = load(["--config", str(file), "--log-max-files", "7"], {})
+    assert (found.log_max_bytes, found.log_max_files) == (4096, 7)
+    assert load([], {"PYCONTAINERD_LOG_MAX_BYTES": "5000"}).log_max_bytes == 5000
+    for wrong in ("-1", "x", "1.5", ""):
+        with pytest.raises(InvalidArgument, match="log_max_bytes"):
+            load([], {"PYCONTAINERD_LOG_MAX_BYTES": wrong})

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import json
 import re
 import time
 from typing import Annotated, Literal, cast
@@ -14,7 +15,7 @@ from containerd_py.cli.lines import Lines
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
-from containerd_py.client import Client
+from containerd_py.client import Client, FellBehind
 from containerd_py.wire import Event
 
 _AGO = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?", re.ASCII)
@@ -108,20 +109,42 @@ def moment(text: str | None, option: str) -> str | None:
 async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
     """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
     detail = await client.container(container)
-    lines, position, end = Lines(), start, None if follow else detail.output_bytes
+    position, end = start, None if follow else detail.output_bytes
     if end is not None and start >= end:
         return
-    async with await client.attach(detail.id, start) as attachment, contextlib.aclosing(aiter(attachment)) as frames:
-        async for channel, data in frames:
-            stream = channel.name.lower()
-            if chosen in (None, stream):
-                for line in lines.feed(stream, position, data if end is None else data[: end - position]):
-                    await write_all(1, line.encode() + b"\n")
-            position += len(data)
-            if end is not None and position >= end:
-                break
-    for line in lines.end():
-        await write_all(1, line.encode() + b"\n")
+    while True:
+        try:
+            await _write_lines(client, detail.id, chosen, position, end)
+        except FellBehind as behind:
+            if behind.offset is None:
+                raise
+            if behind.skipped:
+                await _write_line(json.dumps({"gap": behind.skipped, "offset": behind.offset - behind.skipped}))
+            position = behind.offset
+        else:
+            return
+
+
+async def _write_lines(client: Client, container: str, chosen: str | None, position: int, end: int | None) -> None:
+    """Up to `end`, or to the end of the run. Raises FellBehind, with all that came before it written."""
+    lines = Lines()
+    try:
+        async with await client.attach(container, position) as attachment, contextlib.aclosing(aiter(attachment)) as frames:
+            async for channel, data in frames:
+                stream = channel.name.lower()
+                if chosen in (None, stream):
+                    for line in lines.feed(stream, position, data if end is None else data[: end - position]):
+                        await _write_line(line)
+                position += len(data)
+                if end is not None and position >= end:
+                    break
+    finally:
+        for line in lines.end():
+            await _write_line(line)
+
+
+async def _write_line(line: str) -> None:
+    await write_all(1, line.encode() + b"\n")
 
 
 def attach(

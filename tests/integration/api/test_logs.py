@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.integration.api.test_execs import begin, create
-from tests.integration.api.test_streams import remove, start
+from tests.integration.api.test_streams import Attached, attach, remove, start
 from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
 
 STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z ")
 
@@ -112,6 +113,59 @@ async def test_a_client_that_leaves_in_the_middle_of_its_input(api: Api, rootfs:
     assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
     assert await logs(api, f"/v1/containers/{container}") == b"begun\nand on"
     await remove(api, container)
+
+
+async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
+    log = {"max_bytes": 4096, "max_files": 2}
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/sh", "-c", "seq 3000; read a; echo end", stdin=True, log=log)
+        path = f"/v1/containers/{container}"
+        await start(api, container)
+        size = len("".join(f"{n}\n" for n in range(1, 3001)))
+        async with asyncio.timeout(20):
+            while (await api.get(path)).json["output_bytes"] < size:
+                await asyncio.sleep(0.01)
+    daemon.kill()
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        kept = await logs(api, path)
+        everything = "".join(f"{n}\n" for n in range(1, 3001)).encode()
+        assert everything.endswith(kept)
+        assert 4096 < len(kept) <= 8192
+        first = size - len(kept)
+        assert await logs(api, path, offset=first + 10) == kept[10:]
+        assert await logs(api, path, tail=2) == b"2999\n3000\n"
+        answer = await api.get(f"{path}/logs?offset=5")
+        assert str(first) in answer.error(409, "conflict", step="logs")["message"]
+        async with attach(api, container, "?offset=5") as socket:
+            message = await socket.receive(timeout=10)
+            assert (message.data, socket.close_code) == (1013, 1013)
+            assert message.extra.endswith(f"offset={first}")
+        async with attach(api, container, f"?offset={first}") as socket:
+            client = Attached(socket)
+            await client.send(0, b"\n")
+            await client.to_end()
+        assert client.channels[1] == kept + b"end\n"
+        await remove(api, container)
+    assert list((daemon.data_dir / "containers").iterdir()) == []
+
+
+async def test_without_a_log(api: Api, rootfs: Path) -> None:
+    container = await api.create(rootfs, "/bin/sh", "-c", "echo seen; exit 3", log={"driver": "none"})
+    async with attach(api, container) as socket:
+        client = Attached(socket)
+        await start(api, container)
+        await client.to_end()
+    assert client.channels[1] == b"seen\n"
+    (await api.get(f"/v1/containers/{container}/logs")).error(409, "conflict", step="logs")
+    await remove(api, container)
+
+
+@pytest.mark.parametrize("log", [{"driver": "syslog"}, {"max_bytes": 1}, {"max_files": 0}, {"colour": 1}, None])
+async def test_logs_that_cannot_be(api: Api, rootfs: Path, log: Any) -> None:
+    body = {"rootfs": str(rootfs), "args": ["/bin/true"], "log": log}
+    assert "log" in (await api.post("/v1/containers", json=body)).error(400, "invalid_argument")["message"]
 
 
 async def test_of_an_exec(api: Api, rootfs: Path) -> None:

@@ -139,6 +139,27 @@ async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
     await pyctr(daemon, "rm", "-f", "going", "ended")
 
 
+async def test_a_gap_in_logs_is_told(daemon: Daemon, rootfs: Path) -> None:
+    limits = ("--log-opt", "max-size=4k", "--log-opt", "max-file=2")
+    box = ("--name", "box", "--rootfs", str(rootfs))
+    await pyctr(daemon, "run", "-d", *limits, *box, "/bin/sh", "-c", "seq 3000")
+    await pyctr(daemon, "wait", "box")
+    kept = (await pyctr(daemon, "logs", "box")).out
+    told = [json.loads(line) for line in (await pyctr(daemon, "logs", "--format", "json", "box")).out.splitlines()]
+    size = sum(len(f"{n}\n") for n in range(1, 3001))
+    assert told[0] == {"gap": size - len(kept), "offset": 0}
+    assert "".join(one["text"] for one in told[1:]) == kept
+    attached = await pyctr(daemon, "attach", "--offset", "0", "box")
+    assert (attached.code, attached.out) == (0, kept)
+    assert f"{size - len(kept)} bytes of output" in attached.err
+    await pyctr(daemon, "rm", "box")
+    unseen = await pyctr(daemon, "run", "--log-driver", "none", *box, "/bin/echo", "seen")
+    assert (unseen.code, unseen.out) == (0, "seen\n")
+    refused = await pyctr(daemon, "logs", "box")
+    assert (refused.code, refused.out) == (1, "")
+    await pyctr(daemon, "rm", "box")
+
+
 async def test_parts_of_logs(daemon: Daemon, rootfs: Path) -> None:
     await pyctr(daemon, "run", "--name", "box", "--rootfs", str(rootfs), "/bin/sh", "-c", "echo one; echo two; printf end")
     cases: list[tuple[tuple[str, ...], str]] = [

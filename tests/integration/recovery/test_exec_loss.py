@@ -269,3 +269,31 @@ async def test_starts_in_flight_at_the_loss_of_the_spawner(daemon: Daemon, api: 
         assert (await wait(api, one))["exit_code"] == 0
     await remove(api, container)
     daemon.expect_errors()
+
+
+async def test_the_daemon_is_killed_in_the_middle_of_starts(daemon: Daemon, rootfs: Path) -> None:
+    """At any moment of it: each has run, is undone and can be started, or goes on; none is there twice."""
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sleep", "100")
+    for delay_s in (0.002, 0.006, 0.012, 0.02, 0.03):
+        async with daemon.api() as api:
+            made = [await create(api, container, "/bin/sh", "-c", f"echo x >>/{n}; echo {n}") for n in range(8)]
+            starting = [asyncio.create_task(api.post(f"/v1/exec/{one}/start")) for one in made]
+            await asyncio.sleep(delay_s)
+            daemon.kill()
+            await asyncio.gather(*starting, return_exceptions=True)
+        daemon.start()
+        await daemon.answering()
+        async with daemon.api() as api:
+            for number, one in enumerate(made):
+                async with asyncio.timeout(10):
+                    while (status := (await api.get(f"/v1/exec/{one}")).json["status"]) == "starting":
+                        await asyncio.sleep(0.01)
+                if status == "created":
+                    assert (await api.post(f"/v1/exec/{one}/start")).status == 204
+                assert (await wait(api, one))["exit_code"] == 0
+                assert await all_output(api, one) == b"%d\n" % number
+                assert (rootfs / str(number)).read_text() == "x\n"
+                (rootfs / str(number)).unlink()
+    async with daemon.api() as api:
+        await remove(api, container)

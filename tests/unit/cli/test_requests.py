@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from containerd_py.cli.requests import build_request, parse_size
-from containerd_py.cli.spec_options import NetworkChoice, SpecOptions
+from containerd_py.cli.spec_options import LogChoice, NetworkChoice, SpecOptions
 from containerd_py.errors import InvalidArgument
+from containerd_py.wire import LogSpec
 
 
 def built(environment: Any = None, **options: Any) -> dict[str, Any]:
@@ -147,3 +148,16 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(InvalidArgument, match="is no size"):
         parse_size(text)
+
+
+def test_how_output_is_kept() -> None:
+    options = SpecOptions(rootfs="/r", args=["a"], log_opt=["max-size=10k", "max-file=3"])
+    assert build_request(options, {}).log == LogSpec(max_bytes=10_240, max_files=3)
+    options = SpecOptions(bundle="/b", log_driver=LogChoice.NONE)
+    assert build_request(options, {}).log == LogSpec(driver="none")
+
+
+@pytest.mark.parametrize("option", ["max-size=x", "max-size=1", "max-file=0", "max-file=x", "colour=red", ""])
+def test_log_options_that_are_none(option: str) -> None:
+    with pytest.raises(InvalidArgument):
+        build_request(SpecOptions(rootfs="/r", args=["a"], log_opt=[option]), {})

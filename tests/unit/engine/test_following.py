@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from containerd_py.engine.following import Reading, chunks, tail_offset
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.runs import Run
-from containerd_py.engine.views import Stream, Window
+from containerd_py.engine.views import OutputChunk, Stream, Window
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
 S = 1_000_000_000
@@ -37,7 +37,7 @@ def written(folder: Path, *runs: tuple[Stream, int, bytes]) -> OutputLog:
 async def taken(log: OutputLog, *, offset: int = 0, stream: Stream | None = None, **window: Any) -> bytes:
     reading = Reading(offset, stream, follow=False, window=Window(**window))
     output = chunks(log, Run(), reading, closing=lambda: False)
-    return b"".join([chunk.data async for chunk in output])
+    return b"".join([chunk.data async for chunk in output if isinstance(chunk, OutputChunk)])
 
 
 @pytest.fixture

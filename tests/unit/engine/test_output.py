@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from containerd_py.engine.output import OutputLog
-from containerd_py.engine.views import OutputChunk, Stream
+from containerd_py.engine.output import Limits, OutputLog, OutputReader
+from containerd_py.engine.views import OutputChunk, OutputGap, Stream
 from tests.unit.store.small_disk import fill, needs_root, small_disk, use_up_inodes
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
@@ -73,7 +73,16 @@ def payload(tmp_path: Path) -> Iterator[Payload]:
 
 def read(log: OutputLog, offset: int = 0) -> list[OutputChunk]:
     with contextlib.closing(log.reader(offset)) as reader:
-        return list(iter(reader.next, None))
+        return chunks(reader)
+
+
+def chunks(reader: OutputReader) -> list[OutputChunk]:
+    """What there is, of a log from which nothing was removed."""
+    found = []
+    while (chunk := reader.next()) is not None:
+        assert isinstance(chunk, OutputChunk)
+        found.append(chunk)
+    return found
 
 
 def brief(log: OutputLog, offset: int = 0) -> list[tuple[Stream, int, bytes]]:
@@ -274,10 +283,10 @@ def test_a_reader_finishes_what_is_deleted_meanwhile(payload: Payload) -> None:
     payload.say(OUT, b"a" * 100_000)
     with contextlib.closing(payload.log.reader(0)) as reader:
         first = reader.next()
-        assert first is not None
+        assert isinstance(first, OutputChunk)
         payload.log.close()
         payload.log.remove()
-        rest = list(iter(reader.next, None))
+        rest = chunks(reader)
     assert len(first.data) + sum(len(chunk.data) for chunk in rest) == 100_000
 
 
@@ -364,3 +373,89 @@ def test_a_disk_with_room_for_one_file_only_leaks_no_descriptor() -> None:
 def test_what_was_lost_before_is_counted_on(tmp_path: Path) -> None:
     log = OutputLog(str(tmp_path / "log"), lost=7)
     assert log.lost == 7
+
+
+# ── several files ──
+
+
+@pytest.fixture
+def limited(payload: Payload) -> Payload:
+    """Ten bytes a file, three files."""
+    payload.log.limits = Limits(10, 3)
+    return payload
+
+
+def parts(log: OutputLog, offset: int = 0) -> list[tuple[int, bytes] | OutputGap]:
+    with contextlib.closing(log.reader(offset)) as reader:
+        found: list[tuple[int, bytes] | OutputGap] = []
+        while (one := reader.next()) is not None:
+            found.append((one.offset, one.data) if isinstance(one, OutputChunk) else one)
+        return found
+
+
+def names(log: OutputLog) -> list[str]:
+    return sorted(os.listdir(log.directory))
+
+
+def test_a_full_file_is_followed_by_another(limited: Payload) -> None:
+    limited.say(OUT, b"0123456789abcde")
+    limited.say(ERR, b"fgh")
+    assert names(limited.log) == ["output", "output.10", "output.10.index", "output.index"]
+    assert brief(limited.log) == [(OUT, 0, b"0123456789"), (OUT, 10, b"abcde"), (ERR, 15, b"fgh")]
+    assert brief(limited.log, 12) == [(OUT, 12, b"cde"), (ERR, 15, b"fgh")]
+    assert (limited.log.first, limited.log.size) == (0, 18)
+
+
+def test_the_oldest_go_and_a_reader_that_is_behind_is_told(limited: Payload) -> None:
+    limited.say(OUT, bytes(range(55)))
+    assert names(limited.log) == [f"output.{n}{end}" for n in (30, 40, 50) for end in ("", ".index")]
+    expected = [(30, bytes(range(30, 40))), (40, bytes(range(40, 50))), (50, bytes(range(50, 55)))]
+    assert parts(limited.log, 7) == [OutputGap(7, 30), *expected]
+    assert parts(limited.log, 30) == expected
+    assert limited.log.first == 30
+
+
+def test_a_reader_finishes_the_file_that_it_has_open(limited: Payload) -> None:
+    limited.say(OUT, b"01234")
+    with contextlib.closing(limited.log.reader(0)) as reader:
+        assert chunks(reader) == [OutputChunk(OUT, 0, b"01234")]
+        limited.say(OUT, b"56789" + b"x" * 45)
+        assert reader.next() == OutputChunk(OUT, 5, b"56789")
+        assert reader.next() == OutputGap(10, 30)
+        assert [chunk.offset for chunk in chunks(reader)] == [30, 40, 50]
+
+
+@pytest.mark.parametrize("unlimited", [True, False])
+def test_a_new_daemon_goes_on_in_the_newest_file(limited: Payload, unlimited: bool) -> None:  # noqa: FBT001 - of a case
+    limited.say(OUT, bytes(range(55)))
+    log = crash(limited)
+    log.limits = Limits() if unlimited else Limits(10, 3)
+    limited.say(ERR, b"after")
+    limited.say(OUT, b"more")
+    assert log.first == (30 if unlimited else 40)
+    assert b"".join(chunk.data for chunk in read(log, 50)) == bytes(range(50, 55)) + b"aftermore"
+    log.close()
+    log.remove()
+    assert not os.path.exists(log.directory)
+
+
+def test_a_daemon_that_ended_while_it_began_a_file(limited: Payload) -> None:
+    limited.say(OUT, b"0123456789")
+    for kept in (0, 1):
+        with open(f"{limited.log.directory}/output.10{'.index' * kept}", "wb"):
+            pass
+        log = crash(limited)
+        log.limits = Limits(10, 3)
+        assert brief(log) == [(OUT, 0, b"0123456789")]
+    limited.say(ERR, b"after")
+    assert brief(log, 5) == [(OUT, 5, b"56789"), (ERR, 10, b"after")]
+
+
+def test_no_room_for_another_file_loses_nothing_that_is_there(limited: Payload) -> None:
+    limited.say(OUT, b"0123456789")
+    os.mkdir(f"{limited.log.directory}/output.10")
+    limited.say(OUT, b"lost")
+    assert limited.log.lost == 4
+    os.rmdir(f"{limited.log.directory}/output.10")
+    limited.say(OUT, b"kept")
+    assert brief(limited.log) == [(OUT, 0, b"0123456789"), (OUT, 10, b"kept")]

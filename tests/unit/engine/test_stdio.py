@@ -15,7 +15,7 @@ import pytest
 from containerd_py.engine import stdio
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.stdio import Stdio
-from containerd_py.engine.views import Stream
+from containerd_py.engine.views import OutputChunk, Stream
 from containerd_py.errors import Conflict
 from containerd_py.runtime.console import window_size
 from containerd_py.runtime.linux.fd import Fd
@@ -51,7 +51,8 @@ class Payload:
 
     def output(self) -> list[tuple[Stream, bytes]]:
         with contextlib.closing(self.log.reader(0)) as reader:
-            return [(chunk.stream, chunk.data) for chunk in iter(reader.next, None)]
+            found = iter(reader.next, None)
+            return [(chunk.stream, chunk.data) for chunk in found if isinstance(chunk, OutputChunk)]
 
     def text(self) -> bytes:
         return b"".join(data for _stream, data in self.output())
