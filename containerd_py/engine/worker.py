@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import DeadlineExceeded, Internal
 from containerd_py.runtime import process
+from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 
@@ -89,7 +90,7 @@ async def _vanished(container: Container, plan: Plan) -> ContainerdError:
         async with asyncio.timeout(_END_S):
             while container.ended is None:
                 await container.changes.wait()
-    return process.vanished(plan, container.ended)
+    return process.vanished(plan, container.ended, oom_kills=oom_kills(container.cgroup))
 
 
 async def _hear_in_time(container: Container) -> tuple[dialogue.Message | None, list[int]]:
