@@ -158,9 +158,9 @@ class Lifecycle:
                 stopped_on_request=before.stopped_on_request,
                 **after_exit(before, ended),
             )
-            container.run.end(exit_of(ended), container.log.size)
             # A full disk must not keep a stop from ending (SECURITY R14).
             container.exit_recorded = await self.remember_if_possible(container, record)
+            container.run.end(exit_of(ended), container.log.size)  # whoever waited for it finds it in the record too
             container.release_control()
             container.log.finish()
             if container.stdio is None or container.stdio.ended:
