@@ -39,6 +39,10 @@ class Attended:
         """What errors call it, after a verb: "container 'web'"."""
         raise NotImplementedError
 
+    def oom_kills(self) -> int:
+        """Return how many of its processes the kernel has killed for want of memory; 0 where nobody counts."""
+        return 0
+
     def fds(self) -> dict[str, int]:
         """Return the descriptors that the spawner keeps too, by name."""
         control = {} if self.control is None else {"control": self.control.fileno()}

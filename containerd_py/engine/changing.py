@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,6 +18,7 @@ from containerd_py.engine.lowering import cpu_limit
 from containerd_py.engine.restart_policy import parse_policy
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.runtime.cgroups.members import populated
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.spec.models import parse
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.containers import Container
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.cgroups.resources import Resources
     from containerd_py.store.records import ContainerRecord
     from containerd_py.wire import ResourcesSpec, UpdateRequest
 
@@ -78,44 +81,42 @@ class Changing:
                 return
             if container.alive:
                 try:
-                    await asyncio.to_thread(self._write, container, container.config)
+                    await asyncio.to_thread(self._write_again, container)
                 except ContainerdError as problem:
                     _log.error("cannot write limits again", container=container.id, error=problem.message)
             await self._lifecycle.remember_if_possible(container, container.record.with_(updating=False))
 
     async def _change_limits(self, container: Container, limits: dict[str, Any]) -> None:
+        """The hierarchies that it is about to join are on record before: they are removed with it, whatever happens."""
         before, after = container.config, _merged(container.config, limits)
         normalise(parse(after).linux.resources)  # raises for what no container could be made with
-        await self._lifecycle.remember(container, container.record.with_(updating=True))
+        cgroup, resources = container.cgroup, _resources(limits)
+        joining = self._parts.cgroups.joining(cgroup, resources) if container.alive else cgroup
+        await self._lifecycle.remember(container, container.record.with_(updating=True, cgroups_v1=joining.v1))
         changes: dict[str, Any] = {"updating": False}
         try:
             await asyncio.to_thread(self._parts.store.save_config, container.id, after)
             if container.alive:
-                cgroup = await asyncio.to_thread(self._write, container, {"linux": {"resources": limits}})
-                changes["cgroups_v1"] = cgroup.v1
+                await asyncio.to_thread(self._parts.cgroups.update, cgroup, resources)
             container.config = after
         except ContainerdError:
+            changes["cgroups_v1"] = cgroup.v1  # those that were made for it are gone again, and limits are as they were
             with suppress(ContainerdError):  # the first failure is the one to be told
-                await asyncio.to_thread(self._take_back, container, before, limits)
+                await asyncio.to_thread(self._parts.store.save_config, container.id, before)
             raise
         finally:
             await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
 
-    def _write(self, container: Container, document: dict[str, Any]) -> Any:
-        """Blocking."""
-        resources = parse({"ociVersion": "1.0.0", "root": {"path": "/"}, **document}).linux.resources
-        return self._parts.cgroups.update(container.cgroup, normalise(resources))
+    def _write_again(self, container: Container) -> None:
+        """Blocking. What the record has and the container does not live in, was about to be joined."""
+        joined = tuple(directory for directory in container.cgroup.v1 if populated(directory))
+        resources = normalise(parse(container.config).linux.resources)
+        self._parts.cgroups.update(replace(container.cgroup, v1=joined), resources)
 
-    def _take_back(self, container: Container, before: dict[str, Any], limits: dict[str, Any]) -> None:
-        """Blocking: what was there before, and no limit where there was none."""
-        self._parts.store.save_config(container.id, before)
-        if container.alive:
-            old = (before.get("linux") or {}).get("resources") or {}
-            kept = {
-                name: lifted | {k: v for k, v in (old.get(name) or {}).items() if k in limits[name]}
-                for name, lifted in _lifted(limits).items()
-            }
-            self._write(container, {"linux": {"resources": kept}})
+
+def _resources(limits: dict[str, Any]) -> Resources:
+    document = {"ociVersion": "1.0.0", "root": {"path": "/"}, "linux": {"resources": limits}}
+    return normalise(parse(document).linux.resources)
 
 
 def limits_document(asked: ResourcesSpec | None) -> dict[str, Any]:
@@ -132,10 +133,6 @@ def limits_document(asked: ResourcesSpec | None) -> dict[str, Any]:
         limit = None if asked.cpus is None else cpu_limit(asked.cpus)
         found["cpu"] = {"quota": _NO_LIMIT} if limit is None else {"quota": limit.quota, "period": limit.period}
     return found
-
-
-def _lifted(limits: dict[str, Any]) -> dict[str, Any]:
-    return {name: {"quota" if name == "cpu" else "limit": _NO_LIMIT} for name in limits}
 
 
 def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:

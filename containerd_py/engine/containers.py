@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ContainerView, Exit, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.cgroups.oom import oom_kills
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from containerd_py.engine.exec import Exec
     from containerd_py.engine.output import OutputLog
     from containerd_py.store.records import ContainerRecord, ExitRecord
+
+_log = structlog.get_logger()
 
 CREATED, STARTED, PAUSED, RESUMED, EXITED = "created", "started", "paused", "resumed", "exited"
 
@@ -72,6 +77,14 @@ class Container(Attended):
     @property
     def cgroup(self) -> Cgroup:
         return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1)
+
+    def oom_kills(self) -> int:
+        """The cgroup is made anew for each run, and its counter with it."""
+        try:
+            return oom_kills(self.cgroup)
+        except OSError as problem:
+            _log.warning("cannot tell whether memory ran out", container=self.id, error=str(problem))
+            return 0
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""

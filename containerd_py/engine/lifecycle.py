@@ -22,7 +22,6 @@ from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
-from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.models import parse
@@ -149,7 +148,7 @@ class Lifecycle:
             if container.stdio is not None:
                 container.stdio.drain()
             status = await witness(container, status)
-            kills = _oom_kills(container)
+            kills = container.oom_kills()
             ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)
             before = container.record
             if container.stop_asked:
@@ -286,15 +285,6 @@ async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
             break
         await asyncio.sleep(_WITNESS_PAUSE_S)
     return status
-
-
-def _oom_kills(container: Container) -> int:
-    """The cgroup is made anew for each run, and its counter with it."""
-    try:
-        return oom_kills(container.cgroup)
-    except OSError as problem:
-        _log.warning("cannot tell whether memory ran out", container=container.id, error=str(problem))
-        return 0
 
 
 def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:

@@ -12,6 +12,7 @@ from containerd_py import __version__
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
+from containerd_py.runtime.plan.plan import FORMAT
 from containerd_py.runtime.spawner import client, protocol
 from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Ready, Refused, Spawned, SpawnerClient
 
@@ -63,7 +64,8 @@ class SpawnerLink:
         try:
             inventory = await self._meet_alive(directory)
             assert self._hello is not None  # noqa: S101 - `_meet` has heard it
-            if (self._hello.protocol, self._hello.version) != (protocol.PROTOCOL, __version__):
+            found = (self._hello.protocol, self._hello.version, self._hello.plan)
+            if found != (protocol.PROTOCOL, __version__, FORMAT):
                 inventory = await self._upgrade(directory, inventory)
         finally:
             os.close(directory)

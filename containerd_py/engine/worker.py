@@ -109,7 +109,7 @@ async def _vanished(attended: Attended, plan: Plan) -> ContainerdError:
         async with asyncio.timeout(_END_S):
             while attended.ended is None:
                 await attended.changes.wait()
-    return process.vanished(plan, attended.ended)
+    return process.vanished(plan, attended.ended, oom_kills=attended.oom_kills())
 
 
 async def _hear_in_time(attended: Attended) -> tuple[dialogue.Message | None, list[int]]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count
 from containerd_py.cli.oci.bundle import read_spec
+from containerd_py.cli.oci.foreground import children
 from containerd_py.cli.oci.notify import NotifySocket
-from containerd_py.cli.oci.pid_file import write_pid
-from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.cli.oci.pid_file import remove_pid, write_pid
+from containerd_py.cli.oci.signals import Interrupted
+from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
+    from containerd_py.cli.oci.signals import Forwarding
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.streams import Streams
 
@@ -70,6 +75,35 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
         container.destroy(force=True)
         raise
     return container
+
+
+def make_or_nothing(
+    options: argparse.Namespace,
+    context: Context,
+    spec: Spec,
+    preserved: int,
+    streams: Streams | None,
+    forwarding: Forwarding,
+) -> Container:
+    """Do what `make` does; nothing is left either where this process is asked to end meanwhile (`Interrupted`)."""
+    with _nothing_left(options, context), forwarding.interruptible():
+        return make(options, context, spec, preserved, streams)
+
+
+@contextlib.contextmanager
+def _nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+    """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
+    try:
+        yield
+    except Interrupted:
+        containers, state_root = context.containers(), context.settings.state_root
+        with contextlib.suppress(ContainerdError):
+            containers.forget(options.id, state_root=state_root)
+            container = containers.load(options.id, state_root=state_root)
+            if container.pid in children():  # else it is somebody else's, and our creation was refused
+                container.destroy(force=True)
+                remove_pid(options.pid_file)
+        raise
 
 
 def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from containerd_py import atomic
 from containerd_py.errors import InvalidArgument, errno_name
 
@@ -14,3 +17,10 @@ def write_pid(path: str, pid: int) -> None:
         raise InvalidArgument(
             f"cannot write pid file {path!r}: {problem.strerror}", step="pid-file", errno=errno_name(problem.errno)
         ) from problem
+
+
+def remove_pid(path: str | None) -> None:
+    """Remove what `write_pid` wrote, as far as that was asked for and can be."""
+    if path:
+        with contextlib.suppress(OSError):
+            os.unlink(path)

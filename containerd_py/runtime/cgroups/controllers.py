@@ -69,5 +69,7 @@ ASKED_BY: dict[str, str] = {
 }
 """The fields of an OCI document that are a controller's to enforce."""
 
+UNIFIED = "linux.resources.unified"
+
 V1_WITHOUT_LIMITS = ("cpuacct", "freezer")
 """Controllers of cgroup v1 that are joined for their figures, or to stop processes; cgroup v2 has both in its core."""

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
-from containerd_py.runtime.cgroups.controllers import ASKED_BY, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
+from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
 from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.members import move, pids, populated
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
-from containerd_py.runtime.cgroups.restoring import put_back_if_it_fails
+from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from containerd_py.runtime.cgroups.layout import Layout
-    from containerd_py.runtime.cgroups.resources import FileValue
     from containerd_py.runtime.cgroups.restoring import Limits
 
 __all__ = ["Cgroup", "CgroupManager", "Placement", "kill", "pids", "remove", "remove_parents", "remove_wait"]
@@ -39,6 +38,7 @@ _JOINED_ALWAYS = ("pids", "memory")
 _FIGURES = ("cpu", "io", "memory", "pids")
 """Controllers of cgroup v2 that are handed down for their figures, where that is possible."""
 
+_RESOURCES = "linux.resources."
 _DELEGATION = "run as root, or in a session whose cgroup systemd has delegated"
 
 
@@ -140,9 +140,8 @@ class CgroupManager:
             if resources == Resources():
                 return cgroup
             raise NotSupported("cannot limit the container: it has no cgroup of its own", step="cgroup", hint=_DELEGATION)
-        wanted = self._places.like(cgroup, resources.controllers())
-        joining = tuple(directory for directory in wanted if directory not in cgroup.v1)
-        joined = replace(cgroup, v1=cgroup.v1 + joining)
+        joined = self.joining(cgroup, resources)
+        joining = joined.v1[len(cgroup.v1) :]
         # Device rules of v1 are written one by one, and the first denies everything
         delicate = bool(joining) or ("devices" in self._layout.v1 and bool(resources.devices))
         try:
@@ -157,6 +156,11 @@ class CgroupManager:
         except OSError as problem:
             raise _refused("change", cgroup.paths[0], problem) from problem
         return replace(joined, parents=cgroup.parents + tuple(directory for directory in made if directory not in joining))
+
+    def joining(self, cgroup: Cgroup, resources: Resources) -> Cgroup:
+        """Return the cgroup with the hierarchies that `update` makes it join, the new ones last; nothing is made."""
+        wanted = self._places.like(cgroup, self._enforced(resources).controllers()) if cgroup.paths else ()
+        return replace(cgroup, v1=cgroup.v1 + tuple(directory for directory in wanted if directory not in cgroup.v1))
 
     def remove_empty(self, path: str) -> None:
         """Remove the cgroup at `path` from every hierarchy where nothing is in it."""
@@ -213,23 +217,30 @@ class CgroupManager:
         self._write(cgroup, resources, tuple(self._limits(cgroup, resources)))
 
     def _write(self, cgroup: Cgroup, resources: Resources, limits: Limits) -> None:
-        for directory, values in limits:
-            files.write_all(directory, values)
+        for limit in limits:
+            with _naming(limit.asked_by):
+                files.write_all(limit.directory, limit.values)
         if resources.devices and cgroup.v2 and "devices" not in self._layout.v1:
-            attach.enforce(cgroup.v2, resources.devices)
+            with _naming(ASKED_BY["devices"]):
+                attach.enforce(cgroup.v2, resources.devices)
 
-    def _limits(self, cgroup: Cgroup, resources: Resources) -> Iterator[tuple[str, tuple[FileValue, ...]]]:
+    def _limits(self, cgroup: Cgroup, resources: Resources) -> Iterator[Limit]:
         for name in resources.controllers():
-            if name in self._layout.v1:
-                directory = self._places.joined(cgroup, name)
-                yield directory, V1_CONTROLLERS[name](resources, files.reader(directory))
-            elif name in V2_CONTROLLERS and cgroup.v2 and self._layout.v2:
-                unified.enable(self._layout.v2, cgroup.v2, V2_CONTROLLERS[name].name)
-                yield cgroup.v2, V2_CONTROLLERS[name].values(resources, files.reader(cgroup.v2))
+            with _naming(ASKED_BY[name]):
+                yield from self._of_controller(name, cgroup, resources)
         if cgroup.v2 and self._layout.v2:
-            for name in v2_unified.controllers(resources):
-                unified.enable(self._layout.v2, cgroup.v2, name)
-            yield cgroup.v2, v2_unified.values(resources)
+            with _naming(UNIFIED):
+                for name in v2_unified.controllers(resources):
+                    unified.enable(self._layout.v2, cgroup.v2, name)
+            yield Limit(cgroup.v2, v2_unified.values(resources), UNIFIED)
+
+    def _of_controller(self, name: str, cgroup: Cgroup, resources: Resources) -> Iterator[Limit]:
+        if name in self._layout.v1:
+            directory = self._places.joined(cgroup, name)
+            yield Limit(directory, V1_CONTROLLERS[name](resources, files.reader(directory)), ASKED_BY[name])
+        elif name in V2_CONTROLLERS and cgroup.v2 and self._layout.v2:
+            unified.enable(self._layout.v2, cgroup.v2, V2_CONTROLLERS[name].name)
+            yield Limit(cgroup.v2, V2_CONTROLLERS[name].values(resources, files.reader(cgroup.v2)), ASKED_BY[name])
 
 
 def _is_privileged() -> bool:
@@ -256,6 +267,18 @@ def _undone_if_it_fails() -> Iterator[list[str]]:
     except BaseException:
         unmake(made)
         raise
+
+
+@contextlib.contextmanager
+def _naming(asked_by: str) -> Iterator[None]:
+    """Add to an error the JSON paths of what is asked for, where it names none: control files have names of their own."""
+    try:
+        yield
+    except ContainerdError as problem:
+        if _RESOURCES in problem.message:
+            raise
+        told = f"{problem.message} ({asked_by})"
+        raise type(problem)(told, step=problem.step, errno=problem.errno, hint=problem.hint) from problem
 
 
 def _refused(verb: str, path: str, problem: OSError) -> ContainerdError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups import files
@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.cgroups.resources import Read
 
-Limits = tuple[tuple[str, tuple[FileValue, ...]], ...]
-"""What is written, by directory."""
+
+class Limit(NamedTuple):
+    """What one controller has written to one directory. asked_by: JSON paths of the fields that ask for it."""
+
+    directory: str
+    values: tuple[FileValue, ...]
+    asked_by: str
+
+
+Limits = tuple[Limit, ...]
 
 _DEVICE_RULES = ("devices.allow", "devices.deny")
 _RULES_LIST = "devices.list"
@@ -37,7 +45,7 @@ def put_back_if_it_fails(limits: Limits) -> Iterator[None]:
 
     What cannot be put back is added to the error's hint; the error stays the one that it was.
     """
-    before = tuple(_Before.of(directory, values) for directory, values in limits)
+    before = tuple(_Before.of(limit.directory, limit.values) for limit in limits)
     try:
         yield
     except BaseException as problem:

@@ -12,7 +12,12 @@ from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
 
-FORMAT = 1
+FORMAT = 2
+"""Raised with each change of an operation: its name, its fields, their order, or what they mean.
+
+A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
+it tells its format (`protocol`, hello), and is upgraded in place before it forks for a daemon of another one.
+"""
 
 _LATER = ("cgroup", "time")
 """Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""

@@ -23,9 +23,12 @@ SOCKET_NAME = "spawner.sock"
 
 @dataclass(frozen=True, slots=True)
 class Hello:
+    """plan: the format of plans that its workers read."""
+
     protocol: int
     version: str
     pid: int
+    plan: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def _typed(message: Message, numbers: list[int]) -> Told:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     match message["op"]:
         case "hello":
-            return Hello(message["protocol"], message["version"], message["pid"])
+            return Hello(message["protocol"], message["version"], message["pid"], message.get("plan", 1))
         case "container":
             pidfd, *others = fds
             kept = dict(zip(message["keep"], others, strict=True))

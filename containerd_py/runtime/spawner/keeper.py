@@ -16,6 +16,7 @@ from containerd_py import __version__
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
+from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
 from containerd_py.runtime.spawner.fork import ForkRequest, NotAlone, fork_worker
 
@@ -95,7 +96,8 @@ class Keeper:
             return
         self._daemon = connection
         self._poll.register(connection, select.EPOLLIN)
-        self._tell({"op": "hello", "protocol": protocol.PROTOCOL, "version": __version__, "pid": os.getpid()})
+        hello = {"protocol": protocol.PROTOCOL, "version": __version__, "pid": os.getpid(), "plan": plan.FORMAT}
+        self._tell({"op": "hello", **hello})
         for child in self._children.values():
             message = {
                 "op": "container",

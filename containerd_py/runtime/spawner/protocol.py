@@ -2,7 +2,7 @@
 
     daemon                                             spawner
       (connects to spawner.sock)                 ────►
-                               ◄────  hello      protocol, version, pid
+                               ◄────  hello      protocol, version, pid, plan
                                ◄────  container  id, pid, keep, exit    fds: pidfd, kept …      (one for each it has)
                                ◄────  ready
       spawn    seq, id, flags, cgroup, joins,    ────►  fds: control [, cgroup directory], joined …, kept …
@@ -19,7 +19,8 @@
       quit                                       ────►                  (only heeded without containers)
 
 The control socket's other end stays with the daemon, which speaks to the worker directly (`init.dialogue`). `upgrade`,
-`hello` and `quit` keep their form in every version of the protocol.
+`hello` and `quit` keep their form in every version of the protocol; hello bears `plan`, the format of plans that a worker
+of this spawner reads, since format 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Renaming, updating, pruning and listing containers."""
 
 import asyncio
+import glob
 import json
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,18 @@ async def test_a_change_that_was_cut_off_is_written_again(daemon: Daemon, rootfs
     folder = daemon.state_dir / "containers" / container
     config = json.loads((folder / "config.json").read_text())
     config["linux"]["resources"]["pids"]["limit"] = 66
+    config["linux"]["resources"]["cpu"] = {"quota": 50_000, "period": 100_000}
     (folder / "config.json").write_text(json.dumps(config))
     record = json.loads((folder / "state.json").read_text())
-    (folder / "state.json").write_text(json.dumps(record | {"updating": True}))
+    joining = [path.replace("/pids/", "/cpu/") for path in record["cgroups_v1"] if "/pids/" in path]  # and was killed
+    record |= {"updating": True, "cgroups_v1": record["cgroups_v1"] + joining}
+    (folder / "state.json").write_text(json.dumps(record))
     daemon.start()
     await daemon.answering()
     async with daemon.api() as api:
-        assert limit_files((await api.get(f"/v1/containers/{container}")).json, "pids.max") == ["66"]
+        detail = (await api.get(f"/v1/containers/{container}")).json
+        assert limit_files(detail, "pids.max") == ["66"]
+        assert limit_files(detail, "cpu.cfs_quota_us", "cpu.max")[0].split()[0] == "50000"
         assert json.loads((folder / "state.json").read_text())["updating"] is False
         await remove(api, container)
 
@@ -115,6 +121,7 @@ async def test_a_value_that_the_kernel_refuses_changes_nothing(api: Api, rootfs:
     after = (await api.get(f"/v1/containers/{container}")).json
     assert after["oci"] == before["oci"]
     assert limit_files(after, "pids.max") == ["50"]
+    assert not glob.glob(f"/sys/fs/cgroup/cpu*/*/{container}")
     await remove(api, container)
 
 

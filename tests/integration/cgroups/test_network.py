@@ -55,5 +55,6 @@ def test_classes_and_priorities(tmp_path: Path) -> None:
         "1048577",
         "['lo 5\\n']",
         "7",
-        "cannot set net_prio.ifpriomap to 'nothing0 5': No such device | there is no such device or interface",
+        "cannot set net_prio.ifpriomap to 'nothing0 5': No such device (linux.resources.network.priorities)"
+        " | there is no such device or interface",
     ]

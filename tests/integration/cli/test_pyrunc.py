@@ -76,15 +76,26 @@ def when_readable(fifo: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_run_that_is_asked_to_end_before_its_payload_runs(pyrunc: Pyrunc, tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("command", [("run",), ("run", "--detach"), ("create",)], ids=" ".join)
+@pytest.mark.parametrize("moment", ["createRuntime", "startContainer", "poststart"])
+def test_a_command_that_is_asked_to_end_before_its_payload_runs(
+    pyrunc: Pyrunc, tmp_path: Path, number: int, command: tuple[str, ...], moment: str
+) -> None:
+    if command == ("create",) and moment != "createRuntime":
+        pytest.skip("a hook of start")
     os.mkfifo(tmp_path / "began")
-    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cat >/dev/null; : >{tmp_path}/began; exec sleep 60"]}
-    pyrunc.write({"process.args": ["true"], "hooks": {"createRuntime": [hook]}})
-    running = pyrunc.begin("run", "--bundle", str(pyrunc.bundle), "box")
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; : >$BEGAN; exec sleep 60"]}
+    hook["env"] = ["PATH=/bin:/usr/bin", "BEGAN=" + ("/tmp" if moment == "startContainer" else str(tmp_path)) + "/began"]
+    shared = {"destination": "/tmp", "source": str(tmp_path), "type": "bind", "options": ["bind"]}
+    mounts = [*document({})["mounts"], shared]
+    pyrunc.write({"process.args": ["sleep", "60"], "hooks": {moment: [hook]}, "mounts": mounts})
+    pid = tmp_path / "pid"
+    running = pyrunc.begin(*command, "--pid-file", str(pid), "--bundle", str(pyrunc.bundle), "box")
     when_readable(tmp_path / "began")
     running.send_signal(number)
     assert running.wait(_PATIENCE_S) == 128 + number
     assert not pyrunc.root.exists()
+    assert not pid.exists()
 
 
 def test_exec_that_is_asked_to_end_before_its_process_runs(pyrunc: Pyrunc) -> None:

@@ -17,9 +17,10 @@ from containerd_py.errors import Unavailable
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.plan import plan
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client, protocol, seal
-from containerd_py.runtime.spawner.client import Inherited, Spawned
+from containerd_py.runtime.spawner.client import Hello, Inherited, Spawned
 from containerd_py.runtime.spawner.fork import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
@@ -29,7 +30,9 @@ SLEEP = ("/bin/sleep", "1000")
 OTHER = {
     "protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL = 0; ",
     "version": "from containerd_py.runtime.spawner import keeper; keeper.__version__ = '0.0.0'; ",
+    "plan": "from containerd_py.runtime.plan import plan; plan.FORMAT = 1; ",
 }
+CURRENT = (protocol.PROTOCOL, __version__, plan.FORMAT)
 
 
 @dataclass
@@ -43,12 +46,12 @@ class Daemon:
     def lost(self) -> None:
         self.losses += 1
 
-    async def spawn(self, container_id: str, plan: Plan) -> tuple[Spawned, Container]:
+    async def spawn(self, container_id: str, wanted: Plan) -> tuple[Spawned, Container]:
         ours, theirs = open_dialogue()
-        process.send_plan(ours, plan, {})
+        process.send_plan(ours, wanted, {})
         try:
             with theirs:
-                told = await self.link.spawn(container_id, ForkRequest(theirs.fileno(), plan.clone_flags()), {})
+                told = await self.link.spawn(container_id, ForkRequest(theirs.fileno(), wanted.clone_flags()), {})
         except BaseException:
             ours.close()
             raise
@@ -129,6 +132,10 @@ async def test_a_spawner_of_this_version_is_taken_as_it_is(folder: Path, later: 
         assert Path(f"/proc/{spawner.pid}/stat").read_text().split()[-27:][:3] == executable[:3]  # no execve in between
 
 
+def _versions(hello: Hello) -> tuple[int, str, int]:
+    return hello.protocol, hello.version, hello.plan
+
+
 @pytest.mark.parametrize("differs", OTHER)
 async def test_a_spawner_of_another_version_is_upgraded_in_place(
     folder: Path, later: Daemon, rootfs: Path, monkeypatch: pytest.MonkeyPatch, differs: str
@@ -139,15 +146,17 @@ async def test_a_spawner_of_another_version_is_upgraded_in_place(
         spawner = Spawner(folder)
     with contextlib.closing(spawner):
         hello, _inventory = spawner.meet()
-        assert (hello.protocol, hello.version) != (protocol.PROTOCOL, __version__)
-        container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+        assert _versions(hello) != CURRENT
+        with monkeypatch.context() as patched:
+            patched.setattr(plan, "FORMAT", hello.plan)
+            container = spawner.run("abc", plan_for(rootfs, *SLEEP))
         spawner.hang_up()
 
         (entry,) = await later.link.start()
         assert isinstance(entry, Inherited)
         assert (entry.id, entry.pid, later.link.pid) == ("abc", container.pid, spawner.pid)
         assert later.link._hello is not None
-        assert (later.link._hello.protocol, later.link._hello.version) == (protocol.PROTOCOL, __version__)
+        assert _versions(later.link._hello) == CURRENT
         close(entry)
         container.kill()
         await come_true(lambda: later.exits)

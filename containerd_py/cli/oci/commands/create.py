@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation
+from containerd_py.cli.oci.signals import Forwarding
 
 if TYPE_CHECKING:
     import argparse
@@ -21,5 +22,6 @@ def declare(parser: Parser) -> None:
 
 def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=True)
-    creation.make(options, context, spec, preserved, None)
+    with Forwarding() as forwarding:
+        creation.make_or_nothing(options, context, spec, preserved, None, forwarding)
     return 0

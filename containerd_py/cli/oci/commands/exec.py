@@ -62,7 +62,8 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     process = _process(options, container)
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
-        _execute(options, container, process, None)
+        with Forwarding() as forwarding, _none_left(), forwarding.interruptible():
+            _execute(options, container, process, None)
         return 0
     return _attend(options, container, process)
 

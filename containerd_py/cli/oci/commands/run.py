@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
-from containerd_py.cli.oci.foreground import Relays, adopting_orphans, children, exit_code
+from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.notify import NotifySocket, relay
-from containerd_py.cli.oci.signals import Forwarding, Interrupted
-from containerd_py.errors import ContainerdError
+from containerd_py.cli.oci.pid_file import remove_pid
+from containerd_py.cli.oci.signals import Forwarding
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper
 
@@ -38,13 +38,18 @@ def declare(parser: Parser) -> None:
 def perform(options: argparse.Namespace, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=options.detach)
     if options.detach:
-        container = creation.make(options, context, spec, preserved, None)
-        with _undone_at_failure(container, options):
-            start(container, options.id, context)
-        return 0
+        return _leave_running(options, context, spec, preserved)
     if not options.no_subreaper:
         set_child_subreaper()
     return _attend(options, context, spec, preserved)
+
+
+def _leave_running(options: argparse.Namespace, context: Context, spec: Spec, preserved: int) -> int:
+    with Forwarding() as forwarding:
+        container = creation.make_or_nothing(options, context, spec, preserved, None, forwarding)
+        with _undone_at_failure(container, options), forwarding.interruptible():
+            start(container, options.id, context)
+    return 0
 
 
 def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved: int) -> int:
@@ -52,13 +57,12 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
     terminal = spec.process is not None and spec.process.terminal
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
-        with _nothing_left(options.id, context), forwarding.interruptible():
-            container = creation.make(options, context, spec, preserved, streams)
+        container = creation.make_or_nothing(options, context, spec, preserved, streams, forwarding)
         with _undone_at_failure(container, options), adopting_orphans(container.pid):
             relays.run()
             with _telling_readiness(options, context, container):
-                forwarding.check()
-                container.start()
+                with forwarding.interruptible():
+                    container.start()
                 forwarding.attach(container.kill)
                 code = exit_code(container.wait())
     if not options.keep:
@@ -67,28 +71,11 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
 
 
 @contextlib.contextmanager
-def _nothing_left(container_id: str, context: Context) -> Iterator[None]:
-    """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
-    try:
-        yield
-    except Interrupted:
-        library, state_root = context.containers(), context.settings.state_root
-        with contextlib.suppress(ContainerdError):
-            library.forget(container_id, state_root=state_root)
-            container = library.load(container_id, state_root=state_root)
-            if container.pid in children():  # else it is somebody else's, and our creation was refused
-                container.destroy(force=True)
-        raise
-
-
-@contextlib.contextmanager
 def _undone_at_failure(container: Container, options: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):
-            if options.pid_file:
-                os.unlink(options.pid_file)
+        remove_pid(options.pid_file)
         container.destroy(force=True)
         raise
 

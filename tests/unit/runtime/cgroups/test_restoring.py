@@ -6,7 +6,7 @@ import pytest
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.cgroups.resources import FileValue
-from containerd_py.runtime.cgroups.restoring import put_back_if_it_fails, undo
+from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails, undo
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def _fail_after_writing(directory: Path) -> None:
 def test_what_is_not_known_is_told(tmp_path: Path) -> None:
     (tmp_path / "strange").write_text("a 1\nb 2\n")
     (tmp_path / "pids.max").write_text("max\n")
-    limits = ((str(tmp_path), (FileValue("strange", "c 3"), FileValue("pids.max", "7"))),)
+    limits = (Limit(str(tmp_path), (FileValue("strange", "c 3"), FileValue("pids.max", "7")), ""),)
     with pytest.raises(InvalidArgument) as caught, put_back_if_it_fails(limits):
         _fail_after_writing(tmp_path)
     assert (tmp_path / "pids.max").read_text() == "max"
@@ -69,6 +69,6 @@ def test_what_is_not_known_is_told(tmp_path: Path) -> None:
 
 def test_what_could_be_made_stays(tmp_path: Path) -> None:
     (tmp_path / "pids.max").write_text("max\n")
-    with put_back_if_it_fails(((str(tmp_path), (FileValue("pids.max", "7"),)),)):
+    with put_back_if_it_fails((Limit(str(tmp_path), (FileValue("pids.max", "7"),), ""),)):
         (tmp_path / "pids.max").write_text("7")
     assert (tmp_path / "pids.max").read_text() == "7"
