@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from containerd_py.errors import Conflict, Internal, NotFound
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
+from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.host import probe
+from containerd_py.runtime.spec.version import OCI_VERSION
 
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.spec.hooks import Hook
     from containerd_py.runtime.state import StateDirectory
 
 
@@ -29,9 +32,26 @@ def discard(directory: StateDirectory, container_id: str) -> tuple[str, ...]:
     cgroup = _cgroup(directory, container_id)
     kill(cgroup)  # before it is our turn: what runs there may keep the turn of an exec
     with directory.locked():
+        poststop, document = _poststop(directory, container_id)
         destroy(cgroup)
         directory.remove()
+    hooks.run_all("poststop", poststop, document)
     return damaged
+
+
+def _poststop(directory: StateDirectory, container_id: str) -> tuple[tuple[Hook, ...], dict[str, Any]]:
+    """Return the hooks that its document asks for, none where that is damaged, and the state that they are told.
+
+    Of what only the damaged record knew, the bundle, they are told "".
+    """
+    from containerd_py.runtime.spec.models import parse
+
+    try:
+        spec = parse(directory.config())
+    except (Internal, NotFound, InvalidArgument):
+        return (), {}
+    told = {"ociVersion": OCI_VERSION, "id": container_id, "status": "stopped", "bundle": ""}
+    return spec.hooks.poststop, told | {"annotations": dict(spec.annotations)}
 
 
 def damaged_files(directory: StateDirectory) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Containers of the library under faults: a damaged record, a full disk, a creation that is killed. Needs root."""
 
+import json
 import os
 import signal
 import subprocess
@@ -47,6 +48,17 @@ def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content
             os.rmdir(os.path.dirname(path))
         else:
             assert not os.path.exists(os.path.dirname(path))
+
+
+def test_the_hooks_of_a_discarded_container_are_run(shop: Workshop, tmp_path: Path) -> None:
+    """Its document is whole; of the state they are told what is still known."""
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cat >{tmp_path}/told"], "env": ["PATH=/bin:/usr/bin"]}
+    container = shop.sleeping({**SLEEPING, "hooks": {"poststop": [hook]}, "annotations": {"a": "b"}})
+    (shop.bundle / "state/box/state.json").write_text("garbage")
+    assert Container.discard("box", state_root=str(shop.bundle / "state")) == ("state.json",)
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["id"], told["status"], told["bundle"], told["annotations"]) == ("box", "stopped", "", {"a": "b"})
 
 
 def test_all_records_may_be_damaged(shop: Workshop) -> None:
