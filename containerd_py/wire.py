@@ -42,6 +42,22 @@ Signal = Annotated[str, StringConstraints(min_length=1), AfterValidator(_known_s
 RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
 """Which ends of a container it is started again after; "on-failure:3": three times at most."""
 
+EVENT_TYPES = (
+    "container.created",
+    "container.started",
+    "container.exited",
+    "container.oom",
+    "container.killed",
+    "container.renamed",
+    "container.updated",
+    "container.paused",
+    "container.resumed",
+    "container.restarting",
+    "container.restart_failed",
+    "container.deleted",
+)
+"""What happens. A subscriber may hear of a "gap" besides."""
+
 Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "oom", "lost"]
 Stream = Literal["stdout", "stderr"]
@@ -229,6 +245,13 @@ class Info(Wire):
     spawner_rss_bytes: int | None
 
 
+class Peer(Wire):
+    """A process of the host that has connected to the API."""
+
+    uid: int
+    pid: int
+
+
 class Event(Wire):
     """One event. `seq` grows by one; after a gap the type is "gap" and `attributes` tells how many were dropped."""
 
@@ -238,6 +261,8 @@ class Event(Wire):
     id: str | None = None
     name: str | None = None
     attributes: dict[str, str] = {}
+    asked_by: Peer | None = None
+    """Whose request it came of; None for what came by itself."""
 
 
 class PlanStep(Wire):

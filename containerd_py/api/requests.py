@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aiohttp import web_protocol
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 LARGEST_BODY = 10 << 20
 _BODY_S = 30.0
+_EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -123,6 +128,25 @@ class Query:
         if not 0 <= value <= most:
             raise InvalidArgument(f"cannot read parameter {name!r}: seconds, 0 to {most:.0f}, not {text!r}", step="parse")
         return value
+
+    def moment(self, name: str) -> int | None:
+        """Read RFC 3339 with a zone, or seconds since the epoch; return nanoseconds since the epoch."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            if _EPOCH.fullmatch(text):
+                return int(Decimal(text) * 1_000_000_000)
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise ValueError("no zone")  # noqa: TRY301 - the same as any other text that is no time
+            return int((moment - _BEGINNING) / timedelta(microseconds=1)) * 1000
+        except (ValueError, OverflowError):
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: no time {text!r}",
+                step="parse",
+                hint="write 2025-03-01T09:30:00Z, or seconds since 1970; + is %2B in a URL",
+            ) from None
 
     def identifier(self, name: str) -> str:
         """Return what is to become the name of a container."""

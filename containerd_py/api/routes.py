@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, listing, streams, system, waiting
+from containerd_py.api import attach, containers, control, events, listing, streams, system, waiting
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -46,6 +46,6 @@ ROUTES = (
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
     Route("GET", "/v1/containers/{id}/attach", "attach_container", attach.attach),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
-    Route("GET", "/v1/events", "events", streams.events),
+    Route("GET", "/v1/events", "events", events.events),
     Route("POST", "/v1/explain", "explain", system.explain),
 )

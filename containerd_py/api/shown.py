@@ -83,6 +83,7 @@ def event(value: views.Event) -> wire.Event:
         id=value.id,
         name=value.name,
         attributes=value.attributes,
+        asked_by=None if value.asked_by is None else wire.Peer(uid=value.asked_by.uid, pid=value.asked_by.pid),
     )
 
 

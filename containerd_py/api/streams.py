@@ -1,4 +1,4 @@
-"""Streams over plain HTTP: output as bytes, events as lines of JSON."""
+"""Streams over plain HTTP: output as bytes, and what all streams have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from containerd_py.api import requests, shown
+from containerd_py.api import requests
 from containerd_py.engine.views import Stream
 from containerd_py.errors import InvalidArgument
 
@@ -35,21 +35,7 @@ async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     await response.prepare(request)
     async with broken_off_by_errors(request):
         async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
-            await _write(response, chunk.data)
-    await response.write_eof()
-    return response
-
-
-async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
-    query = requests.Query(request)
-    since = query.integer("since", least=0, most=LARGEST_OFFSET)
-    follow = query.boolean("follow", default=True)
-    query.done()
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    await response.prepare(request)
-    async with broken_off_by_errors(request):
-        async for event in engine.events(since=since, follow=follow):
-            await _write(response, shown.event(event).model_dump_json().encode() + b"\n")
+            await write_in_time(response, chunk.data)
     await response.write_eof()
     return response
 
@@ -80,7 +66,7 @@ def _stream(text: str | None) -> Stream | None:
     return None if text is None else Stream(text)
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
+async def write_in_time(response: web.StreamResponse, data: bytes) -> None:
     """A client that takes nothing for a minute is dropped; the container never waits for it (SECURITY R12)."""
     async with asyncio.timeout(_SLOWEST_S):
         await response.write(data)

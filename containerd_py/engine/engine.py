@@ -22,24 +22,27 @@ from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
+from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
 from containerd_py.engine.waiting import Waiting
-from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.events import EventStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from containerd_py.engine.runs import Run
+    from containerd_py.engine.selection import Selection
     from containerd_py.engine.views import Pruned, Stream, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
@@ -60,12 +63,13 @@ class Engine:
         self._lock: Fd | None = None
         self._closing = False
         features = host.probe()
+        registry = Registry()
         self._parts = Parts(
-            registry=Registry(),
+            registry=registry,
             store=ContainerStore(state_dir),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
             cgroups=CgroupManager(features.cgroups),
-            events=EventLog(),
+            events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=Tasks(),
             host=features,
             data_dir=data_dir,
@@ -83,6 +87,7 @@ class Engine:
         _check_private(self._state_dir)
         self._lock = _lock(self._state_dir)
         self._parts.store.prepare()
+        await asyncio.to_thread(self._parts.events.restore)
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
@@ -268,10 +273,16 @@ class Engine:
             raise Conflict(f"cannot resize container {container.name!r}: it has no terminal, or has ended", step="resize")
         container.stdio.resize(rows, columns)
 
-    async def events(self, *, since: int | None, follow: bool) -> AsyncIterator[Event]:
-        """Yield events after number `since` (None: from now on), with `follow` until the engine closes."""
-        async for event in self._parts.events.read(since=since, follow=follow):
+    async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
+        """Yield the events of a selection, with `follow` until its end or until the engine closes."""
+        async for event in self._parts.events.read(selection, follow=follow):
             yield event
+
+    def container_filter(self, reference: str) -> ContainerFilter:
+        """Return what finds the events of a container, also of one that is gone or still to come."""
+        with suppress(NotFound, InvalidArgument):
+            return ContainerFilter(reference, self._parts.registry.find(reference, "follow").id)
+        return ContainerFilter(reference)
 
     # ── the engine itself ──
 

@@ -1,4 +1,4 @@
-"""logs, attach, events: what comes over time."""
+"""logs, attach: the output of containers."""
 
 import contextlib
 from typing import Annotated, Literal, cast
@@ -8,11 +8,9 @@ import typer
 from containerd_py.cli.commands.arguments import ContainerArgument
 from containerd_py.cli.foreground import Attendance, attend
 from containerd_py.cli.lines import Lines
-from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
 from containerd_py.client import Client
-from containerd_py.wire import Event
 
 OffsetOption = Annotated[
     int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
@@ -20,7 +18,7 @@ OffsetOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("logs", logs), ("attach", attach), ("events", events)):
+    for name, command in (("logs", logs), ("attach", attach)):
         app.command(name)(command)
 
 
@@ -87,32 +85,3 @@ def attach(
         return await attend(client, attendance)
 
     perform(ctx, action)
-
-
-def events(
-    ctx: typer.Context,
-    *,
-    since: Annotated[
-        int | None, typer.Option(min=0, metavar="SEQ", help="After this event; 0: all that are kept.", show_default=False)
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as they happen.")] = True,
-    format_: FormatOption = None,
-) -> None:
-    """Print events, one a line."""
-    as_json = wants_json(ctx, format_)
-
-    async def action(client: Client) -> None:
-        async with contextlib.aclosing(client.events(since, follow=follow)) as told:
-            async for event in told:
-                if as_json:
-                    write_model(event)
-                else:
-                    write_line(printable(_event_text(event)))
-
-    perform(ctx, action)
-
-
-def _event_text(event: Event) -> str:
-    words = [str(event.seq), event.time, event.type, event.id or "", event.name or ""]
-    words += [f"{name}={value}" for name, value in event.attributes.items()]
-    return " ".join(word for word in words if word)

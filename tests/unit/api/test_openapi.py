@@ -119,6 +119,13 @@ def test_operation_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_the_types_of_events_are_those_of_wire() -> None:
+    parameters = _DOCUMENT["paths"]["/v1/events"]["get"]["parameters"]
+    (asked,) = (one["schema"]["items"]["enum"] for one in parameters if one["name"] == "type")
+    assert tuple(asked) == wire.EVENT_TYPES
+    assert set(_SCHEMAS["EventType"]["enum"]) == {*wire.EVENT_TYPES, "gap"}
+
+
 # ── the document and the wire models ──
 
 
