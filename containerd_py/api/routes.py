@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, events, listing, streams, system, waiting
+from containerd_py.api import attach, containers, control, events, listing, metrics, streams, system, waiting
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -28,6 +28,7 @@ ROUTES = (
     Route("GET", "/v1/_ping", "ping", system.ping),
     Route("GET", "/v1/version", "version", system.version),
     Route("GET", "/v1/info", "info", system.info),
+    Route("GET", "/metrics", "metrics", metrics.metrics),
     Route("GET", "/v1/containers", "list_containers", listing.list_all),
     Route("POST", "/v1/containers", "create_container", containers.create),
     Route("GET", "/v1/containers/{id}", "inspect_container", containers.inspect),

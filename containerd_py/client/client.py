@@ -49,6 +49,10 @@ class Client:
     async def info(self) -> wire.Info:
         return await self._connection.fetch(wire.Info, "GET", "/v1/info")
 
+    async def metrics(self) -> str:
+        """Return what the daemon measures, in the text format of Prometheus."""
+        return (await self._connection.exchange("GET", "/metrics")).decode()
+
     async def explain(self, request: wire.CreateRequest) -> wire.Explanation:
         """Return what `create` and `start` would do; nothing is made."""
         return await self._connection.fetch(wire.Explanation, "POST", "/v1/explain", body=request)

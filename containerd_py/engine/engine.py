@@ -23,6 +23,7 @@ from containerd_py.engine.parts import Parts
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.selection import ContainerFilter
+from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
@@ -41,6 +42,7 @@ from containerd_py.store.events import EventStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.runs import Run
     from containerd_py.engine.selection import Selection
     from containerd_py.engine.views import Pruned, Stream, TimedStep
@@ -79,6 +81,7 @@ class Engine:
         self._creation = Creation(self._parts, self._lifecycle)
         self._recovery = Recovery(self._parts, self._lifecycle)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -91,11 +94,13 @@ class Engine:
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
+        self._self_measuring.begin()
         await warming
 
     async def close(self) -> None:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
+        self._self_measuring.close()
         self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
@@ -129,7 +134,7 @@ class Engine:
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
         making = self._creation.create(request, arrived_ns=arrived_ns or time.monotonic_ns())
-        task = self._parts.tasks.start(making, name="create", quiet=True)
+        task = self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
         try:
             return (await asyncio.shield(task)).view()
         except asyncio.CancelledError:  # nobody will ever know its id
@@ -142,7 +147,9 @@ class Engine:
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
-        return await asyncio.shield(self._parts.tasks.start(work, name=name, quiet=True))
+        return await asyncio.shield(
+            self._parts.tasks.start(self._self_measuring.counted(work, name), name=name, quiet=True)
+        )
 
     async def explain(self, request: CreateRequest) -> Explanation:
         """Return what `create` and `start` would do, without doing it."""
@@ -299,9 +306,13 @@ class Engine:
             features=self._parts.host.flags(),
             daemon_pid=os.getpid(),
             spawner_pid=spawner,
-            daemon_rss_bytes=_resident_bytes(os.getpid()) or 0,
-            spawner_rss_bytes=_resident_bytes(spawner) if spawner else None,
+            daemon_rss_bytes=resident_bytes(os.getpid()) or 0,
+            spawner_rss_bytes=resident_bytes(spawner) if spawner else None,
         )
+
+    async def measure(self) -> Measurement:
+        """Return what the daemon and its containers use, and what has happened since it began."""
+        return await self._self_measuring.measure()
 
     def _find(self, reference: str, action: str) -> Container:
         if self._closing:
@@ -356,11 +367,3 @@ def _lock(state_dir: str) -> Fd:
             hint="stop that daemon, or give this one another --state-dir",
         ) from None
     return lock
-
-
-def _resident_bytes(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None

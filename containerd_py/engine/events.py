@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class EventLog:
         self._changes = Changes()
         self._closed = False
         self._storing = True
+        self.published: Counter[str] = Counter()
+        """How many of each type since this daemon began."""
         self.dropped = 0
         """How many events subscribers have missed by being slow, those of all together."""
 
@@ -80,6 +82,7 @@ class EventLog:
         self._keep(event)
         self._last = event.seq
         self._ring.append(event)
+        self.published[kind] += 1
         self._changes.announce()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""version, info: the daemon and its host."""
+"""version, info, metrics: the daemon and its host."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import typer
 
 import containerd_py
-from containerd_py.cli.output import write_model, write_pairs
+from containerd_py.cli.output import write_line, write_model, write_pairs
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
 from containerd_py.wire import Info
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("version", version), ("info", info)):
+    for name, command in (("version", version), ("info", info), ("metrics", metrics)):
         app.command(name)(command)
 
 
@@ -39,6 +39,15 @@ def info(ctx: typer.Context, *, format_: FormatOption = None) -> None:
             write_model(told)
         else:
             write_pairs(_info_pairs(told))
+
+    perform(ctx, action)
+
+
+def metrics(ctx: typer.Context) -> None:
+    """Print what the daemon measures, in the text format of Prometheus."""
+
+    async def action(client: Client) -> None:
+        write_line((await client.metrics()).rstrip("\n"))
 
     perform(ctx, action)
 

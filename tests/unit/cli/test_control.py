@@ -117,3 +117,8 @@ def test_what_cannot_be_meant_is_told_before_anything_is_asked(daemon: Any, pyct
     assert (ended.code, ended.err.count("\n")) == (125, 1)
     assert options[0].strip("-").replace("-", "_") in ended.err.replace("-", "_")
     assert daemon.heard == []
+
+
+def test_metrics_are_printed_as_they_are(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /metrics", b'a{b="c"} 1.0\n')
+    assert pyctr("metrics").text == 'a{b="c"} 1.0\n'

@@ -27,7 +27,8 @@ def fill(store: EventStore) -> int:
         try:
             store.append(event(seq))
         except OSError as problem:
-            assert problem.errno == errno.ENOSPC
+            if problem.errno != errno.ENOSPC:
+                raise
             return seq
     pytest.fail("the disk has no end")
 
