@@ -61,6 +61,7 @@ EVENT_TYPES = (
 Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "oom", "lost"]
 Stream = Literal["stdout", "stderr"]
+CheckStatus = Literal["ok", "warn", "fail"]
 Network = Literal["private", "none", "host"]
 
 
@@ -243,6 +244,23 @@ class Info(Wire):
     spawner_pid: int | None
     daemon_rss_bytes: int
     spawner_rss_bytes: int | None
+
+
+class Check(Wire):
+    """One thing of the host that was looked at. hint: what to do about it."""
+
+    name: str
+    status: CheckStatus
+    found: str
+    meaning: str
+    hint: str | None
+
+
+class Doctor(Wire):
+    """What this host can and cannot do. status: the worst of the checks."""
+
+    status: CheckStatus
+    checks: Annotated[tuple[Check, ...], Field(strict=False)]
 
 
 class Peer(Wire):

@@ -28,6 +28,7 @@ ROUTES = (
     Route("GET", "/v1/_ping", "ping", system.ping),
     Route("GET", "/v1/version", "version", system.version),
     Route("GET", "/v1/info", "info", system.info),
+    Route("GET", "/v1/doctor", "doctor", system.doctor),
     Route("GET", "/metrics", "metrics", metrics.metrics),
     Route("GET", "/v1/containers", "list_containers", listing.list_all),
     Route("POST", "/v1/containers", "create_container", containers.create),

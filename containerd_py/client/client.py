@@ -49,6 +49,10 @@ class Client:
     async def info(self) -> wire.Info:
         return await self._connection.fetch(wire.Info, "GET", "/v1/info")
 
+    async def doctor(self) -> wire.Doctor:
+        """Return what the daemon's host can and cannot do."""
+        return await self._connection.fetch(wire.Doctor, "GET", "/v1/doctor")
+
     async def metrics(self) -> str:
         """Return what the daemon measures, in the text format of Prometheus."""
         return (await self._connection.exchange("GET", "/metrics")).decode()

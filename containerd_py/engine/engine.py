@@ -17,6 +17,7 @@ import structlog
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
+from containerd_py.engine.examination import examine
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.parts import Parts
@@ -42,6 +43,7 @@ from containerd_py.store.events import EventStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from containerd_py.engine.examination import Checked
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.runs import Run
     from containerd_py.engine.selection import Selection
@@ -309,6 +311,10 @@ class Engine:
             daemon_rss_bytes=resident_bytes(os.getpid()) or 0,
             spawner_rss_bytes=resident_bytes(spawner) if spawner else None,
         )
+
+    async def examine(self) -> tuple[Checked, ...]:
+        """Return what this host can and cannot do."""
+        return await asyncio.to_thread(examine, self._parts, self._state_dir)
 
     async def measure(self) -> Measurement:
         """Return what the daemon and its containers use, and what has happened since it began."""

@@ -52,6 +52,7 @@ _ALIASES: dict[str, Any] = {
     "Signal": wire.Signal,
     "RestartPolicy": wire.RestartPolicy,
     "Network": wire.Network,
+    "CheckStatus": wire.CheckStatus,
     "CreateRequest": wire.CreateRequest,
 }
 """Types of wire that are no models and have a schema of the same name."""
