@@ -41,4 +41,5 @@ def _send(path: str, document: bytes, listener: int, timeout_s: float) -> None:
     """In one message where the socket takes it at once: agents are common that read one."""
     with connect(path, timeout_s=timeout_s) as connection:
         sent = send_fds(connection, document, (listener,))
-        connection.sendall(document[sent:])
+        if sent < len(document):  # an agent that has all of it may have hung up, and even sending nothing would fail
+            connection.sendall(document[sent:])
