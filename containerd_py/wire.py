@@ -55,11 +55,16 @@ EVENT_TYPES = (
     "container.restarting",
     "container.restart_failed",
     "container.deleted",
+    "exec.created",
+    "exec.started",
+    "exec.exited",
+    "exec.killed",
 )
 """What happens. A subscriber may hear of a "gap" besides."""
 
 Status = Literal["creating", "created", "running", "paused", "stopped"]
-Reason = Literal["exited", "signaled", "oom", "lost"]
+Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
+ExecStatus = Literal["created", "starting", "running", "stopped"]
 Stream = Literal["stdout", "stderr"]
 CheckStatus = Literal["ok", "warn", "fail"]
 Network = Literal["private", "none", "host"]
@@ -135,6 +140,26 @@ CreateRequest = ContainerSpec | BundleSpec | OciSpec
 """Told apart by which of `rootfs`, `bundle` and `oci` is present."""
 
 
+class ExecSpec(Wire):
+    """A further process for a running container. What is not given is as for the container's own process."""
+
+    args: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    env: dict[Text, Text] = {}
+    """Beside, or in place of, the container's own."""
+    cwd: AbsolutePath | None = None
+    user: Text | None = None
+    additional_groups: Strings = ()
+    """Numbers, or names of the container's /etc/group."""
+    terminal: bool = False
+    stdin: bool = False
+    detach: bool = False
+    """Nobody looks at it: no input, and its output is thrown away."""
+    privileged: bool = False
+    """All capabilities that the daemon has, and no_new_privs off; the container's seccomp filter stays."""
+    capabilities: Strings | None = None
+    """Exactly these, which must be among the container's."""
+
+
 class UpdateRequest(Wire):
     """What changes; the rest stays. A limit that is null is lifted."""
 
@@ -159,7 +184,10 @@ class Created(Wire):
 
 
 class Exit(Wire):
-    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost")."""
+    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost").
+
+    Of an exec that was never executed ("failed"): 127 where there is no such program, else 126.
+    """
 
     exit_code: int | None
     reason: Reason
@@ -167,6 +195,32 @@ class Exit(Wire):
     finished_at: str
     oom_killed: bool = False
     """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
+
+
+class ExecCreated(Wire):
+    id: str
+
+
+class ExecDetail(Wire):
+    id: str
+    container_id: str
+    status: ExecStatus
+    args: Strings
+    terminal: bool
+    stdin: bool
+    detach: bool
+    pid: int | None
+    created_at: str
+    started_at: str | None
+    exit: Exit | None
+    process: dict[str, Any]
+    """The OCI document of the process."""
+    output_bytes: int
+    lost_output_bytes: int
+
+
+class ExecList(Wire):
+    execs: Annotated[tuple[ExecDetail, ...], Field(strict=False)]
 
 
 class ContainerSummary(Wire):
@@ -206,6 +260,97 @@ class ContainerDetail(ContainerSummary):
 
 class ContainerList(Wire):
     containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
+
+
+class Stall(Wire):
+    """Percentages of the last 10, 60 and 300 seconds, and the total in microseconds."""
+
+    avg10: float
+    avg60: float
+    avg300: float
+    total_us: int
+
+
+class Pressure(Wire):
+    """some: at least one process waited; full: all did."""
+
+    some: Stall
+    full: Stall
+
+
+class CpuStats(Wire):
+    """percent: of one CPU, since the line before; null in the first."""
+
+    usage_ns: int
+    user_ns: int
+    kernel_ns: int
+    percent: float | None
+    throttled_periods: int
+    throttled_ns: int
+    pressure: Pressure | None
+
+
+class MemoryStats(Wire):
+    usage_bytes: int
+    limit_bytes: int | None
+    peak_bytes: int
+    working_set_bytes: int
+    anon_bytes: int
+    file_bytes: int
+    kernel_bytes: int
+    swap_bytes: int
+    oom_kills: int
+    pressure: Pressure | None
+
+
+class PidsStats(Wire):
+    current: int
+    limit: int | None
+
+
+class IoStats(Wire):
+    read_bytes: int
+    write_bytes: int
+    reads: int
+    writes: int
+    pressure: Pressure | None
+
+
+class Stats(Wire):
+    """What one container uses; sums count from its start."""
+
+    id: str
+    name: str
+    time: str
+    cpu: CpuStats
+    memory: MemoryStats
+    pids: PidsStats
+    io: IoStats
+
+
+class StatsRound(Wire):
+    """Measured together."""
+
+    time: str
+    containers: Annotated[tuple[Stats, ...], Field(strict=False)]
+
+
+class Process(Wire):
+    pid: int
+    container_pid: int
+    parent_pid: int
+    user_id: int
+    state: str
+    name: str
+    args: Strings
+    threads: int
+    cpu_ns: int
+    rss_bytes: int
+    started_at: str
+
+
+class ProcessList(Wire):
+    processes: Annotated[tuple[Process, ...], Field(strict=False)]
 
 
 class PruneFailure(Wire):

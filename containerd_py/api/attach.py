@@ -1,4 +1,4 @@
-"""Attaching to a container over a WebSocket, in the framing of kubectl and CRI clients (v5.channel.k8s.io).
+"""Attaching to a container, or to an exec, over a WebSocket, in the framing of kubectl and CRI clients (v5.channel.k8s.io).
 
 The first byte of each binary message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 status, 4 resize, 255 close.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -18,10 +18,13 @@ from containerd_py.engine.views import Stream
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from aiohttp import WSMessage
 
     from containerd_py.engine.engine import Engine
-    from containerd_py.engine.views import Exit
+    from containerd_py.engine.runs import Run
+    from containerd_py.engine.views import Exit, OutputChunk
 
 PROTOCOL = "v5.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -29,10 +32,32 @@ _CHANNELS = {Stream.STDOUT: STDOUT, Stream.STDERR: STDERR}
 _LARGEST_FRAME = 65_536
 _PING_S = 30.0
 _SLOWEST_S = 30.0
-_LARGEST_WINDOW = 65_535
+
+
+class Joinable(Protocol):
+    """What has streams that a client can join, by id: containers are `Engine`'s, execs `Execs`'."""
+
+    def output(
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
+    ) -> AsyncIterator[OutputChunk]: ...
+
+    async def write_stdin(self, reference: str, data: bytes) -> None: ...
+
+    async def close_stdin(self, reference: str) -> None: ...
+
+    def resize(self, reference: str, *, rows: int, columns: int) -> None: ...
+
+    def run_of(self, reference: str) -> Run: ...
 
 
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
+    offset = read_request(request)
+    view = engine.get(request.match_info["id"])
+    return await join(request, engine, view.id, view.output_bytes if offset is None else offset)
+
+
+def read_request(request: web.Request) -> int | None:
+    """Return the offset that is asked for. Raises InvalidArgument, also where it is no WebSocket of this protocol."""
     query = requests.Query(request)
     offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
     query.done()
@@ -43,33 +68,40 @@ async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
             step="attach",
             hint="pyctr attach speaks it; plain HTTP clients read …/logs?follow=true",
         )
-    view = engine.get(request.match_info["id"])
+    return offset
+
+
+async def join(request: web.Request, joined: Joinable, reference: str, offset: int) -> web.StreamResponse:
+    """Serve one client until it leaves or the end. offset: where its output begins."""
     socket = web.WebSocketResponse(
         protocols=(PROTOCOL,), heartbeat=_PING_S, max_msg_size=_LARGEST_FRAME, compress=False, timeout=_SLOWEST_S
     )
     await socket.prepare(request)
-    session = Session(socket, engine, view.id)
     async with broken_off_by_errors(request):
-        await session.run(view.output_bytes if offset is None else offset)
+        await Session(socket, joined, reference).run(offset)
     return socket
 
 
 class Session:
     """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
 
-    def __init__(self, socket: web.WebSocketResponse, engine: Engine, container_id: str) -> None:
+    def __init__(self, socket: web.WebSocketResponse, joined: Joinable, reference: str) -> None:
         self._socket = socket
-        self._engine = engine
-        self._id = container_id
-        self._run = engine.run_of(container_id)
+        self._joined = joined
+        self._id = reference
+        self._run = joined.run_of(reference)
         self._offset = 0
+        self._receiving: asyncio.Task[None] | None = None
+        self._ending = False
 
     async def run(self, offset: int) -> None:
         self._offset = offset
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send_all(), name=f"attach output {self._id}")
-            receiving = group.create_task(self._receive_all(), name=f"attach input {self._id}")
+            self._receiving = receiving = group.create_task(self._receive_all(), name=f"attach input {self._id}")
             await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            if self._ending:
+                await asyncio.wait((sending,), timeout=_SLOWEST_S)
             sending.cancel()
             receiving.cancel()
 
@@ -85,7 +117,7 @@ class Session:
             raise
         except ContainerdError as problem:
             await self._send_status(failure(problem.message, "InternalError"))
-            await self._socket.close(code=WSCloseCode.OK)
+            await self._close()
         except ConnectionError:
             return  # the client has gone
 
@@ -100,7 +132,7 @@ class Session:
         await asyncio.sleep(_SLOWEST_S)  # cut short by the end of the connection
 
     async def _send_output(self) -> None:
-        async for chunk in self._engine.output(self._id, offset=self._offset, stream=None, follow=True):
+        async for chunk in self._joined.output(self._id, offset=self._offset, stream=None, follow=True):
             # Before the frame is sent: one that is queued when the client turns out too slow still comes before the close.
             self._offset = chunk.offset + len(chunk.data)
             await self._send(bytes([_CHANNELS[chunk.stream]]) + chunk.data)
@@ -114,6 +146,14 @@ class Session:
         await self._send(bytes([CLOSE, STDOUT]))
         await self._send(bytes([CLOSE, STDERR]))
         await self._send_status(status_of(ended))
+        await self._close()
+
+    async def _close(self) -> None:
+        """Close, and wait for the client's answer: aiohttp does not where another task receives meanwhile."""
+        self._ending = True
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.wait((self._receiving,))
         await self._socket.close(code=WSCloseCode.OK)
 
     async def _send_status(self, status: dict[str, Any]) -> None:
@@ -141,12 +181,12 @@ class Session:
             raise InvalidArgument("cannot read frame: binary with a channel in its first byte is needed")
         channel, data = message.data[0], message.data[1:]
         if channel == STDIN:
-            await self._engine.write_stdin(self._id, data)
+            await self._joined.write_stdin(self._id, data)
         elif channel == RESIZE:
             rows, columns = window(data)
-            self._engine.resize(self._id, rows=rows, columns=columns)
+            self._joined.resize(self._id, rows=rows, columns=columns)
         elif channel == CLOSE and data == bytes([STDIN]):
-            await self._engine.close_stdin(self._id)
+            await self._joined.close_stdin(self._id)
         else:
             raise InvalidArgument(f"cannot read frame: channel {channel} is not for clients")
 
@@ -155,7 +195,8 @@ def window(data: bytes) -> tuple[int, int]:
     """Read {"Width": columns, "Height": rows}; return (rows, columns). Raises InvalidArgument."""
     value = strict_json.loads(data, what="window size")
     rows, columns = (value.get("Height"), value.get("Width")) if isinstance(value, dict) else (None, None)
-    if not (type(rows) is int and type(columns) is int and 0 < rows <= _LARGEST_WINDOW and 0 < columns <= _LARGEST_WINDOW):
+    most = requests.LARGEST_WINDOW
+    if not (type(rows) is int and type(columns) is int and 0 < rows <= most and 0 < columns <= most):
         raise InvalidArgument('cannot read window size: {"Width": …, "Height": …} is needed, 1 to 65535 each')
     return rows, columns
 

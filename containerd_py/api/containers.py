@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.engine import Engine
 
-_LARGEST_WINDOW = 65_535
-
 
 async def create(request: web.Request, engine: Engine) -> Reply:
     arrived_ns = time.monotonic_ns()
@@ -70,11 +68,7 @@ def stop_parameters(query: requests.Query) -> tuple[int | None, float | None]:
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:
-    query = requests.Query(request)
-    rows = query.required_integer("rows", least=1, most=_LARGEST_WINDOW)
-    columns = query.required_integer("columns", least=1, most=_LARGEST_WINDOW)
-    query.done()
-    await requests.no_body(request)
+    rows, columns = await requests.window(request)
     engine.resize(_id(request), rows=rows, columns=columns)
     return Reply(204)
 

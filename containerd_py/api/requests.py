@@ -6,7 +6,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web_protocol
 from pydantic import TypeAdapter, ValidationError
@@ -14,14 +14,17 @@ from pydantic import TypeAdapter, ValidationError
 from containerd_py import signal_names, strict_json
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest
+from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from containerd_py.wire import CreateRequest
 
+Model = TypeVar("Model", bound=Wire)
+
 LARGEST_BODY = 10 << 20
+LARGEST_WINDOW = 65_535
 _BODY_S = 30.0
 _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +52,17 @@ async def create_request(request: web.Request) -> CreateRequest:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 
 
+async def body_as(request: web.Request, model: type[Model]) -> Model:
+    """Read the body as a model, JSON whatever its content type says. Raises InvalidArgument."""
+    value = strict_json.loads(await _body(request), what="request")
+    if not isinstance(value, dict):
+        raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
+    try:
+        return model.model_validate(value)
+    except ValidationError as problem:
+        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
 async def update_request(request: web.Request) -> UpdateRequest:
     """Read the body of update. Raises InvalidArgument."""
     value = strict_json.loads(await _body(request), what="request")
@@ -56,6 +70,16 @@ async def update_request(request: web.Request) -> UpdateRequest:
         return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+async def window(request: web.Request) -> tuple[int, int]:
+    """Read the size of a terminal from the query: (rows, columns). Raises InvalidArgument."""
+    query = Query(request)
+    rows = query.required_integer("rows", least=1, most=LARGEST_WINDOW)
+    columns = query.required_integer("columns", least=1, most=LARGEST_WINDOW)
+    query.done()
+    await no_body(request)
+    return rows, columns
 
 
 async def no_body(request: web.Request) -> None:
@@ -69,13 +93,17 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(_BODY_S):
             return await request.read()
     except web_protocol.RequestPayloadError as problem:
-        raise InvalidArgument(
-            "cannot read request: the body is not what its headers say",
-            step="read",
-            hint="look at Transfer-Encoding and Content-Encoding",
-        ) from problem
+        raise broken_body() from problem
     except TimeoutError:
         raise DeadlineExceeded(f"cannot read request: the body did not come in {_BODY_S:.0f} s", step="read") from None
+
+
+def broken_body() -> InvalidArgument:
+    return InvalidArgument(
+        "cannot read request: the body is not what its headers say",
+        step="read",
+        hint="look at Transfer-Encoding and Content-Encoding",
+    )
 
 
 class Query:
@@ -117,7 +145,7 @@ class Query:
             raise InvalidArgument(f"cannot read parameter {name!r}: it is missing", step="parse")
         return value
 
-    def seconds(self, name: str, *, most: float) -> float | None:
+    def seconds(self, name: str, *, most: float, least: float = 0) -> float | None:
         text = self.text(name)
         if text is None:
             return None
@@ -125,8 +153,10 @@ class Query:
             value = float(text)
         except ValueError:
             value = -1.0
-        if not 0 <= value <= most:
-            raise InvalidArgument(f"cannot read parameter {name!r}: seconds, 0 to {most:.0f}, not {text!r}", step="parse")
+        if not least <= value <= most:
+            raise InvalidArgument(
+                f"cannot read parameter {name!r}: seconds, {least:g} to {most:.0f}, not {text!r}", step="parse"
+            )
         return value
 
     def moment(self, name: str) -> int | None:

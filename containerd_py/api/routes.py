@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, events, listing, metrics, streams, system, waiting
+from containerd_py.api import (
+    attach,
+    containers,
+    control,
+    events,
+    execs,
+    listing,
+    measuring,
+    metrics,
+    streams,
+    system,
+    waiting,
+)
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -46,8 +58,23 @@ ROUTES = (
     Route("POST", "/v1/containers/{id}/wait", "wait_container", waiting.wait),
     Route("POST", "/v1/containers/{id}/resize", "resize_container", containers.resize),
     Route("GET", "/v1/containers/{id}/logs", "container_logs", streams.logs),
+    Route("PUT", "/v1/containers/{id}/stdin", "put_stdin", streams.put_stdin),
     Route("GET", "/v1/containers/{id}/attach", "attach_container", attach.attach),
+    Route("GET", "/v1/containers/{id}/stats", "container_stats", measuring.stats),
+    Route("GET", "/v1/containers/{id}/top", "container_top", measuring.top),
+    Route("GET", "/v1/stats", "stats", measuring.all_stats),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
+    Route("POST", "/v1/containers/{id}/exec", "create_exec", execs.create),
+    Route("GET", "/v1/containers/{id}/exec", "list_execs", execs.list_all),
+    Route("GET", "/v1/exec/{id}", "inspect_exec", execs.inspect),
+    Route("DELETE", "/v1/exec/{id}", "delete_exec", execs.delete),
+    Route("POST", "/v1/exec/{id}/start", "start_exec", execs.start),
+    Route("POST", "/v1/exec/{id}/kill", "kill_exec", execs.kill),
+    Route("POST", "/v1/exec/{id}/wait", "wait_exec", execs.wait),
+    Route("POST", "/v1/exec/{id}/resize", "resize_exec", execs.resize),
+    Route("GET", "/v1/exec/{id}/logs", "exec_logs", streams.exec_logs),
+    Route("PUT", "/v1/exec/{id}/stdin", "put_exec_stdin", streams.put_exec_stdin),
+    Route("GET", "/v1/exec/{id}/attach", "attach_exec", execs.join),
     Route("GET", "/v1/events", "events", events.events),
     Route("POST", "/v1/explain", "explain", system.explain),
 )

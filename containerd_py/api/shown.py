@@ -73,6 +73,25 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
     }
 
 
+def exec_detail(view: views.ExecView) -> wire.ExecDetail:
+    return wire.ExecDetail(
+        id=view.id,
+        container_id=view.container_id,
+        status=view.status.value,
+        args=view.args,
+        terminal=view.terminal,
+        stdin=view.stdin,
+        detach=view.detach,
+        pid=view.pid,
+        created_at=time(view.created_at),
+        started_at=None if view.started_at is None else time(view.started_at),
+        exit=None if view.exit is None else ended(view.exit),
+        process=view.process,
+        output_bytes=view.output_bytes,
+        lost_output_bytes=view.lost_output_bytes,
+    )
+
+
 def pruned(value: views.Pruned) -> wire.Pruned:
     failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
     return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)

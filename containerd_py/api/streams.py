@@ -4,40 +4,117 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from aiohttp import web
+from aiohttp import web, web_protocol
 
 from containerd_py.api import requests
-from containerd_py.engine.views import Stream
+from containerd_py.api.log_lines import StampedLines
+from containerd_py.api.replies import Reply
+from containerd_py.engine.views import Stream, Window
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from containerd_py.engine.engine import Engine
+    from containerd_py.engine.views import OutputChunk
 
 _log = structlog.get_logger()
 
 LARGEST_OFFSET = 2**63 - 1
+_MOST_LINES = 10**9
 _SLOWEST_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request for logs says."""
+
+    offset: int
+    stream: Stream | None
+    follow: bool
+    window: Window
+    timestamps: bool
+
+
+class Streaming(Protocol):
+    """What has output and input, by id: containers are `Engine`'s, execs `Execs`'."""
+
+    def output(
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window
+    ) -> AsyncGenerator[OutputChunk, None]: ...
+
+    async def write_stdin(self, reference: str, data: bytes) -> None: ...
+
+    async def close_stdin(self, reference: str) -> None: ...
+
+
 async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
+    asked = _asked(request)
+    return await _send(request, engine, engine.get(request.match_info["id"]).id, asked)
+
+
+async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
+    asked = _asked(request)
+    return await _send(request, engine.execs, engine.execs.joinable(request.match_info["id"], "read output of").id, asked)
+
+
+async def put_stdin(request: web.Request, engine: Engine) -> Reply:
+    return await _feed(request, engine, engine.get(request.match_info["id"]).id)
+
+
+async def put_exec_stdin(request: web.Request, engine: Engine) -> Reply:
+    return await _feed(request, engine.execs, engine.execs.get(request.match_info["id"]).id)
+
+
+def _asked(request: web.Request) -> Asked:
     query = requests.Query(request)
-    follow = query.boolean("follow", default=False)
-    stream = _stream(query.text("stream"))
-    offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
+    asked = Asked(
+        offset=query.integer("offset", least=0, most=LARGEST_OFFSET) or 0,
+        stream=_stream(query.text("stream")),
+        follow=query.boolean("follow", default=False),
+        window=Window(
+            since_ns=query.moment("since"),
+            until_ns=query.moment("until"),
+            tail=query.integer("tail", least=0, most=_MOST_LINES),
+        ),
+        timestamps=query.boolean("timestamps", default=False),
+    )
     query.done()
-    reference = engine.get(request.match_info["id"]).id
+    return asked
+
+
+async def _send(request: web.Request, streaming: Streaming, reference: str, asked: Asked) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     await response.prepare(request)
-    async with broken_off_by_errors(request):
-        async for chunk in engine.output(reference, offset=offset or 0, stream=stream, follow=follow):
-            await write_in_time(response, chunk.data)
+    lines = StampedLines() if asked.timestamps else None
+    output = streaming.output(reference, offset=asked.offset, stream=asked.stream, follow=asked.follow, window=asked.window)
+    async with broken_off_by_errors(request), contextlib.aclosing(output) as chunks:
+        async for chunk in chunks:
+            for data in (chunk.data,) if lines is None else lines.feed(chunk):
+                await write_in_time(response, data)
+        for data in () if lines is None else lines.end():
+            await write_in_time(response, data)
     await response.write_eof()
     return response
+
+
+async def _feed(request: web.Request, streaming: Streaming, reference: str) -> Reply:
+    """Write the body to the payload's input as it comes, and as slowly as the payload reads."""
+    query = requests.Query(request)
+    end = query.boolean("close", default=False)
+    query.done()
+    try:
+        async for data in request.content.iter_any():
+            await streaming.write_stdin(reference, data)
+    except web_protocol.RequestPayloadError as problem:
+        raise requests.broken_body() from problem
+    if end:
+        await streaming.close_stdin(reference)
+    return Reply(204)
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""A container at the caller's terminal: its output here, the input there, signals and the window's size passed on.
+"""A container, or an exec, at the caller's terminal: its output here, the input there, signals and size passed on.
 
     attach ──► start ──► output, input, signals, size … ──► the stream ends ──► wait for the exact exit code
 
@@ -13,7 +13,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from containerd_py.cli.settings import LeftBySignal
 from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from containerd_py.client import Client
+    from containerd_py.wire import Exit
 
 Answer = TypeVar("Answer")
 
@@ -37,11 +38,56 @@ _RETRY_S = 0.1
 _FORWARD_S = 5.0
 
 
+class Attended(Protocol):
+    """What can be attended: a container, or what is executed in one."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def attach(self, offset: int | None) -> Attachment: ...
+
+    async def kill(self, signal_name: str) -> None: ...
+
+    async def wait(self) -> Exit: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AttendedContainer:
+    client: Client
+    name: str
+
+    async def attach(self, offset: int | None) -> Attachment:
+        return await self.client.attach(self.name, offset)
+
+    async def kill(self, signal_name: str) -> None:
+        await self.client.kill(self.name, signal_name)
+
+    async def wait(self) -> Exit:
+        return await self.client.wait(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AttendedExec:
+    """name: its id."""
+
+    client: Client
+    name: str
+
+    async def attach(self, offset: int | None) -> Attachment:
+        return await self.client.exec_attach(self.name, offset)
+
+    async def kill(self, signal_name: str) -> None:
+        await self.client.exec_kill(self.name, signal_name)
+
+    async def wait(self) -> Exit:
+        return await self.client.exec_wait(self.name)
+
+
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """How a container is attended. terminal: it has one; interactive: it gets this process's stdin."""
+    """How it is attended. terminal: it has one; interactive: it gets this process's stdin."""
 
-    container: str
+    attended: Attended
     interactive: bool
     terminal: bool
     offset: int | None = None
@@ -56,20 +102,20 @@ class Attendance:
         return self.interactive and self.sized
 
 
-async def attend(client: Client, attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
-    """Attach, `begin` (start the container), stay until its end, and return its exit code.
+async def attend(attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
+    """Attach, `begin` (start it), stay until its end, and return its exit code.
 
     Raises LeftBySignal where a signal ended a raw session, BrokenPipeError where nobody reads the output any more.
     """
-    attachment = await client.attach(attendance.container, attendance.offset)
-    return await Foreground(client, attendance, attachment).run(begin)
+    attachment = await attendance.attended.attach(attendance.offset)
+    return await Foreground(attendance, attachment).run(begin)
 
 
 class Foreground:
     """One session; owns the current attachment and every task that uses it."""
 
-    def __init__(self, client: Client, attendance: Attendance, attachment: Attachment) -> None:
-        self._client = client
+    def __init__(self, attendance: Attendance, attachment: Attachment) -> None:
+        self._attended = attendance.attended
         self._attendance = attendance
         self._attachment = attachment
         self._renewed = asyncio.Condition()
@@ -105,9 +151,9 @@ class Foreground:
         """Of the run that was attended: its stream has told it, but where the connection was lost at the last moment."""
         if self._attachment.exit_code is not None:
             return self._attachment.exit_code
-        ended = await _insist(lambda: self._client.wait(self._attendance.container))
+        ended = await _insist(self._attended.wait)
         if ended.exit_code is None:
-            raise Internal(f"cannot tell the exit code of {self._attendance.container!r}: nobody saw it end", step="wait")
+            raise Internal(f"cannot tell the exit code of {self._attended.name!r}: nobody saw it end", step="wait")
         return ended.exit_code
 
     # ── output ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +177,7 @@ class Foreground:
         await self._attachment.close()
         await asyncio.sleep(_RETRY_S)
         try:
-            attachment = await _insist(lambda: self._client.attach(self._attendance.container, offset))
+            attachment = await _insist(lambda: self._attended.attach(offset))
         except Unavailable:
             raise cause from None
         async with self._renewed:
@@ -176,7 +222,7 @@ class Foreground:
         """Pass a signal on; where the daemon is away or hangs, it is meant for this process."""
         try:
             async with asyncio.timeout(_FORWARD_S):
-                await self._client.kill(self._attendance.container, number.name)
+                await self._attended.kill(number.name)
         except (Unavailable, TimeoutError):
             raise LeftBySignal(number) from None
         except ContainerdError:

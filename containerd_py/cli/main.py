@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from containerd_py.cli.commands import control, events, follow, host, lifecycle, run, show
+from containerd_py.cli.commands import control, events, execute, follow, host, lifecycle, measure, run, show
 from containerd_py.cli.complaints import CANNOT_RUN, complain
 from containerd_py.cli.output import silence_stdout
 from containerd_py.cli.settings import Format, FormatOption, Settings, SocketOption
@@ -15,7 +15,7 @@ from containerd_py.client import DEFAULT_SOCKET
 
 # typer brought its own copy of click in 2026; its errors are found through the one class that it always exported.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
-_STARTERS = ("run", "create", "start")
+_STARTERS = ("run", "create", "start", "exec")
 
 app = typer.Typer(
     name="pyctr",
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (run, show, lifecycle, control, follow, events, host):
+for group in (run, execute, show, lifecycle, control, measure, follow, events, host):
     group.register(app)
 
 

@@ -6,13 +6,14 @@ import datetime
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.table import Table
 
     from containerd_py.wire import ContainerSummary
 
@@ -49,6 +50,36 @@ def write_table(
 
     numbers: the columns set to the right.
     """
+    console = _console()
+    with console.capture() as captured:  # rich would end the process at a closed pipe by itself
+        console.print(_table(headers, rows, elastic=elastic, numbers=numbers))
+    sys.stdout.write(captured.get())
+    sys.stdout.flush()
+
+
+class LiveTable:
+    """A context manager: a table at a terminal that the next one takes the place of."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=_console(), auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._live.stop()
+
+    def show(
+        self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str] = ()
+    ) -> None:
+        """As `write_table`."""
+        self._live.update(_table(headers, rows, elastic=elastic, numbers=numbers), refresh=True)
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str]) -> Table:
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -61,11 +92,7 @@ def write_table(
         table.add_column(header, no_wrap=True, min_width=least, justify="right" if header in numbers else "left")
     for row in cells:
         table.add_row(*map(Text, row))
-    console = _console()
-    with console.capture() as captured:  # rich would end the process at a closed pipe by itself
-        console.print(table)
-    sys.stdout.write(captured.get())
-    sys.stdout.flush()
+    return table
 
 
 def write_pairs(pairs: Iterable[tuple[str, Any]]) -> None:

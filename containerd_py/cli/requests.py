@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from containerd_py.errors import InvalidArgument
 from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -25,8 +26,15 @@ _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limi
 
 def build_request(options: SpecOptions, environment: Mapping[str, str]) -> CreateRequest:
     """Return what to create; environment: where `-e NAME` without a value looks."""
-    try:
+    with reading():
         return _bundle(options) if options.bundle is not None else _container(options, environment)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Tell what the wire does not take as an error that names its place."""
+    try:
+        yield
     except ValidationError as error:
         raise _unreadable(error) from error
 

@@ -14,7 +14,7 @@ from containerd_py.client.failures import raise_for_late_error, read_model, unre
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(wire.Identifier)
 _BOOLEAN = {True: "true", False: "false"}
@@ -170,19 +170,60 @@ class Client:
     async def resize(self, container: str, rows: int, columns: int) -> None:
         await self._connection.exchange("POST", _path(container, "resize"), {"rows": str(rows), "columns": str(columns)})
 
+    async def stats(self, container: str, *, interval_s: float | None = None) -> AsyncGenerator[wire.Stats, None]:
+        """Yield what it uses: once, or with an interval until it ends."""
+        path = _path(container, "stats")
+        async with contextlib.aclosing(self._connection.stream("GET", path, _interval(interval_s))) as chunks:
+            async for line in _lines(chunks):
+                yield read_model(wire.Stats, line, f"GET {path}")
+
+    async def all_stats(
+        self, containers: Iterable[str] = (), labels: Iterable[str] = (), *, interval_s: float | None = None
+    ) -> AsyncGenerator[wire.StatsRound, None]:
+        """Yield what containers use, all that live unless some are named: once, or with an interval without end."""
+        query = [("container", one) for one in containers] + [("label", label) for label in labels]
+        query += _interval(interval_s)
+        async with contextlib.aclosing(self._connection.stream("GET", "/v1/stats", query)) as chunks:
+            async for line in _lines(chunks):
+                yield read_model(wire.StatsRound, line, "GET /v1/stats")
+
+    async def top(self, container: str) -> wire.ProcessList:
+        """Return its processes, as the host sees them."""
+        return await self._connection.fetch(wire.ProcessList, "GET", _path(container, "top"))
+
     async def timeline(self, container: str) -> wire.Timeline:
         return await self._connection.fetch(wire.Timeline, "GET", _path(container, "timeline"))
 
     def logs(
-        self, container: str, *, follow: bool = False, stream: wire.Stream | None = None, offset: int | None = None
+        self,
+        container: str,
+        *,
+        follow: bool = False,
+        stream: wire.Stream | None = None,
+        offset: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
     ) -> AsyncGenerator[bytes, None]:
-        """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends."""
+        """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends.
+
+        since, until: RFC 3339 with a zone, or seconds since 1970; tail: lines at the end of what is there.
+        """
         query = {"follow": _BOOLEAN[follow]}
+        given = {"since": since, "until": until, "tail": None if tail is None else str(tail)}
+        query |= {name: value for name, value in given.items() if value is not None}
+        if timestamps:
+            query["timestamps"] = _BOOLEAN[timestamps]
         if stream is not None:
             query["stream"] = stream
         if offset is not None:
             query["offset"] = str(offset)
         return self._connection.stream("GET", _path(container, "logs"), query)
+
+    async def write_stdin(self, container: str, data: bytes | AsyncIterable[bytes], *, close: bool = False) -> None:
+        """Write to the payload's input without attaching; return once it has taken all. close: end the input then."""
+        await self._connection.send("PUT", _path(container, "stdin"), {"close": _BOOLEAN[close]}, data)
 
     async def attach(self, container: str, offset: int | None = None) -> Attachment:
         """Return an open attachment: output from `offset` on (default: from now; 0: all of it). The caller closes it."""
@@ -190,15 +231,64 @@ class Client:
         socket = await self._connection.upgrade(_path(container, "attach"), query)
         return Attachment(socket, container, offset)
 
+    # ── what is executed in containers ────────────────────────────────────────────────────────────────────────
+
+    async def exec_create(self, container: str, request: wire.ExecSpec) -> wire.ExecCreated:
+        """Record what is to be executed in a running container; `exec_start` executes it."""
+        return await self._connection.fetch(wire.ExecCreated, "POST", _path(container, "exec"), body=request)
+
+    async def execs(self, container: str) -> tuple[wire.ExecDetail, ...]:
+        """Return what is, was or will be executed in a container, the oldest first."""
+        return (await self._connection.fetch(wire.ExecList, "GET", _path(container, "exec"))).execs
+
+    async def exec_inspect(self, exec_id: str) -> wire.ExecDetail:
+        return await self._connection.fetch(wire.ExecDetail, "GET", _exec_path(exec_id))
+
+    async def exec_start(self, exec_id: str) -> None:
+        """Return once it is executed."""
+        await self._connection.exchange("POST", _exec_path(exec_id, "start"))
+
+    async def exec_kill(self, exec_id: str, signal: str = "SIGKILL") -> None:
+        await self._connection.exchange("POST", _exec_path(exec_id, "kill"), {"signal": signal})
+
+    async def exec_wait(self, exec_id: str) -> wire.Exit:
+        """Return when it ended, with how it did."""
+        return await self._connection.fetch(wire.Exit, "POST", _exec_path(exec_id, "wait"))
+
+    async def exec_resize(self, exec_id: str, rows: int, columns: int) -> None:
+        """Set the size of its terminal, before it is started or later."""
+        await self._connection.exchange("POST", _exec_path(exec_id, "resize"), {"rows": str(rows), "columns": str(columns)})
+
+    async def exec_delete(self, exec_id: str, *, force: bool = False) -> None:
+        """Remove it and its output; one that runs only with `force`, which kills it."""
+        await self._connection.exchange("DELETE", _exec_path(exec_id), {"force": _BOOLEAN[force]})
+
+    async def exec_attach(self, exec_id: str, offset: int | None = None) -> Attachment:
+        """Return an open attachment, as of a container. Output is kept from the start on: with 0 no byte is missed."""
+        query = {} if offset is None else {"offset": str(offset)}
+        socket = await self._connection.upgrade(_exec_path(exec_id, "attach"), query)
+        return Attachment(socket, exec_id, offset)
+
+
+def _exec_path(exec_id: str, action: str = "") -> str:
+    return f"/v1/exec/{_identifier(exec_id)}" + (f"/{action}" if action else "")
+
 
 def _path(container: str, action: str = "") -> str:
+    return f"/v1/containers/{_identifier(container)}" + (f"/{action}" if action else "")
+
+
+def _identifier(text: str) -> str:
     # Checked here because a URL with "..", "/" or "" in it would name another route.
     try:
-        identifier = _IDENTIFIER.validate_python(container)
+        return _IDENTIFIER.validate_python(text)
     except ValidationError as error:
         hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
-        raise InvalidArgument(f"cannot look up {container!r}: not an id or a name", step="parse", hint=hint) from error
-    return f"/v1/containers/{identifier}" + (f"/{action}" if action else "")
+        raise InvalidArgument(f"cannot look up {text!r}: not an id or a name", step="parse", hint=hint) from error
+
+
+def _interval(seconds: float | None) -> list[tuple[str, str]]:
+    return [] if seconds is None else [("follow", "true"), ("interval", str(seconds))]
 
 
 def _stop(timeout_s: float | None, signal: str | None) -> dict[str, str]:

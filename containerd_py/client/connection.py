@@ -13,7 +13,7 @@ import aiohttp
 from containerd_py.client.failures import Model, raise_for_answer, reaching, read_model
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -64,6 +64,12 @@ class Connection:
         """Send one request and return its answer as `model`; Internal where it is not one."""
         answer = await self.exchange(method, path, query, body)
         return read_model(model, answer, f"{method} {path}")
+
+    async def send(self, method: str, path: str, query: Query, data: bytes | AsyncIterable[bytes]) -> None:
+        """Send bytes as they are, or as they come."""
+        with reaching(self.socket_path):
+            async with self.session.request(method, _BASE + path, params=query, data=data, allow_redirects=False) as answer:
+                await answer.read()
 
     async def stream(self, method: str, path: str, query: Query = ()) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives; close the iterator (`aclosing`) to give the connection back early."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-from containerd_py.engine.changes import Changes
+from containerd_py.engine.attended import Attended
 from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ContainerView, Exit, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
+    from containerd_py.engine.exec import Exec
     from containerd_py.engine.output import OutputLog
-    from containerd_py.engine.stdio import Stdio
-    from containerd_py.runtime.linux.fd import Fd
-    from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import ContainerRecord, ExitRecord
 
 CREATED, STARTED, PAUSED, RESUMED, EXITED = "created", "started", "paused", "resumed", "exited"
@@ -37,28 +32,21 @@ _TRANSITIONS = {
 """(status, event) to the next status. What is not here is a defect of ours."""
 
 
-class Container:
+class Container(Attended):
     """The state of one container and what is open for it. Only `engine.lifecycle` and `engine.recovery` change it."""
 
     def __init__(self, record: ContainerRecord, request: dict[str, Any], config: dict[str, Any], log: OutputLog) -> None:
+        super().__init__(log)
         self.record = record
         self.request = request
         self.config = config
-        self.log = log
-        self.changes = Changes()
         self.run = Run()
-        self.lock = asyncio.Lock()
-        self.pidfd: Fd | None = None
-        self.control: socket.socket | None = None
-        self.stdio: Stdio | None = None
-        self.plan: Plan | None = None
-        self.ended: WaitStatus | None = None
-        """How its process ended: known from the spawner a moment before it is on record."""
+        self.execs: dict[str, Exec] = {}
+        """What was executed in it, by id, the oldest first."""
+        self.poststop_told = False
+        """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
-        self.deleted = False
-        self.exit_recorded = True
-        """False where its end could not be stored: then the spawner must not forget it."""
 
     @property
     def id(self) -> str:
@@ -67,6 +55,10 @@ class Container:
     @property
     def name(self) -> str:
         return self.record.name
+
+    @property
+    def title(self) -> str:
+        return f"container {self.name!r}"
 
     @property
     def status(self) -> Status:
@@ -130,26 +122,6 @@ class Container:
             spec=self.request,
             oci=self.config,
         )
-
-    def fds(self) -> dict[str, int]:
-        """Return the descriptors that the spawner keeps too, by name."""
-        control = {} if self.control is None else {"control": self.control.fileno()}
-        return (self.stdio.numbers() if self.stdio else {}) | control
-
-    def release_control(self) -> None:
-        if self.control is not None:
-            self.control.close()
-            self.control = None
-
-    def close(self) -> None:
-        """Close every descriptor; the processes are not touched."""
-        self.release_control()
-        if self.stdio is not None:
-            self.stdio.close()
-        if self.pidfd is not None:
-            self.pidfd.close()
-            self.pidfd = None
-        self.log.close()
 
 
 def exit_of(ended: ExitRecord | None) -> Exit | None:

@@ -18,9 +18,16 @@ from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.examination import examine
+from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.exec_lifecycle import ExecLifecycle
+from containerd_py.engine.exec_recovery import ExecRecovery
+from containerd_py.engine.execs import Execs
+from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
-from containerd_py.engine.listing import Listing, select
+from containerd_py.engine.listing import Listing, has_label, select
+from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.parts import Parts
+from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.selection import ContainerFilter
@@ -41,13 +48,15 @@ from containerd_py.store.containers import ContainerStore
 from containerd_py.store.events import EventStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
     from containerd_py.engine.examination import Checked
+    from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
+    from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Pruned, Stream, TimedStep
+    from containerd_py.engine.views import Pruned, Stream, TimedStep, Window
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -79,9 +88,13 @@ class Engine:
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
         )
-        self._lifecycle = Lifecycle(self._parts)
+        exec_lifecycle = ExecLifecycle(self._parts)
+        self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
-        self._recovery = Recovery(self._parts, self._lifecycle)
+        self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
+        self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
+        """What can be done with processes that are executed in containers."""
+        self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
         self._self_measuring = SelfMeasuring(self._parts)
 
@@ -105,8 +118,11 @@ class Engine:
         self._self_measuring.close()
         self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
-        alive = any(container.alive or not container.exit_recorded for container in self._parts.registry)
+        alive = self.execs.alive() or any(
+            container.alive or not container.exit_recorded for container in self._parts.registry
+        )
         await self._parts.link.close(end=not alive)
+        self.execs.close()
         for container in self._parts.registry:
             container.close()
         if not alive:
@@ -117,15 +133,19 @@ class Engine:
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
         self._closing = True
+        self._measuring.close()
         self._parts.events.close()
         for container in self._parts.registry:
             container.changes.announce()
             container.log.changes.announce()
+        self.execs.stop_streams()
 
     def waits_for(self, pid: int) -> bool:
         """True for the process of a container whose end is still to be noted, and for the spawner."""
-        return pid == self._parts.link.pid or any(
-            container.alive and container.record.pid == pid for container in self._parts.registry
+        return (
+            pid == self._parts.link.pid
+            or any(container.alive and container.record.pid == pid for container in self._parts.registry)
+            or self.execs.waits_for(pid)
         )
 
     # ── containers ──
@@ -234,29 +254,16 @@ class Engine:
     # ── streams ──
 
     async def output(
-        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool
-    ) -> AsyncIterator[OutputChunk]:
+        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
+    ) -> AsyncGenerator[OutputChunk, None]:
         """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
         container = self._find(reference, "read output of")
-        log, run = container.log, container.run
-        reader = log.reader(log.size if offset is None else offset)
-        try:
-            while True:
-                chunk = reader.next()
-                if follow and chunk is not None and run.output_end is not None:
-                    chunk = chunk.before(run.output_end)
-                if chunk is not None:
-                    if stream in (None, chunk.stream):
-                        yield chunk
-                    continue
-                if not follow or run.output_end is not None or self._closing:
-                    return
-                await log.changes.wait()
-        finally:
-            reader.close()
+        reading = Reading(offset, stream, follow=follow, window=window)
+        async for chunk in chunks(container.log, container.run, reading, closing=lambda: self._closing):
+            yield chunk
 
     def output_size(self, reference: str) -> int:
         """Return the offset at which the next byte of output will be."""
@@ -292,6 +299,31 @@ class Engine:
         with suppress(NotFound, InvalidArgument):
             return ContainerFilter(reference, self._parts.registry.find(reference, "follow").id)
         return ContainerFilter(reference)
+
+    # ── figures ──
+
+    def stats(self, reference: str, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
+        """Yield what a container uses; with an interval until it ends. Raises NotFound, Conflict at once."""
+        container = self._find(reference, "measure")
+        self._measuring.check(container)
+        return self._measuring.one(container, interval_s=interval_s)
+
+    def all_stats(
+        self, references: tuple[str, ...], labels: tuple[str, ...], *, interval_s: float | None
+    ) -> AsyncGenerator[Round, None]:
+        """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
+        ids = {self._find(reference, "measure").id for reference in references}
+
+        def wanted(container: Container) -> bool:
+            return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
+
+        return self._measuring.all(wanted, interval_s=interval_s)
+
+    async def processes(self, reference: str) -> tuple[Process, ...]:
+        """Raises NotFound, Conflict where it has ended."""
+        container = self._find(reference, "list processes of")
+        self._measuring.check(container)
+        return await asyncio.to_thread(processes, container.cgroup)
 
     # ── the engine itself ──
 
@@ -329,7 +361,10 @@ class Engine:
         return container
 
     def _exited(self, container_id: str, status: WaitStatus) -> None:
-        self._lifecycle.exited(container_id, status)
+        if SEPARATOR in container_id:
+            self.execs.exited(container_id, status)
+        else:
+            self._lifecycle.exited(container_id, status)
 
     def _spawner_lost(self) -> None:
         if not self._closing:

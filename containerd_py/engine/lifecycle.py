@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from containerd_py.engine.attendant import Attendant
+    from containerd_py.engine.attended import Attended
+    from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.store.records import ContainerRecord
@@ -45,8 +47,9 @@ _WITNESS_PAUSE_S = 0.01
 
 
 class Lifecycle:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, execs: ExecLifecycle) -> None:
         self._parts = parts
+        self._execs = execs
         self.pausing = Pausing(parts, self)
         self.changing = Changing(parts, self)
         self.on_end: Callable[[Container], None] = lambda _container: None
@@ -145,9 +148,9 @@ class Lifecycle:
                 return
             if container.stdio is not None:
                 container.stdio.drain()
-            status = await _witness(container, status)
+            status = await witness(container, status)
             kills = _oom_kills(container)
-            ended = _exit(status, oom_kills=kills, asked=container.stop_asked)
+            ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)
             before = container.record
             if container.stop_asked:
                 before = before.with_(stopped_on_request=True)
@@ -168,6 +171,7 @@ class Lifecycle:
         if kills:
             self._parts.events.publish("container.oom", container.id, container.name, kills=str(kills))
         self._publish_exit(container)
+        await self._execs.end_all(container)
         self.on_end(container)
 
     def _publish_exit(self, container: Container) -> None:
@@ -248,13 +252,15 @@ class Lifecycle:
             await self._end(container)
         async with container.lock:
             container.check("delete", Status.STOPPED)
+            await self._execs.remove_all(container)
             container.close()
             await asyncio.to_thread(self._remove, container)
             container.deleted = True
             self._parts.link.forget(container.id)
             self._parts.registry.remove(container)
         container.changes.announce()
-        await self._parts.attendant(container, 0).tell("poststop", "stopped")
+        if not container.poststop_told:
+            await self._parts.attendant(container, 0).tell("poststop", "stopped")
         labels = container.record.labels  # the registry has none of it any more
         self._parts.events.publish("container.deleted", container.id, container.name, labels)
 
@@ -267,14 +273,14 @@ class Lifecycle:
         self._parts.store.remove(container.id)
 
 
-async def _witness(container: Container, status: WaitStatus) -> WaitStatus:
+async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
     """Ask the other witnesses where the spawner could not learn how it ended: our own wait, the kernel's record.
 
     The record is there only once the process's parent has reaped it (Linux 6.15), which may be a moment later.
     """
     deadline = time.monotonic() + _WITNESS_S
-    while status == WaitStatus(None, None) and container.pidfd is not None:
-        found = witness_exit(container.pidfd.fileno())
+    while status == WaitStatus(None, None) and attended.pidfd is not None:
+        found = witness_exit(attended.pidfd.fileno())
         if found is not None:
             return found
         if time.monotonic() > deadline:
@@ -292,7 +298,7 @@ def _oom_kills(container: Container) -> int:
         return 0
 
 
-def _exit(status: WaitStatus, *, oom_kills: int, asked: bool) -> ExitRecord:
+def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:
     """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
     now, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:

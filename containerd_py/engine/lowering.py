@@ -17,6 +17,8 @@ from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from containerd_py.wire import ContainerSpec, MountSpec
 
 _ROOT = ResolvedUser(0, 0, (), "/root")
@@ -31,7 +33,7 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
     device_rules: this host can enforce a list of devices, so none but the default ones is allowed.
     Raises InvalidArgument, NotSupported.
     """
-    _check_environment(request)
+    check_environment(request.env)
     user = _ROOT if request.user is None else await asyncio.to_thread(_resolve, request.rootfs, request.user)
     return Spec(
         root=Root(path=request.rootfs, readonly=request.read_only),
@@ -55,23 +57,27 @@ def _annotations(request: ContainerSpec) -> dict[str, str]:
     return {defaults.ROOTFS_ANNOTATION: "nodev"} | network
 
 
-def _check_environment(request: ContainerSpec) -> None:
-    """A name with "=" in it would become another variable."""
-    for name in request.env:
+def check_environment(variables: Mapping[str, str]) -> None:
+    """A name with "=" in it would become another variable. Raises InvalidArgument."""
+    for name in variables:
         if not name or "=" in name:
             raise InvalidArgument(f"cannot set environment variable {name!r}: a name is needed, without '='", step="lower")
 
 
 def _resolve(rootfs: str, text: str) -> ResolvedUser:
-    """Blocking: reads files of the root, which may be anything."""
+    """Blocking."""
+    with open_root(rootfs) as root:
+        return resolve_user(root.fileno(), text)
+
+
+def open_root(rootfs: str) -> Fd:
+    """Blocking: a root may lie on anything. Raises InvalidArgument."""
     try:
-        root = Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        return Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     except OSError as problem:
         raise InvalidArgument(
             f"cannot use root file system {rootfs!r}: {problem.strerror}", step="rootfs", errno=problem.errno
         ) from problem
-    with root:
-        return resolve_user(root.fileno(), text)
 
 
 def _hostname(request: ContainerSpec, container_id: str) -> str:

@@ -135,6 +135,17 @@ class OutputLog:
             return None  # deleted meanwhile
 
 
+class DiscardedOutput(OutputLog):
+    """Of a process whose output nobody is to see: it must not block all the same."""
+
+    def take(self, pipe: int, stream: Stream) -> bool:
+        state = _poll(pipe)
+        if state & select.POLLIN:
+            os.read(pipe, _MOST)
+            return True
+        return not state & (select.POLLHUP | select.POLLERR)
+
+
 class OutputReader:
     """One reader of a log. `next` never waits; between its None and waiting for `log.changes` there must be no await."""
 
@@ -151,25 +162,26 @@ class OutputReader:
         if self._files is None or self._offset >= self._log.size:
             return None
         data_fd, index_fd = (fd.fileno() for fd in self._files)
-        stream, end = self._segment(index_fd)
+        stream, time_ns, end = self._segment(index_fd)
         data = os.pread(data_fd, min(end - self._offset, _CHUNK), self._offset)
         if not data:
             return None
-        chunk = OutputChunk(stream, self._offset, data)
+        chunk = OutputChunk(stream, self._offset, data, time_ns)
         self._offset += len(data)
         return chunk
 
-    def _segment(self, index: int) -> tuple[Stream, int]:
-        """Return the stream of the byte at the offset, and where its run ends."""
+    def _segment(self, index: int) -> tuple[Stream, int, int]:
+        """Return the stream of the byte at the offset, when it came, and where its run ends."""
         count = os.fstat(index).st_size // _ENTRY.size
         if count == 0:  # the index was lost: what it told cannot be known any more
-            return Stream.STDOUT, self._log.size
+            return Stream.STDOUT, 0, self._log.size
         if self._entry == 0:
             self._entry = self._find(index, count)
         while self._entry + 1 < count and _entry(index, self._entry + 1)[0] <= self._offset:
             self._entry += 1
         end = _entry(index, self._entry + 1)[0] if self._entry + 1 < count else self._log.size
-        return _STREAMS[_entry(index, self._entry)[1]], min(end, self._log.size)
+        _offset, time_ns, stream = _entry(index, self._entry)
+        return _STREAMS[stream], time_ns, min(end, self._log.size)
 
     def _find(self, index: int, count: int) -> int:
         """Return the last entry that begins at the offset or before it, by halving."""
@@ -185,9 +197,10 @@ class OutputReader:
         self._files = None
 
 
-def _entry(index: int, number: int) -> tuple[int, int]:
-    offset, _time, stream = _ENTRY.unpack(os.pread(index, _ENTRY.size, number * _ENTRY.size))
-    return offset, stream
+def _entry(index: int, number: int) -> tuple[int, int, int]:
+    """Return (offset, time, stream) of an entry."""
+    offset, time_ns, stream = _ENTRY.unpack(os.pread(index, _ENTRY.size, number * _ENTRY.size))
+    return offset, time_ns, stream
 
 
 def _poll(fd: int) -> int:

@@ -38,3 +38,6 @@ class Parts:
 
     def output_log(self, container_id: str, *, lost: int = 0) -> OutputLog:
         return OutputLog(os.path.join(self.data_dir, "containers", container_id), lost=lost)
+
+    def exec_log(self, exec_id: str, *, lost: int = 0) -> OutputLog:
+        return OutputLog(os.path.join(self.data_dir, "execs", exec_id), lost=lost)

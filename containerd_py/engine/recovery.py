@@ -9,7 +9,6 @@ import asyncio
 import os
 import select
 import signal
-import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,18 +18,22 @@ import structlog
 from containerd_py.engine import worker
 from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import compiled
+from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable
 
+    from containerd_py.engine.exec_recovery import ExecRecovery
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.linux.fd import Fd
@@ -44,9 +47,10 @@ _UNKNOWN = WaitStatus(None, None)
 
 
 class Recovery:
-    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, execs: ExecRecovery) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
+        self._execs = execs
 
     async def run(self) -> None:
         """Bring everything back that an earlier daemon left."""
@@ -58,6 +62,8 @@ class Recovery:
             self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
             await self._restore(entry, inventory.pop(entry.record.id, None))
+        for container in self._parts.registry:
+            await self._execs.restore(container, inventory)
         for stranger in inventory.values():
             self._dismiss(stranger)
         await asyncio.to_thread(self._sweep)
@@ -100,7 +106,7 @@ class Recovery:
         control = kept.pop("control", None)
         container.pidfd = inherited.pidfd
         if control is not None:
-            container.control = _socket(control)
+            container.control = dialogue.resumed(control.take())
         if kept:
             container.stdio = self._lifecycle.streams_of(container, kept)
             container.stdio.start()
@@ -184,6 +190,10 @@ class Recovery:
         for name in _folders(os.path.join(self._parts.data_dir, "containers")):
             if self._parts.registry.get(name) is None:
                 self._parts.output_log(name).remove()
+        known = {exec_id for container in self._parts.registry for exec_id in container.execs}
+        for name in _folders(os.path.join(self._parts.data_dir, "execs")):
+            if name not in known:
+                self._parts.exec_log(name).remove()
 
     # ── the loss of the spawner ──
 
@@ -191,6 +201,12 @@ class Recovery:
         """Give a new spawner everything that the old one had."""
         known = set()
         for entry in await self._parts.link.start():
+            if SEPARATOR in entry.id:
+                if self._execs.meet_again(entry):
+                    known.add(entry.id)
+                else:
+                    self._dismiss(entry)
+                continue
             container = self._parts.registry.get(entry.id)
             if container is None or container.record.pid != entry.pid:
                 self._dismiss(entry)
@@ -204,12 +220,7 @@ class Recovery:
         for container in self._parts.registry:
             if container.id not in known and container.pidfd is not None and container.record.pid is not None:
                 self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
-
-
-def _socket(fd: Fd) -> socket.socket:
-    control = socket.socket(fileno=fd.take())
-    control.settimeout(0)
-    return control
+            self._execs.hand_over(container, known)
 
 
 def _has_news(control: socket.socket) -> bool:

@@ -62,7 +62,9 @@ class Remaking:
         self._parts.link.forget(container.id)
         container.close()
         container.stdio, container.ended = None, None
-        await self._parts.attendant(container, 0).tell("poststop", "stopped")
+        if not container.poststop_told:
+            container.poststop_told = True
+            await self._parts.attendant(container, 0).tell("poststop", "stopped")
         await asyncio.to_thread(self._take_back, container)
 
     async def _make(self, container: Container) -> None:
@@ -78,7 +80,11 @@ class Remaking:
             prepared_ns = time.monotonic_ns()
             pid = await self._forking.fork(container, plan, placement)
         forked_ns = time.monotonic_ns()
-        ready, master = await worker.ready(container, plan, self._parts.attendant(container, pid))
+        attendant = self._parts.attendant(container, pid)
+        try:
+            ready, master = await worker.ready(container, plan, attendant)
+        finally:
+            container.poststop_told = not attendant.hooked  # where hooks have begun, those for the end are owed again
         self._forking.keep_streams(container, master)
         steps = (("prepare", begun_ns, prepared_ns), ("fork", prepared_ns, forked_ns))
         record = container.next_record(
@@ -93,6 +99,7 @@ class Remaking:
         )
         await self._lifecycle.remember(container, record)
         container.run.next = container.run = Run()
+        container.poststop_told = False
         container.log.reopen()
         if container.stdio is not None:
             container.stdio.start()

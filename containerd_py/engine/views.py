@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ class Exit:
     """How a payload ended.
 
     exit_code: what wait(2) told, 128 + n after signal n, None where nobody saw it (reason "lost").
-    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost".
+    reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
+               never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
     """
 
@@ -80,6 +81,35 @@ class ContainerView:
     timeline: tuple[TimedStep, ...] = field(repr=False, default=())
 
 
+class ExecStatus(StrEnum):
+    """created: recorded, not started yet; starting: a worker is becoming the program; stopped: it has ended, or failed."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecView:
+    """A process that was executed in a container. process: its OCI document."""
+
+    id: str
+    container_id: str
+    status: ExecStatus
+    args: tuple[str, ...]
+    terminal: bool
+    stdin: bool
+    detach: bool
+    pid: int | None
+    created_at: datetime
+    started_at: datetime | None
+    exit: Exit | None
+    output_bytes: int
+    lost_output_bytes: int
+    process: dict[str, Any] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A process that has connected to the API (SO_PEERCRED, unix(7))."""
@@ -106,16 +136,29 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Bytes of the container's output; `offset` is where they begin in all of its output."""
+    """Bytes of the container's output; `offset` is where they begin in all of its output.
+
+    time_ns: when they came, in nanoseconds since the epoch; 0 where that was lost.
+    """
 
     stream: Stream
     offset: int
     data: bytes
+    time_ns: int = field(default=0, compare=False)
 
     def before(self, end: int) -> OutputChunk | None:
         """Return the part of it that lies before an offset; None where nothing does."""
         data = self.data[: max(0, end - self.offset)]
-        return OutputChunk(self.stream, self.offset, data) if data else None
+        return replace(self, data=data) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end."""
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+    tail: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import socket
 
     from containerd_py.engine.attendant import Attendant
-    from containerd_py.engine.containers import Container
+    from containerd_py.engine.attended import Attended
     from containerd_py.errors import ContainerdError
     from containerd_py.runtime.plan.plan import Plan
 
@@ -24,16 +24,16 @@ _DEADLINE_S = 60.0
 _END_S = 5.0
 
 
-async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple[dialogue.Ready, Fd | None]:
+async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[dialogue.Ready, Fd | None]:
     """Wait until the worker has done everything up to AwaitStart; return the terminal's master where there is one.
 
     Raises the error of the step that failed, DeadlineExceeded.
     """
     while True:
-        message, fds = await _hear_in_time(container)
+        message, fds = await _hear_in_time(attended)
         match message:
             case dialogue.Asked():
-                await _answer(container, plan, await attendant.bring_up())
+                await _answer(attended, plan, await attendant.bring_up())
             case dialogue.Listener():
                 await attendant.hand_over(Fd(fds[0]))
             case dialogue.Ready():
@@ -41,35 +41,35 @@ async def ready(container: Container, plan: Plan, attendant: Attendant) -> tuple
             case dialogue.Failed():
                 raise process.failure(plan, message)
             case _:
-                raise await _vanished(container, plan)
+                raise await _vanished(attended, plan)
 
 
-async def _answer(container: Container, plan: Plan, state: bytes) -> None:
-    if container.control is None:
-        raise await _vanished(container, plan)
+async def _answer(attended: Attended, plan: Plan, state: bytes) -> None:
+    if attended.control is None:
+        raise await _vanished(attended, plan)
     try:
-        dialogue.send_go(container.control, state)
+        dialogue.send_go(attended.control, state)
     except (BrokenPipeError, ConnectionResetError):
-        raise await _vanished(container, plan) from None
+        raise await _vanished(attended, plan) from None
 
 
-async def start(container: Container, plan: Plan, attendant: Attendant) -> dialogue.Times:
+async def start(attended: Attended, plan: Plan, attendant: Attendant) -> dialogue.Times:
     """Have the worker become the payload; return when its last steps ended. Raises the error of the step that failed."""
-    control = container.control
+    control = attended.control
     if control is None:
-        raise Internal(f"cannot start container {container.name!r}: its init worker cannot be reached", step="start")
+        raise Internal(f"cannot start {attended.title}: its init worker cannot be reached", step="start")
     try:
         dialogue.send_start(control)
     except (BrokenPipeError, ConnectionResetError):
-        raise await _vanished(container, plan) from None
-    return await outcome(container, plan, attendant)
+        raise await _vanished(attended, plan) from None
+    return await outcome(attended, plan, attendant)
 
 
-async def outcome(container: Container, plan: Plan, attendant: Attendant) -> dialogue.Times:
+async def outcome(attended: Attended, plan: Plan, attendant: Attendant) -> dialogue.Times:
     """Hear how a start went that has been asked for."""
     times: dialogue.Times | None = None
     while True:
-        message, fds = await _hear_in_time(container)
+        message, fds = await _hear_in_time(attended)
         match message:
             case dialogue.Listener():
                 await attendant.hand_over(Fd(fds[0]))
@@ -80,26 +80,46 @@ async def outcome(container: Container, plan: Plan, attendant: Attendant) -> dia
             case None if times is not None:
                 return times
             case _:
-                raise await _vanished(container, plan)
+                raise await _vanished(attended, plan)
 
 
-async def _vanished(container: Container, plan: Plan) -> ContainerdError:
+async def resume(attended: Attended, plan: Plan, attendant: Attendant) -> None:
+    """Go on with a worker that had done everything up to AwaitStart, and that an earlier daemon may have told to start.
+
+    Return once it has become the payload, or has ended without a word. Raises the error of the step that failed.
+    """
+    assert attended.control is not None  # noqa: S101 - it was kept
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        dialogue.send_start(attended.control)
+    ends = 0
+    while ends < 2:  # a reset, for a START too many that was not read, comes before what was said
+        message, fds = await _hear_in_time(attended)
+        match message:
+            case dialogue.Listener():
+                await attendant.hand_over(Fd(fds[0]))
+            case dialogue.Failed():
+                raise process.failure(plan, message)
+            case None:
+                ends += 1
+
+
+async def _vanished(attended: Attended, plan: Plan) -> ContainerdError:
     """The end of its socket is seen here before the spawner has told how it ended."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_END_S):
-            while container.ended is None:
-                await container.changes.wait()
-    return process.vanished(plan, container.ended)
+            while attended.ended is None:
+                await attended.changes.wait()
+    return process.vanished(plan, attended.ended)
 
 
-async def _hear_in_time(container: Container) -> tuple[dialogue.Message | None, list[int]]:
-    assert container.control is not None  # noqa: S101 - only asked of a worker that can be reached
+async def _hear_in_time(attended: Attended) -> tuple[dialogue.Message | None, list[int]]:
+    assert attended.control is not None  # noqa: S101 - only asked of a worker that can be reached
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            return await _hear(container.control)
+            return await _hear(attended.control)
     except TimeoutError as problem:
         raise DeadlineExceeded(
-            f"cannot go on with container {container.name!r}: its init worker did not answer in {_DEADLINE_S:.0f} s",
+            f"cannot go on with {attended.title}: its init worker did not answer in {_DEADLINE_S:.0f} s",
             step="init",
             hint="is the root file system or a mount's source on a server that does not answer?",
         ) from problem

@@ -7,7 +7,6 @@ was made for it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import time
@@ -15,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from containerd_py import atomic
-from containerd_py.errors import Conflict, ContainerdError, Internal, OutOfSpace
+from containerd_py.errors import Conflict
+from containerd_py.store.execs import ExecStore
+from containerd_py.store.problems import refused, told
 from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
@@ -67,32 +66,33 @@ class ContainerStore:
         except FileExistsError:
             raise Conflict(f"cannot create container {container_id!r}: the id is taken", step="store") from None
         except OSError as problem:
-            raise _refused(container_id, problem) from problem
+            raise refused(f"container {container_id!r}", problem) from problem
         try:
             _write(f"{directory}/{_CONFIG}", _json(stored.config))
             _write(f"{directory}/{_REQUEST}", _json(stored.request))
             atomic.write(f"{directory}/{_STATE}", _encode(stored.record))
         except OSError as problem:
             self.remove(container_id)
-            raise _refused(container_id, problem) from problem
+            raise refused(f"container {container_id!r}", problem) from problem
 
     def save(self, record: ContainerRecord) -> None:
         """Replace state.json. Raises OutOfSpace or Internal; the old record stays then."""
         try:
             atomic.write(f"{self.directory(record.id)}/{_STATE}", _encode(record))
         except OSError as problem:
-            raise _refused(record.id, problem) from problem
+            raise refused(f"container {record.id!r}", problem) from problem
 
     def save_config(self, container_id: str, config: dict[str, Any]) -> None:
         """Replace config.json. Raises OutOfSpace or Internal; the old one stays then."""
         try:
             atomic.write(f"{self.directory(container_id)}/{_CONFIG}", _json(config))
         except OSError as problem:
-            raise _refused(container_id, problem) from problem
+            raise refused(f"container {container_id!r}", problem) from problem
 
     def remove(self, container_id: str) -> None:
-        """Remove what this class wrote, by name (SECURITY R16); nothing where it is gone already."""
+        """Remove what this class wrote, by name (SECURITY R16), and the execs; nothing where it is gone already."""
         directory = self.directory(container_id)
+        ExecStore(directory).remove_all()
         for name in _FILES:
             try:
                 os.unlink(f"{directory}/{name}")
@@ -136,7 +136,11 @@ class ContainerStore:
             config = None
         with contextlib.suppress(OSError):  # a disk so broken is told by every other step
             os.rename(self.directory(container_id), path)
-        return Quarantined(container_id, path, _told(problem), config)
+        return Quarantined(container_id, path, told(problem), config)
+
+    def execs(self, container_id: str) -> ExecStore:
+        """Return the records of what was executed in a container."""
+        return ExecStore(self.directory(container_id), self._quarantine)
 
     def directory(self, container_id: str) -> str:
         """Return where a container's documents lie."""
@@ -188,17 +192,3 @@ def _write(path: str, data: bytes) -> None:
             rest = rest[os.write(fd, rest) :]
     finally:
         os.close(fd)
-
-
-def _told(problem: Exception) -> str:
-    if isinstance(problem, ValidationError):
-        first = problem.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(problem)
-
-
-def _refused(container_id: str, problem: OSError) -> ContainerdError:
-    message = f"cannot record container {container_id!r}: {problem.strerror}"
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace(message, step="store", errno=problem.errno, hint="free space or inodes in the state directory")
-    return Internal(message, step="store", errno=problem.errno)

@@ -14,10 +14,13 @@ class Stored(BaseModel):
 
 
 class ExitRecord(Stored):
-    """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed."""
+    """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed.
+
+    "failed": of an exec that was never executed.
+    """
 
     exit_code: int | None
-    reason: Literal["exited", "signaled", "oom", "lost"]
+    reason: Literal["exited", "signaled", "oom", "lost", "failed"]
     signal: str | None
     finished_at: AwareDatetime
     oom_killed: bool = False
@@ -81,6 +84,32 @@ class ContainerRecord(Stored):
     timing: Timing | None = None
 
     def with_(self, **changes: Any) -> ContainerRecord:
+        return self.model_copy(update=changes)
+
+
+class ExecRecord(Stored):
+    """A process that was executed in a container. process: its OCI document.
+
+    "starting" is the intent: on record before a worker is forked. pid: not None once the worker may have been told to
+    become the program; identity, boot_id: as in a `ContainerRecord`.
+    """
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    id: str
+    container_id: str
+    status: Literal["created", "starting", "running", "stopped"]
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    exit: ExitRecord | None = None
+    process: dict[str, Any]
+    stdin: bool = False
+    detach: bool = False
+    pid: int | None = None
+    identity: str = ""
+    boot_id: str = ""
+    lost_output_bytes: int = 0
+
+    def with_(self, **changes: Any) -> ExecRecord:
         return self.model_copy(update=changes)
 
 

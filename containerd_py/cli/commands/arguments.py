@@ -13,6 +13,16 @@ ContainersArgument = Annotated[
     list[str],
     typer.Argument(metavar="CONTAINER...", help="Ids, starts of ids, or names.", autocompletion=container_names),
 ]
+SomeContainersArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CONTAINER...]", help="Ids, starts of ids, or names.", autocompletion=container_names, show_default=False
+    ),
+]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", metavar="K[=V]", help="Only those with this label.", show_default=False),
+]
 FilterOption = Annotated[
     list[str] | None,
     typer.Option("--filter", metavar="KEY=VALUE", help="Only those of which this holds.", show_default=False),

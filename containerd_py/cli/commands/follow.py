@@ -6,10 +6,11 @@ from typing import Annotated, Literal, cast
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
-from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
+from containerd_py.cli.times import moment
 from containerd_py.client import Client
 
 OffsetOption = Annotated[
@@ -29,6 +30,16 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     stream: Annotated[str | None, typer.Option(help="Only stdout, or only stderr.", show_default=False)] = None,
     offset: OffsetOption = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="What came then or later: RFC 3339, or 10m ago.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="What came then or earlier.", show_default=False)
+    ] = None,
+    tail: Annotated[
+        str | None, typer.Option("--tail", "-n", metavar="LINES", help="So many lines, or all.", show_default=False)
+    ] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Each line with its time.")] = False,
     format_: FormatOption = None,
 ) -> None:
     """Print the output of a container: byte for byte, or as JSON, one object a line with its stream and offset."""
@@ -37,16 +48,38 @@ def logs(
     chosen = cast("Literal['stdout', 'stderr'] | None", stream)
 
     as_json = wants_json(ctx, format_)
+    lines = _line_count(tail)
+    if as_json and (since or until or lines is not None or timestamps):
+        raise typer.BadParameter("JSON goes with --stream, --offset and --follow only", param_hint="--format")
+    moments = moment(since, "--since"), moment(until, "--until")
 
     async def action(client: Client) -> None:
         if as_json:
             await _write_objects(client, container, chosen, offset or 0, follow=follow)
             return
-        async with contextlib.aclosing(client.logs(container, follow=follow, stream=chosen, offset=offset)) as chunks:
+        output = client.logs(
+            container,
+            follow=follow,
+            stream=chosen,
+            offset=offset,
+            since=moments[0],
+            until=moments[1],
+            tail=lines,
+            timestamps=timestamps,
+        )
+        async with contextlib.aclosing(output) as chunks:
             async for chunk in chunks:
                 await write_all(1, chunk)
 
     perform(ctx, action)
+
+
+def _line_count(text: str | None) -> int | None:
+    if text in (None, "all"):
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise typer.BadParameter(f"{text!r} is neither a number nor all", param_hint="--tail")
+    return int(text)
 
 
 async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
@@ -81,7 +114,9 @@ def attach(
         detail = await client.container(container)
         # From now on, but as a number: so the client can go on there where the connection is lost.
         start = detail.output_bytes if offset is None else offset
-        attendance = Attendance(detail.id, stdin and (detail.stdin or detail.terminal), detail.terminal, start)
-        return await attend(client, attendance)
+        attendance = Attendance(
+            AttendedContainer(client, detail.id), stdin and (detail.stdin or detail.terminal), detail.terminal, start
+        )
+        return await attend(attendance)
 
     perform(ctx, action)

@@ -7,7 +7,7 @@ import typer
 from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption, StopSignalOption, TimeoutOption
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.complaints import start_code
-from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
@@ -124,11 +124,12 @@ async def _start_attended(client: Client, containers: list[str], *, interactive:
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
+    attended = AttendedContainer(client, detail.id)
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
-        return await attend(client, Attendance(detail.id, interactive, detail.terminal, detail.output_bytes))
-    attendance = Attendance(detail.id, interactive, detail.terminal, offset=0)
-    return await attend(client, attendance, lambda: client.start(detail.id))
+        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes))
+    attendance = Attendance(attended, interactive, detail.terminal, offset=0)
+    return await attend(attendance, lambda: client.start(detail.id))
 
 
 def _code_text(ended: Exit) -> str:

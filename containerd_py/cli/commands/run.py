@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from containerd_py.cli.complaints import complain, start_code
-from containerd_py.cli.foreground import Attendance, attend
+from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.requests import build_request
 from containerd_py.cli.settings import FormatOption, perform, wants_json
@@ -92,8 +92,8 @@ async def _run_attended(client: Client, request: CreateRequest, options: SpecOpt
     try:
         # Whether a bundle has a terminal, only its config.json knows.
         terminal = options.tty if options.bundle is None else (await client.container(created.id)).terminal
-        attendance = Attendance(created.id, options.interactive, terminal, offset=0)
-        return await attend(client, attendance, lambda: client.start(created.id))
+        attendance = Attendance(AttendedContainer(client, created.id), options.interactive, terminal, offset=0)
+        return await attend(attendance, lambda: client.start(created.id))
     finally:
         if rm:
             await _discard(client, created.id)

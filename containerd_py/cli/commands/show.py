@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument
+from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument, LabelOption
 from containerd_py.cli.filters import parse_filters, single
 from containerd_py.cli.output import (
     age_text,
@@ -24,10 +24,6 @@ from containerd_py.wire import ContainerSummary, TimedStep
 _ID_LENGTH = 12
 _FILTERS = ("status", "label", "name", "since", "before")
 _ALIVE = ("running", "paused", "restarting")
-LabelOption = Annotated[
-    list[str] | None,
-    typer.Option("--label", "-l", metavar="K[=V]", help="Only those with this label.", show_default=False),
-]
 
 
 def register(app: typer.Typer) -> None:

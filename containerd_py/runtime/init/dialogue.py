@@ -130,6 +130,13 @@ def await_start(control: socket.socket) -> bool:
     return control.recv(1) == b"S"
 
 
+def resumed(control: int) -> socket.socket:
+    """Return the parent's end of a dialogue that another process has had, from its descriptor; it never blocks."""
+    connection = socket.socket(fileno=control)
+    connection.settimeout(0)
+    return connection
+
+
 def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     """Return the worker's next message and its fds; None at the end of the stream. Raises BlockingIOError."""
     try:

@@ -52,6 +52,13 @@ def resolve_user(root: int, text: str) -> ResolvedUser:
     return ResolvedUser(uid, entry.gid if entry else 0, gids, home)
 
 
+def resolve_group(root: int, text: str) -> int:
+    """Resolve a group, a number (tried first) or a name, inside the root at descriptor `root`. Raises InvalidArgument."""
+    if not text:
+        raise InvalidArgument("cannot resolve group '': a number or a name is needed", step="user")
+    return _group_id(root, text, text)
+
+
 @dataclass(frozen=True, slots=True)
 class _User:
     name: str

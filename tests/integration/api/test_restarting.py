@@ -219,3 +219,54 @@ async def test_a_start_by_policy_that_fails_is_told_and_tried_again(api: Api, ro
     assert len(failed) == 3
     assert all("/bin/sh" in error for error in failed)
     await remove(api, container)
+
+
+# ── with what is executed in it ──
+
+
+async def execute(api: Api, container: str, script: str) -> str:
+    body = {"args": ["/bin/sh", "-c", script]}
+    made = (await api.post(f"/v1/containers/{container}/exec", json=body)).json["id"]
+    assert (await api.post(f"/v1/exec/{made}/start")).status == 204
+    return str(made)
+
+
+async def test_what_is_executed_ends_with_its_run(api: Api, rootfs: Path) -> None:
+    container = await started(api, rootfs, SAY_AND_SLEEP)
+    old = await execute(api, container, "exec sleep 100")
+    waiting = await api.post(f"/v1/containers/{container}/exec", json={"args": ["/bin/true"]})
+    await api.post(f"/v1/containers/{container}/pause")
+    refused = await api.post(f"/v1/containers/{container}/exec", json={"args": ["/bin/true"]})
+    refused.error(409, "conflict")
+    assert (await api.post(f"/v1/containers/{container}/restart?timeout=0")).status == 204
+    assert (await api.post(f"/v1/exec/{old}/wait")).json["signal"] == "SIGKILL"
+    assert (await api.post(f"/v1/exec/{waiting.json['id']}/wait")).json["reason"] == "failed"
+    new = await execute(api, container, "exit 6")
+    assert (await api.post(f"/v1/exec/{new}/wait")).json["exit_code"] == 6
+    await remove(api, container)
+
+
+async def test_the_hooks_for_an_end_run_once_for_each_run(api: Api, rootfs: Path, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    hook = tmp_path / "hook"
+    hook.write_text(f'#!/bin/sh\ncat >/dev/null\necho "$1" >>{told}\n')
+    hook.chmod(0o755)
+    plain = await api.create(rootfs, "/bin/sh", "-c", "exit 3")
+    document = (await api.get(f"/v1/containers/{plain}")).json["oci"]
+    await remove(api, plain)
+    moments = ("createRuntime", "poststop")
+    document["hooks"] = {moment: [{"path": str(hook), "args": ["hook", moment]}] for moment in moments}
+    document["linux"].pop("cgroupsPath", None)
+    container = (await api.post("/v1/containers", json={"oci": document})).json["id"]
+    await api.post(f"/v1/containers/{container}/start")
+    await api.post(f"/v1/containers/{container}/wait")
+    (rootfs / "bin/sh").rename(rootfs / "bin/gone")
+    for _ in range(2):
+        (await api.post(f"/v1/containers/{container}/start")).error(400, "invalid_argument", step="exec")
+    (rootfs / "bin/gone").rename(rootfs / "bin/sh")
+    await api.post(f"/v1/containers/{container}/start")
+    await api.post(f"/v1/containers/{container}/wait")
+    await remove(api, container)
+    words = told.read_text().split()
+    assert words.count("createRuntime") == words.count("poststop") >= 2
+    assert words == ["createRuntime", "poststop"] * (len(words) // 2)

@@ -139,6 +139,26 @@ async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
     await pyctr(daemon, "rm", "-f", "going", "ended")
 
 
+async def test_parts_of_logs(daemon: Daemon, rootfs: Path) -> None:
+    await pyctr(daemon, "run", "--name", "box", "--rootfs", str(rootfs), "/bin/sh", "-c", "echo one; echo two; printf end")
+    cases: list[tuple[tuple[str, ...], str]] = [
+        (("-n", "2"), "two\nend"),
+        (("--tail", "all"), "one\ntwo\nend"),
+        (("--since", "10m"), "one\ntwo\nend"),
+        (("--since", "0s"), ""),
+        (("--until", "1h10m"), ""),
+        (("--until", "2100-01-01", "--tail", "1"), "end"),
+    ]
+    for options, expected in cases:
+        assert (await pyctr(daemon, "logs", *options, "box")).out == expected, options
+    stamped = (await pyctr(daemon, "logs", "-t", "box")).out.splitlines()
+    assert [line.split("Z ")[1] for line in stamped] == ["one", "two", "end"]
+    for options in (("--since", "yesterday"), ("--tail", "-1"), ("--tail", "x"), ("-t", "--format", "json")):
+        wrong = await pyctr(daemon, "logs", *options, "box")
+        assert (wrong.code, wrong.out) == (2, ""), options
+    await pyctr(daemon, "rm", "box")
+
+
 async def test_explain_info_and_version(daemon: Daemon, rootfs: Path) -> None:
     explained = await pyctr(daemon, "explain", "--rootfs", str(rootfs), "/bin/true")
     assert "bind root file system" in explained.out
@@ -233,3 +253,94 @@ async def test_attach_to_a_running_terminal(daemon: Daemon, api: Api, rootfs: Pa
     terminal.type(b"exit 6\r")
     assert await end(terminal, slave) == 6
     await api.delete(f"/v1/containers/{container}")
+
+
+async def running(daemon: Daemon, rootfs: Path, *options: str) -> None:
+    ended = await pyctr(daemon, "run", "-d", "--name", "box", *options, "--rootfs", str(rootfs), "/bin/sleep", "100")
+    assert ended.code == 0, ended.err
+
+
+async def test_exec_passes_output_input_and_exit_code(daemon: Daemon, rootfs: Path) -> None:
+    await running(daemon, rootfs, "-e", "COLOUR=red")
+    script = "cat; echo $COLOUR $NEW; pwd; id -u; id -G; echo error >&2; exit 3"
+    options = ("-i", "-e", "NEW=x", "-w", "/bin", "-u", "5:6", "--group-add", "7")
+    ended = await pyctr(daemon, "exec", *options, "box", "/bin/sh", "-c", script, stdin=b"from here\n")
+    assert (ended.code, ended.out, ended.err) == (3, "from here\nred x\n/bin\n5\n6 7\n", "error\n")
+    ended = await pyctr(daemon, "exec", "--cap", "CAP_KILL", "box", "/bin/grep", "CapEff", "/proc/self/status")
+    assert ended.out.split() == ["CapEff:", "0000000000000020"]
+    ended = await pyctr(daemon, "exec", "--privileged", "box", "/bin/grep", "NoNewPrivs", "/proc/self/status")
+    assert ended.out.split() == ["NoNewPrivs:", "0"]
+    detached = await pyctr(daemon, "exec", "-d", "box", "/bin/sh", "-c", "echo unseen; echo x >/there; sleep 100")
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/exec/{detached.out.strip()}")).json["detach"]
+    async with asyncio.timeout(10):
+        while not (rootfs / "there").exists():
+            await asyncio.sleep(0.01)
+    await pyctr(daemon, "rm", "-f", "box")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("box", "/bin/nope"), 127, "/bin/nope"),
+        (("box", "/plain"), 126, "/plain"),
+        (("-w", "/nowhere", "box", "/bin/true"), 125, "/nowhere"),
+        (("-w", "relative", "box", "/bin/true"), 125, "relative"),
+        (("-u", "nobody", "box", "/bin/true"), 125, "nobody"),
+        (("nobox", "/bin/true"), 125, "nobox"),
+        (("-d", "-i", "box", "/bin/true"), 125, "--detach"),
+        (("-t", "box", "/bin/true"), 125, "standard input is not one"),
+        (("box",), 125, "args"),
+        (("--nonsense", "box", "/bin/true"), 125, "nonsense"),
+    ],
+)
+async def test_errors_of_exec_come_in_one_line(
+    daemon: Daemon, rootfs: Path, arguments: tuple[str, ...], code: int, part: str
+) -> None:
+    (rootfs / "plain").write_text("")
+    await running(daemon, rootfs)
+    ended = await pyctr(daemon, "exec", *arguments)
+    await pyctr(daemon, "rm", "-f", "box")
+    assert (ended.code, ended.out) == (code, "")
+    assert part in ended.err.lower()
+    assert ended.err.count("\n") == 1
+
+
+async def test_signals_go_to_what_is_executed(daemon: Daemon, rootfs: Path) -> None:
+    await running(daemon, rootfs)
+    process = await asyncio.create_subprocess_exec(
+        *(*PYCTR, "exec", "box", "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYCONTAINERD_SOCKET": str(daemon.socket)},
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 20) == 9
+    process._transport.close()  # type: ignore[attr-defined]
+    await pyctr(daemon, "rm", "-f", "box")
+
+
+async def test_exec_at_the_terminal_through_a_restart_of_the_daemon(daemon: Daemon, rootfs: Path) -> None:
+    await running(daemon, rootfs)
+    terminal, slave = await at_terminal(daemon, 22, 84, "exec", "-it", "-e", "PS1=ready> ", "box", "/bin/sh")
+    before = settings(slave)
+    await terminal.until(b"ready> ")
+    terminal.type(b"stty size; tty\r")
+    await terminal.until(b"22 84\r\n/dev/pts/0\r\n")
+    daemon.kill()
+    daemon.start()
+    await daemon.answering()
+    terminal.seen = b""
+    async with asyncio.timeout(20):
+        while b"42\r\n" not in terminal.seen:  # what is typed into the connection that is gone is gone too
+            terminal.type(b"echo $((40+2))\r")
+            with contextlib.suppress(TimeoutError):
+                await terminal.until(b"42\r\n", seconds=1)
+    fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 99, 0, 0))
+    terminal.type(b"sleep 0.2; stty size; exit 4\r")
+    await terminal.until(b"30 99\r\n")
+    assert await terminal.process.wait() == 4
+    assert settings(slave) == before
+    await end(terminal, slave)
+    await pyctr(daemon, "rm", "-f", "box")

@@ -1,5 +1,6 @@
 """What is to be started again is started by the next daemon, wherever the one before it was when it died."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.restarts import output, remove, started, until
+from tests.integration.conftest import has_ended
 from tests.integration.daemon_process import Daemon
 
 SAY_AND_SLEEP = "echo up; exec sleep 100"
@@ -82,6 +84,23 @@ async def test_a_start_that_was_cut_off_is_made_up_for(daemon: Daemon, rootfs: P
         assert found["pid"] != pid
         assert found["previous_exit"]["exit_code"] == 5
         assert not Path(f"/proc/{pid}").exists()
+        await remove(api, container)
+
+
+async def test_a_worker_that_no_record_knows_is_ended(daemon: Daemon, rootfs: Path) -> None:
+    """The record says that it has stopped, and nobody wants it to be started."""
+    async with daemon.api() as api:
+        container = await started(api, rootfs, SAY_AND_SLEEP)
+        pid = (await until(api, container, output_bytes=3))["pid"]
+    daemon.kill()
+    ended = {"exit_code": 5, "reason": "exited", "signal": None, "finished_at": datetime.now(UTC).isoformat()}
+    edit(daemon, container, status="stopped", exit=ended)
+    await again(daemon)
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}")).json["exit"]["exit_code"] == 5
+        async with asyncio.timeout(10):
+            while not has_ended(pid):
+                await asyncio.sleep(0.01)
         await remove(api, container)
 
 

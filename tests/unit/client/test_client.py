@@ -13,7 +13,7 @@ from aiohttp import web
 
 from containerd_py import errors
 from containerd_py.client import Client
-from containerd_py.wire import BundleSpec, ContainerSpec, Exit, MountSpec
+from containerd_py.wire import BundleSpec, ContainerSpec, ExecSpec, Exit, MountSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,3 +253,47 @@ def _text(text: str, status: int = 200) -> Any:
         return web.Response(text=text, status=status)
 
     return answer
+
+
+EXEC = {
+    "id": "e1",
+    "container_id": "c1",
+    "status": "running",
+    "args": ["/bin/sh"],
+    "terminal": False,
+    "stdin": False,
+    "detach": False,
+    "pid": 7,
+    "created_at": "2026-01-02T03:04:05.000006Z",
+    "started_at": None,
+    "exit": None,
+    "process": {},
+    "output_bytes": 0,
+    "lost_output_bytes": 0,
+}
+
+
+async def test_what_is_executed(daemon: Any, client: Client) -> None:
+    daemon.replies("POST /v1/containers/c1/exec", {"id": "e1"}, status=201)
+    daemon.replies("GET /v1/containers/c1/exec", {"execs": [EXEC]})
+    daemon.replies("GET /v1/exec/e1", EXEC)
+    daemon.replies("POST /v1/exec/e1/wait", EXIT)
+    for route in ("POST /v1/exec/e1/start", "POST /v1/exec/e1/kill", "POST /v1/exec/e1/resize", "DELETE /v1/exec/e1"):
+        daemon.replies(route, status=204)
+    assert (await client.exec_create("c1", ExecSpec(args=("sh",), stdin=True))).id == "e1"
+    assert json.loads(daemon.bodies[0]) == {"args": ["sh"], "stdin": True}
+    await client.exec_start("e1")
+    await client.exec_kill("e1", "HUP")
+    await client.exec_resize("e1", rows=2, columns=3)
+    assert await client.exec_wait("e1") == Exit.model_validate(EXIT)
+    assert (await client.execs("c1")) == (await client.exec_inspect("e1"),)
+    await client.exec_delete("e1", force=True)
+    assert daemon.heard[1:5] == [
+        "POST /v1/exec/e1/start",
+        "POST /v1/exec/e1/kill?signal=HUP",
+        "POST /v1/exec/e1/resize?rows=2&columns=3",
+        "POST /v1/exec/e1/wait",
+    ]
+    assert daemon.heard[-1] == "DELETE /v1/exec/e1?force=true"
+    with pytest.raises(errors.InvalidArgument):
+        await client.exec_inspect("../x")

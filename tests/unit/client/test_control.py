@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,21 @@ async def test_names_changes_and_lists(daemon: Any, client: Client) -> None:
         "GET /v1/containers?label=l&status=running&name=n&since=s&before=b&sort=-name&limit=2",
     ]
     assert json.loads(daemon.bodies[1]) == {"resources": {"pids": None}, "restart": "always"}
+
+
+async def test_figures_and_processes(daemon: Any, client: Client) -> None:
+    daemon.replies("GET /v1/containers/web/top", {"processes": []})
+    daemon.replies("GET /v1/stats", {"time": "2026-01-02T03:04:05.000006Z", "containers": []})
+    daemon.replies("GET /v1/containers/web/stats", {"surprise": 1})
+    assert (await client.top("web")).processes == ()
+    assert [one.containers async for one in client.all_stats(["web"], ["a=b"])] == []  # without its end it is no line
+    with contextlib.suppress(Internal):
+        assert [one async for one in client.stats("web", interval_s=2)] == []
+    assert daemon.heard == [
+        "GET /v1/containers/web/top",
+        "GET /v1/stats?container=web&label=a%3Db",
+        "GET /v1/containers/web/stats?follow=true&interval=2",
+    ]
 
 
 async def test_stop_and_restart_say_how(daemon: Any, client: Client) -> None:

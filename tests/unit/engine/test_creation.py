@@ -10,6 +10,7 @@ import pytest
 from containerd_py.engine.containers import Registry
 from containerd_py.engine.creation import Creation
 from containerd_py.engine.events import EventLog
+from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.tasks import Tasks
@@ -76,7 +77,7 @@ async def test_the_names_are_taken_until_all_is_unmade(tmp_path: Path) -> None:
     store.prepare()
     shared = parts(tmp_path, store)
     request = ContainerSpec(rootfs=str(tmp_path), args=("/bin/true",), id="abc", name="web")
-    making = asyncio.ensure_future(Creation(shared, Lifecycle(shared)).create(request, arrived_ns=0))
+    making = asyncio.ensure_future(Creation(shared, Lifecycle(shared, ExecLifecycle(shared))).create(request, arrived_ns=0))
     await asyncio.to_thread(store.removing.wait, 10)
     try:
         for container_id, name in (("abc", "other"), ("other", "web")):

@@ -1,0 +1,77 @@
+"""Processes that are executed in containers: each handler reads its request, asks the engine, returns a reply."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from containerd_py import wire
+from containerd_py.api import attach, requests, shown
+from containerd_py.api.replies import Reply
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from containerd_py.engine.engine import Engine
+
+
+async def create(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec))
+    return Reply(201, wire.ExecCreated(id=view.id))
+
+
+async def list_all(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    return Reply(200, wire.ExecList(execs=tuple(map(shown.exec_detail, engine.execs.of(_id(request))))))
+
+
+async def inspect(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    return Reply(200, shown.exec_detail(engine.execs.get(_id(request))))
+
+
+async def start(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    await requests.no_body(request)
+    await engine.execs.start(_id(request))
+    return Reply(204)
+
+
+async def kill(request: web.Request, engine: Engine) -> Reply:
+    query = requests.Query(request)
+    text = query.text("signal")
+    query.done()
+    await requests.no_body(request)
+    engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    return Reply(204)
+
+
+async def wait(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    await requests.no_body(request)
+    return Reply(200, shown.ended(await engine.execs.wait(_id(request))))
+
+
+async def resize(request: web.Request, engine: Engine) -> Reply:
+    rows, columns = await requests.window(request)
+    engine.execs.resize(_id(request), rows=rows, columns=columns)
+    return Reply(204)
+
+
+async def delete(request: web.Request, engine: Engine) -> Reply:
+    query = requests.Query(request)
+    force = query.boolean("force", default=False)
+    query.done()
+    await engine.execs.delete(_id(request), force=force)
+    return Reply(204)
+
+
+async def join(request: web.Request, engine: Engine) -> web.StreamResponse:
+    offset = attach.read_request(request)
+    one = engine.execs.joinable(_id(request), "attach to")
+    return await attach.join(request, engine.execs, one.id, one.log.size if offset is None else offset)
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]

@@ -1,0 +1,396 @@
+"""The life of what is executed in a container: creation, start in named steps, signals, its end, deletion.
+
+    created ──► starting ──► running ──► stopped
+       ▲            │ │                     ▲
+       └────────────┘ └─────────────────────┘
+        try it again    it cannot be executed
+
+"starting" is on record before a worker is forked, the process before the worker is told to become the program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import secrets
+import signal
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py.engine import stdio, worker
+from containerd_py.engine.exec import BEGUN, ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
+from containerd_py.engine.exec_lowering import lower
+from containerd_py.engine.lifecycle import exit_record, witness
+from containerd_py.engine.output import DiscardedOutput
+from containerd_py.engine.stdio import Stdio
+from containerd_py.engine.views import ExecStatus, Exit, Status
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
+from containerd_py.runtime import host, process
+from containerd_py.runtime.cgroups.manager import Placement
+from containerd_py.runtime.launcher import open_dialogue
+from containerd_py.runtime.linux.pidfd import identity, pidfd_send_signal
+from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.plan.compiler import Placing, compile_exec
+from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.spec.models import parse
+from containerd_py.runtime.spec.process import Process
+from containerd_py.runtime.userns import setgroups_allowed
+from containerd_py.signal_names import signal_name
+from containerd_py.store.records import ExecRecord, ExitRecord
+
+if TYPE_CHECKING:
+    from containerd_py.engine.containers import Container
+    from containerd_py.engine.output import OutputLog
+    from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.wire import ExecSpec
+
+_log = structlog.get_logger()
+
+KEPT = 128
+"""So many that have ended are kept of each container, the newest."""
+
+_END_S = 10.0
+_NO_SUCH_PROGRAM, _CANNOT_EXECUTE = 127, 126
+_RETRIED = (Unavailable, OSError, asyncio.CancelledError)
+
+
+class ExecLifecycle:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def create(self, container: Container, request: ExecSpec) -> Exec:
+        """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
+        container.check("execute in", Status.RUNNING)
+        if not container.config:
+            raise Conflict(f"cannot execute in {container.title}: its document was lost", step="exec")
+        document = await lower(request, parse(container.config))
+        record = ExecRecord(
+            id=secrets.token_hex(16),
+            container_id=container.id,
+            status="created",
+            created_at=datetime.now(UTC),
+            process=document.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True),
+            stdin=request.stdin,
+            detach=request.detach,
+        )
+        made = Exec(record, self.log_of(record))
+        async with container.lock:
+            container.check("execute in", Status.RUNNING)
+            await self._save(record)
+            container.execs[made.id] = made
+        self._tell("exec.created", container, made)
+        return made
+
+    def log_of(self, record: ExecRecord) -> OutputLog:
+        log = self._parts.exec_log(record.id, lost=record.lost_output_bytes)
+        return DiscardedOutput(log.directory) if record.detach else log
+
+    # ── start ──
+
+    async def start(self, container: Container, started: Exec) -> None:
+        """Return once it is executed. Raises Conflict unless created in a container that runs, the error of a step."""
+        async with started.lock:
+            started.check("start", ExecStatus.CREATED)
+            container.check("execute in", Status.RUNNING)
+            await self._remember(started, started.next_record(BEGUN))
+            started.ended = None
+            try:
+                await self._launch(container, started)
+            except BaseException as problem:
+                await asyncio.shield(self.undo(container, started, problem))
+                if isinstance(problem, OSError):
+                    raise _refusal(started, problem) from problem
+                raise
+        self._tell("exec.started", container, started)
+
+    async def _launch(self, container: Container, started: Exec) -> None:
+        spec = parse(container.config)
+        started.plan = plan = await compiled(container, started, spec)
+        pid = await self._fork(container, started, spec, plan)
+        attendant = self._parts.attendant(container, pid)
+        _ready, master = await worker.ready(started, plan, attendant)
+        self._join_streams(started, master)
+        known = identity(pid, started.pidfd.fileno()) if started.pidfd else ""
+        # From here on recovery takes it that the worker may have been told.
+        await self._remember(started, started.record.with_(pid=pid, identity=known, boot_id=host.boot_id()))
+        container.check("execute in", Status.RUNNING)
+        await worker.start(started, plan, attendant)
+        await self.note_start(started)
+
+    async def _fork(self, container: Container, started: Exec, spec: Spec, plan: Plan) -> int:
+        piped = not started.terminal and not started.record.detach
+        ours, theirs = stdio.open_pipes(stdin=started.record.stdin) if piped else ({}, {})
+        started.stdio = self.streams_of(started, ours) if ours else None
+        with ExitStack() as passed:
+            for fd in theirs.values():
+                passed.enter_context(fd)
+            placement = passed.enter_context(await asyncio.to_thread(Placement, container.cgroup))
+            container.check("execute in", Status.RUNNING)
+            if container.pidfd is None:
+                raise Conflict(f"cannot execute in {container.title}: it is ending", step="exec")
+            kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
+            opened = passed.enter_context(Opened(plan, inside=(container.pidfd.fileno(), kinds)))
+            started.control, worker_end = open_dialogue()
+            started.control.settimeout(0)
+            passed.enter_context(worker_end)
+            handles = {name: fd.fileno() for name, fd in theirs.items()}
+            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
+            process.send_plan(started.control, plan, handles | opened.handles)
+            directory = placement.directory.fileno() if placement.directory else None
+            request = opened.fork_request(worker_end.fileno(), directory)
+            spawned = await self._parts.link.spawn(started.spawn_id, request, started.fds())
+        started.pid, started.pidfd = spawned.pid, spawned.pidfd
+        container.check("execute in", Status.RUNNING)  # or nobody would end it, now that the container has
+        return spawned.pid
+
+    def _join_streams(self, started: Exec, master: Fd | None) -> None:
+        if master is not None:
+            started.stdio = self.streams_of(started, stdio.open_terminal(master))
+            self._parts.link.keep(started.spawn_id, started.stdio.numbers())
+            if started.size is not None:
+                started.stdio.resize(*started.size)
+        if started.stdio is not None:
+            started.stdio.start()
+
+    async def note_start(self, started: Exec) -> None:
+        """Record a start that has happened. The lock is held."""
+        record = started.next_record(EXECUTED, started_at=datetime.now(UTC))
+        try:
+            await self._remember(started, record)
+        except ContainerdError as problem:  # it runs: an error would be taken for the opposite
+            _log.error("cannot record start", exec=started.id, error=problem.message)
+            started.publish(record)
+        started.plan = None
+        started.release_control()
+        self._parts.link.drop(started.spawn_id, "control")
+
+    async def undo(self, container: Container, started: Exec, problem: BaseException) -> None:
+        """End what there is of it. Where the cause may pass, it can be started again; else it has failed."""
+        self.discard(started)
+        if isinstance(problem, _RETRIED) and container.alive:
+            await self.note(started, started.next_record(REVERTED, pid=None, identity="", boot_id=""))
+            return
+        await self._fail(started, _code(problem))
+        self._tell_exit(container, started)
+
+    def discard(self, started: Exec) -> None:
+        """Kill its process, if there is one, and close what is open for it; the log stays."""
+        if started.pidfd is not None:
+            with suppress(ProcessLookupError):
+                pidfd_send_signal(started.pidfd.fileno(), signal.SIGKILL)
+            started.pidfd.close()
+            started.pidfd = None
+        started.release_control()
+        if started.stdio is not None:
+            started.stdio.close()
+            started.stdio = None
+        started.plan = None
+        self._parts.link.forget(started.spawn_id)
+
+    async def _fail(self, started: Exec, code: int) -> None:
+        ended = ExitRecord(exit_code=code, reason="failed", signal=None, finished_at=datetime.now(UTC))
+        await self.note(started, started.next_record(ENDED, exit=ended))
+        started.finish()
+
+    # ── the end ──
+
+    def exited(self, spawn_id: str, status: WaitStatus) -> None:
+        """Called for each end that the spawner tells of a process with such a name."""
+        container_id, _separator, exec_id = spawn_id.partition(SEPARATOR)
+        container = self._parts.registry.get(container_id)
+        ended = None if container is None else container.execs.get(exec_id)
+        if container is not None and ended is not None:
+            ended.ended = status
+            ended.changes.announce()
+            self._parts.tasks.start(self.note_exit(container, ended, status), name=f"exit {spawn_id}")
+
+    async def note_exit(self, container: Container, ended: Exec, status: WaitStatus) -> None:
+        """Record how it ended, then let everybody see it."""
+        async with ended.lock:
+            if ended.deleted or ended.status is not ExecStatus.RUNNING:
+                return
+            if ended.stdio is not None:
+                ended.stdio.drain()
+            exit_ = exit_record(await witness(ended, status))
+            if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
+                ended.exit_recorded = False
+            ended.release_control()
+            ended.finish()
+            if ended.stdio is None or ended.stdio.ended:
+                self.let_go(ended)
+        self._tell_exit(container, ended)
+        await self._forget_oldest(container)
+
+    async def wait(self, awaited: Exec) -> Exit:
+        """Return how it ended, once it has."""
+        while True:
+            ended = awaited.exit()
+            if ended is not None:
+                return ended
+            awaited.check("wait for", *ExecStatus)
+            await awaited.changes.wait()
+
+    async def end_all(self, container: Container) -> None:
+        """The container has ended: what runs in it ends with it, whether it had a pid namespace of its own or not."""
+        for one in tuple(container.execs.values()):
+            if one.status is ExecStatus.CREATED:
+                async with one.lock:
+                    if one.status is ExecStatus.CREATED and not one.deleted:
+                        await self._fail(one, _CANNOT_EXECUTE)
+            else:
+                self._try_kill(one)
+
+    def _try_kill(self, one: Exec) -> None:
+        if one.pidfd is not None and one.status is not ExecStatus.STOPPED:
+            with suppress(ProcessLookupError):
+                pidfd_send_signal(one.pidfd.fileno(), signal.SIGKILL)
+
+    async def _forget_oldest(self, container: Container) -> None:
+        """Keep the newest of those that have ended; one whose output is still written to is not at its end."""
+        over = [one for one in container.execs.values() if one.status is ExecStatus.STOPPED and one.stdio is None]
+        over.sort(key=lambda one: one.record.exit.finished_at.timestamp() if one.record.exit else 0)
+        for one in over[: max(0, len(over) - KEPT)]:
+            async with one.lock:
+                if not one.deleted:
+                    await self._remove(container, one)
+
+    # ── signals, streams ──
+
+    def kill(self, container: Container, killed: Exec, number: int) -> None:
+        """Send a signal to it. Raises Conflict unless it runs. Needs no disk, no fork, no descriptor."""
+        killed.check("kill", ExecStatus.RUNNING)
+        try:
+            if killed.pidfd is not None:
+                pidfd_send_signal(killed.pidfd.fileno(), number)
+        except ProcessLookupError:
+            raise Conflict(f"cannot kill {killed.title}: it has ended", step="kill") from None
+        self._tell("exec.killed", container, killed, signal=signal_name(number))
+
+    def streams_of(self, one: Exec, fds: dict[str, Fd]) -> Stdio:
+        return Stdio(one.log, fds, on_end=functools.partial(self._streams_ended, one))
+
+    def _streams_ended(self, one: Exec) -> None:
+        if one.status is ExecStatus.STOPPED:
+            self.let_go(one)
+
+    def let_go(self, ended: Exec) -> None:
+        """The end is on record and all output in the log: nothing needs to be open for it any more."""
+        if ended.exit_recorded:
+            self._parts.link.forget(ended.spawn_id)
+        else:  # the spawner alone knows how it ended, for the next daemon
+            self._parts.link.drop(ended.spawn_id, *ended.fds())
+        ended.close()
+        ended.stdio = None
+
+    # ── deletion ──
+
+    async def delete(self, container: Container, deleted: Exec, *, force: bool) -> None:
+        """Raises Conflict for one that runs without `force`, DeadlineExceeded."""
+        allowed = [ExecStatus.CREATED, ExecStatus.STOPPED, *([ExecStatus.RUNNING] if force else [])]
+        deleted.check("delete", *allowed)
+        await self._end(deleted)
+        async with deleted.lock:
+            deleted.check("delete", ExecStatus.CREATED, ExecStatus.STOPPED)
+            await self._remove(container, deleted)
+
+    async def remove_all(self, container: Container) -> None:
+        """Remove what was executed in a container that has ended. Raises DeadlineExceeded."""
+        for one in tuple(container.execs.values()):
+            await self._end(one)
+            async with one.lock:
+                if not one.deleted:
+                    await self._remove(container, one)
+
+    async def _end(self, one: Exec) -> None:
+        try:
+            async with asyncio.timeout(_END_S):
+                while one.status in (ExecStatus.STARTING, ExecStatus.RUNNING):
+                    self._try_kill(one)
+                    await one.changes.wait()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"cannot delete {one.title}: it was killed, but has not ended in {_END_S:.0f} s",
+                step="kill",
+                hint="it may be stuck in the kernel (state D): look at its stack, then delete again",
+            ) from None
+
+    async def _remove(self, container: Container, removed: Exec) -> None:
+        """The record goes last: a deletion that is cut off can be done again. The lock is held."""
+        removed.finish()
+        removed.close()
+        await asyncio.to_thread(removed.log.remove)
+        await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)
+        removed.deleted = True
+        container.execs.pop(removed.id, None)
+        self._parts.link.forget(removed.spawn_id)
+        removed.changes.announce()
+
+    # ── records, events ──
+
+    async def note(self, one: Exec, record: ExecRecord) -> bool:
+        """Store what has happened, as far as that is possible, and let everybody see it; tell whether it is on record."""
+        try:
+            await self._save(record)
+        except ContainerdError as problem:  # a full disk must not keep anything from ending (SECURITY R14)
+            _log.error("cannot record exec", exec=one.id, status=record.status, error=problem.message)
+            one.publish(record)
+            return False
+        one.publish(record)
+        return True
+
+    async def _remember(self, one: Exec, record: ExecRecord) -> None:
+        """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
+        await self._save(record)
+        one.publish(record)
+
+    async def _save(self, record: ExecRecord) -> None:
+        store = self._parts.store.execs(record.container_id)
+        if self._parts.store.in_memory:
+            store.save(record)
+        else:
+            await asyncio.to_thread(store.save, record)
+
+    def _tell(self, kind: str, container: Container, one: Exec, **attributes: str) -> None:
+        self._parts.events.publish(kind, container.id, container.name, exec=one.id, **attributes)
+
+    def _tell_exit(self, container: Container, one: Exec) -> None:
+        ended = one.exit()
+        if ended is not None:
+            code = "" if ended.exit_code is None else str(ended.exit_code)
+            extra = {"signal": ended.signal} if ended.signal else {}
+            self._tell("exec.exited", container, one, exit_code=code, reason=ended.reason, **extra)
+
+
+async def compiled(container: Container, one: Exec, spec: Spec) -> Plan:
+    """Compile the Plan of what is to be executed."""
+    placing = Placing(
+        spec.root.path,
+        container.id,
+        len(container.cgroup.v1),
+        may_drop_groups=setgroups_allowed(container.record.pid or 0),
+    )
+    profile = spec.linux.seccomp
+    seccomp = None if profile is None else await asyncio.to_thread(compile_profile, profile)
+    return compile_exec(spec, Process.model_validate(one.record.process), placing, seccomp)
+
+
+def _code(problem: BaseException) -> int:
+    """Return what a shell tells of a program that it cannot execute."""
+    missing = isinstance(problem, ContainerdError) and (problem.step, problem.errno) == ("exec", "ENOENT")
+    return _NO_SUCH_PROGRAM if missing else _CANNOT_EXECUTE
+
+
+def _refusal(one: Exec, problem: OSError) -> ContainerdError:
+    return Unavailable(
+        f"cannot start {one.title}: {problem.strerror}",
+        step="exec",
+        errno=problem.errno,
+        hint="try again later: the host may be out of descriptors, memory or terminals",
+    )
