@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -13,20 +14,29 @@ from containerd_py.errors import ContainerdError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_CHECK = ("config", "check")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def main() -> int:
-    """Return the exit code: 0 after SIGTERM, 1 where the daemon cannot start, 2 for wrong options."""
+    """Return the exit code: 0 after SIGTERM, 1 where the daemon cannot start, 2 for wrong options.
+
+    `pycontainerd config check`, with the options of the daemon, only reads the settings.
+    """
     with quick_imports():
         import uvloop
 
         from containerd_py import config, daemon, log
 
+    only_check = tuple(sys.argv[1 : 1 + len(_CHECK)]) == _CHECK
+    reread = functools.partial(config.load, sys.argv[1 + len(_CHECK) if only_check else 1 :], os.environ)
     try:
-        settings = config.load(sys.argv[1:], os.environ)
+        settings = reread()
+        if only_check:
+            sys.stdout.write(config.as_toml(settings))
+            return 0
         log.configure(settings.log_level)
-        uvloop.run(daemon.run(settings))
+        uvloop.run(daemon.run(settings, reread))
     except ContainerdError as problem:
         hint = f" ({problem.hint})" if problem.hint else ""
         sys.stderr.write(f"pycontainerd: {problem.message}{hint}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "/etc/pycontainerd/config.toml"
 _PREFIX = "PYCONTAINERD_"
+_EPILOG = f"""Each option may be set as {_PREFIX}… too. "pycontainerd config check", with the same options, reads the
+settings, prints what holds, and starts nothing."""
 _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
@@ -97,9 +100,7 @@ def _check_group(config: DaemonConfig) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pycontainerd", description="A container daemon.", epilog=f"Each option may be set as {_PREFIX}… too."
-    )
+    parser = argparse.ArgumentParser(prog="pycontainerd", description="A container daemon.", epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pycontainerd {__version__}")
     parser.add_argument("--config", metavar="FILE", help=f"settings in TOML (default: {CONFIG_FILE}, if there)")
     for name, text in _HELP.items():
@@ -107,6 +108,18 @@ def _parser() -> argparse.ArgumentParser:
         suffix = f" (default: {default})" if default else ""
         parser.add_argument("--" + name.replace("_", "-"), metavar=name.rpartition("_")[2].upper(), help=text + suffix)
     return parser
+
+
+def as_toml(config: DaemonConfig) -> str:
+    """Return every setting as it would stand in a file; one that is not set is a comment."""
+    values = config.model_dump()
+    lines = (f"# {name} is not set" if value is None else f"{name} = {_toml(value)}" for name, value in values.items())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _toml(value: object) -> str:
+    """A basic string of TOML takes what one of JSON does, but for the DEL that JSON leaves as it is."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _variable(name: str) -> str:

@@ -18,6 +18,7 @@ from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.engine import Engine
 from containerd_py.engine.output import Limits
+from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
@@ -30,14 +31,18 @@ _log = structlog.get_logger()
 _AGAIN_S = 0.2
 
 
-async def run(config: DaemonConfig) -> None:
-    """Serve until SIGTERM or SIGINT. Containers go on without the daemon. Raises ContainerdError where it cannot start."""
+async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
+    """Serve until SIGTERM or SIGINT. Containers go on without the daemon. Raises ContainerdError where it cannot start.
+
+    reread: reads the settings again, at SIGHUP.
+    """
     set_child_subreaper()  # a witness of exits, should the spawner die
     _raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread).reload)
     limits = Limits(config.log_max_bytes, config.log_max_files)
     engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), log_limits=limits)
     passed = _passed_socket()

@@ -42,11 +42,32 @@ Signal = Annotated[str, StringConstraints(min_length=1), AfterValidator(_known_s
 RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
 """Which ends of a container it is started again after; "on-failure:3": three times at most."""
 
+EVENT_TYPES = (
+    "container.created",
+    "container.started",
+    "container.exited",
+    "container.oom",
+    "container.killed",
+    "container.renamed",
+    "container.updated",
+    "container.paused",
+    "container.resumed",
+    "container.restarting",
+    "container.restart_failed",
+    "container.deleted",
+    "exec.created",
+    "exec.started",
+    "exec.exited",
+    "exec.killed",
+)
+"""What happens. A subscriber may hear of a "gap" besides."""
+
 Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
 ExecStatus = Literal["created", "starting", "running", "stopped"]
 Stream = Literal["stdout", "stderr"]
 LogDriver = Literal["file", "none"]
+CheckStatus = Literal["ok", "warn", "fail"]
 Network = Literal["private", "none", "host"]
 
 
@@ -381,6 +402,30 @@ class Info(Wire):
     spawner_rss_bytes: int | None
 
 
+class Check(Wire):
+    """One thing of the host that was looked at. hint: what to do about it."""
+
+    name: str
+    status: CheckStatus
+    found: str
+    meaning: str
+    hint: str | None
+
+
+class Doctor(Wire):
+    """What this host can and cannot do. status: the worst of the checks."""
+
+    status: CheckStatus
+    checks: Annotated[tuple[Check, ...], Field(strict=False)]
+
+
+class Peer(Wire):
+    """A process of the host that has connected to the API."""
+
+    uid: int
+    pid: int
+
+
 class Event(Wire):
     """One event. `seq` grows by one; after a gap the type is "gap" and `attributes` tells how many were dropped."""
 
@@ -390,6 +435,8 @@ class Event(Wire):
     id: str | None = None
     name: str | None = None
     attributes: dict[str, str] = {}
+    asked_by: Peer | None = None
+    """Whose request it came of; None for what came by itself."""
 
 
 class PlanStep(Wire):

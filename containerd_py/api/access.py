@@ -7,6 +7,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.views import Peer
 from containerd_py.errors import Forbidden
 
 if TYPE_CHECKING:
@@ -35,9 +36,18 @@ class Access:
         self._check_peer(request)
 
     def _check_peer(self, request: web.Request) -> None:
-        connection = request.get_extra_info("socket")
+        connection = peer(request)
         if connection is None or self._group_allowed:
             return
-        _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        uid = connection.uid
         if uid not in (0, os.geteuid()):
             raise Forbidden(f"cannot serve request: user {uid} may not use this socket", step="access")
+
+
+def peer(request: web.Request) -> Peer | None:
+    """Return the process that has connected; None where the connection is gone."""
+    connection = request.get_extra_info("socket")
+    if connection is None:
+        return None
+    pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return Peer(uid, pid)

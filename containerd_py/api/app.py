@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from containerd_py.api import replies
+from containerd_py.api.access import peer
 from containerd_py.api.replies import Reply
 from containerd_py.api.requests import LARGEST_BODY
 from containerd_py.api.routes import ROUTES
 from containerd_py.api.server import Runner
+from containerd_py.engine.asking import asked_by
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -53,7 +55,8 @@ def _errors(access: Access) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             access.check(request)
-            return await handler(request)
+            with asked_by(peer(request)):
+                return await handler(request)
         except ConnectionError:
             raise  # the client has gone: there is nobody to answer
         except Exception as problem:

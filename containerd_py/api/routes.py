@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from containerd_py.api import attach, containers, control, execs, listing, measuring, streams, system, waiting
+from containerd_py.api import (
+    attach,
+    containers,
+    control,
+    events,
+    execs,
+    listing,
+    measuring,
+    metrics,
+    streams,
+    system,
+    waiting,
+)
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
 
@@ -28,6 +40,8 @@ ROUTES = (
     Route("GET", "/v1/_ping", "ping", system.ping),
     Route("GET", "/v1/version", "version", system.version),
     Route("GET", "/v1/info", "info", system.info),
+    Route("GET", "/v1/doctor", "doctor", system.doctor),
+    Route("GET", "/metrics", "metrics", metrics.metrics),
     Route("GET", "/v1/containers", "list_containers", listing.list_all),
     Route("POST", "/v1/containers", "create_container", containers.create),
     Route("GET", "/v1/containers/{id}", "inspect_container", containers.inspect),
@@ -61,6 +75,6 @@ ROUTES = (
     Route("GET", "/v1/exec/{id}/logs", "exec_logs", streams.exec_logs),
     Route("PUT", "/v1/exec/{id}/stdin", "put_exec_stdin", streams.put_exec_stdin),
     Route("GET", "/v1/exec/{id}/attach", "attach_exec", execs.join),
-    Route("GET", "/v1/events", "events", streams.events),
+    Route("GET", "/v1/events", "events", events.events),
     Route("POST", "/v1/explain", "explain", system.explain),
 )

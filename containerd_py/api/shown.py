@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from containerd_py import __version__, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from containerd_py.engine import views
+    from containerd_py.engine.examination import Checked
 
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
+_SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
 def time(value: datetime) -> str:
@@ -102,7 +105,15 @@ def event(value: views.Event) -> wire.Event:
         id=value.id,
         name=value.name,
         attributes=value.attributes,
+        asked_by=None if value.asked_by is None else wire.Peer(uid=value.asked_by.uid, pid=value.asked_by.pid),
     )
+
+
+def examination(checked: Sequence[Checked]) -> wire.Doctor:
+    checks = tuple(
+        wire.Check(name=one.name, status=one.status, found=one.found, meaning=one.meaning, hint=one.hint) for one in checked
+    )
+    return wire.Doctor(status=max((one.status for one in checked), key=_SEVERITY.index), checks=checks)
 
 
 def explanation(value: views.Explanation) -> wire.Explanation:

@@ -1,4 +1,4 @@
-"""Streams over plain HTTP: output as bytes, events as lines of JSON."""
+"""Streams over plain HTTP: output as bytes, and what all streams have in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from aiohttp import web, web_protocol
 
-from containerd_py.api import requests, shown
+from containerd_py.api import requests
 from containerd_py.api.log_lines import StampedLines
 from containerd_py.api.replies import Reply
 from containerd_py.engine.views import OutputGap, Stream, Window
@@ -119,20 +119,6 @@ async def _feed(request: web.Request, streaming: Streaming, reference: str) -> R
     if end:
         await streaming.close_stdin(reference)
     return Reply(204)
-
-
-async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
-    query = requests.Query(request)
-    since = query.integer("since", least=0, most=LARGEST_OFFSET)
-    follow = query.boolean("follow", default=True)
-    query.done()
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    await response.prepare(request)
-    async with broken_off_by_errors(request):
-        async for event in engine.events(since=since, follow=follow):
-            await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
-    await response.write_eof()
-    return response
 
 
 @contextlib.asynccontextmanager

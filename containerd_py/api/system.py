@@ -28,6 +28,11 @@ async def info(request: web.Request, engine: Engine) -> Reply:
     return Reply(200, shown.info(engine.info()))
 
 
+async def doctor(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    return Reply(200, shown.examination(await engine.examine()))
+
+
 async def explain(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     return Reply(200, shown.explanation(await engine.explain(await requests.create_request(request))))

@@ -49,13 +49,37 @@ class Client:
     async def info(self) -> wire.Info:
         return await self._connection.fetch(wire.Info, "GET", "/v1/info")
 
+    async def doctor(self) -> wire.Doctor:
+        """Return what the daemon's host can and cannot do."""
+        return await self._connection.fetch(wire.Doctor, "GET", "/v1/doctor")
+
+    async def metrics(self) -> str:
+        """Return what the daemon measures, in the text format of Prometheus."""
+        return (await self._connection.exchange("GET", "/metrics")).decode()
+
     async def explain(self, request: wire.CreateRequest) -> wire.Explanation:
         """Return what `create` and `start` would do; nothing is made."""
         return await self._connection.fetch(wire.Explanation, "POST", "/v1/explain", body=request)
 
-    async def events(self, since: int | None = None, *, follow: bool = True) -> AsyncGenerator[wire.Event, None]:
-        """Yield events after number `since` (default: from now); with `follow` without end."""
-        query = {"follow": _BOOLEAN[follow]} | ({} if since is None else {"since": str(since)})
+    async def events(
+        self,
+        since_id: int | None = None,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        types: Iterable[str] = (),
+        containers: Iterable[str] = (),
+        labels: Iterable[str] = (),
+        follow: bool = True,
+    ) -> AsyncGenerator[wire.Event, None]:
+        """Yield events after number `since_id` (default: from now); with `follow` without end, or until `until`.
+
+        since, until: RFC 3339 with a zone, or seconds since 1970. types, containers: one must fit. labels: all must.
+        """
+        given = {"since_id": None if since_id is None else str(since_id), "since": since, "until": until}
+        query = [("follow", _BOOLEAN[follow])] + [(name, value) for name, value in given.items() if value is not None]
+        query += [("type", kind) for kind in types] + [("container", one) for one in containers]
+        query += [("label", label) for label in labels]
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
             async for line in _lines(chunks):
                 yield _event(line)

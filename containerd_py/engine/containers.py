@@ -202,6 +202,11 @@ class Registry:
     def get(self, container_id: str) -> Container | None:
         return self._by_id.get(container_id)
 
+    def labels(self, container_id: str) -> dict[str, str]:
+        """Return the labels of a container, none of one that is not there."""
+        container = self._by_id.get(container_id)
+        return {} if container is None else container.record.labels
+
     def find(self, reference: str, action: str) -> Container:
         """Return the container of an id, a name or the unambiguous beginning of an id. Raises NotFound, InvalidArgument."""
         key = self._names.get(reference)

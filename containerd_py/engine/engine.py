@@ -17,6 +17,7 @@ import structlog
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
+from containerd_py.engine.examination import examine
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
@@ -30,26 +31,32 @@ from containerd_py.engine.parts import Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
+from containerd_py.engine.selection import ContainerFilter
+from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
 from containerd_py.engine.waiting import Waiting
-from containerd_py.errors import Conflict, ContainerdError, NotFound, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.events import EventStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
+    from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
+    from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
+    from containerd_py.engine.selection import Selection
     from containerd_py.engine.views import OutputGap, Pruned, Stream, TimedStep, Window
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
@@ -70,12 +77,13 @@ class Engine:
         self._lock: Fd | None = None
         self._closing = False
         features = host.probe()
+        registry = Registry()
         self._parts = Parts(
-            registry=Registry(),
+            registry=registry,
             store=ContainerStore(state_dir),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
             cgroups=CgroupManager(features.cgroups),
-            events=EventLog(),
+            events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=Tasks(),
             host=features,
             data_dir=data_dir,
@@ -90,6 +98,7 @@ class Engine:
         """What can be done with processes that are executed in containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -98,14 +107,17 @@ class Engine:
         _check_private(self._state_dir)
         self._lock = _lock(self._state_dir)
         self._parts.store.prepare()
+        await asyncio.to_thread(self._parts.events.restore)
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
+        self._self_measuring.begin()
         await warming
 
     async def close(self) -> None:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
+        self._self_measuring.close()
         self._supervision.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = self.execs.alive() or any(
@@ -146,7 +158,7 @@ class Engine:
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
         making = self._creation.create(request, arrived_ns=arrived_ns or time.monotonic_ns())
-        task = self._parts.tasks.start(making, name="create", quiet=True)
+        task = self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
         try:
             return (await asyncio.shield(task)).view()
         except asyncio.CancelledError:  # nobody will ever know its id
@@ -159,7 +171,9 @@ class Engine:
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
-        return await asyncio.shield(self._parts.tasks.start(work, name=name, quiet=True))
+        return await asyncio.shield(
+            self._parts.tasks.start(self._self_measuring.counted(work, name), name=name, quiet=True)
+        )
 
     async def explain(self, request: CreateRequest) -> Explanation:
         """Return what `create` and `start` would do, without doing it."""
@@ -294,10 +308,16 @@ class Engine:
             raise Conflict(f"cannot resize container {container.name!r}: it has no terminal, or has ended", step="resize")
         container.stdio.resize(rows, columns)
 
-    async def events(self, *, since: int | None, follow: bool) -> AsyncIterator[Event]:
-        """Yield events after number `since` (None: from now on), with `follow` until the engine closes."""
-        async for event in self._parts.events.read(since=since, follow=follow):
+    async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
+        """Yield the events of a selection, with `follow` until its end or until the engine closes."""
+        async for event in self._parts.events.read(selection, follow=follow):
             yield event
+
+    def container_filter(self, reference: str) -> ContainerFilter:
+        """Return what finds the events of a container, also of one that is gone or still to come."""
+        with suppress(NotFound, InvalidArgument):
+            return ContainerFilter(reference, self._parts.registry.find(reference, "follow").id)
+        return ContainerFilter(reference)
 
     # ── figures ──
 
@@ -339,9 +359,17 @@ class Engine:
             features=self._parts.host.flags(),
             daemon_pid=os.getpid(),
             spawner_pid=spawner,
-            daemon_rss_bytes=_resident_bytes(os.getpid()) or 0,
-            spawner_rss_bytes=_resident_bytes(spawner) if spawner else None,
+            daemon_rss_bytes=resident_bytes(os.getpid()) or 0,
+            spawner_rss_bytes=resident_bytes(spawner) if spawner else None,
         )
+
+    async def examine(self) -> tuple[Checked, ...]:
+        """Return what this host can and cannot do."""
+        return await asyncio.to_thread(examine, self._parts, self._state_dir)
+
+    async def measure(self) -> Measurement:
+        """Return what the daemon and its containers use, and what has happened since it began."""
+        return await self._self_measuring.measure()
 
     def _find(self, reference: str, action: str) -> Container:
         if self._closing:
@@ -399,11 +427,3 @@ def _lock(state_dir: str) -> Fd:
             hint="stop that daemon, or give this one another --state-dir",
         ) from None
     return lock
-
-
-def _resident_bytes(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None

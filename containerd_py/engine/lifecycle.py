@@ -260,7 +260,8 @@ class Lifecycle:
         container.changes.announce()
         if not container.poststop_told:
             await self._parts.attendant(container, 0).tell("poststop", "stopped")
-        self._parts.events.publish("container.deleted", container.id, container.name)
+        labels = container.record.labels  # the registry has none of it any more
+        self._parts.events.publish("container.deleted", container.id, container.name, labels)
 
     def _remove(self, container: Container) -> None:
         """Blocking. The record goes last: a deletion that is cut off can be done again."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
 from containerd_py import __version__
+from containerd_py.engine.latencies import Latencies
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
@@ -41,6 +43,7 @@ class SpawnerLink:
         self._client: SpawnerClient | None = None
         self._asked: dict[int, asyncio.Future[Spawned]] = {}
         self._hello: Hello | None = None
+        self.round_trips = Latencies()
         self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
 
     @property
@@ -118,13 +121,15 @@ class SpawnerLink:
 
     async def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> Spawned:
         """Have a worker forked. Raises Unavailable: nothing made."""
-        link = self._link()
+        link, asked_ns = self._link(), time.monotonic_ns()
         seq = link.spawn(container_id, worker, keep)
         self._send_rest(link)
         future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
         self._asked[seq] = future
         try:
-            return await future
+            spawned = await future
+            self.round_trips.note((time.monotonic_ns() - asked_ns) / 1e9)
+            return spawned
         finally:
             self._asked.pop(seq, None)
 

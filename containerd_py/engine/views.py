@@ -111,6 +111,14 @@ class ExecView:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A process that has connected to the API (SO_PEERCRED, unix(7))."""
+
+    uid: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
@@ -120,6 +128,10 @@ class Event:
     id: str | None
     name: str | None
     attributes: dict[str, str]
+    labels: dict[str, str] = field(default_factory=dict)
+    """Those that the container had then."""
+    asked_by: Peer | None = None
+    """Who asked for it; None for what came by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,7 @@
-"""logs, attach, events: what comes over time."""
+"""logs, attach: the output of containers."""
 
 import contextlib
-import datetime
 import json
-import re
-import time
 from typing import Annotated, Literal, cast
 
 import typer
@@ -12,14 +9,10 @@ import typer
 from containerd_py.cli.commands.arguments import ContainerArgument
 from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.lines import Lines
-from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
+from containerd_py.cli.times import moment
 from containerd_py.client import Client, FellBehind
-from containerd_py.wire import Event
-
-_AGO = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?", re.ASCII)
-_EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 
 OffsetOption = Annotated[
     int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
@@ -27,7 +20,7 @@ OffsetOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("logs", logs), ("attach", attach), ("events", events)):
+    for name, command in (("logs", logs), ("attach", attach)):
         app.command(name)(command)
 
 
@@ -90,22 +83,6 @@ def _line_count(text: str | None) -> int | None:
     return int(text)
 
 
-def moment(text: str | None, option: str) -> str | None:
-    """Return what the daemon takes: "90s", "10m", "2h" or "1h30m" are that long ago, a time without a zone is local."""
-    if text is None:
-        return None
-    ago = _AGO.fullmatch(text)
-    if ago is not None and any(ago.groups()):
-        hours, minutes, seconds = (float(part or 0) for part in ago.groups())
-        return f"{time.time() - hours * 3600 - minutes * 60 - seconds:.6f}"
-    if _EPOCH.fullmatch(text):
-        return text
-    try:
-        return datetime.datetime.fromisoformat(text).astimezone().isoformat()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no time: write 10m, or 2025-03-01T09:30:00", param_hint=option) from None
-
-
 async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
     """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
     detail = await client.container(container)
@@ -166,32 +143,3 @@ def attach(
         return await attend(attendance)
 
     perform(ctx, action)
-
-
-def events(
-    ctx: typer.Context,
-    *,
-    since: Annotated[
-        int | None, typer.Option(min=0, metavar="SEQ", help="After this event; 0: all that are kept.", show_default=False)
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as they happen.")] = True,
-    format_: FormatOption = None,
-) -> None:
-    """Print events, one a line."""
-    as_json = wants_json(ctx, format_)
-
-    async def action(client: Client) -> None:
-        async with contextlib.aclosing(client.events(since, follow=follow)) as told:
-            async for event in told:
-                if as_json:
-                    write_model(event)
-                else:
-                    write_line(printable(_event_text(event)))
-
-    perform(ctx, action)
-
-
-def _event_text(event: Event) -> str:
-    words = [str(event.seq), event.time, event.type, event.id or "", event.name or ""]
-    words += [f"{name}={value}" for name, value in event.attributes.items()]
-    return " ".join(word for word in words if word)

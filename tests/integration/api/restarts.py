@@ -33,7 +33,7 @@ async def output(api: Api, container: str, lines: int) -> bytes:
 
 
 async def events(api: Api) -> list[tuple[str, dict[str, str]]]:
-    lines = (await api.get("/v1/events?since=0&follow=false")).body.splitlines()
+    lines = (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines()
     return [(event["type"].removeprefix("container."), event["attributes"]) for event in map(json.loads, lines)]
 
 

@@ -213,14 +213,14 @@ async def test_explain_makes_nothing(api: Api, daemon: Daemon) -> None:
 
 async def test_events_tell_a_life(api: Api, rootfs: Path) -> None:
     await api.run(rootfs, "/bin/true", name="short")
-    lines = (await api.get("/v1/events?since=0&follow=false")).body.splitlines()
+    lines = (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines()
     events = [json.loads(line) for line in lines]
     assert [event["type"] for event in events] == [
         f"container.{what}" for what in ("created", "started", "exited", "deleted")
     ]
     assert [event["seq"] for event in events] == [1, 2, 3, 4]
     assert events[2]["attributes"] == {"exit_code": "0", "reason": "exited"}
-    rest = (await api.get("/v1/events?since=3&follow=false")).body.splitlines()
+    rest = (await api.get("/v1/events?since_id=3&follow=false")).body.splitlines()
     assert rest == lines[3:]
 
 

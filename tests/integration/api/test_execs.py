@@ -188,7 +188,7 @@ async def test_exit_codes_signals_and_the_record(api: Api, container: str) -> No
 async def test_events(api: Api, container: str) -> None:
     made = await begin(api, container, "/bin/false")
     await api.post(f"/v1/exec/{made}/wait")
-    lines = (await api.get("/v1/events?since=0&follow=false")).body.splitlines()
+    lines = (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines()
     told = [event for event in map(json.loads, lines) if event["type"].startswith("exec.")]
     assert [event["type"] for event in told] == ["exec.created", "exec.started", "exec.exited"]
     assert {event["id"] for event in told} == {container}

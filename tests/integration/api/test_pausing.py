@@ -32,7 +32,7 @@ async def status(api: Api, container: str) -> str:
 
 
 async def events(api: Api) -> list[str]:
-    lines = (await api.get("/v1/events?since=0&follow=false")).body.splitlines()
+    lines = (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines()
     return [line.split(b'"type":"container.')[1].split(b'"')[0].decode() for line in lines]
 
 

@@ -107,7 +107,7 @@ async def test_memory_that_ran_out_is_the_reason(api: Api, rootfs: Path) -> None
     child = await started(api, rootfs, f"sh -c '{eat}'; exit 5", resources={"memory_bytes": 8 << 20})
     ended = (await api.post(f"/v1/containers/{child}/wait")).json
     assert (ended["exit_code"], ended["reason"], ended["oom_killed"]) == (5, "exited", True)
-    lines = (await api.get("/v1/events?since=0&follow=false")).body.splitlines()
+    lines = (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines()
     kinds = [(event["type"], event["id"]) for event in map(json.loads, lines)]
     assert kinds.count(("container.oom", itself)) == kinds.count(("container.oom", child)) == 1
     assert kinds.index(("container.oom", itself)) < kinds.index(("container.exited", itself))

@@ -102,7 +102,7 @@ async def test_a_life_by_commands(daemon: Daemon, rootfs: Path) -> None:
     assert "pivot_root" in (await pyctr(daemon, "timeline", "web")).out
     events = [
         json.loads(line)
-        for line in (await pyctr(daemon, "--format", "json", "events", "--since", "0", "--no-follow")).out.splitlines()
+        for line in (await pyctr(daemon, "--format", "json", "events", "--since-id", "0", "--no-follow")).out.splitlines()
     ]
     assert [event["type"] for event in events][:2] == ["container.created", "container.started"]
     assert (await pyctr(daemon, "rm", "web")).code == 0

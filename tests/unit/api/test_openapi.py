@@ -54,6 +54,7 @@ _ALIASES: dict[str, Any] = {
     "Signal": wire.Signal,
     "RestartPolicy": wire.RestartPolicy,
     "Network": wire.Network,
+    "CheckStatus": wire.CheckStatus,
     "CreateRequest": wire.CreateRequest,
 }
 """Types of wire that are no models and have a schema of the same name."""
@@ -121,6 +122,13 @@ def test_every_component_is_used() -> None:
 def test_operation_ids_are_unique() -> None:
     ids = [operation["operationId"] for operation in _operations()]
     assert len(ids) == len(set(ids))
+
+
+def test_the_types_of_events_are_those_of_wire() -> None:
+    parameters = _DOCUMENT["paths"]["/v1/events"]["get"]["parameters"]
+    (asked,) = (one["schema"]["items"]["enum"] for one in parameters if one["name"] == "type")
+    assert tuple(asked) == wire.EVENT_TYPES
+    assert set(_SCHEMAS["EventType"]["enum"]) == {*wire.EVENT_TYPES, "gap"}
 
 
 # ── the document and the wire models ──

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -142,10 +144,34 @@ def test_logs_are_copied_byte_for_byte(daemon: Any, pyctr: Any) -> None:
 
 def test_events_are_lines(daemon: Any, pyctr: Any) -> None:
     event = {"seq": 4, "time": "t", "type": "container.exited", "id": "a", "name": "web", "attributes": {"exit_code": "3"}}
+    event["asked_by"] = None
     daemon.replies("GET /v1/events", json.dumps(event).encode() + b"\n")
-    assert pyctr("events", "--since", "3").text == "4 t container.exited a web exit_code=3\n"
+    assert pyctr("events", "--since-id", "3").text == "4 t container.exited a web exit_code=3\n"
     assert pyctr("events", "--no-follow", "--format", "json").json == event
-    assert daemon.heard == ["GET /v1/events?follow=true&since=3", "GET /v1/events?follow=false"]
+    assert daemon.heard == ["GET /v1/events?follow=true&since_id=3", "GET /v1/events?follow=false"]
+
+
+def test_events_are_filtered_as_typed(daemon: Any, pyctr: Any) -> None:
+    event = {"seq": 4, "time": "t", "type": "container.killed", "id": "a", "name": "web", "attributes": {}}
+    daemon.replies("GET /v1/events", json.dumps(event | {"asked_by": {"uid": 7, "pid": 9}}).encode() + b"\n")
+    filters = ("type=killed", "event=container.oom", "container=web", "label=app=x")
+    options = [word for text in filters for word in ("--filter", text)]
+    told = pyctr("events", "--since", "12.5", "--until", "2026-01-02T03:04:05Z", *options)
+    assert told.text == "4 t container.killed a web (by uid=7 pid=9)\n"
+    query = unquote(daemon.heard[0].partition("?")[2]).split("&")
+    assert query[:2] == ["follow=true", "since=12.5"]
+    assert datetime.datetime.fromisoformat(query[2].removeprefix("until=")).timestamp() == 1_767_323_045
+    assert query[3:] == ["type=container.killed", "type=container.oom", "container=web", "label=app=x"]
+
+
+@pytest.mark.parametrize(
+    "args", [("--since", "yesterday"), ("--until", "2026-13-01"), ("--filter", "colour=red"), ("--since-id", "-1")]
+)
+def test_what_no_events_are_asked_by(daemon: Any, pyctr: Any, args: tuple[str, ...]) -> None:
+    told = pyctr("events", *args)
+    assert told.code != 0
+    assert args[1].partition("=")[0] in told.err or args[0] in told.err
+    assert daemon.heard == []
 
 
 def test_explain_numbers_the_steps(daemon: Any, pyctr: Any) -> None:

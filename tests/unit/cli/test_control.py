@@ -117,3 +117,21 @@ def test_what_cannot_be_meant_is_told_before_anything_is_asked(daemon: Any, pyct
     assert (ended.code, ended.err.count("\n")) == (125, 1)
     assert options[0].strip("-").replace("-", "_") in ended.err.replace("-", "_")
     assert daemon.heard == []
+
+
+def test_metrics_are_printed_as_they_are(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /metrics", b'a{b="c"} 1.0\n')
+    assert pyctr("metrics").text == 'a{b="c"} 1.0\n'
+
+
+@pytest.mark.parametrize(("status", "code"), [("warn", 0), ("fail", 1)])
+def test_the_doctor_tells_each_check(daemon: Any, pyctr: Any, status: str, code: int) -> None:
+    good = {"name": "kernel", "status": "ok", "found": "Linux \x1b", "meaning": "all is there", "hint": None}
+    bad = {"name": "memfd", "status": status, "found": "2", "meaning": "no memory", "hint": "sysctl x=1"}
+    daemon.replies("GET /v1/doctor", {"status": status, "checks": [good, bad]})
+    told = pyctr("doctor")
+    assert told.code == code
+    assert told.text == (
+        f"ok    kernel: Linux \\x1b\n      all is there\n{status:<4}  memfd: 2\n      no memory\n      -> sysctl x=1\n"
+    )
+    assert pyctr("doctor", "--format", "json").json == {"status": status, "checks": [good, bad]}

@@ -129,8 +129,8 @@ async def test_events_are_read_line_by_line_however_they_are_cut(daemon: Any, cl
         return response
 
     daemon.on("GET /v1/events", in_pieces)
-    assert [event.seq async for event in client.events(since=0, follow=False)] == [1, 2]
-    assert daemon.heard == ["GET /v1/events?follow=false&since=0"]
+    assert [event.seq async for event in client.events(0, follow=False)] == [1, 2]
+    assert daemon.heard == ["GET /v1/events?follow=false&since_id=0"]
 
 
 async def test_a_stream_may_be_left_early(daemon: Any, client: Client) -> None:

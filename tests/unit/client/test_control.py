@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from containerd_py.errors import Internal, NotFound
 from containerd_py.wire import ResourcesSpec, UpdateRequest
@@ -74,3 +75,11 @@ async def test_pause_and_resume(daemon: Any, client: Client) -> None:
     await client.pause("web")
     await client.resume("web")
     assert daemon.heard == ["POST /v1/containers/web/pause", "POST /v1/containers/web/resume"]
+
+
+async def test_metrics_are_text(daemon: Any, client: Client) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="a 1.0\nb 2.0\n")
+
+    daemon.on("GET /metrics", answer)
+    assert await client.metrics() == "a 1.0\nb 2.0\n"

@@ -1,0 +1,56 @@
+"""Events, as lines of JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from containerd_py.api import requests, shown
+from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors, write_in_time
+from containerd_py.engine.selection import Selection
+from containerd_py.errors import InvalidArgument
+from containerd_py.wire import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from containerd_py.engine.engine import Engine
+
+
+async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
+    query = requests.Query(request)
+    selection = _selection(query, engine)
+    follow = query.boolean("follow", default=True)
+    query.done()
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    async with broken_off_by_errors(request):
+        async for event in engine.events(selection, follow=follow):
+            await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
+    await response.write_eof()
+    return response
+
+
+def _selection(query: requests.Query, engine: Engine) -> Selection:
+    since_id = query.integer("since_id", least=0, most=LARGEST_OFFSET)
+    since_ns, until_ns = query.moment("since"), query.moment("until")
+    if since_id is not None and since_ns is not None:
+        raise InvalidArgument("cannot read parameter 'since': there is a 'since_id' already", step="parse")
+    if since_ns is not None and until_ns is not None and until_ns < since_ns:
+        raise InvalidArgument("cannot read parameter 'until': it is before 'since'", step="parse")
+    types = query.texts("type")
+    for kind in types:
+        if kind not in EVENT_TYPES:
+            raise InvalidArgument(
+                f"cannot read parameter 'type': no events of type {kind!r}",
+                step="parse",
+                hint=f"types are {', '.join(EVENT_TYPES)}",
+            )
+    containers = tuple(engine.container_filter(reference) for reference in _given(query, "container"))
+    return Selection(since_id, since_ns, until_ns, types, containers, _given(query, "label"))
+
+
+def _given(query: requests.Query, name: str) -> tuple[str, ...]:
+    texts = query.texts(name)
+    if "" in texts:
+        raise InvalidArgument(f"cannot read parameter {name!r}: it is empty", step="parse")
+    return texts

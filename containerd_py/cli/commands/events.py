@@ -1,0 +1,79 @@
+"""events: what happens."""
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from containerd_py.cli.filters import parse_filters
+from containerd_py.cli.output import printable, write_line, write_model
+from containerd_py.cli.settings import FormatOption, perform, wants_json
+from containerd_py.cli.times import moment
+from containerd_py.client import Client
+from containerd_py.wire import Event
+
+_KEYS = ("type", "event", "container", "label")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("events")(events)
+
+
+def events(
+    ctx: typer.Context,
+    *,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From then on: RFC 3339, or 10m ago.", show_default=False)
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Up to then.", show_default=False)] = None,
+    since_id: Annotated[
+        int | None, typer.Option(min=0, metavar="SEQ", help="After this event; 0: all that are kept.", show_default=False)
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="KEY=VALUE",
+            help="Only type=exited, container=NAME, label=K or label=K=V; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as they happen.")] = True,
+    format_: FormatOption = None,
+) -> None:
+    """Print events, one a line: number, time, type, container, what belongs to it, and who asked for it."""
+    as_json = wants_json(ctx, format_)
+    since, until = moment(since, "--since"), moment(until, "--until")
+
+    async def action(client: Client) -> None:
+        found = parse_filters(filters or (), _KEYS)
+        told = client.events(
+            since_id,
+            since=since,
+            until=until,
+            types=[_type(word) for word in found.get("type", []) + found.get("event", [])],
+            containers=found.get("container", []),
+            labels=found.get("label", []),
+            follow=follow,
+        )
+        async with contextlib.aclosing(told):
+            async for event in told:
+                if as_json:
+                    write_model(event)
+                else:
+                    write_line(printable(_text(event)))
+
+    perform(ctx, action)
+
+
+def _type(word: str) -> str:
+    """Return "container.exited" for "exited"."""
+    return word if "." in word else f"container.{word}"
+
+
+def _text(event: Event) -> str:
+    words = [str(event.seq), event.time, event.type, event.id or "", event.name or ""]
+    words += [f"{name}={value}" for name, value in event.attributes.items()]
+    if event.asked_by is not None:
+        words.append(f"(by uid={event.asked_by.uid} pid={event.asked_by.pid})")
+    return " ".join(word for word in words if word)

@@ -1,0 +1,44 @@
+"""Reading the settings again while the daemon runs, at SIGHUP: what can be changed then is, the rest is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from containerd_py import log
+from containerd_py.errors import ContainerdError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerd_py.config import DaemonConfig
+
+_log = structlog.get_logger()
+
+RELOADED = frozenset({"log_level"})
+"""Settings that hold from a reload on; any other one from the next start on."""
+
+
+class Reloading:
+    """used: the settings of the start. reread: reads them again, and raises ContainerdError where they are wrong."""
+
+    def __init__(self, used: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
+        self._used = used
+        self._reread = reread
+
+    def reload(self) -> None:
+        """Wrong settings change nothing."""
+        try:
+            found = self._reread()
+        except ContainerdError as problem:
+            _log.error("cannot reload settings: all stay as they are", error=problem.message)
+            return
+        changed = {name for name in type(found).model_fields if getattr(found, name) != getattr(self._used, name)}
+        now, later = sorted(changed & RELOADED), sorted(changed - RELOADED)
+        self._used = self._used.model_copy(update={name: getattr(found, name) for name in now})
+        if "log_level" in now:
+            log.configure(found.log_level)
+        _log.info("settings reloaded", changed=" ".join(now) or "nothing")
+        if later:
+            _log.warning("settings are changed that hold from the next start on", settings=" ".join(later))

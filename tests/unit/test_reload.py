@@ -1,0 +1,82 @@
+"""Settings that are read again."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from containerd_py.config import DaemonConfig, load
+from containerd_py.reload import Reloading
+
+
+@pytest.fixture(autouse=True)
+def configured() -> Iterator[None]:
+    """The set-up of logging is the process's: others find it as it was."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def level() -> Callable[[], str]:
+    """Return the least level that is logged now."""
+
+    def least() -> str:
+        logger = structlog.get_config()["wrapper_class"]
+        return next(name for name in ("debug", "info", "warning", "error") if getattr(logger, name).__name__ != "_nop")
+
+    return least
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    return path
+
+
+def reloading(file: Path) -> Reloading:
+    def reread() -> DaemonConfig:
+        return load(["--config", str(file)], {})
+
+    return Reloading(reread(), reread)
+
+
+def test_the_log_level_holds_at_once(file: Path, level: Callable[[], str]) -> None:
+    again = reloading(file)
+    for name in ("debug", "error", "warning"):
+        file.write_text(f'log_level = "{name}"\n')
+        again.reload()
+        assert level() == name
+
+
+def test_what_does_not_hold_at_once_is_told_each_time(file: Path) -> None:
+    again = reloading(file)
+    file.write_text('socket = "/elsewhere"\ndata_dir = "/there"\n')
+    for _ in range(2):
+        with capture_logs() as told:
+            again.reload()
+        assert [line.get("settings") for line in told if line["log_level"] == "warning"] == ["data_dir socket"]
+
+
+@pytest.mark.parametrize("text", ['log_level = "loud"', "log_level =", 'nothing = "x"'])
+def test_wrong_settings_change_nothing(file: Path, text: str, level: Callable[[], str]) -> None:
+    again = reloading(file)
+    file.write_text('log_level = "debug"\n')
+    again.reload()
+    file.write_text(text)
+    with capture_logs() as told:
+        again.reload()
+    assert [line["log_level"] for line in told] == ["error"]
+    assert level() == "debug"
+
+
+def test_a_file_that_is_gone_changes_nothing(file: Path) -> None:
+    again = reloading(file)
+    os.unlink(file)
+    with capture_logs() as told:
+        again.reload()
+    assert "no such file" in told[0]["error"]
