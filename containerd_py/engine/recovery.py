@@ -130,8 +130,10 @@ class Recovery:
         try:
             attendant = self._parts.attendant(container, container.record.pid or 0)
             async with container.lock:
-                ended_ns = (await worker.outcome(container, plan, attendant)).ended_ns if container.control else ()
-                await self._lifecycle.note_start(container, None, ended_ns)
+                times = None
+                if container.control is not None:
+                    times = await worker.outcome(container, plan, attendant, heard_before=True)
+                await self._lifecycle.note_start(container, None, times.ended_ns if times else ())
         except ContainerdError as problem:
             _log.warning("a start failed while nobody looked", container=container.id, error=problem.message)
 

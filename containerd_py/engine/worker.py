@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 60.0
 _END_S = 5.0
+_ENDING_S = 1.0
 
 
 async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[dialogue.Ready, Fd | None]:
@@ -65,8 +66,11 @@ async def start(attended: Attended, plan: Plan, attendant: Attendant) -> dialogu
     return await outcome(attended, plan, attendant)
 
 
-async def outcome(attended: Attended, plan: Plan, attendant: Attendant) -> dialogue.Times:
-    """Hear how a start went that has been asked for."""
+async def outcome(attended: Attended, plan: Plan, attendant: Attendant, *, heard_before: bool = False) -> dialogue.Times:
+    """Hear how a start went that has been asked for.
+
+    heard_before: an earlier daemon may have taken what was said; then the socket's end tells, where the process goes on.
+    """
     times: dialogue.Times | None = None
     while True:
         message, fds = await _hear_in_time(attended)
@@ -79,6 +83,8 @@ async def outcome(attended: Attended, plan: Plan, attendant: Attendant) -> dialo
                 raise process.failure(plan, message)
             case None if times is not None:
                 return times
+            case None if heard_before and await _goes_on(attended):
+                return dialogue.Times(())
             case _:
                 raise await _vanished(attended, plan)
 
@@ -101,6 +107,16 @@ async def resume(attended: Attended, plan: Plan, attendant: Attendant) -> None:
                 raise process.failure(plan, message)
             case None:
                 ends += 1
+
+
+async def _goes_on(attended: Attended) -> bool:
+    """A worker that ends has closed its socket a moment before."""
+    assert attended.pidfd is not None  # noqa: S101 - it came with the socket
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ENDING_S):
+            await readable(attended.pidfd.fileno())
+            return False
+    return True
 
 
 async def _vanished(attended: Attended, plan: Plan) -> ContainerdError:

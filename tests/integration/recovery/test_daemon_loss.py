@@ -5,11 +5,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.spawner import protocol
 from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
 
@@ -38,6 +41,27 @@ async def output_of(api: Api, container: str, least: int) -> bytes:
 
 async def remove(api: Api, container: str) -> None:
     assert (await api.delete(f"/v1/containers/{container}?force=true")).status == 204
+
+
+def taken_from_spawner(path: Path, container: str, name: str) -> socket.socket:
+    """Do as a daemon does that comes back, and return what the spawner keeps for a container, as a socket that blocks."""
+    found: list[int] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.connect(str(path))
+        while True:
+            message, fds = protocol.receive(connection)
+            assert message is not None
+            if message["op"] == "ready":
+                break
+            names = ["pidfd", *message.get("keep", ())]
+            for one, fd in zip(names, fds, strict=False):
+                if message.get("id") == container and one == name:
+                    found.append(fd)
+                else:
+                    os.close(fd)
+    taken = socket.socket(fileno=found[0])
+    taken.setblocking(True)  # noqa: FBT003 - the socket's own signature
+    return taken
 
 
 def counting(lines: int) -> bytes:
@@ -247,6 +271,22 @@ async def test_a_start_that_was_not_recorded(daemon: Daemon, rootfs: Path) -> No
         await api.post(f"/v1/containers/{container}/start")
     daemon.kill()
     record.write_bytes(before)
+    daemon.start()
+    await daemon.answering()
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}")).json["status"] == "running"
+        await remove(api, container)
+
+
+async def test_a_start_that_was_heard_of_and_not_recorded(daemon: Daemon, rootfs: Path) -> None:
+    """Killed with the worker's last word in its hands: what is left of it is the end of the control socket."""
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/sleep", "100")
+    daemon.kill()
+    with taken_from_spawner(daemon.state_dir / "spawner.sock", container, "control") as control:
+        dialogue.send_start(control)
+        while dialogue.receive(control)[0] is not None:
+            pass
     daemon.start()
     await daemon.answering()
     async with daemon.api() as api:
