@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ class Failed(Exception):
 
 
 class Connection:
-    """Requests one after the other over one Unix socket. Answers must have a Content-Length, or 204."""
+    """Requests one after the other over one Unix socket. Answers have a Content-Length, come in chunks, or are 204."""
 
     def __init__(self, socket_path: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -21,6 +22,7 @@ class Connection:
         except OSError:
             self._socket.close()
             raise
+        self._answers = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
         return self
@@ -28,16 +30,16 @@ class Connection:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self._answers.close()
         self._socket.close()
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
         """Return the body of the answer. Raises Failed for a status from 400 on."""
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
-        received = self._receive_head()
-        head_bytes, _, rest = received.partition(b"\r\n\r\n")
-        status = int(head_bytes[9:12])
-        rest = self._receive_body(rest, _length_of(status, head_bytes))
+        status = int(self._line()[9:12])
+        fields = dict(self._fields())
+        rest = b"" if status == 204 else self._body(fields)
         if status >= 400:
             raise Failed(f"cannot {method} {path}: {status} {rest.decode()}")
         return rest
@@ -45,29 +47,32 @@ class Connection:
     def json(self, method: str, path: str, body: bytes = b"") -> Any:
         return json.loads(self.request(method, path, body))
 
-    def _receive_head(self) -> bytes:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self._receive()
-        return received
+    def _body(self, fields: dict[bytes, bytes]) -> bytes:
+        length = fields.get(b"content-length")
+        if length is not None:
+            return self._exactly(int(length))
+        if fields.get(b"transfer-encoding") != b"chunked":
+            raise Failed("cannot read answer: nothing tells where it ends")
+        chunks = []
+        while size := int(self._line(), 16):
+            chunks.append(self._exactly(size))
+            self._line()
+        self._line()
+        return b"".join(chunks)
 
-    def _receive_body(self, received: bytes, length: int) -> bytes:
-        while len(received) < length:
-            received += self._receive()
-        return received
+    def _fields(self) -> Iterator[tuple[bytes, bytes]]:
+        while line := self._line():
+            name, _, value = line.partition(b":")
+            yield name.lower(), value.strip()
 
-    def _receive(self) -> bytes:
-        data = self._socket.recv(65536)
-        if not data:
+    def _line(self) -> bytes:
+        line = self._answers.readline()
+        if not line.endswith(b"\n"):
+            raise Failed("cannot read answer: the daemon hung up")
+        return line.rstrip(b"\r\n")
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._answers.read(size)
+        if len(data) < size:
             raise Failed("cannot read answer: the daemon hung up")
         return data
-
-
-def _length_of(status: int, head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    if status == 204:
-        return 0
-    raise Failed("cannot read answer: it has no Content-Length")
