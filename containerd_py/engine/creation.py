@@ -13,6 +13,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
+from containerd_py.engine.scope import admitted
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
@@ -50,6 +51,7 @@ class Creation:
 
     async def create(self, request: CreateRequest, *, arrived_ns: int) -> Container:
         """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
+        request = await admitted(request)
         container_id = request.id or secrets.token_hex(16)
         name = request.name or request.id or container_id[:_SHORT_ID]
         self._parts.registry.reserve(container_id, name)
@@ -62,6 +64,7 @@ class Creation:
 
     async def compile(self, request: CreateRequest) -> Plan:
         """Return the Plan that a request would be carried out by; nothing is made."""
+        request = await admitted(request)
         container_id = request.id or "0" * 32
         spec = await document(request, container_id, device_rules=device_rules(self._parts))
         path = cgroup_path(self._parts, spec, container_id)

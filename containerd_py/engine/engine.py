@@ -31,6 +31,7 @@ from containerd_py.engine.parts import Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
+from containerd_py.engine.scope import check_update, scope
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
@@ -188,7 +189,8 @@ class Engine:
             for reference in (listing.since, listing.before)
         )
         views = [container.view() for container in self._parts.registry]
-        return select(views, dataclasses.replace(listing, since=since, before=before))
+        labels = listing.labels + scope().labels
+        return select(views, dataclasses.replace(listing, since=since, before=before, labels=labels))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
@@ -230,11 +232,12 @@ class Engine:
 
     async def update(self, reference: str, asked: UpdateRequest) -> None:
         """Raises NotFound, InvalidArgument, NotSupported, Conflict."""
+        check_update(asked)
         await self._finish(self._supervision.update(self._find(reference, "update"), asked), "update")
 
     async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
-        return await self._finish(prune(self._parts, self._supervision, labels), "prune")
+        return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
 
     def run_of(self, reference: str) -> Run:
         """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
@@ -310,6 +313,7 @@ class Engine:
 
     async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
         """Yield the events of a selection, with `follow` until its end or until the engine closes."""
+        selection = dataclasses.replace(selection, labels=selection.labels + scope().labels)
         async for event in self._parts.events.read(selection, follow=follow):
             yield event
 
@@ -332,6 +336,7 @@ class Engine:
     ) -> AsyncGenerator[Round, None]:
         """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
         ids = {self._find(reference, "measure").id for reference in references}
+        labels += scope().labels
 
         def wanted(container: Container) -> bool:
             return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
@@ -347,7 +352,8 @@ class Engine:
     # ── the engine itself ──
 
     def info(self) -> EngineInfo:
-        counts = Counter(container.status for container in self._parts.registry)
+        seen = scope()
+        counts = Counter(one.status for one in self._parts.registry if seen.shows(one.record.labels))
         spawner = self._parts.link.pid
         return EngineInfo(
             containers={status: counts[status] for status in Status},

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.scope import check_exec, scope
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
@@ -47,6 +48,7 @@ class Execs:
 
     async def create(self, container: str, request: ExecSpec) -> ExecView:
         """Record what is to be executed. Raises NotFound, Conflict, InvalidArgument, NotSupported, OutOfSpace."""
+        check_exec(request)
         found = self._find_container(container, "execute in")
         return (await self._finish(self._lifecycle.create(found, request), "exec create")).view()
 
@@ -166,7 +168,9 @@ class Execs:
 
     def _look_up(self, reference: str, action: str) -> tuple[Container, Exec]:
         """By its id, or the beginning of one that no other begins with."""
-        every = [(container, one) for container in self._parts.registry for one in container.execs.values()]
+        seen = scope()
+        shown = [container for container in self._parts.registry if seen.shows(container.record.labels)]
+        every = [(container, one) for container in shown for one in container.execs.values()]
         found = [pair for pair in every if pair[1].id == reference] or [
             pair for pair in every if reference and pair[1].id.startswith(reference)
         ]

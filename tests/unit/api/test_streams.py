@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from containerd_py.api import app, attach, streams
 from containerd_py.api.access import Access
 from containerd_py.engine.runs import Run
+from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.views import OutputChunk, Stream
 
 HEAD = "GET /v1/containers/abc/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
@@ -32,6 +33,9 @@ class EndlessEngine:
 
     def run_of(self, _reference: str) -> Run:
         return Run()
+
+    def container_filter(self, reference: str) -> ContainerFilter:
+        return ContainerFilter(reference)
 
     def logged(self, _reference: str, _offset: int) -> str:
         return "abc"
