@@ -48,7 +48,7 @@ class SocketConfig(BaseModel):
             raise ValueError(f"path: {LONGEST_PATH} bytes at most")
         if self.host_paths and (not self.labels or self.access != "full"):
             raise ValueError("host_paths: they are for full access to containers with some labels only")
-        if self.octal_mode & 0o060 and self.group is None:
+        if self.octal_mode & 0o066 == 0o060 and self.group is None:
             raise ValueError("group: it is missing, and the mode lets one in")
         if self.group is not None and not self.octal_mode & 0o060:
             raise ValueError("mode: it lets no group in, and there is one")

@@ -68,7 +68,8 @@ def audited(
             peer = {} if who is None else {"uid": who.uid, "gid": who.gid, "pid": who.pid}
             operation = request.method if route is None else route.operation
             made = {"made": request[_MADE]} if _MADE in request else {}
-            query = {"query": request.query_string[:_LONGEST]} if request.query_string else {}
+            asked = request.rel_url.raw_query_string[:_LONGEST]
+            query = {"query": asked} if asked else {}
             took_ms = round((time.monotonic_ns() - begun_ns) / 1e6, 3)
             _log.info("audit", socket=socket, **peer, operation=operation, **found, **query, **made, **outcome, ms=took_ms)
 
