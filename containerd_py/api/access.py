@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.api.requests import IDEMPOTENCY_KEY
 from containerd_py.api.routes import Effect
 from containerd_py.engine.scope import EVERYTHING
 from containerd_py.engine.views import Peer
@@ -25,7 +26,6 @@ _UCRED = struct.Struct("iII")
 _SO_PEERGROUPS = 59  # Linux 4.13; Python has no name for it
 _MOST_GROUPS = 256  # Python asks for 1024 bytes at most: who has more of them is let in by one of the others, or as a user
 _OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
-IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)

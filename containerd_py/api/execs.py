@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 async def create(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec))
+    key = requests.idempotency_key(request)
+    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec), key=key)
     return Reply(201, wire.ExecCreated(id=view.id))
 
 
@@ -43,7 +44,7 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     text = query.text("signal")
     query.done()
     await requests.no_body(request)
-    engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    await engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
     return Reply(204)
 
 

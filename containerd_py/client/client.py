@@ -86,8 +86,9 @@ class Client:
 
     # ── containers ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def create(self, request: wire.CreateRequest) -> wire.Created:
-        return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request)
+    async def create(self, request: wire.CreateRequest, *, key: str | None = None) -> wire.Created:
+        """Make a container that waits for start. key: who asks again with the same one gets the same container."""
+        return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request, key=key)
 
     async def containers(
         self,
@@ -233,9 +234,9 @@ class Client:
 
     # ── what is executed in containers ────────────────────────────────────────────────────────────────────────
 
-    async def exec_create(self, container: str, request: wire.ExecSpec) -> wire.ExecCreated:
-        """Record what is to be executed in a running container; `exec_start` executes it."""
-        return await self._connection.fetch(wire.ExecCreated, "POST", _path(container, "exec"), body=request)
+    async def exec_create(self, container: str, request: wire.ExecSpec, *, key: str | None = None) -> wire.ExecCreated:
+        """Record what is to be executed in a running container; `exec_start` executes it. key: as of `create`."""
+        return await self._connection.fetch(wire.ExecCreated, "POST", _path(container, "exec"), body=request, key=key)
 
     async def execs(self, container: str) -> tuple[wire.ExecDetail, ...]:
         """Return what is, was or will be executed in a container, the oldest first."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.store.records import IdempotencyKey
     from containerd_py.wire import CreateRequest
 
 _SHORT_ID = 12
@@ -49,7 +50,7 @@ class Creation:
         self._parts = parts
         self._lifecycle = lifecycle
 
-    async def create(self, request: CreateRequest, *, arrived_ns: int) -> Container:
+    async def create(self, request: CreateRequest, *, arrived_ns: int, key: IdempotencyKey | None = None) -> Container:
         """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
         request = await admitted(request)
         container_id = request.id or secrets.token_hex(16)
@@ -57,7 +58,7 @@ class Creation:
         self._parts.registry.reserve(container_id, name)
         try:
             attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
-            return await attempt.run(request)
+            return await attempt.run(request, key)
         except BaseException:
             self._parts.registry.release(container_id, name)
             raise
@@ -86,11 +87,11 @@ class Attempt:
         self._made = ExitStack()
         self._attendant: Attendant | None = None
 
-    async def run(self, request: CreateRequest) -> Container:
+    async def run(self, request: CreateRequest, key: IdempotencyKey | None) -> Container:
         with self._timing("lower"):
             spec = await document(request, self._id, device_rules=device_rules(self._parts))
         self._parts.cgroups.check(normalise(spec.linux.resources))
-        container = self._record(request, spec)
+        container = self._record(request, spec, key)
         async with container.lock:
             try:
                 await self._make(container, spec)
@@ -126,7 +127,7 @@ class Attempt:
             ),
         )
 
-    def _record(self, request: CreateRequest, spec: Spec) -> Container:
+    def _record(self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None) -> Container:
         where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
         record = ContainerRecord(
             id=self._id,
@@ -144,6 +145,7 @@ class Attempt:
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
+            key=key,
         )
         asked = request.model_dump(mode="json", exclude_unset=True)
         return Container(record, asked, spec.document(), self._parts.output_log(self._id, record))

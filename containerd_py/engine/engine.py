@@ -25,6 +25,7 @@ from containerd_py.engine.execs import Execs
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
+from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.output import UNLIMITED, Limits
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.processes import processes
@@ -90,17 +91,20 @@ class Engine:
             cgroup_parent=cgroup_parent,
             log_limits=log_limits,
         )
+        self._self_measuring = SelfMeasuring(self._parts)
         exec_lifecycle = ExecLifecycle(self._parts)
         self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
-        self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
+        self.execs = Execs(
+            self._parts, exec_lifecycle, self._find, closing=lambda: self._closing, counted=self._self_measuring.counted
+        )
         """What can be done with processes that are executed in containers."""
         self.streams = Streams(self._parts, self._find, closing=lambda: self._closing)
         """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
-        self._self_measuring = SelfMeasuring(self._parts)
+        self._once: Once[Container] = Once("container")
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -154,13 +158,24 @@ class Engine:
 
     # ── containers ──
 
-    async def create(self, request: CreateRequest, *, arrived_ns: int | None = None) -> ContainerView:
-        """Make a container that waits for `start`.
+    async def create(
+        self, request: CreateRequest, *, arrived_ns: int | None = None, key: str | None = None
+    ) -> ContainerView:
+        """Make a container that waits for `start`; with a key once, whoever asks again.
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
-        making = self._creation.create(request, arrived_ns=arrived_ns or time.monotonic_ns())
-        task = self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
+        arrived_ns, chosen = arrived_ns or time.monotonic_ns(), key_for(key, request)
+
+        def make() -> asyncio.Task[Container]:
+            making = self._creation.create(request, arrived_ns=arrived_ns, key=chosen)
+            return self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
+
+        if chosen is not None:  # who loses the answer asks again
+            seen = scope()
+            there = ((one.record.key, one) for one in self._parts.registry if seen.shows(one.record.labels))
+            return (await self._once.made(chosen, there, make)).view()
+        task = make()
         try:
             return (await asyncio.shield(task)).view()
         except asyncio.CancelledError:  # nobody will ever know its id

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.store.records import IdempotencyKey
     from containerd_py.wire import ExecSpec
 
 _log = structlog.get_logger()
@@ -65,7 +66,7 @@ class ExecLifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def create(self, container: Container, request: ExecSpec) -> Exec:
+    async def create(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> Exec:
         """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
         container.check("execute in", Status.RUNNING)
         if not container.config:
@@ -79,6 +80,7 @@ class ExecLifecycle:
             process=document.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True),
             stdin=request.stdin,
             detach=request.detach,
+            key=key,
         )
         made = Exec(record, self.log_of(record))
         async with container.lock:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.scope import check_exec, scope
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
@@ -25,11 +26,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+
+class Counting(Protocol):
+    """Does some work, and counts its failure under the name of the operation."""
+
+    def __call__(self, work: Coroutine[Any, Any, Result], operation: str) -> Coroutine[Any, Any, Result]: ...
+
+
 _WAITING = (ExecStatus.CREATED, ExecStatus.STARTING)
 
 
 class Execs:
-    """find: a container by reference and action, as `Engine` does; closing: the engine ends its streams."""
+    """find: a container by reference and action, as `Engine` does; closing: the engine ends its streams.
+
+    counted: notes the failures of what it is given.
+    """
 
     def __init__(
         self,
@@ -38,19 +49,33 @@ class Execs:
         find: Callable[[str, str], Container],
         *,
         closing: Callable[[], bool],
+        counted: Counting,
     ) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
         self._find_container = find
         self._closing = closing
+        self._counted = counted
+        self._once: Once[Exec] = Once("exec")
 
     # ── life ──
 
-    async def create(self, container: str, request: ExecSpec) -> ExecView:
-        """Record what is to be executed. Raises NotFound, Conflict, InvalidArgument, NotSupported, OutOfSpace."""
+    async def create(self, container: str, request: ExecSpec, *, key: str | None = None) -> ExecView:
+        """Record what is to be executed; with a key once, whoever asks again.
+
+        Raises NotFound, Conflict, InvalidArgument, NotSupported, OutOfSpace.
+        """
         check_exec(request)
         found = self._find_container(container, "execute in")
-        return (await self._finish(self._lifecycle.create(found, request), "exec create")).view()
+        chosen = key_for(key, request)
+
+        def make() -> asyncio.Task[Exec]:
+            return self._begin(self._lifecycle.create(found, request, chosen), "exec_create")
+
+        if chosen is None:
+            return (await asyncio.shield(make())).view()
+        there = ((one.record.key, one) for one in found.execs.values())
+        return (await self._once.made(chosen, there, make, place=found.id)).view()
 
     def of(self, container: str) -> tuple[ExecView, ...]:
         """Return those of a container, the oldest first. Raises NotFound."""
@@ -63,12 +88,16 @@ class Execs:
     async def start(self, reference: str) -> None:
         """Return once it is executed. Raises NotFound, Conflict, InvalidArgument, Unavailable, OutOfSpace."""
         container, one = self._find(reference, "start")
-        await self._finish(self._lifecycle.start(container, one), "exec start")
+        await self._finish(self._lifecycle.start(container, one), "exec_start")
 
-    def kill(self, reference: str, number: int) -> None:
+    async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
         container, one = self._find(reference, "kill")
-        self._lifecycle.kill(container, one, number)
+
+        async def killing() -> None:
+            self._lifecycle.kill(container, one, number)
+
+        await self._finish(killing(), "exec_kill")
 
     async def wait(self, reference: str) -> Exit:
         """Raises NotFound."""
@@ -77,7 +106,7 @@ class Execs:
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         container, one = self._find(reference, "delete")
-        await self._finish(self._lifecycle.delete(container, one, force=force), "exec delete")
+        await self._finish(self._lifecycle.delete(container, one, force=force), "exec_delete")
 
     def run_of(self, reference: str) -> Run:
         """Return what tells its end to whoever follows it. Raises NotFound."""
@@ -184,4 +213,7 @@ class Execs:
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
-        return await asyncio.shield(self._parts.tasks.start(work, name=name, quiet=True))
+        return await asyncio.shield(self._begin(work, name))
+
+    def _begin(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        return self._parts.tasks.start(self._counted(work, name), name=name, quiet=True)

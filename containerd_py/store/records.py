@@ -33,6 +33,13 @@ class NextStart(Stored):
     cause: Literal["policy", "request"]
 
 
+class IdempotencyKey(Stored):
+    """What a creation was asked for with. digest: of its body."""
+
+    text: str
+    digest: str
+
+
 class Timing(Stored):
     """When the steps of creation and start ended, in nanoseconds of the monotonic clock.
 
@@ -85,6 +92,7 @@ class ContainerRecord(Stored):
     cgroups_v1: tuple[str, ...] = ()
     lost_output_bytes: int = 0
     timing: Timing | None = None
+    key: IdempotencyKey | None = None
 
     def with_(self, **changes: Any) -> ContainerRecord:
         return self.model_copy(update=changes)
@@ -111,6 +119,7 @@ class ExecRecord(Stored):
     identity: str = ""
     boot_id: str = ""
     lost_output_bytes: int = 0
+    key: IdempotencyKey | None = None
 
     def with_(self, **changes: Any) -> ExecRecord:
         return self.model_copy(update=changes)
