@@ -46,6 +46,7 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         restart=view.restart,
         stop_signal=view.stop_signal,
         stop_timeout_s=view.stop_timeout_s,
+        durable=view.durable,
         stdin=view.stdin,
         spec=view.spec,
         oci=view.oci,

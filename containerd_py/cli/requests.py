@@ -28,6 +28,7 @@ _WITH_A_BUNDLE = (
     "log_driver",
     "log_opt",
     "restart",
+    "durable",
     "stop_signal",
     "stop_timeout",
 )
@@ -84,6 +85,7 @@ def _common(options: SpecOptions) -> dict[str, Any]:
         "stdin": options.interactive,
         "log": _log(options),
         "restart": options.restart,
+        "durable": options.durable,
         "stop_signal": options.stop_signal,
         "stop_timeout_s": options.stop_timeout,
     }

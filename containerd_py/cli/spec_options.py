@@ -65,6 +65,7 @@ class SpecOptions:
     restart: Annotated[
         str | None, typer.Option(metavar="POLICY", help="Start it again: no, on-failure[:N], always, unless-stopped.")
     ] = None
+    durable: Annotated[bool, typer.Option("--durable", help="Keep it over a boot of the host.")] = False
     stop_signal: Annotated[
         str | None, typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).")
     ] = None

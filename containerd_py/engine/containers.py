@@ -130,6 +130,7 @@ class Container(Attended):
             next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
+            durable=record.durable,
             cgroup_paths=self.cgroup.paths,
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,

@@ -126,6 +126,9 @@ class Attempt:
                 CREATED, pid=pid, identity=identity_of(container, pid), boot_id=host.boot_id(), timing=timing
             ),
         )
+        if container.record.durable:
+            self._made.callback(self._parts.definitions.remove, container.id)
+            await self._parts.definitions.keep(container, container.record)
 
     def _record(self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None) -> Container:
         where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
@@ -142,6 +145,7 @@ class Attempt:
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
+            durable=request.durable,
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,

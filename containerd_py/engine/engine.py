@@ -16,6 +16,7 @@ import structlog
 
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.examination import examine
 from containerd_py.engine.exec import SEPARATOR
@@ -48,6 +49,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.events import EventStore
 
 if TYPE_CHECKING:
@@ -75,13 +77,14 @@ class Engine:
 
     def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, log_limits: Limits = UNLIMITED) -> None:
         self._state_dir = state_dir
-        self._lock: Fd | None = None
+        self._locks: list[Fd] = []
         self._closing = False
         features = host.probe()
         registry = Registry()
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
+            definitions=Definitions(DefinitionStore(data_dir)),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
             cgroups=CgroupManager(features.cgroups),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
@@ -111,7 +114,7 @@ class Engine:
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
         _check_private(self._state_dir)
-        self._lock = _lock(self._state_dir)
+        self._locks = _lock_both(self._state_dir, self._parts.data_dir)
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
@@ -135,8 +138,8 @@ class Engine:
             container.close()
         if not alive:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
-        if self._lock is not None:
-            self._lock.close()
+        for lock in self._locks:
+            lock.close()
 
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
@@ -378,17 +381,29 @@ def _check_private(path: str) -> None:
         )
 
 
-def _lock(state_dir: str) -> Fd:
-    """Hold the state directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
-    path = os.path.join(state_dir, "lock")
+def _lock_both(state_dir: str, data_dir: str) -> list[Fd]:
+    """They may be one. A data directory is one daemon's too: it takes what is there, and removes output of no container."""
+    locks = [_lock(state_dir, "state")]
+    try:
+        if not os.path.samefile(state_dir, data_dir):
+            locks.append(_lock(data_dir, "data"))
+    except BaseException:
+        locks[0].close()
+        raise
+    return locks
+
+
+def _lock(directory: str, kind: str) -> Fd:
+    """Hold a directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
+    path = os.path.join(directory, "lock")
     lock = Fd(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     try:
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         raise Unavailable(
-            f"cannot use state directory {state_dir!r}: another daemon has it",
+            f"cannot use {kind} directory {directory!r}: another daemon has it",
             step="lock",
-            hint="stop that daemon, or give this one another --state-dir",
+            hint=f"stop that daemon, or give this one another --{kind}-dir",
         ) from None
     return lock

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ class Lifecycle:
             restart_count=restarts,
             failures=container.record.failures if restarts else 0,
             stopped_on_request=container.stop_asked,
+            ever_started=True,
         )
         await self.remember_if_possible(container, record)  # it runs: an error would be taken for the opposite
         # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
@@ -96,21 +98,40 @@ class Lifecycle:
 
     async def remember(self, container: Container, record: ContainerRecord) -> None:
         """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
-        if self._parts.store.in_memory:
-            self._parts.store.save(record)
-        else:
-            await asyncio.to_thread(self._parts.store.save, record)
+        await self._define(container, record)
+        try:
+            await self._save(record)
+        except ContainerdError:
+            with suppress(ContainerdError):  # the next start writes it in any case
+                await self._define(container, container.record)
+            raise
         container.publish(record)
 
     async def remember_if_possible(self, container: Container, record: ContainerRecord) -> bool:
         """Store what has happened whether there is room for it or not; everybody sees it. False where it is not stored."""
         try:
-            await self.remember(container, record)
+            await self._define(container, record)
+        except ContainerdError as problem:
+            _log.error("cannot record definition", container=container.id, error=problem.message)
+        try:
+            await self._save(record)
+            container.publish(record)
         except ContainerdError as problem:
             _log.error("cannot record state", container=container.id, status=record.status, error=problem.message)
             container.publish(record)
             return False
         return True
+
+    async def _define(self, container: Container, record: ContainerRecord) -> None:
+        """While it is being made it has no definition: nobody knows of it before the answer."""
+        if container.status is not Status.CREATING:
+            await self._parts.definitions.keep(container, record)
+
+    async def _save(self, record: ContainerRecord) -> None:
+        if self._parts.store.in_memory:
+            self._parts.store.save(record)
+        else:
+            await asyncio.to_thread(self._parts.store.save, record)
 
     # ── streams ──
 
@@ -269,6 +290,7 @@ class Lifecycle:
         if container.config.get("linux", {}).get("intelRdt") is not None:
             take_back(parse(container.config).linux, container.id)
         container.log.remove()
+        self._parts.definitions.remove(container.id)
         self._parts.store.remove(container.id)
 
 

@@ -11,6 +11,7 @@ from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
+    from containerd_py.engine.definitions import Definitions
     from containerd_py.engine.events import EventLog
     from containerd_py.engine.spawner import SpawnerLink
     from containerd_py.engine.tasks import Tasks
@@ -29,6 +30,7 @@ class Parts:
 
     registry: Registry
     store: ContainerStore
+    definitions: Definitions
     link: SpawnerLink
     cgroups: CgroupManager
     events: EventLog

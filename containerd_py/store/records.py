@@ -60,6 +60,7 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
+    durable: it outlives a boot, by its `Definition`. ever_started: its payload has run, once at least.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
@@ -76,6 +77,8 @@ class ContainerRecord(Stored):
     next_start: NextStart | None = None
     failures: int = 0
     stopped_on_request: bool = False
+    ever_started: bool = False
+    durable: bool = False
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
@@ -128,6 +131,15 @@ class ExecRecord(Stored):
 class StoredContainer(Stored):
     """All that is stored of one container. request: as it was given; config: the OCI document."""
 
+    record: ContainerRecord
+    request: dict[str, Any]
+    config: dict[str, Any]
+
+
+class Definition(Stored):
+    """A container that outlives a boot, at rest: without what passes (runs, places, restarts)."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     record: ContainerRecord
     request: dict[str, Any]
     config: dict[str, Any]

@@ -59,6 +59,8 @@ class Common(Wire):
     restart: RestartPolicy = "no"
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
+    durable: bool = False
+    """It outlives a boot of the host: stopped then, or started again by its restart policy."""
 
 
 class ContainerSpec(Common):
@@ -144,6 +146,7 @@ class ContainerDetail(ContainerSummary):
     restart: RestartPolicy = "no"
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
+    durable: bool = False
     stdin: bool
     spec: dict[str, Any]
     """The request as it was given."""

@@ -35,6 +35,7 @@ DETAIL = CONTAINER | {
     "restart": "no",
     "stop_signal": None,
     "stop_timeout_s": None,
+    "durable": False,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},

@@ -161,3 +161,10 @@ def test_how_output_is_kept() -> None:
 def test_log_options_that_are_none(option: str) -> None:
     with pytest.raises(InvalidArgument):
         build_request(SpecOptions(rootfs="/r", args=["a"], log_opt=[option]), {})
+
+
+def test_what_outlives_a_boot_says_so() -> None:
+    assert built(durable=True)["durable"] is True
+    assert "durable" not in built()
+    bundle = build_request(SpecOptions(bundle="/b", durable=True), {})
+    assert bundle.model_dump(exclude_unset=True) == {"bundle": "/b", "durable": True}
