@@ -137,6 +137,14 @@ def resumed(control: int) -> socket.socket:
     return connection
 
 
+def last_word_waits(control: socket.socket) -> bool:
+    """Tell whether the worker's next message is there, unread, and says that it becomes the payload now."""
+    try:
+        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"T"
+    except OSError:  # there is none, or the worker is gone
+        return False
+
+
 def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     """Return the worker's next message and its fds; None at the end of the stream. Raises BlockingIOError."""
     try:
