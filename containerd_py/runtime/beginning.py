@@ -15,16 +15,16 @@ class Beginning:
 
     def __init__(self) -> None:
         self._control: socket.socket | None = None
-        self._heard = False
+        self.heard = False
+        """The worker's last word has been read: that it becomes the payload."""
 
     def watch(self, control: socket.socket) -> None:
         """control: our end of the worker's socket."""
         self._control = control
 
-    def heard(self) -> None:
-        """The worker's last message has been read."""
-        self._heard = True
-
     def has_come(self) -> bool:
-        """True once the worker has nothing left to do but to become the payload, whether that was read already or not."""
-        return self._heard or (self._control is not None and dialogue.last_word_waits(self._control))
+        """True once the worker has nothing left to do but to become the payload, whether that was read already or not.
+
+        True also where it is gone: then there is nothing that could still begin.
+        """
+        return self.heard or (self._control is not None and dialogue.has_left(self._control))

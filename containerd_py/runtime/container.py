@@ -159,8 +159,8 @@ class Container(Controlled, Ending):
                 case dialogue.Failed():
                     raise self._failure(message)
                 case dialogue.Times():
-                    beginning.heard()
-                case None if beginning.has_come():
+                    beginning.heard = True
+                case None if beginning.heard:
                     return
                 case _:
                     raise self._vanished()

@@ -121,10 +121,10 @@ def _run(
                 case dialogue.Listener():
                     hand_over_listener(spec, replace(state, pid=worker.pid), Fd(fds[0]))
                 case dialogue.Times():
-                    beginning.heard()
+                    beginning.heard = True
                 case dialogue.Failed():
                     raise process.failure(plan, message)
-                case None if beginning.has_come():
+                case None if beginning.heard:
                     open_until_success.pop_all()
                     return master
                 case _:

@@ -137,11 +137,11 @@ def resumed(control: int) -> socket.socket:
     return connection
 
 
-def last_word_waits(control: socket.socket) -> bool:
-    """Tell whether the worker's next message is there, unread, and says that it becomes the payload now."""
+def has_left(control: socket.socket) -> bool:
+    """Tell whether the worker has become the payload, or does so now, or is gone; what it said last may be unread."""
     try:
-        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"T"
-    except OSError:  # there is none, or the worker is gone
+        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"T", b"")
+    except OSError:  # nothing was said
         return False
 
 
