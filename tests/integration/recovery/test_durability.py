@@ -150,7 +150,7 @@ async def test_a_definition_that_is_broken_costs_only_itself(daemon: Daemon, roo
 
 
 async def test_the_record_is_right_where_both_are_there(daemon: Daemon, rootfs: Path) -> None:
-    """Killed between the two writes of a rename, and of a creation: whatever was written, the next daemon agrees with it."""
+    """Killed between the two writes of a rename, or of a creation: whatever was written, the next daemon agrees with it."""
     async with daemon.api() as api:
         renamed = await api.create(rootfs, "/bin/true", name="one", durable=True)
         made = await api.create(rootfs, "/bin/true", name="two", durable=True)
@@ -255,6 +255,50 @@ async def test_a_root_that_is_gone_is_told_and_tried_again(daemon: Daemon, rootf
         Path(f"{rootfs}.away").rename(rootfs)
         await until(api, container, status="running")
         await remove(api, container)
+
+
+@pytest.mark.parametrize("events", [1, 7, 16, 30])
+async def test_killed_at_any_moment_what_was_answered_holds(daemon: Daemon, rootfs: Path, events: int) -> None:
+    """events: after so many it is killed, whatever is under way: creations, renames, deletions."""
+    there: dict[str, set[str]] = {}
+    """The names that each may have: one where the last rename was answered."""
+    leaving: set[str] = set()
+
+    async def work(api: Api, number: int) -> None:
+        for turn in range(100):
+            container = await api.create(rootfs, "/bin/true", name=f"w{number}-{turn}", durable=True)
+            there[container] = {f"w{number}-{turn}"}
+            there[container].add(f"x{number}-{turn}")
+            assert (await api.post(f"/v1/containers/{container}/rename?name=x{number}-{turn}")).status == 204
+            there[container] = {f"x{number}-{turn}"}
+            if turn % 2:
+                leaving.add(container)
+                assert (await api.delete(f"/v1/containers/{container}")).status == 204
+                del there[container]
+
+    async with daemon.api() as api:
+        info = (await api.get("/v1/info")).json
+        working = [asyncio.ensure_future(work(api, number)) for number in range(3)]
+        log = daemon.state_dir / "events.jsonl"
+        async with asyncio.timeout(30):
+            while not log.exists() or log.read_bytes().count(b"\n") < events:
+                await asyncio.sleep(0)
+        daemon.kill()
+        await asyncio.gather(*working, return_exceptions=True)
+    os.kill(info["spawner_pid"], signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while not has_ended(info["spawner_pid"]):
+            await asyncio.sleep(0.01)
+    await boot(daemon, serving=False)
+    async with daemon.api() as api:
+        found = {one["id"]: one["name"] for one in (await api.get("/v1/containers")).json["containers"]}
+        assert not {container for container in there if container not in found} - leaving
+        for container, name in found.items():
+            assert name in there.get(container, {name}), "an answered rename is lost"
+            assert container in there or container not in leaving, "an answered deletion is undone"
+        assert {path.removesuffix(".json") for path in os.listdir(daemon.data_dir / "definitions")} == set(found)
+        for container in found:
+            await remove(api, container)
 
 
 @pytest.mark.parametrize("other", ["state", "data"])
