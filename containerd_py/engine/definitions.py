@@ -8,10 +8,11 @@ container is brought back. Where both are there the record is right, and the def
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from containerd_py.store.records import ContainerRecord, Definition, ExitRecord, NextStart
+from containerd_py.engine.clock import now
+from containerd_py.engine.restart_policy import planned_start
+from containerd_py.store.records import ContainerRecord, Definition, ExitRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ def at_rest(record: ContainerRecord) -> ContainerRecord:
     return record.with_(
         status="stopped",
         started_at=None,
+        started_boottime_ns=None,
         exit=record.exit if ended else None,
         previous_exit=None,
         restart_count=0,
@@ -82,8 +84,8 @@ def brought_back(definition: Definition) -> ContainerRecord:
 
     How it ended is lost, unless it had ended for good.
     """
-    record, now = definition.record, datetime.now(UTC)
+    record, moment = definition.record, now()
     wanted = record.restart == "always" or (record.restart == "unless-stopped" and not record.stopped_on_request)
-    planned = NextStart(at=now, cause="policy") if wanted and record.ever_started else None
-    lost = ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now)
+    planned = planned_start("policy", moment) if wanted and record.ever_started else None
+    lost = ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=moment.wall)
     return record.with_(exit=record.exit or lost, next_start=planned)

@@ -14,6 +14,7 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.changing import Changing
+from containerd_py.engine.clock import now
 from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
 from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.restart_policy import after_exit
@@ -78,9 +79,11 @@ class Lifecycle:
             timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
         planned = container.record.next_start
         restarts = container.record.restart_count + 1 if planned is not None and planned.cause == "policy" else 0
+        moment = now()
         record = container.next_record(
             STARTED,
-            started_at=datetime.now(UTC),
+            started_at=moment.wall,
+            started_boottime_ns=moment.boottime_ns,
             timing=timing,
             next_start=None,
             restart_count=restarts,
@@ -179,7 +182,7 @@ class Lifecycle:
                 exit=ended,
                 lost_output_bytes=container.log.lost,
                 stopped_on_request=before.stopped_on_request,
-                **after_exit(before, ended),
+                **after_exit(before, ended, now()),
             )
             # A full disk must not keep a stop from ending (SECURITY R14).
             container.exit_recorded = await self.remember_if_possible(container, record)
@@ -312,16 +315,16 @@ async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
 
 def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:
     """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
-    now, oom = datetime.now(UTC), oom_kills > 0
+    finished_at, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:
         by_kernel = oom and status.signal == signal.SIGKILL and not asked
         return ExitRecord(
             exit_code=128 + status.signal,
             reason="oom" if by_kernel else "signaled",
             signal=signal_name(status.signal),
-            finished_at=now,
+            finished_at=finished_at,
             oom_killed=oom,
         )
     if status.code is not None:
-        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now, oom_killed=oom)
-    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now, oom_killed=oom)
+        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=finished_at, oom_killed=oom)
+    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=finished_at, oom_killed=oom)

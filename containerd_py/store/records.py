@@ -27,10 +27,15 @@ class ExitRecord(Stored):
 
 
 class NextStart(Stored):
-    """When a container is to be started. cause: its restart policy, or somebody who has asked for it."""
+    """When a container is to be started. cause: its restart policy, or somebody who has asked for it.
+
+    boottime_ns: by CLOCK_BOOTTIME in the boot `boot_id`, which is what counts; in another boot it is due at once.
+    """
 
     at: AwareDatetime
     cause: Literal["policy", "request"]
+    boottime_ns: int | None = None
+    boot_id: str = ""
 
 
 class IdempotencyKey(Stored):
@@ -61,6 +66,7 @@ class ContainerRecord(Stored):
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
     durable: it outlives a boot, by its `Definition`. ever_started: its payload has run, once at least.
+    started_boottime_ns: when its run began, by CLOCK_BOOTTIME in the boot `boot_id`.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
@@ -70,6 +76,7 @@ class ContainerRecord(Stored):
     status: Literal["creating", "created", "running", "paused", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
+    started_boottime_ns: int | None = None
     exit: ExitRecord | None = None
     previous_exit: ExitRecord | None = None
     restart: str = "no"
