@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine import stdio, worker
-from containerd_py.engine.exec import BEGUN, ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
+from containerd_py.engine.exec import ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
 from containerd_py.engine.exec_lowering import lower
 from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.output import DiscardedOutput
+from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
@@ -82,7 +83,7 @@ class ExecLifecycle:
             detach=request.detach,
             key=key,
         )
-        made = Exec(record, self.log_of(record))
+        made = Exec(record, self.log_of(record), container.oom_kills)
         async with container.lock:
             container.check("execute in", Status.RUNNING)
             await self._save(record)
@@ -101,8 +102,8 @@ class ExecLifecycle:
         async with started.lock:
             started.check("start", ExecStatus.CREATED)
             container.check("execute in", Status.RUNNING)
-            await self._remember(started, started.next_record(BEGUN))
-            started.ended = None
+            await self._remember(started, started.begun_record())
+            started.ended, started.kill_asked = None, False
             try:
                 await self._launch(container, started)
             except BaseException as problem:
@@ -220,7 +221,11 @@ class ExecLifecycle:
                 return
             if ended.stdio is not None:
                 ended.stdio.drain()
-            exit_ = exit_record(await witness(ended, status))
+            status = await witness(ended, status)
+            ending = not container.alive or is_exiting(container.record.pid)  # which kills all in its pid namespace
+            asked = ended.kill_asked or ending
+            kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
+            exit_ = exit_record(status, oom_kills=kills)
             if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()
@@ -250,6 +255,7 @@ class ExecLifecycle:
                 self._try_kill(one)
 
     def _try_kill(self, one: Exec) -> None:
+        one.kill_asked = True
         if one.pidfd is not None and one.status is not ExecStatus.STOPPED:
             with suppress(ProcessLookupError):
                 pidfd_send_signal(one.pidfd.fileno(), signal.SIGKILL)
@@ -268,6 +274,7 @@ class ExecLifecycle:
     def kill(self, container: Container, killed: Exec, number: int) -> None:
         """Send a signal to it. Raises Conflict unless it runs. Needs no disk, no fork, no descriptor."""
         killed.check("kill", ExecStatus.RUNNING)
+        killed.kill_asked = killed.kill_asked or number == signal.SIGKILL
         try:
             if killed.pidfd is not None:
                 pidfd_send_signal(killed.pidfd.fileno(), number)

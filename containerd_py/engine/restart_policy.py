@@ -57,7 +57,7 @@ def after_exit(record: ContainerRecord, ended: ExitRecord, now: Moment) -> dict[
 
 
 def _ran_s(record: ContainerRecord, now: Moment) -> float:
-    """Return how long a run has lasted. Of one that began in another boot, or was told by an older daemon, the wall knows."""
+    """Return how long a run has lasted; by the wall where it began in another boot, or with an older daemon."""
     if record.started_boottime_ns is not None and record.boot_id == now.boot_id:
         return (now.boottime_ns - record.started_boottime_ns) / 1e9
     return 0.0 if record.started_at is None else (now.wall - record.started_at).total_seconds()

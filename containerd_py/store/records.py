@@ -112,7 +112,7 @@ class ExecRecord(Stored):
     """A process that was executed in a container. process: its OCI document.
 
     "starting" is the intent: on record before a worker is forked. pid: not None once the worker may have been told to
-    become the program; identity, boot_id: as in a `ContainerRecord`.
+    become the program; identity, boot_id: as in a `ContainerRecord`. oom_kills_before: of its container, when it began.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
@@ -130,6 +130,7 @@ class ExecRecord(Stored):
     boot_id: str = ""
     lost_output_bytes: int = 0
     key: IdempotencyKey | None = None
+    oom_kills_before: int | None = None
 
     def with_(self, **changes: Any) -> ExecRecord:
         return self.model_copy(update=changes)
