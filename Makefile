@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 PACKAGES := busybox-static crun curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv runc uidmap
 
-.PHONY: test test-runtimes demo bench help clean packages guest-kernel force
+.PHONY: test test-runtimes demo bench soak help clean packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -24,6 +24,9 @@ demo: .venv/installed ## run containers by curl and by pyctr, and show that noth
 
 bench: .venv/installed ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: .venv/installed ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
