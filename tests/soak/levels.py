@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -60,7 +61,8 @@ class Level:
 
 def _links(pid: int) -> Iterator[str]:
     for number in os.listdir(f"/proc/{pid}/fd"):
-        yield os.readlink(f"/proc/{pid}/fd/{number}")
+        with suppress(FileNotFoundError):  # it was closed this moment
+            yield os.readlink(f"/proc/{pid}/fd/{number}")
 
 
 def _kind(target: str) -> str:
@@ -70,7 +72,8 @@ def _kind(target: str) -> str:
 
 def _children(pid: int) -> Iterator[int]:
     for task in os.listdir(f"/proc/{pid}/task"):
-        yield from map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+        with suppress(FileNotFoundError):  # a thread that ended this moment
+            yield from map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
 
 
 def _rss_kib(pid: int) -> int:
