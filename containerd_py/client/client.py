@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import TypeAdapter, ValidationError
 
 from containerd_py import wire
+from containerd_py.client import event_socket
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.connection import DEFAULT_SOCKET, Connection
 from containerd_py.client.failures import raise_for_late_error, read_model, unreadable
@@ -71,15 +72,23 @@ class Client:
         containers: Iterable[str] = (),
         labels: Iterable[str] = (),
         follow: bool = True,
+        websocket: bool = False,
     ) -> AsyncGenerator[wire.Event, None]:
         """Yield events after number `since_id` (default: from now); with `follow` without end, or until `until`.
 
         since, until: RFC 3339 with a zone, or seconds since 1970. types, containers: one must fit. labels: all must.
+        websocket: the daemon then tells why there are no more: Unavailable where this client is too slow, or it stops.
         """
         given = {"since_id": None if since_id is None else str(since_id), "since": since, "until": until}
         query = [("follow", _BOOLEAN[follow])] + [(name, value) for name, value in given.items() if value is not None]
         query += [("type", kind) for kind in types] + [("container", one) for one in containers]
         query += [("label", label) for label in labels]
+        if websocket:
+            socket = await self._connection.upgrade("/v1/events", query, protocols=())
+            async with contextlib.aclosing(event_socket.read(socket)) as events:
+                async for event in events:
+                    yield event
+            return
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
             async for line in _lines(chunks):
                 yield _event(line)

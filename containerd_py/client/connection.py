@@ -98,10 +98,12 @@ class Connection:
             async for chunk in response.content.iter_any():
                 yield chunk
 
-    async def upgrade(self, path: str, query: Query = ()) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket with the attach protocol; the caller closes it."""
+    async def upgrade(
+        self, path: str, query: Query = (), protocols: tuple[str, ...] = (ATTACH_PROTOCOL,)
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, with the attach protocol unless told; the caller closes it."""
         with reaching(self.socket_path):
-            return await self.session.ws_connect(_BASE + path, params=query, protocols=(ATTACH_PROTOCOL,))
+            return await self.session.ws_connect(_BASE + path, params=query, protocols=protocols)
 
     @contextlib.asynccontextmanager
     async def _answer(

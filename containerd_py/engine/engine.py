@@ -53,7 +53,7 @@ from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.events import EventStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, Coroutine
 
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
@@ -273,7 +273,7 @@ class Engine:
 
     # ── events ──
 
-    async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
+    async def events(self, selection: Selection, *, follow: bool) -> AsyncGenerator[Event, None]:
         """Yield the events of a selection, with `follow` until its end or until the engine closes."""
         selection = dataclasses.replace(selection, labels=selection.labels + scope().labels)
         async for event in self._parts.events.read(selection, follow=follow):
