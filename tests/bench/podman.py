@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.bench.figures import Logged, Volume
 
 _NAME = "pycontainerd-bench"
+_PARENT = "/pycontainerd-bench-podman"
 
 
 def logged(rootfs: Path, mebibytes: int) -> Logged | str:
@@ -38,6 +39,7 @@ class _Podman:
         begin = time.perf_counter()
         self._run(
             *("run", "--detach", "--name", _NAME, "--network=none", "--log-driver=k8s-file"),
+            f"--cgroup-parent={_PARENT}",
             *("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"),
             *("--rootfs", str(rootfs), "/bin/dd", "if=/dev/zero", "bs=1M", f"count={mebibytes}"),
         )
@@ -48,6 +50,8 @@ class _Podman:
 
     def end(self) -> None:
         subprocess.run([*self._command, "rm", "--force", _NAME], capture_output=True, check=False)
+        for path in sorted(Path("/sys/fs/cgroup").glob(f"*{_PARENT}/**/"), reverse=True):  # podman leaves it
+            path.rmdir()
 
     def _run(self, *arguments: str) -> None:
         subprocess.run([*self._command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
