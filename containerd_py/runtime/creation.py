@@ -156,7 +156,7 @@ class Creation:
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
         self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
-        self._directory.put("plan.json", Outline.of(plan.operations).encode())
+        self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
         self._directory.write(state)  # last: who finds it finds the others
 
     def _kept(self, state: State) -> dict[str, Any]:

@@ -41,11 +41,14 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outline:
+    """parents: directories above the container's cgroup that are made for it; state.json has them too."""
+
     entries: tuple[Entry, ...]
+    parents: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, operations: tuple[Operation, ...]) -> Outline:
-        return cls(tuple(map(Entry.of, operations)))
+    def of(cls, operations: tuple[Operation, ...], parents: tuple[str, ...] = ()) -> Outline:
+        return cls(tuple(map(Entry.of, operations)), parents)
 
     def entry(self, index: int) -> Entry:
         return self.entries[index]
@@ -55,7 +58,7 @@ class Outline:
         return tuple(entry.kind for entry in self.entries)
 
     def encode(self) -> bytes:
-        return json.dumps({"outline": [astuple(entry) for entry in self.entries]}).encode()
+        return json.dumps({"outline": [astuple(entry) for entry in self.entries], "parents": self.parents}).encode()
 
 
 def read_outline(data: bytes) -> Outline:
@@ -69,11 +72,12 @@ def read_outline(data: bytes) -> Outline:
             entries = [Entry(*map(_text, entry)) for entry in document["outline"]]
         else:
             entries = [Entry(_text(kind), "init", f"carry out {kind}", "") for kind, *_fields in document["operations"]]
-    except (KeyError, TypeError, ValueError, RecursionError) as problem:
+        parents = tuple(map(_text, document.get("parents", ())))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as problem:
         raise UnreadablePlan(f"cannot read plan: {problem!r}") from problem
     if not entries:
         raise UnreadablePlan("cannot read plan: it has no operations")
-    return Outline(tuple(entries))
+    return Outline(tuple(entries), parents)
 
 
 def _text(value: object) -> str:

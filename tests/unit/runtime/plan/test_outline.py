@@ -31,8 +31,8 @@ def told(problem: ContainerdError) -> tuple[object, ...]:
     "failed", [Failed(0, 22, "fsconfig"), Failed(1, 0, "oops"), Failed(2, 125, "ended"), Failed(4, 2, "")]
 )
 def test_a_failure_is_told_as_by_the_plan(failed: Failed) -> None:
-    kept = read_outline(Outline.of(PLAN.operations).encode())
-    assert kept == Outline.of(PLAN.operations)
+    kept = read_outline(Outline.of(PLAN.operations, ("/a", "/a/b")).encode())
+    assert kept == Outline.of(PLAN.operations, ("/a", "/a/b"))
     assert told(failure(kept, failed)) == told(failure(PLAN, failed))
     assert told(vanished(kept, None)) == told(vanished(PLAN, None))
 
@@ -74,6 +74,7 @@ def test_the_step_of_a_whole_plan_is_named_whatever_its_format(number: int) -> N
         b'{"outline": [["Exec"]]}',
         b'{"outline": [["Exec", "exec", "execute", 1]]}',
         b'{"outline": 1}',
+        b'{"outline": [["Exec", "exec", "execute", ""]], "parents": [1]}',
         b'{"operations": [[]]}',
         b'{"operations": [[1]]}',
         b"[" * 100_000,
