@@ -142,9 +142,10 @@ def vanished(plan: Told, status: WaitStatus | None, *, oom_kills: int = 0) -> Co
     """
     task = plan.entry(-1).task
     if status is not None and status.signal == signal.SIGSYS:
-        return InvalidArgument(f"cannot {task}: the seccomp filter killed the process", step="seccomp", hint=_FILTER_HINT)
+        cause = "the seccomp filter (linux.seccomp) killed the process"
+        return InvalidArgument(f"cannot {task}: {cause}", step="seccomp", hint=_FILTER_HINT)
     if oom_kills and (status is None or (status.code is None and status.signal in (signal.SIGKILL, None))):
-        cause = "the memory limit is too small for its init worker, which the kernel has killed"
+        cause = "the limit (linux.resources.memory.limit) is too small for its init worker, which the kernel has killed"
         return InvalidArgument(f"cannot {task}: {cause}", step="memory", errno=errno.ENOMEM, hint=_MEMORY_HINT)
     filtered = LoadSeccomp.__name__ in plan.kinds
     hint = "was it killed" + (", or does the seccomp filter refuse what it calls?" if filtered else "?")

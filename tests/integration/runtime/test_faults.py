@@ -187,7 +187,9 @@ Container.create("box", parse(ast.literal_eval(sys.argv[1])), state_root=sys.arg
 
 
 def test_a_memory_limit_that_kills_the_worker_is_told(shop: Workshop) -> None:
-    with pytest.raises(InvalidArgument, match="the memory limit is too small for its init worker") as caught:
+    with pytest.raises(
+        InvalidArgument, match=r"the limit \(linux\.resources\.memory\.limit\) is too small for its init worker"
+    ) as caught:
         shop.create({"linux.resources": {"memory": {"limit": 8192}}})
     assert (caught.value.step, caught.value.errno) == ("memory", "ENOMEM")
     assert "linux.resources.memory.limit" in str(caught.value.hint)
