@@ -5,7 +5,6 @@ import base64
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -31,8 +30,8 @@ class EndlessEngine:
     def streams(self) -> Self:
         return self
 
-    def get(self, _reference: str) -> Any:
-        return SimpleNamespace(id="abc", output_bytes=0)
+    def joinable(self, reference: str) -> tuple[str, int]:
+        return reference, 0
 
     def run_of(self, _reference: str) -> Run:
         return Run()
