@@ -71,7 +71,11 @@ def test_every_line_in_order_through_a_restart_of_both(tmp_path: Path) -> None:
     assert len(entries) <= len(by_offset) + 1  # the one that was sent and not recorded when the daemon was killed
     out = [entry for entry in by_offset.values() if entry["PRIORITY"] == "6"]
     numbers = [b"%d" % number for number in range(1, LINES + 1)]
-    assert [text(entry.get("MESSAGE")) for entry in out[: LINES + 1]] == [*numbers[: LINES // 2], b"", *numbers[LINES // 2 :]]
+    assert [text(entry.get("MESSAGE")) for entry in out[: LINES + 1]] == [
+        *numbers[: LINES // 2],
+        b"",
+        *numbers[LINES // 2 :],
+    ]
     first, second, last = out[LINES + 1 :]
     assert text(first["MESSAGE"]) + text(second["MESSAGE"]) == b"%020000d" % 7
     assert (first["CONTAINER_PARTIAL_MESSAGE"], "CONTAINER_PARTIAL_MESSAGE" in second) == ("true", False)
