@@ -31,7 +31,7 @@ PROTOCOL, WITHOUT_CLOSE = "v5.channel.k8s.io", "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS, RESIZE, SIGNAL, CLOSE = 0, 1, 2, 3, 4, 5, 255
 _CHANNELS = {Stream.STDOUT: STDOUT, Stream.STDERR: STDERR}
 _LARGEST_FRAME = 65_536
-_PING_S = 30.0
+_PING_S, _PONG_S = 30.0, 15.0
 _SLOWEST_S = 30.0
 
 
@@ -78,7 +78,7 @@ async def join(request: web.Request, joined: Joinable, reference: str, offset: i
     """Serve one client until it leaves or the end. offset: where its output begins."""
     socket = web.WebSocketResponse(
         protocols=(PROTOCOL, WITHOUT_CLOSE),
-        heartbeat=_PING_S,
+        autoping=False,
         max_msg_size=_LARGEST_FRAME,
         compress=False,
         timeout=_SLOWEST_S,
@@ -94,7 +94,10 @@ class _Gap(Exception):
 
 
 class Session:
-    """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
+    """One attached client: output goes out in one task, input comes in in another, a third pings; the end of one ends all.
+
+    Not by the heartbeat of aiohttp: it takes a client for gone whose pong is behind input that the payload does not read.
+    """
 
     def __init__(self, socket: web.WebSocketResponse, joined: Joinable, reference: str) -> None:
         self._socket = socket
@@ -104,17 +107,19 @@ class Session:
         self._offset = 0
         self._receiving: asyncio.Task[None] | None = None
         self._ending = False
+        self._heard = self._busy = False
 
     async def run(self, offset: int) -> None:
         self._offset = offset
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send_all(), name=f"attach output {self._id}")
             self._receiving = receiving = group.create_task(self._receive_all(), name=f"attach input {self._id}")
-            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            pinging = group.create_task(self._ping(), name=f"attach ping {self._id}")
+            await asyncio.wait((sending, receiving, pinging), return_when=asyncio.FIRST_COMPLETED)
             if self._ending:
                 await asyncio.wait((sending,), timeout=_SLOWEST_S)
-            sending.cancel()
-            receiving.cancel()
+            for task in (sending, receiving, pinging):
+                task.cancel()
 
     # ── to the client ──
 
@@ -184,15 +189,34 @@ class Session:
 
     # ── from the client ──
 
+    async def _ping(self) -> None:
+        """Raises TimeoutError for a client that says nothing, where it could have been heard."""
+        while True:
+            await asyncio.sleep(_PING_S)
+            self._heard = False
+            try:
+                await self._socket.ping()
+            except ConnectionError:
+                return
+            await asyncio.sleep(_PONG_S)
+            if not (self._heard or self._busy or self._ending):
+                raise TimeoutError("the client answers no ping")
+
     async def _receive_all(self) -> None:
         async for message in self._socket:
+            self._heard = self._busy = True
             try:
-                await self._receive(message)
+                if message.type is WSMsgType.PING:
+                    await self._socket.pong(message.data)
+                elif message.type is not WSMsgType.PONG:
+                    await self._receive(message)
             except Conflict:
                 continue  # input for a payload that takes none any more; its end is told by the other task
             except ContainerdError as problem:
                 await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=problem.message.encode()[:120])
                 return
+            finally:
+                self._busy, self._heard = False, True
 
     async def _receive(self, message: WSMessage) -> None:
         channel, data = _frame(message)
