@@ -5,9 +5,9 @@ BIN := .venv/bin
 PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv uidmap
 BENCH_PACKAGES := crun runc
 
-.PHONY: test test-runtimes demo bench help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench help clean packages bench-packages compiled guest-kernel force
 
-test: .venv/installed guest-kernel ## run every check, as CI does
+test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -15,15 +15,15 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/python -m pytest --ignore tests/oci
 	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
-test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
+test-runtimes: .venv/installed compiled bench-packages ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
 		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci tests/security --runtime "$$runtime" $(ARGS) || failed=1; \
 	done; [ -z "$$failed" ]
 
-demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
+demo: .venv/installed compiled ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
-bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
+bench: .venv/installed compiled bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 help: ## print this
@@ -34,6 +34,11 @@ clean: ## remove what was installed, built and cached here; Debian's packages st
 
 packages:
 	$(call install,$(PACKAGES))
+
+# As pip does for an installed package: else each daemon and each spawner compiles all modules anew where
+# PYTHONDONTWRITEBYTECODE is set, which takes a third of their start.
+compiled: .venv/installed
+	@$(BIN)/python -m compileall -q containerd_py
 
 # For tests/integration/cgroups/test_guest.py, where there is a harness: a kernel to run beside this one. Kept in ~/.cache.
 guest-kernel:
