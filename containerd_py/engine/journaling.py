@@ -93,6 +93,7 @@ class Feed:
         self.container = container
         self.giving_up = False
         self.task: asyncio.Task[None] | None = None
+        self._terminal = bool(container.config.get("process", {}).get("terminal"))
         self._log = container.log
         self._journal = journal_
         self._run = container.run
@@ -193,6 +194,8 @@ class Feed:
         if self._fields is None or self._fields.record is not self.container.record:
             record = self.container.record
             self._fields = _Fields(record, journal.encode(_fields_of(record)))
+        if self._terminal and line.data.endswith(b"\r") and (line.piece is None or line.piece.last):
+            line = replace(line, data=line.data[:-1])  # which the terminal has put there (ONLCR, termios(3))
         return self._fields.encoded + journal.encode(_fields_of_line(line, self.container.id))
 
 

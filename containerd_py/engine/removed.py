@@ -62,6 +62,8 @@ class Removed:
         self._keep = keep
         self._tasks = tasks
         self._kept: dict[str, RemovedContainer] = {}
+        """By id, the oldest first."""
+        self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def restore(self) -> None:
@@ -77,7 +79,10 @@ class Removed:
                 continue
             left_s = self._keep.seconds - (now - record.removed_at).total_seconds()
             until = loop_now + min(left_s, self._keep.seconds)  # a clock that was put back keeps nothing for longer
-            self._kept[record.id] = RemovedContainer(name, record, log, until)
+            older = self._kept.pop(record.id, None)
+            self._hold(RemovedContainer(name, record, log, until))
+            if older is not None:
+                self._discard(older)
         self._sweep()
 
     def close(self) -> None:
@@ -106,7 +111,7 @@ class Removed:
         """Let everybody find what was taken. An id that was used and removed before means the newer one from now on."""
         older = self._kept.pop(removed.id, None)
         removed.until = asyncio.get_running_loop().time() + self._keep.seconds
-        self._kept[removed.id] = removed
+        self._hold(removed)
         if older is not None:
             self._discard(older)
         self._sweep()
@@ -131,18 +136,20 @@ class Removed:
     def _sweep(self) -> None:
         """Let go of what was kept long enough, and of the oldest where it is too much."""
         loop = asyncio.get_running_loop()
-        size = sum(one.log.kept_bytes for one in self._kept.values())
         for one in tuple(self._kept.values()):  # the oldest first
-            if one.until > loop.time() and size <= self._keep.bytes and len(self._kept) <= _MOST:
+            if one.until > loop.time() and self._bytes <= self._keep.bytes and len(self._kept) <= _MOST:
                 break
-            size -= one.log.kept_bytes
-            del self._kept[one.id]
-            self._discard(one)
+            self._discard(self._kept.pop(one.id))
         self.close()
         first = next(iter(self._kept.values()), None)
         self._timer = None if first is None else loop.call_at(first.until, self._sweep)
 
+    def _hold(self, one: RemovedContainer) -> None:
+        self._kept[one.id] = one
+        self._bytes += one.log.kept_bytes
+
     def _discard(self, one: RemovedContainer) -> None:
+        self._bytes -= one.log.kept_bytes
         erasing = asyncio.to_thread(self._erase, one.directory_name, one.log)
         self._tasks.start(erasing, name=f"erase {one.directory_name}")
 

@@ -71,6 +71,15 @@ async def test_a_long_line_comes_in_pieces_that_belong_together(journal: FakeJou
     await remove(api, container)
 
 
+async def test_a_terminal(journal: FakeJournal, api: Api, rootfs: Path) -> None:
+    journal.listen()
+    journal.read()
+    container = await run(api, rootfs, "echo one; printf 'two\\rtwo\\n\\n'; echo err >&2", terminal=True)
+    await journal.until(lambda: len(journal.entries) == 4)
+    assert journal.messages(PRIORITY="6") == [b"one", b"two\rtwo", b"", b"err"]
+    await remove(api, container)
+
+
 async def test_two_runs_share_no_line(journal: FakeJournal, api: Api, rootfs: Path) -> None:
     journal.listen()
     journal.read()

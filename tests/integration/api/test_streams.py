@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
 
 PROTOCOL = "v5.channel.k8s.io"
 
@@ -320,6 +321,25 @@ async def test_replay_becomes_live_without_a_gap_or_a_double_across_files(api: A
     one, two, three, four = await asyncio.gather(*clients)
     assert (one, two, three, four) == (expected, expected, expected[1000:], expected[5:])
     assert (await api.get(f"/v1/containers/{container}/logs")).body == expected
+    await remove(api, container)
+
+
+def read_and_written(pid: int) -> int:
+    """Return what a process has moved by read(2), write(2) and their like (proc_pid_io(5)): a splice is none of them."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["rchar"]) + int(fields["wchar"])
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+async def test_output_does_not_pass_through_the_daemon(daemon: Daemon, api: Api, rootfs: Path, *, terminal: bool) -> None:
+    size = 16 << 20
+    script = f"stty raw 2>/dev/null; busybox dd if=/dev/zero bs=65536 count={size >> 16} 2>/dev/null"
+    container = await api.create(rootfs, "/bin/sh", "-c", script, terminal=terminal)
+    before = read_and_written(daemon.pid)
+    await start(api, container)
+    await api.post(f"/v1/containers/{container}/wait")
+    assert (await api.get(f"/v1/containers/{container}")).json["output_bytes"] == size
+    assert read_and_written(daemon.pid) - before < size / 16
     await remove(api, container)
 
 
