@@ -80,6 +80,8 @@ async def admitted(request: CreateRequest) -> CreateRequest:
     _check_fields(request.model_fields_set, _CREATION)
     if request.network == "host":
         raise _refusal("network: the host's own network is not for this socket")
+    if request.log.driver == "journald":
+        raise _refusal("log.driver: the host's journal, where a tag may be anybody's, is not for this socket")
     for index, mount in enumerate(request.mounts):
         _check_mount(f"mounts.{index}", mount)
     await asyncio.to_thread(_check_paths, request, limits.host_paths)

@@ -161,6 +161,10 @@ async def test_what_does_not_carry_the_labels_is_not_there(web: Api, daemon: Dae
             assert (await web.get(path)).status == 404
         assert (await api.get(f"/v1/containers/{other}")).json["status"] == "running"
         await remove(api, other)
+        assert (await api.get(f"/v1/containers/{other}/logs")).status == 200  # what is removed is there for a while
+        for path in ("logs", "attach"):
+            assert (await web.get(f"/v1/containers/{other}/{path}", headers=upgrade)).status == 404
+        assert (await web.post(f"/v1/containers/{other[:14]}/wait")).status == 404
 
 
 async def test_what_is_about_all_is_about_those_with_the_labels(web: Api, daemon: Daemon, rootfs: Path) -> None:

@@ -7,7 +7,16 @@ import pytest
 
 from containerd_py.engine.scope import EVERYTHING, Scope, admitted, check_exec, check_update, scope, within
 from containerd_py.errors import Forbidden
-from containerd_py.wire import BundleSpec, ContainerSpec, ExecSpec, MountSpec, OciSpec, ResourcesSpec, UpdateRequest
+from containerd_py.wire import (
+    BundleSpec,
+    ContainerSpec,
+    ExecSpec,
+    LogSpec,
+    MountSpec,
+    OciSpec,
+    ResourcesSpec,
+    UpdateRequest,
+)
 
 
 @pytest.fixture
@@ -67,6 +76,7 @@ async def test_documents_of_the_callers_own_are_refused(root: Path) -> None:
     ("fields", "words"),
     [
         ({"network": "host"}, "network: "),
+        ({"log": LogSpec(driver="journald", tag="sshd")}, "log.driver: "),
         ({"mounts": (MountSpec(target="/a", source="/etc"),)}, "mounts.0.source: '/etc' is not below"),
         ({"mounts": (MountSpec(target="/a", type="proc"),)}, "mounts.0.type: "),
         ({"mounts": (MountSpec(target="/a", type="overlay", source="x"),)}, "mounts.0.type: "),
