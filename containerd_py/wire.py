@@ -6,9 +6,10 @@ served; the client and the daemon share this module and nothing else.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from containerd_py.signal_names import signal_number
 
@@ -30,6 +31,16 @@ def _known_signal(value: str) -> str:
     return value
 
 
+def _numeric(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError("must be an IPv4 or IPv6 address") from None
+    if "%" in value:
+        raise ValueError("must have no zone")
+    return value
+
+
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN), AfterValidator(_without_parent_reference)]
 """An id or a name of a container (SECURITY R20): it becomes a file name and a cgroup name."""
 
@@ -38,6 +49,12 @@ AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_leng
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
 Signal = Annotated[str, StringConstraints(min_length=1), AfterValidator(_known_signal)]
 """A signal by its name, with or without "SIG", or its number."""
+
+Address = Annotated[str, StringConstraints(max_length=64), AfterValidator(_numeric)]
+"""An IPv4 or IPv6 address; no name: nobody would look it up."""
+
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=2048)]
+"""The path of a URL with its query, percent-encoded where it is not ASCII."""
 
 RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
 """Which ends of a container it is started again after; "on-failure:3": three times at most."""
@@ -52,6 +69,7 @@ EVENT_TYPES = (
     "container.updated",
     "container.paused",
     "container.resumed",
+    "container.health",
     "container.restarting",
     "container.restart_failed",
     "container.deleted",
@@ -69,6 +87,9 @@ Stream = Literal["stdout", "stderr"]
 LogDriver = Literal["file", "none"]
 CheckStatus = Literal["ok", "warn", "fail"]
 Network = Literal["private", "none", "host"]
+HealthStatus = Literal["starting", "healthy", "unhealthy"]
+HealthAction = Literal["none", "kill", "restart", "stop"]
+"""What is done once a container is unhealthy. "kill": its restart policy goes on; "stop": as if somebody had asked."""
 
 
 class Wire(BaseModel):
@@ -104,6 +125,43 @@ class LogSpec(Wire):
     max_files: Annotated[int, Field(ge=1, le=1000)] | None = None
 
 
+class TcpCheck(Wire):
+    """Well where it takes a connection. host: an address, seen from within the container."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    host: Address = "127.0.0.1"
+
+
+class HttpCheck(Wire):
+    """Well where it answers a GET with a status from 200 to 399; redirections are not followed."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    host: Address = "127.0.0.1"
+    path: UrlPath = "/"
+
+
+class HealthSpec(Wire):
+    """How it is found out whether a container is well; exactly one of exec, tcp and http."""
+
+    exec: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] | None = None
+    """A program and its arguments, executed as the payload is; well where it exits with 0."""
+    tcp: TcpCheck | None = None
+    http: HttpCheck | None = None
+    interval_s: Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)] = 30.0
+    timeout_s: Annotated[float, Field(ge=0.1, le=3_600, allow_inf_nan=False)] = 30.0
+    retries: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """So many failures in a row make it unhealthy."""
+    start_period_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
+    """So long after its start a failure does not count until the first success, and it is looked at each second."""
+    on_failure: HealthAction = "none"
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> HealthSpec:
+        if sum(one is not None for one in (self.exec, self.tcp, self.http)) != 1:
+            raise ValueError("exactly one of exec, tcp and http must be given")
+        return self
+
+
 class Common(Wire):
     """What every form of creation may carry."""
 
@@ -116,6 +174,7 @@ class Common(Wire):
     restart: RestartPolicy = "no"
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
+    health: HealthSpec | None = None
 
 
 class ContainerSpec(Common):
@@ -208,6 +267,30 @@ class Exit(Wire):
     """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
 
 
+class Reached(Wire):
+    """What was waited for, where that is no end of a run."""
+
+    condition: Literal["healthy"]
+
+
+class CheckResult(Wire):
+    """One health check. exit_code: 0 for success; of a TCP or HTTP check 1 for failure. output: its beginning."""
+
+    started_at: str
+    duration_s: float
+    exit_code: int
+    output: str
+
+
+class HealthState(Wire):
+    """What the checks of a run have found; of the last run where there is none now."""
+
+    status: HealthStatus
+    failing_streak: int
+    since: str
+    results: Annotated[tuple[CheckResult, ...], Field(strict=False)]
+
+
 class ExecCreated(Wire):
     id: str
 
@@ -250,6 +333,8 @@ class ContainerSummary(Wire):
     """How often its restart policy has started it, since somebody did."""
     next_start_at: str | None = None
     """When its restart policy starts it again; it is stopped until then."""
+    health: HealthStatus | None = None
+    """Of the run that there is; None where nothing is checked."""
 
 
 class ContainerDetail(ContainerSummary):
@@ -258,6 +343,7 @@ class ContainerDetail(ContainerSummary):
     restart: RestartPolicy = "no"
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
+    health_state: HealthState | None = None
     stdin: bool
     spec: dict[str, Any]
     """The request as it was given."""

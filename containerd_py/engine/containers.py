@@ -8,7 +8,7 @@ import structlog
 
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.runs import Run
-from containerd_py.engine.views import ContainerView, Exit, Status
+from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
@@ -50,6 +50,8 @@ class Container(Attended):
         """What was executed in it, by id, the oldest first."""
         self.poststop_told = False
         """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
+        self.pauses = 0
+        """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
 
@@ -129,12 +131,21 @@ class Container(Attended):
             next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
+            health=health_of(record),
             cgroup_paths=self.cgroup.paths,
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
         )
+
+
+def health_of(record: ContainerRecord) -> HealthView | None:
+    state = record.health_state
+    if state is None:
+        return None
+    results = tuple(CheckResult(one.started_at, one.duration_s, one.exit_code, one.output) for one in state.results)
+    return HealthView(state.status, state.failing_streak, state.since, results)
 
 
 def exit_of(ended: ExitRecord | None) -> Exit | None:

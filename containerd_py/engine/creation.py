@@ -13,6 +13,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
+from containerd_py.engine.health.verdict import definition
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
@@ -138,6 +139,7 @@ class Attempt:
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
+            health=definition(request.health),
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,

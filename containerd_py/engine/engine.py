@@ -23,6 +23,7 @@ from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
 from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.health.watching import Health
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
@@ -98,6 +99,7 @@ class Engine:
         """What can be done with processes that are executed in containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
@@ -111,6 +113,7 @@ class Engine:
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
+        self._health.begin()
         self._self_measuring.begin()
         await warming
 
@@ -119,6 +122,7 @@ class Engine:
         self.stop_streams()
         self._self_measuring.close()
         self._supervision.close()
+        self._health.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = self.execs.alive() or any(
             container.alive or not container.exit_recorded for container in self._parts.registry

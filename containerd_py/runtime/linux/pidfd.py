@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 _PIDFD_GET_INFO = 0xC000_FF0B  # _IOWR(0xFF, 11, struct of the given size), Linux 6.13
 _PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15
+_PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # Linux 6.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,19 @@ def pidfd_open(pid: int) -> int:
 def pidfd_send_signal(pidfd: int, number: int) -> None:
     """Raises ProcessLookupError when the process has been waited for."""
     signal.pidfd_send_signal(pidfd, number)
+
+
+def pidfd_send_signal_to_group(pidfd: int, number: int) -> None:
+    """Send it to every process of the group that this one leads (Linux 6.9; before that to this one alone).
+
+    Raises ProcessLookupError when there is none of them any more.
+    """
+    try:
+        signal.pidfd_send_signal(pidfd, number, None, _PIDFD_SIGNAL_PROCESS_GROUP)
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:
+            raise
+        signal.pidfd_send_signal(pidfd, number)
 
 
 def wait_exit(pidfd: int) -> WaitStatus | None:
