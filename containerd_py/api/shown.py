@@ -60,6 +60,17 @@ def health(value: views.HealthView) -> wire.HealthState:
     )
 
 
+def notify(value: views.NotifyView) -> wire.NotifyState:
+    return wire.NotifyState(
+        ready=value.ready,
+        ready_at=None if value.ready_at is None else time(value.ready_at),
+        status=value.status,
+        stopping=value.stopping,
+        errno=value.errno,
+        watchdog_s=value.watchdog_s,
+    )
+
+
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
         **_summary(view),
@@ -68,6 +79,7 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         stop_signal=view.stop_signal,
         stop_timeout_s=view.stop_timeout_s,
         health_state=None if view.health is None else health(view.health),
+        notify_state=None if view.notify is None else notify(view.notify),
         stdin=view.stdin,
         spec=view.spec,
         oci=view.oci,

@@ -66,7 +66,7 @@ def _manner(given: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("interval", "timeout", "start_period"):
         if f"health_{name}" in given:
-            found[f"{name}_s"] = _seconds(given[f"health_{name}"], _flag(f"health_{name}"))
+            found[f"{name}_s"] = parse_time(given[f"health_{name}"], _flag(f"health_{name}"))
     if "health_retries" in given:
         found["retries"] = given["health_retries"]
     if "health_on_failure" in given:
@@ -74,7 +74,7 @@ def _manner(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _seconds(text: str, flag: str) -> float:
+def parse_time(text: str, flag: str) -> float:
     """Return seconds: "30", "1.5", "1m30s", "500ms"."""
     if _SECONDS.fullmatch(text):
         return float(text)

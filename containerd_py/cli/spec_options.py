@@ -104,6 +104,10 @@ class SpecOptions:
         HealthActionChoice | None,
         typer.Option("--health-on-failure", help="What is done when it is unhealthy.", show_default=False),
     ] = None
+    notify: Annotated[bool, typer.Option("--notify", help="Give it a NOTIFY_SOCKET to tell that it is ready.")] = False
+    watchdog: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --notify: how often it is to tell that it lives.")
+    ] = None
     log_driver: Annotated[
         LogChoice | None, typer.Option("--log-driver", help="How output is kept (default: file).", show_default=False)
     ] = None

@@ -157,9 +157,9 @@ class Client:
         return read_model(wire.Exit, answer, f"POST {path}")
 
     async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
-        """Return once a condition that is no end has come: "healthy"; or how the run has ended before.
+        """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.
 
-        Raises Conflict for a container without a health check.
+        Raises Conflict for a container that has no health check, or does not notify.
         """
         path = _path(container, "wait")
         answer = await self._connection.exchange("POST", path, {"condition": condition})

@@ -26,6 +26,7 @@ from containerd_py.engine.health.watching import Health
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
+from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.output import UNLIMITED, Limits
 from containerd_py.engine.parts import Parts
 from containerd_py.engine.processes import processes
@@ -101,6 +102,7 @@ class Engine:
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
+        self._listening = Listening(self._parts, self._lifecycle)
         self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
@@ -115,6 +117,7 @@ class Engine:
         await self._recovery.run()
         await self._supervision.begin()
         self._health.begin()
+        self._listening.begin()
         self._self_measuring.begin()
         await warming
 
@@ -124,6 +127,7 @@ class Engine:
         self._self_measuring.close()
         self._supervision.close()
         self._health.close()
+        self._listening.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         alive = self.execs.alive() or any(
             container.alive or not container.exit_recorded for container in self._parts.registry

@@ -15,6 +15,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.changing import Changing
 from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
 from containerd_py.engine.health.verdict import starting
+from containerd_py.engine.notify.messages import fresh
 from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.restart_policy import after_exit
 from containerd_py.engine.stdio import Stdio
@@ -30,7 +31,7 @@ from containerd_py.signal_names import signal_name
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.attended import Attended
@@ -54,6 +55,8 @@ class Lifecycle:
         self.changing = Changing(parts, self)
         self.on_start: list[Callable[[Container], None]] = []
         """Called once a start is on record and told."""
+        self.before_end: list[Callable[[Container], Awaitable[None]]] = []
+        """Called, with the lock held, before an end is put on record."""
         self.on_end: list[Callable[[Container], None]] = []
         """Called once an end is on record and told; there may be a further run by then."""
 
@@ -89,6 +92,7 @@ class Lifecycle:
             failures=container.record.failures if restarts else 0,
             stopped_on_request=container.stop_asked,
             health_state=starting(container.record.health),
+            notify_state=fresh(container.record),
         )
         await self.remember_if_possible(container, record)  # it runs: an error would be taken for the opposite
         # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
@@ -153,6 +157,8 @@ class Lifecycle:
                 return
             if container.stdio is not None:
                 container.stdio.drain()
+            for last in self.before_end:
+                await last(container)
             status = await witness(container, status)
             kills = container.oom_kills()
             ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)

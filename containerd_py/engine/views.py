@@ -63,8 +63,20 @@ class HealthView:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyView:
+    """What a payload has told of itself (sd_notify(3)). watchdog_s: how often at least it says so."""
+
+    ready: bool
+    ready_at: datetime | None
+    status: str
+    stopping: bool
+    errno: int | None
+    watchdog_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
-    """What was waited for, where that is no end of a run: "healthy"."""
+    """What was waited for, where that is no end of a run: "healthy" or "ready"."""
 
     condition: str
 
@@ -108,6 +120,8 @@ class ContainerView:
     timeline: tuple[TimedStep, ...] = field(repr=False, default=())
     health: HealthView | None = None
     """Of the run that there is, or was last; None for one that is not checked, or has not run."""
+    notify: NotifyView | None = None
+    """The same; None for one that does not notify."""
 
 
 class ExecStatus(StrEnum):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.containers import Container
     from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Exit
+    from containerd_py.store.records import ContainerRecord
 
 
 class Condition(StrEnum):
@@ -19,6 +20,7 @@ class Condition(StrEnum):
     NEXT_EXIT = "next-exit"
     REMOVED = "removed"
     HEALTHY = "healthy"
+    READY = "ready"
 
 
 class Waiting:
@@ -27,19 +29,17 @@ class Waiting:
     def __init__(self, container: Container, condition: Condition) -> None:
         """Raises Conflict for a condition that cannot come."""
         if condition is Condition.HEALTHY and container.record.health is None:
-            raise Conflict(
-                f"cannot wait for {container.title} to be healthy: it has no health check",
-                step="wait",
-                hint='create it with "health", such as {"tcp": {"port": 80}}',
-            )
+            raise _never(container, condition, "it has no health check", 'create it with "health": {"tcp": {"port": 80}}')
+        if condition is Condition.READY and not container.record.notify:
+            raise _never(container, condition, "it has no socket to tell it by", 'create it with "notify": true')
         self._container = container
         self._condition = condition
         self._run = container.run
 
     async def result(self) -> Exit | Reached:
         """Return how it ended, or what it has reached. Raises NotFound where it is removed before there was such an end."""
-        if self._condition is Condition.HEALTHY:
-            return await self._health()
+        if self._condition in (Condition.HEALTHY, Condition.READY):
+            return await self._reached()
         if self._condition is Condition.REMOVED:
             return await self._removal()
         run = self._run
@@ -47,13 +47,12 @@ class Waiting:
             run = await self._after(run)
         return await self._end_of(run)
 
-    async def _health(self) -> Exit | Reached:
+    async def _reached(self) -> Exit | Reached:
         """The end of the run, where that comes first."""
         container = self._container
         while self._run.exit is None:
             container.check("wait for", *Status)
-            state = container.record.health_state
-            if container.status is Status.RUNNING and state is not None and state.status == "healthy":
+            if container.status is Status.RUNNING and _is(container.record, self._condition):
                 return Reached(self._condition.value)
             await container.changes.wait()
         return self._run.exit
@@ -77,3 +76,13 @@ class Waiting:
         if ended is None:
             raise NotFound(f"cannot wait for container {self._container.name!r}: it was removed before it ran", step="wait")
         return ended
+
+
+def _is(record: ContainerRecord, condition: Condition) -> bool:
+    if condition is Condition.READY:
+        return record.notify_state is not None and record.notify_state.ready
+    return record.health_state is not None and record.health_state.status == "healthy"
+
+
+def _never(container: Container, condition: Condition, cause: str, hint: str) -> Conflict:
+    return Conflict(f"cannot wait for {container.title} to be {condition}: {cause}", step="wait", hint=hint)

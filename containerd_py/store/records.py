@@ -64,6 +64,17 @@ class HealthState(Stored):
     results: tuple[HealthResult, ...] = ()
 
 
+class NotifyState(Stored):
+    """What the payload has told of itself in this run. watchdog_s: how often at least it says so; None: never."""
+
+    ready: bool = False
+    ready_at: AwareDatetime | None = None
+    status: str = ""
+    stopping: bool = False
+    errno: int | None = None
+    watchdog_s: float | None = None
+
+
 class Timing(Stored):
     """When the steps of creation and start ended, in nanoseconds of the monotonic clock.
 
@@ -84,7 +95,8 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
-    health_state: of the run that there is, or was last; None where it is not checked, or has not run.
+    health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
+    has not run. watchdog_s: as the creation has it.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
@@ -106,6 +118,9 @@ class ContainerRecord(Stored):
     updating: bool = False
     health: HealthCheck | None = None
     health_state: HealthState | None = None
+    notify: bool = False
+    watchdog_s: float | None = None
+    notify_state: NotifyState | None = None
     labels: dict[str, str] = {}
     stdin: bool = False
     log_driver: Literal["file", "none"] = "file"

@@ -61,6 +61,10 @@ class Common(Wire):
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
     health: HealthSpec | None = None
+    notify: bool = False
+    """Give the payload a socket by which it tells how it is (sd_notify(3))."""
+    watchdog_s: Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)] | None = None
+    """How often at least it is to say WATCHDOG=1, once it has said READY=1, or be killed."""
 
 
 class ContainerSpec(Common):
@@ -125,7 +129,21 @@ class Exit(Wire):
 class Reached(Wire):
     """What was waited for, where that is no end of a run."""
 
-    condition: Literal["healthy"]
+    condition: Literal["healthy", "ready"]
+
+
+class NotifyState(Wire):
+    """What a payload has told of itself in its run; of the last run where there is none now.
+
+    errno: a number of errno(3). watchdog_s: how often at least it says so.
+    """
+
+    ready: bool
+    ready_at: str | None
+    status: str
+    stopping: bool
+    errno: int | None
+    watchdog_s: float | None
 
 
 class ContainerSummary(Wire):
@@ -155,6 +173,7 @@ class ContainerDetail(ContainerSummary):
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     health_state: HealthState | None = None
+    notify_state: NotifyState | None = None
     stdin: bool
     spec: dict[str, Any]
     """The request as it was given."""

@@ -17,6 +17,7 @@ EVENT_TYPES = (
     "container.paused",
     "container.resumed",
     "container.health",
+    "container.ready",
     "container.restarting",
     "container.restart_failed",
     "container.deleted",

@@ -14,7 +14,7 @@ from containerd_py.client import Client
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.wire import Exit
 
-_NO_ENDS = ("healthy",)
+_NO_ENDS = ("healthy", "ready")
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +88,7 @@ def wait(
     containers: ContainersArgument,
     *,
     condition: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit, removed, healthy.")
+        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit, removed, healthy, ready.")
     ] = None,
     format_: FormatOption = None,
 ) -> None:

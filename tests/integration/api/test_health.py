@@ -261,6 +261,7 @@ async def test_nothing_is_left_of_a_check_that_is_being_made(daemon: Daemon, roo
         kept = await started(api, rootfs, script, health=asked)
         for container in (deleted, killed, kept):
             await being_checked(api, container)
+            assert (await api.get(f"/v1/containers/{container}/exec")).json["execs"] == []
         await remove(api, deleted)
         assert (await api.post(f"/v1/containers/{killed}/kill?signal=KILL")).status == 204
         await until(api, killed, status="stopped")

@@ -37,6 +37,7 @@ DETAIL = CONTAINER | {
     "stop_signal": None,
     "stop_timeout_s": None,
     "health_state": None,
+    "notify_state": None,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},

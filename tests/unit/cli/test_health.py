@@ -80,3 +80,12 @@ def test_what_cannot_be_read_is_told(options: dict[str, Any], cause: str) -> Non
     with pytest.raises(InvalidArgument) as raised:
         built(**options)
     assert cause in raised.value.message
+
+
+def test_notification_is_an_option_of_bundles_too() -> None:
+    sources: tuple[dict[str, Any], ...] = ({"rootfs": "/r", "args": ["x"]}, {"bundle": "/b"})
+    for source in sources:
+        request = build_request(SpecOptions(**source, notify=True, watchdog="1m"), {})
+        assert (request.notify, request.watchdog_s) == (True, 60.0)
+    with pytest.raises(InvalidArgument, match="--watchdog 'soon' is no time"):
+        build_request(SpecOptions(bundle="/b", notify=True, watchdog="soon"), {})
