@@ -45,6 +45,7 @@ from containerd_py.wire.figures import (
     Stats,
     StatsRound,
 )
+from containerd_py.wire.files import Change, ChangeKind, FileType, PathStat
 from containerd_py.wire.host import Check, CheckStatus, Doctor, Info, Version
 from containerd_py.wire.plans import Explanation, PlanStep, TimedStep, Timeline
 
@@ -55,6 +56,8 @@ __all__ = [
     "RESTART_PATTERN",
     "AbsolutePath",
     "BundleSpec",
+    "Change",
+    "ChangeKind",
     "Check",
     "CheckStatus",
     "Common",
@@ -75,6 +78,7 @@ __all__ = [
     "ExecStatus",
     "Exit",
     "Explanation",
+    "FileType",
     "Identifier",
     "Info",
     "IoStats",
@@ -84,6 +88,7 @@ __all__ = [
     "MountSpec",
     "Network",
     "OciSpec",
+    "PathStat",
     "Peer",
     "PidsStats",
     "PlanStep",

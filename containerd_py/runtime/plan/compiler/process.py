@@ -38,7 +38,7 @@ def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Oper
     user, sets = process.user, process.capabilities
     yield op.ChangeDirectory(process.cwd, first=user.uid != 0)
     if sets is not None:
-        yield op.LimitBounding(_mask(sets.bounding))
+        yield op.LimitBounding(capability_mask(sets.bounding))
     umask = _DEFAULT_UMASK if user.umask is None else user.umask
     yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask, setgroups)
     if sets is not None:
@@ -48,13 +48,14 @@ def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Oper
 
 
 def _capabilities(sets: Capabilities) -> Operation:
-    permitted, inheritable = _mask(sets.permitted), _mask(sets.inheritable)
+    permitted, inheritable = capability_mask(sets.permitted), capability_mask(sets.inheritable)
     # The kernel takes no ambient capability beyond these (capabilities(7)); documents of runc ask for more.
-    ambient = _mask(sets.ambient) & permitted & inheritable
-    return op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient)
+    ambient = capability_mask(sets.ambient) & permitted & inheritable
+    return op.SetCapabilities(capability_mask(sets.effective), permitted, inheritable, ambient)
 
 
-def _mask(names: tuple[str, ...]) -> int:
+def capability_mask(names: tuple[str, ...]) -> int:
+    """Return the bit mask of capabilities by their names."""
     return sum(1 << CAPABILITIES.index(name) for name in set(names))
 
 
