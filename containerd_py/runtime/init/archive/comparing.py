@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import stat
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from containerd_py.runtime.plan import operations as op
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 
-_DEEPEST = 200  # each level holds a descriptor of each layer that has it
+_DEEPEST = 200
 _HERE = Resolve.BENEATH | Resolve.NO_SYMLINKS
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _GONE = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)
@@ -26,6 +27,8 @@ _GONE = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)
 
 @executes(op.CompareLayers)
 def compare_layers(context: Context, step: op.CompareLayers) -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # each level holds one for each layer
     dialogue.send_found(context.control, {})
     with ExitStack() as opened:
         out = opened.enter_context(context.take_handle("out"))

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 _MEMORY_BYTES = 512 << 20
-_DESCRIPTORS = 65_536
-_RLIMIT_NOFILE, _RLIMIT_AS = 7, 9  # asm-generic/resource.h
+_RLIMIT_AS = 9  # asm-generic/resource.h
 _READING = ("CAP_DAC_READ_SEARCH",)
 _WRITING = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID")
 _AS_THE_CONTAINER = ("CAP_MKNOD", "CAP_SETFCAP")
@@ -64,7 +63,6 @@ def compile_comparison(container_id: str, lowers: int, namespace: str) -> Plan:
     rights = (*_READING, "CAP_SYS_ADMIN") if namespace == "trusted" else _READING
     steps = (
         op.ResetProcess(f"_ses.{container_id}"),
-        op.SetRlimit("RLIMIT_NOFILE", _RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),  # one for each layer at each level
         *_confinement(rights),
         op.CompareLayers(lowers, namespace),
     )
