@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from containerd_py.engine.archives import Archives
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
@@ -102,6 +103,8 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self.archives = Archives(self._parts, self._find, closing=lambda: self._closing)
+        """Files of containers."""
         self.streams = Streams(self._parts, self._find, self.kill, closing=lambda: self._closing)
         """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
