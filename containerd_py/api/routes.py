@@ -9,6 +9,7 @@ from enum import Enum
 from aiohttp import web
 
 from containerd_py.api import (
+    archives,
     attach,
     containers,
     control,
@@ -89,6 +90,11 @@ ROUTES = (
     Route("GET", "/v1/containers/{id}/top", "container_top", measuring.top, READS),
     Route("GET", "/v1/stats", "stats", measuring.all_stats, READS, scoped=True),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline, READS),
+    Route("GET", "/v1/containers/{id}/archive", "get_archive", archives.get, PROBES),
+    Route("PUT", "/v1/containers/{id}/archive", "put_archive", archives.put, CHANGES),
+    Route("GET", "/v1/containers/{id}/archive/stat", "stat_path", archives.stat, PROBES),
+    Route("GET", "/v1/containers/{id}/export", "export_container", archives.export, PROBES),
+    Route("GET", "/v1/containers/{id}/diff", "diff_container", archives.diff, READS),
     Route("POST", "/v1/containers/{id}/exec", "create_exec", execs.create, CHANGES, keyed=True),
     Route("GET", "/v1/containers/{id}/exec", "list_execs", execs.list_all, READS),
     Route("GET", "/v1/exec/{id}", "inspect_exec", execs.inspect, READS),

@@ -13,6 +13,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
+from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.journal import check_labels
 from containerd_py.engine.scope import admitted
 from containerd_py.errors import ContainerdError, Unavailable
@@ -68,7 +69,8 @@ class Creation:
         """Return the Plan that a request would be carried out by; nothing is made."""
         request = await admitted(request)
         container_id = request.id or "0" * 32
-        spec = await document(request, container_id, device_rules=device_rules(self._parts))
+        notify = self._parts.store.notify_directory(container_id)
+        spec = await document(request, container_id, device_rules=device_rules(self._parts), notify=notify)
         path = cgroup_path(self._parts, spec, container_id)
         where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
         return await compiled(spec, container_id, where)
@@ -90,7 +92,8 @@ class Attempt:
 
     async def run(self, request: CreateRequest, key: IdempotencyKey | None) -> Container:
         with self._timing("lower"):
-            spec = await document(request, self._id, device_rules=device_rules(self._parts))
+            notify = self._parts.store.notify_directory(self._id)
+            spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
         self._parts.cgroups.check(normalise(spec.linux.resources))
         if request.log.driver == "journald":
             check_labels(request.labels)
@@ -151,6 +154,9 @@ class Attempt:
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
             durable=request.durable,
+            health=definition(request.health),
+            notify=request.notify,
+            watchdog_s=request.watchdog_s,
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
@@ -167,6 +173,8 @@ class Attempt:
             StoredContainer(record=container.record, request=container.request, config=container.config)
         )
         self._made.callback(self._parts.store.remove, container.id)
+        if container.record.notify:
+            self._parts.store.make_notify_directory(container.id)
         self._parts.cgroups.create(path, normalise(spec.linux.resources))
         self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)

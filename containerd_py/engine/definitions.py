@@ -69,6 +69,8 @@ def at_rest(record: ContainerRecord) -> ContainerRecord:
         next_start=None,
         failures=0,
         updating=False,
+        health_state=None,
+        notify_state=None,
         pid=None,
         identity="",
         boot_id="",

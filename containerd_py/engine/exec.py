@@ -36,10 +36,16 @@ SEPARATOR = "/"
 class Exec(Attended):
     """Only `engine.exec_lifecycle` and `engine.exec_recovery` change it."""
 
-    def __init__(self, record: ExecRecord, log: OutputLog, count_oom_kills: Callable[[], int]) -> None:
-        """count_oom_kills: tells how many processes of its container the kernel has killed for want of memory."""
+    def __init__(
+        self, record: ExecRecord, log: OutputLog, count_oom_kills: Callable[[], int], *, internal: bool = False
+    ) -> None:
+        """count_oom_kills: tells how many processes of its container the kernel has killed for want of memory.
+
+        internal: of the daemon's own, such as a health check: on no record, in no list, in no event.
+        """
         super().__init__(log)
         self.record = record
+        self.internal = internal
         self._count_oom_kills = count_oom_kills
         self.kill_asked = False
         """Somebody has killed it, or its container's end did."""

@@ -20,6 +20,7 @@ from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import cgroup_path, compiled
 from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.notify import listening
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
@@ -116,6 +117,9 @@ class Recovery:
         """Go on with the descriptors that the spawner has kept."""
         kept = inherited.kept
         control = kept.pop("control", None)
+        told = kept.pop("notify", None)
+        if told is not None:
+            container.notify = listening.resumed(told)
         container.pidfd = inherited.pidfd
         if control is not None:
             container.control = dialogue.resumed(control.take())
@@ -174,6 +178,8 @@ class Recovery:
             record = brought_back(definition).with_(cgroup_v2=where.v2, cgroups_v1=where.v1)
             stored = StoredContainer(record=record, request=definition.request, config=definition.config)
             self._parts.store.create(stored)
+            if record.notify:
+                self._parts.store.make_notify_directory(container_id)
         except (OSError, ContainerdError) as problem:
             _log.error("cannot bring container back", container=container_id, error=str(problem))
             return []
@@ -196,6 +202,8 @@ class Recovery:
             return []
         stored = _rebuilt(self._parts, lost, inherited, definition)
         self._parts.store.create(stored)
+        if stored.record.notify:
+            self._parts.store.make_notify_directory(lost.id)
         return [stored]
 
     def _dismiss(self, inherited: Inherited) -> None:

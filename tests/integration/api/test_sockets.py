@@ -145,6 +145,7 @@ async def test_what_does_not_carry_the_labels_is_not_there(web: Api, daemon: Dae
             "resize_container": "?rows=1&columns=1",
             "resize_exec": "?rows=1&columns=1",
         }
+        queries |= dict.fromkeys(("get_archive", "put_archive", "stat_path"), "?path=/bin")
         upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
         for route in ROUTES:
             if "{id}" not in route.path:

@@ -85,7 +85,8 @@ async def test_what_a_policy_says_holds_after_a_boot(daemon: Daemon, rootfs: Pat
 async def test_it_is_the_same_container(daemon: Daemon, rootfs: Path) -> None:
     async with daemon.api() as api:
         body = {"rootfs": str(rootfs), "args": ["/bin/sh", "-c", SLEEP], "labels": {"a": "b"}, "durable": True}
-        body |= {"restart": "unless-stopped", "stop_signal": "KILL", "resources": {"pids": 20}}
+        body |= {"restart": "unless-stopped", "stop_signal": "KILL", "resources": {"pids": 20}, "notify": True}
+        body |= {"health": {"exec": ["/bin/true"], "interval_s": 1}}
         key = {"Idempotency-Key": "k"}
         container = (await api.post("/v1/containers", json=body, headers=key)).json["id"]
         await api.post(f"/v1/containers/{container}/start")

@@ -29,6 +29,7 @@ CONTAINER = {
     "exit": None,
     "restart_count": 0,
     "next_start_at": None,
+    "health": None,
 }
 DETAIL = CONTAINER | {
     "previous_exit": None,
@@ -36,6 +37,8 @@ DETAIL = CONTAINER | {
     "stop_signal": None,
     "stop_timeout_s": None,
     "durable": False,
+    "health_state": None,
+    "notify_state": None,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},
