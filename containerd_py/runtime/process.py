@@ -20,6 +20,7 @@ from containerd_py.runtime.plan.operations import (
     CloneTree,
     Exec,
     FindProgram,
+    ForkPayload,
     LoadSeccomp,
     Operation,
     RunHooks,
@@ -59,7 +60,13 @@ _MEMORY_HINT = (
     "raise linux.resources.memory.limit: until the program is executed, a few MiB are used by what sets it up, and by "
     "whatever else runs in the cgroup"
 )
+_INIT_FILTER_HINT = "allow wait4, kill, rt_sigtimedwait, rt_sigprocmask, clone, prctl, capget and capset, or leave init out"
 _HINTS: dict[type[Operation], dict[int, str]] = {
+    ForkPayload: {
+        errno.EAGAIN: "init and the payload are two processes: raise the limit of processes (pids, RLIMIT_NPROC)",
+        errno.EPERM: _INIT_FILTER_HINT,
+        errno.ENOSYS: _INIT_FILTER_HINT,
+    },
     FindProgram: _EXEC_HINTS,
     Exec: _EXEC_HINTS,
     AttachRoot: {
