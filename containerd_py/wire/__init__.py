@@ -47,6 +47,7 @@ from containerd_py.wire.figures import (
     Stats,
     StatsRound,
 )
+from containerd_py.wire.files import Change, ChangeKind, FileType, PathStat
 from containerd_py.wire.health import (
     Address,
     CheckResult,
@@ -69,6 +70,8 @@ __all__ = [
     "AbsolutePath",
     "Address",
     "BundleSpec",
+    "Change",
+    "ChangeKind",
     "Check",
     "CheckResult",
     "CheckStatus",
@@ -90,6 +93,7 @@ __all__ = [
     "ExecStatus",
     "Exit",
     "Explanation",
+    "FileType",
     "HealthAction",
     "HealthSpec",
     "HealthState",
@@ -105,6 +109,7 @@ __all__ = [
     "Network",
     "NotifyState",
     "OciSpec",
+    "PathStat",
     "Peer",
     "PidsStats",
     "PlanStep",

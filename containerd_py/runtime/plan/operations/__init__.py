@@ -5,6 +5,7 @@ root; build it; confine the process; become the payload. An operation holds what
 One module per subject, as in `runtime.init`.
 """
 
+from containerd_py.runtime.plan.operations.archive import CompareLayers, PackPath, StatPath, TakeRoot, UnpackArchive
 from containerd_py.runtime.plan.operations.attributes import (
     SetAffinity,
     SetIoPriority,
@@ -78,6 +79,7 @@ __all__ = [
     "CloneNull",
     "CloneTree",
     "CloseOnExec",
+    "CompareLayers",
     "EnterRoot",
     "Exec",
     "FindHome",
@@ -96,6 +98,7 @@ __all__ = [
     "OpenProcfs",
     "Operation",
     "Option",
+    "PackPath",
     "PivotRoot",
     "ReadonlyPath",
     "ReadonlyRoot",
@@ -120,5 +123,8 @@ __all__ = [
     "SetScheduler",
     "SetSelinuxLabel",
     "SetSysctl",
+    "StatPath",
+    "TakeRoot",
+    "UnpackArchive",
     "UnshareCgroup",
 ]
