@@ -72,6 +72,8 @@ class Common(Wire):
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
     durable: bool = False
     """It outlives a boot of the host: stopped then, or started again by its restart policy."""
+    init: bool = False
+    """Have a first process of ours that reaps, and passes signals on to the payload."""
     health: HealthSpec | None = None
     notify: bool = False
     """Give the payload a socket by which it tells how it is (sd_notify(3))."""

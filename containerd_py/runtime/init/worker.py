@@ -22,6 +22,7 @@ from containerd_py.runtime.init import (
     namespaces,
     payload,
     placement,
+    reaper,
     rootfs,
     terminal,
 )
@@ -44,6 +45,7 @@ EXECUTOR_MODULES = (
         namespaces,
         payload,
         placement,
+        reaper,
         rootfs,
         terminal,
     ),
