@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import re
 import socket
 import struct
@@ -71,6 +72,15 @@ class Journal:
         self._socket: socket.socket | None = None
         self._writable = Changes()
         self._away = False
+
+    def check(self) -> None:
+        """Raises NotSupported where there has never been a journal; one that is away for now is waited for."""
+        if not os.path.isdir(os.path.dirname(self._path)):
+            raise NotSupported(
+                f"cannot send output to the journal: this host has none at {self._path!r}",
+                step="log",
+                hint="use the log driver 'file', or name the socket of the journal in the setting journal_socket",
+            )
 
     async def send(self, entry: bytes, *, giving_up: Callable[[], bool]) -> bool:
         """Return once the journal has taken it, False where it is away or takes nothing and `giving_up` says so.

@@ -25,7 +25,7 @@ from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.journal import Journal
@@ -44,6 +44,7 @@ _STREAMS = (Stream.STDOUT, Stream.STDERR)
 _MARKS = struct.Struct("<QQQQQQ")  # of stdout and stderr: offset, begun + 1 or 0, pieces
 _SHORT_ID = 12
 _LAST_S = 3.0
+_KEPT_FILES = 8  # that were sent: attached clients read them, and may be late
 _AT_ONCE = 64  # entries, until others have a turn
 
 
@@ -55,6 +56,11 @@ class Journaling:
         self._tasks = tasks
         self._feeds: dict[str, Feed] = {}
         self._closing = False
+
+    def check(self, labels: Mapping[str, str]) -> None:
+        """Raises NotSupported where this host has no journal, or its entries would not take these labels."""
+        self._journal.check()
+        journal.check_labels(labels)
 
     def follow(self, container: Container) -> None:
         """Send what there is and what comes; nothing for a container with another driver."""
@@ -154,7 +160,7 @@ class Feed:
         self._position = after
         pending = self._cutter.pending()
         self._marks.pass_over(self._cutter.idle(), after)
-        self._log.trim(after if pending is None else pending)
+        self._log.trim(after if pending is None else pending, kept=_KEPT_FILES)
         return True
 
     async def _skip(self, gap: OutputGap) -> bool:
