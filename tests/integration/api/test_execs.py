@@ -323,3 +323,12 @@ async def test_a_terminal_without_a_devpts(api: Api, rootfs: Path) -> None:
     assert answer.status in (400, 500)
     assert answer.json["step"] == "console"
     await remove(api, container)
+
+
+async def test_a_signal_on_the_stream(api: Api, container: str) -> None:
+    made = await begin(api, container, "/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")
+    async with attach(api, made) as socket:
+        client = Attached(socket)
+        await client.until(b"ready\n")
+        await client.send(5, b"SIGUSR1")
+        assert (await client.to_end())["details"]["causes"][0]["message"] == "7"
