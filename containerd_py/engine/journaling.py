@@ -93,7 +93,7 @@ class _Fields:
 
 
 class Feed:
-    """One container's way to the journal. giving_up: wait for nothing any more. `marks`: how far each stream was sent."""
+    """One container's way to the journal. giving_up: wait for nothing any more."""
 
     def __init__(self, container: Container, journal_: Journal) -> None:
         self.container = container
@@ -106,6 +106,7 @@ class Feed:
         self._marks = _MarkFile(container.log.directory)
         self._cutter = LineCutter()
         self._position = 0
+        self._entries = 0
         self._finishing = False
         self._fields: _Fields | None = None
 
@@ -184,7 +185,7 @@ class Feed:
 
     async def _send(self, lines: Iterable[Line]) -> bool:
         """Return False where it gave up: what is not on record as sent, the next daemon sends."""
-        for number, line in enumerate(lines, start=1):
+        for line in lines:
             try:
                 if not await self._journal.send(self._entry(line), giving_up=lambda: self.giving_up):
                     return False
@@ -192,7 +193,8 @@ class Feed:
                 _log.error("cannot send output to the journal", container=self.container.id, error=problem.strerror)
                 self._log.lost += len(line.data)
             self._marks.note(line.stream, line.after)
-            if number % _AT_ONCE == 0:
+            self._entries += 1
+            if self._entries % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return True
 

@@ -402,11 +402,12 @@ async def test_logs_in_the_journal_tell_where_they_are(daemon: Daemon, rootfs: P
 
 async def test_keys_leave_a_container_that_goes_on(daemon: Daemon, rootfs: Path) -> None:
     terminal, slave = await at_terminal(
-        daemon, 20, 80, "run", "-it", "--name", "box", "--rootfs", str(rootfs), "-e", "PS1=ready> ", "/bin/sh"
+        daemon, 20, 80, "run", "-it", "--rm", "--name", "box", "--rootfs", str(rootfs), "-e", "PS1=ready> ", "/bin/sh"
     )
     before = settings(slave)
     await terminal.until(b"ready> ")
     terminal.type(b"\x10\x11")
+    await terminal.until(b"nobody is left to remove it")
     await terminal.until(b"it goes on")
     assert await terminal.process.wait() == 0
     assert settings(slave) == before
