@@ -52,20 +52,20 @@ class Journaling:
     """Owns the feeds, one for each container with the driver "journald"."""
 
     def __init__(self, journal_: Journal, tasks: Tasks) -> None:
-        self._journal = journal_
+        self.journal = journal_
         self._tasks = tasks
         self._feeds: dict[str, Feed] = {}
         self._closing = False
 
     def check(self, labels: Mapping[str, str]) -> None:
         """Raises NotSupported where this host has no journal, or its entries would not take these labels."""
-        self._journal.check()
+        self.journal.check()
         journal.check_labels(labels)
 
     def follow(self, container: Container) -> None:
         """Send what there is and what comes; nothing for a container with another driver."""
         if container.record.log_driver == "journald":
-            feed = self._feeds[container.id] = Feed(container, self._journal)
+            feed = self._feeds[container.id] = Feed(container, self.journal)
             feed.task = self._tasks.start(feed.run(), name=f"journal {container.id}")
 
     async def let_go(self, container: Container) -> None:
@@ -81,7 +81,7 @@ class Journaling:
             feed.container.log.changes.announce()
 
     def close(self) -> None:
-        self._journal.close()
+        self.journal.close()
 
 
 @dataclass(frozen=True, slots=True)

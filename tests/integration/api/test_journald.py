@@ -195,6 +195,18 @@ async def test_sent_output_does_not_pile_up(journal: FakeJournal, daemon: Daemon
     await remove(api, container)
 
 
+async def test_the_doctor_tells_whether_it_is_there(journal: FakeJournal, api: Api) -> None:
+    async def told() -> Any:
+        checks = (await api.get("/v1/doctor")).json["checks"]
+        return next(check for check in checks if check["name"] == "journal")
+
+    missing = await told()
+    assert (missing["status"], str(journal.path) in missing["found"]) == ("warn", True)
+    assert "journal_socket" in missing["hint"]
+    journal.listen()
+    assert (await told())["status"] == "ok"
+
+
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = str(tmp_path / "none/socket")
