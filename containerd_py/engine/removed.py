@@ -96,7 +96,7 @@ class Removed:
 
     def take(self, container: Container) -> RemovedContainer | None:
         """Blocking: take over the output of a container that is being removed. None where nothing is kept: it is gone."""
-        if not self._keep.seconds:
+        if not self._keep.seconds or _never_ran(container):
             container.log.remove()
             return None
         record = _record(container, has_log=container.log.kept_bytes <= self._keep.bytes)
@@ -164,6 +164,10 @@ class Removed:
         with suppress(OSError):
             self._store.forget(name)
             log.remove()
+
+
+def _never_ran(container: Container) -> bool:
+    return container.record.started_at is None and container.record.previous_exit is None
 
 
 def _record(container: Container, *, has_log: bool) -> RemovedRecord:
