@@ -14,7 +14,6 @@ from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
-from containerd_py.engine.journal import check_labels
 from containerd_py.engine.scope import admitted
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
@@ -96,7 +95,7 @@ class Attempt:
             spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
         self._parts.cgroups.check(normalise(spec.linux.resources))
         if request.log.driver == "journald":
-            check_labels(request.labels)
+            self._parts.journal.check(request.labels)
         container = self._record(request, spec, key)
         async with container.lock:
             try:

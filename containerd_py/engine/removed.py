@@ -51,6 +51,11 @@ class RemovedContainer:
         return self.record.id
 
     @property
+    def size(self) -> int:
+        """Bytes of output that are kept."""
+        return self.log.kept_bytes if self.record.has_log else 0
+
+    @property
     def title(self) -> str:
         return f"container {self.record.name!r}"
 
@@ -92,10 +97,11 @@ class Removed:
 
     def take(self, container: Container) -> RemovedContainer | None:
         """Blocking: take over the output of a container that is being removed. None where nothing is kept: it is gone."""
-        if not self._keep.seconds or container.log.kept_bytes > self._keep.bytes:
+        if not self._keep.seconds or _never_ran(container):
             container.log.remove()
             return None
-        record, name = _record(container), self._store.name_for(container.id)
+        record = _record(container, has_log=container.log.kept_bytes <= self._keep.bytes)
+        name = self._store.name_for(container.id)
         try:
             if record.has_log:
                 container.log.move(self._store.directory(name))
@@ -149,10 +155,10 @@ class Removed:
 
     def _hold(self, one: RemovedContainer) -> None:
         self._kept[one.id] = one
-        self._bytes += one.log.kept_bytes
+        self._bytes += one.size
 
     def _discard(self, one: RemovedContainer) -> None:
-        self._bytes -= one.log.kept_bytes
+        self._bytes -= one.size
         erasing = asyncio.to_thread(self._erase, one.directory_name, one.log)
         self._tasks.start(erasing, name=f"erase {one.directory_name}")
 
@@ -163,14 +169,18 @@ class Removed:
             log.remove()
 
 
-def _record(container: Container) -> RemovedRecord:
+def _never_ran(container: Container) -> bool:
+    return container.record.started_at is None and container.record.previous_exit is None
+
+
+def _record(container: Container, *, has_log: bool) -> RemovedRecord:
     record = container.record
     return RemovedRecord(
         id=record.id,
         name=record.name,
         removed_at=datetime.now(UTC),
         exit=record.exit,
-        has_log=record.log_driver == "file",
+        has_log=has_log and record.log_driver == "file",
         lost_output_bytes=container.log.lost,
         labels=record.labels,
     )

@@ -344,3 +344,12 @@ async def test_memory_that_ran_out_is_the_reason(api: Api, rootfs: Path) -> None
     ended = (await api.post(f"/v1/exec/{patient}/wait")).json
     assert (ended["exit_code"], ended["reason"], ended["oom_killed"]) == (137, "signaled", False)
     await remove(api, container)
+
+
+async def test_a_signal_on_the_stream(api: Api, container: str) -> None:
+    made = await begin(api, container, "/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")
+    async with attach(api, made) as socket:
+        client = Attached(socket)
+        await client.until(b"ready\n")
+        await client.send(5, b"SIGUSR1")
+        assert (await client.to_end())["details"]["causes"][0]["message"] == "7"
