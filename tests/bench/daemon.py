@@ -1,5 +1,6 @@
 """A daemon to be measured, in a session of its own: Ctrl-C is for the bench, which then ends it in good order."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -13,9 +14,10 @@ _PAUSE_S = 0.001
 
 
 class Daemon:
-    """Everything of it is below `folder`, which must be there."""
+    """Everything of it is below `folder`, which must be there. options: of its command line, further ones."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._options = options
         self.socket = str(folder / "api.sock")
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -28,6 +30,7 @@ class Daemon:
                 [
                     *(sys.executable, "-m", "containerd_py", "--socket", self.socket),
                     *("--state-dir", str(self._folder / "state"), "--data-dir", str(self._folder / "data")),
+                    *self._options,
                 ],
                 stderr=log,
                 start_new_session=True,
@@ -60,7 +63,8 @@ class Daemon:
     def _remove_containers(self) -> None:
         with Connection(self.socket) as connection:
             for container in connection.json("GET", "/v1/containers")["containers"]:
-                connection.request("DELETE", f"/v1/containers/{container['id']}?force=true")
+                with contextlib.suppress(Failed):  # a client that was broken off has it removed this moment
+                    connection.request("DELETE", f"/v1/containers/{container['id']}?force=true")
 
 
 def body(rootfs: Path, *args: str) -> bytes:

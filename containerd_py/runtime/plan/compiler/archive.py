@@ -81,7 +81,7 @@ def _plan(spec: Spec, root: Operation, task: Operation, rights: tuple[str, ...],
         task,
     ]
     mapping = user_mapping(spec) if own else None
-    joined = tuple(join for join in joined_namespaces(spec) if join[0] == "user") if own else ()
+    joined = tuple(join for join in joined_namespaces(spec) if join.kind == "user") if own else ()
     return Plan(("user",) if mapping else (), tuple(steps), joined, mapping)
 
 

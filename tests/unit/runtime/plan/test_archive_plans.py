@@ -7,7 +7,7 @@ import pytest
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.archive import Standpoint, compile_archive, compile_comparison, compile_export
 from containerd_py.runtime.plan.operations import Operation
-from containerd_py.runtime.plan.plan import IdRange, Plan, UserMapping, decode
+from containerd_py.runtime.plan.plan import IdRange, Join, Plan, UserMapping, decode
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.process import CAPABILITIES
 from tests.integration.runtime.workshop import OWN, document
@@ -76,5 +76,5 @@ def test_ids_are_the_containers_own() -> None:
     assert "BecomeRoot" in kinds(stopped)
     assert "BecomeRoot" in kinds(living)
     path = spec(**{"linux.namespaces": [*OWN, {"type": "user", "path": "/proc/1/ns/user"}]})
-    assert compile_archive(path, op.StatPath("/a"), OUTSIDE).joined == (("user", "/proc/1/ns/user"),)
+    assert compile_archive(path, op.StatPath("/a"), OUTSIDE).joined == (Join("user", "/proc/1/ns/user"),)
     assert compile_export(path, INSIDE).joined == ()
