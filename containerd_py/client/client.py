@@ -160,6 +160,18 @@ class Client:
         raise_for_late_error(answer)
         return read_model(wire.Exit, answer, f"POST {path}")
 
+    async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
+        """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.
+
+        Raises Conflict for a container that has no health check, or does not notify.
+        """
+        path = _path(container, "wait")
+        answer = await self._connection.exchange("POST", path, {"condition": condition})
+        raise_for_late_error(answer)
+        if b'"condition"' in answer:
+            return read_model(wire.Reached, answer, f"POST {path}")
+        return read_model(wire.Exit, answer, f"POST {path}")
+
     async def rename(self, container: str, name: str) -> None:
         await self._connection.exchange("POST", _path(container, "rename"), {"name": name})
 
