@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from containerd_py.cli.commands import control, events, execute, follow, host, lifecycle, measure, run, show
+from containerd_py.cli.commands import control, events, execute, files, follow, host, lifecycle, measure, run, show
 from containerd_py.cli.complaints import CANNOT_RUN, complain
 from containerd_py.cli.output import silence_stdout
 from containerd_py.cli.settings import Format, FormatOption, Settings, SocketOption
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (run, execute, show, lifecycle, control, measure, follow, events, host):
+for group in (run, execute, show, lifecycle, control, files, measure, follow, events, host):
     group.register(app)
 
 
