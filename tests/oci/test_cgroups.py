@@ -1,7 +1,6 @@
 """Limits of cgroup v1: the files that they are written to, and what they stop."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +143,8 @@ def test_a_file_of_cgroup_v2_is_refused(oci: Containers) -> None:
 def test_a_container_is_thrown_out_whole_however_many_processes_it_has(oci: Containers) -> None:
     script = "for i in $(seq 50); do sleep 1000 & done; echo ready; wait"
     box = oci.start({"process.args": ["/bin/sh", "-c", script]}).await_output("ready")
-    before = time.monotonic()
     box.delete("--force").ok()
-    assert time.monotonic() - before < 10
+    oci.nothing_left(box.id)
 
 
 # ── block devices, realtime, and what this host may lack ─────────────────────────────────────────────────────────────
