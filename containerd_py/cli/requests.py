@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from containerd_py.cli.health import HEALTH_OPTIONS, parse_health, parse_time
 from containerd_py.cli.mounts import parse_mount, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import InvalidArgument
@@ -30,6 +31,9 @@ _WITH_A_BUNDLE = (
     "restart",
     "stop_signal",
     "stop_timeout",
+    "notify",
+    "watchdog",
+    *HEALTH_OPTIONS,
 )
 _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
 
@@ -86,12 +90,15 @@ def _common(options: SpecOptions) -> dict[str, Any]:
         "restart": options.restart,
         "stop_signal": options.stop_signal,
         "stop_timeout_s": options.stop_timeout,
+        "health": parse_health(options),
+        "notify": options.notify,
+        "watchdog_s": None if options.watchdog is None else parse_time(options.watchdog, "--watchdog"),
     }
     return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
 
 
 def _log(options: SpecOptions) -> LogSpec | None:
-    """Read --log-driver, and "max-size=10m" and "max-file=3" of --log-opt."""
+    """Read --log-driver, and "max-size=10m", "max-file=3" and "tag=web" of --log-opt."""
     given: dict[str, Any] = {} if options.log_driver is None else {"driver": options.log_driver.value}
     for option in options.log_opt or ():
         name, _, value = option.partition("=")
@@ -99,8 +106,10 @@ def _log(options: SpecOptions) -> LogSpec | None:
             given["max_bytes"] = parse_size(value, "--log-opt")
         elif name == "max-file" and value.isascii() and value.isdigit() and len(value) < 10:
             given["max_files"] = int(value)
+        elif name == "tag":
+            given["tag"] = value
         else:
-            raise _wrong(f"--log-opt {option!r} is neither max-size=SIZE nor max-file=NUMBER")
+            raise _wrong(f"--log-opt {option!r} is none of max-size=SIZE, max-file=NUMBER and tag=TEXT")
     return LogSpec(**given) if given else None
 
 

@@ -52,7 +52,8 @@ class Execs:
 
     def of(self, container: str) -> tuple[ExecView, ...]:
         """Return those of a container, the oldest first. Raises NotFound."""
-        return tuple(one.view() for one in self._find_container(container, "list execs of").execs.values())
+        found = self._find_container(container, "list execs of").execs.values()
+        return tuple(one.view() for one in found if not one.internal)
 
     def get(self, reference: str) -> ExecView:
         """Raises NotFound."""
@@ -120,6 +121,10 @@ class Execs:
             raise Conflict(f"cannot write to {one.title}: it has ended", step="stdin")
         return one.stdio
 
+    async def signal(self, reference: str, number: int) -> None:
+        """Raises NotFound, Conflict."""
+        self.kill(reference, number)
+
     def resize(self, reference: str, *, rows: int, columns: int) -> None:
         """Before the start too. Raises NotFound, Conflict where there is no terminal."""
         one = self._find(reference, "resize")[1]
@@ -167,6 +172,7 @@ class Execs:
     def _look_up(self, reference: str, action: str) -> tuple[Container, Exec]:
         """By its id, or the beginning of one that no other begins with."""
         every = [(container, one) for container in self._parts.registry for one in container.execs.values()]
+        every = [pair for pair in every if not pair[1].internal]
         found = [pair for pair in every if pair[1].id == reference] or [
             pair for pair in every if reference and pair[1].id.startswith(reference)
         ]

@@ -7,12 +7,16 @@ import typer
 from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption, StopSignalOption, TimeoutOption
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.complaints import start_code
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.wire import Exit
+
+_NO_ENDS = ("healthy", "ready")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +30,7 @@ def start(
     *,
     attach: Annotated[bool, typer.Option("--attach", "-a", help="Stay with it, and exit as it did.")] = False,
     interactive: InteractiveOption = False,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Start containers that are created, or have stopped."""
@@ -36,8 +41,9 @@ def start(
         tell(container, as_json=as_json)
 
     async def action(client: Client) -> int:
+        keys = parse_keys(detach_keys)
         if attach or interactive:
-            return await _start_attended(client, containers, interactive=interactive)
+            return await _start_attended(client, containers, keys, interactive=interactive)
         return await each(containers, lambda container: one(client, container), start_code)
 
     perform(ctx, action, start_code)
@@ -86,14 +92,17 @@ def wait(
     containers: ContainersArgument,
     *,
     condition: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit or removed.")
+        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit, removed, healthy, ready.")
     ] = None,
     format_: FormatOption = None,
 ) -> None:
-    """Wait until containers ended, and print their exit codes."""
+    """Wait until containers ended, and print their exit codes; or until they are what is asked for, and print that."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: Client, container: str) -> None:
+        if condition in _NO_ENDS:
+            await _wait_until(client, container, condition, as_json=as_json)
+            return
         ended = await client.wait(container, condition)
         if as_json:
             write_model(ended)
@@ -120,16 +129,28 @@ def rm(
     perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
-async def _start_attended(client: Client, containers: list[str], *, interactive: bool) -> int:
+async def _start_attended(client: Client, containers: list[str], keys: bytes, *, interactive: bool) -> int:
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
     attended = AttendedContainer(client, detail.id)
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
-        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes))
-    attendance = Attendance(attended, interactive, detail.terminal, offset=0)
+        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, keys))
+    attendance = Attendance(attended, interactive, detail.terminal, 0, keys)
     return await attend(attendance, lambda: client.start(detail.id))
+
+
+async def _wait_until(client: Client, container: str, condition: str, *, as_json: bool) -> None:
+    """Raises Conflict where it has ended before."""
+    found = await client.wait_until(container, condition)
+    if isinstance(found, Exit):
+        cause = f"it has ended before, with {_code_text(found)}"
+        raise Conflict(f"cannot wait for container {container!r} to be {condition}: {cause}", step="wait")
+    if as_json:
+        write_model(found)
+    else:
+        write_line(found.condition)
 
 
 def _code_text(ended: Exit) -> str:
