@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import errno
+import importlib
 import os
 import socket
 import time
@@ -26,6 +27,7 @@ from containerd_py.runtime.init import (
     rootfs,
     terminal,
 )
+from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
@@ -49,7 +51,14 @@ EXECUTOR_MODULES = (
         rootfs,
         terminal,
     ),
+_EXECUTORS = (
+    *("attributes", "devices", "home", "hooks", "identity", "mandatory", "masks"),
+    *("mounts", "namespaces", "payload", "placement", "rootfs", "terminal"),
 )
+"""The modules of this package that fill the table of executors when they are imported; later there is no importing."""
+for _module in _EXECUTORS:
+    importlib.import_module(f"{__package__}.{_module}")
+
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
 
