@@ -5,7 +5,7 @@ BIN := .venv/bin
 PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv uidmap
 BENCH_PACKAGES := crun runc
 
-.PHONY: test test-runtimes demo bench help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench docs help clean packages bench-packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -25,6 +25,10 @@ demo: .venv/installed ## run containers by curl and by pyctr, and show that noth
 
 bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: .venv/installed ## build the documentation into build/site; nothing in it comes from another host
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -51,7 +55,7 @@ bench-packages:
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
 	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
 	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]'
 	@touch $@
 
 # apt is asked only for what is missing: an installed machine needs no network.

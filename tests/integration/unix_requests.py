@@ -1,13 +1,15 @@
 """`requests` over the daemon's Unix socket, for tests whose tools know no other client.
 
-An answer without an end, such as `events`, is cut off after a moment of silence: `Cut` in its headers tells so.
+An answer without an end, such as `events`, is cut off after a moment: `Cut` in its headers tells so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 CUT = "X-Test-Cut"
 _ANSWER_S = 30.0  # to the head of an answer, and between the parts of one whose length is known
-_SILENCE_S = 0.2  # within one whose length is not
+_SILENCE_S = 0.15  # within one whose length is not
+_STREAM_S = 0.5  # for all of that
 
 
 class UnixAdapter(BaseAdapter):
@@ -37,7 +40,8 @@ class UnixAdapter(BaseAdapter):
             connection.sock.settimeout(_ANSWER_S)
             connection.sock.connect(self._path)
             assert request.method is not None
-            connection.request(request.method, request.path_url, request.body, dict(request.headers))
+            body: Any = request.body
+            connection.request(request.method, request.path_url, body, dict(request.headers))
             return _response(request, connection.sock, connection.getresponse())
         finally:
             connection.close()
@@ -68,9 +72,10 @@ def _body(connection: socket.socket, answer: http.client.HTTPResponse) -> tuple[
         return answer.read(), True
     connection.settimeout(_SILENCE_S)
     parts = []
-    try:
-        while part := answer.read1(1 << 16):
-            parts.append(part)
-    except TimeoutError:
-        return b"".join(parts), False
-    return b"".join(parts), True
+    deadline = time.monotonic() + _STREAM_S
+    with contextlib.suppress(TimeoutError):
+        while time.monotonic() < deadline:
+            parts.append(answer.read1(1 << 16))
+            if not parts[-1]:
+                return b"".join(parts), True
+    return b"".join(parts), False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.contract.population import STOPPABLE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,6 +17,7 @@ _HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
     "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
@@ -26,7 +29,7 @@ class Harmless:
     rootfs: Path
     nowhere: Path
 
-    def tame(self, case: Case, *, runs: bool) -> None:
+    def tame(self, case: Case[Any], *, runs: bool) -> None:
         """runs: make it a request for something that runs here, and leave the rest of it as it is."""
         if case.query and "timeout" in case.query:
             case.query["timeout"] = _at_most(case.query["timeout"])
@@ -53,8 +56,9 @@ class Harmless:
     def _make_run(self, body: dict[str, Any]) -> None:
         if "rootfs" in body:
             body |= {"rootfs": str(self.rootfs), "user": None, "cwd": "/", "hostname": None, "mounts": []}
+            body["stop_timeout_s"] = _LONGEST_S
         if isinstance(body.get("args"), list):
-            body["args"] = ["/bin/true", *body["args"][1:]]
+            body["args"] = ["/bin/sh", "-c", STOPPABLE, *body["args"][1:]]
         if "rootfs" not in body:
             body |= {key: None for key in ("user", "cwd", "capabilities") if key in body}
 

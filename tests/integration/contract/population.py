@@ -9,13 +9,14 @@ if TYPE_CHECKING:
 
 _TRIES = 10
 _BASE = "http://localhost"
-_STOPPABLE = "trap 'exit 0' TERM; echo ready; while :; do read -r line && echo $line; busybox sleep 0.05; done"
+STOPPABLE = "trap 'exit 0' TERM; echo ready; while :; do read -r line && echo $line; busybox sleep 0.05; done"
 _COMMON = {"stdin": True, "stop_timeout_s": 0.2, "labels": {"kept": "yes"}}
 
-CONTAINERS = {
-    "running": {"args": ["/bin/sh", "-c", _STOPPABLE]},
-    "shown": {"args": ["/bin/sh", "-c", _STOPPABLE], "terminal": True},
-    "created": {"args": ["/bin/sh", "-c", _STOPPABLE]},
+CONTAINERS: dict[str, dict[str, Any]] = {
+    "running": {"args": ["/bin/sh", "-c", STOPPABLE]},
+    "shown": {"args": ["/bin/sh", "-c", STOPPABLE], "terminal": True},
+    "created": {"args": ["/bin/sh", "-c", STOPPABLE]},
+    "paused": {"args": ["/bin/sh", "-c", STOPPABLE]},
     "stopped": {"args": ["/bin/echo", "hello"]},
 }
 """By id: what each is created with, beside what is common to all."""
@@ -71,6 +72,8 @@ class Population:
             self._ask("POST", f"/v1/containers/{id_}/start")
         if id_ == "stopped":
             self._ask("POST", f"/v1/containers/{id_}/wait")
+        if id_ == "paused":
+            self._ask("POST", f"/v1/containers/{id_}/pause")
 
     def _settle_execs(self) -> None:
         found = self._ask("GET", "/v1/containers/running/exec")["execs"]
@@ -82,7 +85,7 @@ class Population:
             self._ask("DELETE", f"/v1/exec/{id_}?force=true")
 
     def _create_exec(self, name: str) -> None:
-        args = ["/bin/true"] if name == "exec-stopped" else ["/bin/sh", "-c", _STOPPABLE]
+        args = ["/bin/true"] if name == "exec-stopped" else ["/bin/sh", "-c", STOPPABLE]
         body = {"args": args, "stdin": True, "terminal": name == "exec-shown"}
         id_ = self._ask("POST", "/v1/containers/running/exec", body)["id"]
         self._execs[name] = id_
