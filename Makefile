@@ -2,10 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv uidmap
-BENCH_PACKAGES := crun runc
+PACKAGES := busybox-static crun curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv runc uidmap
 
-.PHONY: test test-runtimes demo bench docs help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench soak docs help clean packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -15,7 +14,7 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/python -m pytest --ignore tests/oci
 	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
-test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
+test-runtimes: .venv/installed ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
 		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci tests/security --runtime "$$runtime" $(ARGS) || failed=1; \
 	done; [ -z "$$failed" ]
@@ -23,12 +22,15 @@ test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyr
 demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
-bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
+bench: .venv/installed ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 docs: .venv/installed ## build the documentation into build/site; nothing in it comes from another host
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
+
+soak: .venv/installed ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,9 +49,6 @@ guest-kernel:
 			break; \
 		fi; \
 	done
-
-bench-packages:
-	$(call install,$(BENCH_PACKAGES))
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages

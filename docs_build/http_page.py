@@ -147,8 +147,16 @@ class _Writer:
 
 
 def _overview(operations: list[tuple[str, str, dict[str, Any], list[Any]]]) -> str:
-    rows = [f"| `{method} {path}` | [{one['summary']}](#{one['operationId']}) |\n" for method, path, one, _ in operations]
+    rows = [
+        f"| <code>{method} {_breakable(path)}</code> | [{one['summary']}](#{one['operationId']}) |\n"
+        for method, path, one, _ in operations
+    ]
     return "".join(["\n## Routes\n\n| route | |\n|---|---|\n", *rows])
+
+
+def _breakable(path: str) -> str:
+    """For narrow screens: a line may end behind each part."""
+    return path.replace("/", "/<wbr>").replace("/<wbr>v1", "/v1")
 
 
 def _errors(statuses: list[str]) -> str:
