@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from containerd_py.cli.complaints import complain
-from containerd_py.cli.settings import LeftBySignal
+from containerd_py.cli.detach_keys import DetachKeys
+from containerd_py.cli.settings import Detached, LeftBySignal
 from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
 from containerd_py.cli.streams import read_chunks, write_all
 from containerd_py.cli.terminal import raw_mode, size_of
@@ -86,12 +87,16 @@ class AttendedExec:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """How it is attended. terminal: it has one; interactive: it gets this process's stdin."""
+    """How it is attended. terminal: it has one; interactive: it gets this process's stdin.
+
+    detach_keys: what is typed to leave it, where keys are the payload's else; empty: nothing.
+    """
 
     attended: Attended
     interactive: bool
     terminal: bool
     offset: int | None = None
+    detach_keys: bytes = b""
 
     @property
     def sized(self) -> bool:
@@ -106,7 +111,8 @@ class Attendance:
 async def attend(attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
     """Attach, `begin` (start it), stay until its end, and return its exit code.
 
-    Raises LeftBySignal where a signal ended a raw session, BrokenPipeError where nobody reads the output any more.
+    Raises LeftBySignal where a signal ended a raw session, Detached where keys did, BrokenPipeError where nobody reads the
+    output any more.
     """
     attachment = await attendance.attended.attach(attendance.offset)
     return await Foreground(attendance, attachment).run(begin)
@@ -190,8 +196,15 @@ class Foreground:
     # ── input, size, signals ──────────────────────────────────────────────────────────────────────────────────
 
     async def _copy_input(self) -> None:
-        async for data in read_chunks(_STDIN):
-            await self._send(partial(_send_stdin, data))
+        keys = DetachKeys(self._attendance.detach_keys if self._attendance.raw else b"")
+        async for typed in read_chunks(_STDIN):
+            data, detached = keys.feed(typed)
+            if data:
+                await self._send(partial(_send_stdin, data))
+            if detached:
+                raise Detached(self._attended.name)
+        if held := keys.end():
+            await self._send(partial(_send_stdin, held))
         await self._send(Attachment.close_stdin)
 
     async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:

@@ -36,6 +36,14 @@ class LeftBySignal(Exception):
         self.exit_code = 128 + number
 
 
+class Detached(Exception):
+    """Somebody has typed the keys that leave a container; it goes on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 SocketOption = Annotated[
     str, typer.Option("--socket", envvar=SOCKET_VARIABLE, metavar="PATH", help="The daemon's Unix socket.")
 ]
@@ -67,6 +75,9 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
         code = code_of(error)
     except LeftBySignal as left:
         code = left.exit_code
+    except Detached as left:
+        complain(f"left {left.name!r}: it goes on")
+        code = 0
     except BrokenPipeError:
         silence_stdout()
         code = 128 + signal.SIGPIPE

@@ -19,6 +19,7 @@ class NetworkChoice(enum.StrEnum):
 
 class LogChoice(enum.StrEnum):
     FILE = "file"
+    JOURNALD = "journald"
     NONE = "none"
 
 
@@ -76,7 +77,9 @@ class SpecOptions:
     ] = None
     log_opt: Annotated[
         list[str] | None,
-        typer.Option("--log-opt", metavar="K=V", help="max-size=10m or max-file=3; repeatable.", show_default=False),
+        typer.Option(
+            "--log-opt", metavar="K=V", help="max-size=10m, max-file=3 or tag=TEXT; repeatable.", show_default=False
+        ),
     ] = None
     pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")] = None

@@ -7,6 +7,8 @@ import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument, InteractiveOption
 from containerd_py.cli.complaints import start_code
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.foreground import Attendance, AttendedExec, attend
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.requests import parse_environment, reading
@@ -46,6 +48,7 @@ def execute(
         list[str] | None,
         typer.Option("--cap", metavar="CAP_NAME", help="With this one and no other; repeatable.", show_default=False),
     ] = None,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Execute a program in a running container; stay with it until it ends, and exit as it did."""
@@ -53,6 +56,7 @@ def execute(
 
     async def action(client: Client) -> int:
         _check(tty=tty, detach=detach, interactive=interactive)
+        keys = parse_keys(detach_keys)
         given: dict[str, Any] = {
             "env": parse_environment(env or (), os.environ),
             "cwd": workdir,
@@ -74,7 +78,7 @@ def execute(
             else:
                 write_line(printable(made.id))
             return 0
-        attendance = Attendance(AttendedExec(client, made.id), interactive, tty, offset=0)
+        attendance = Attendance(AttendedExec(client, made.id), interactive, tty, offset=0, detach_keys=keys)
         return await attend(attendance, lambda: client.exec_start(made.id))
 
     perform(ctx, action, start_code)

@@ -7,12 +7,15 @@ from typing import Annotated, Literal, cast
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.streams import write_all
 from containerd_py.cli.times import moment
 from containerd_py.client import Client, FellBehind
+from containerd_py.errors import NotFound
 
 OffsetOption = Annotated[
     int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
@@ -85,13 +88,18 @@ def _line_count(text: str | None) -> int | None:
 
 async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
     """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
-    detail = await client.container(container)
-    position, end = start, None if follow else detail.output_bytes
+    position, end = start, None
+    try:
+        detail = await client.container(container)
+        container, end = detail.id, None if follow else detail.output_bytes
+    except NotFound as error:  # one that was removed a short time ago has its output yet, which grows no more
+        if error.hint is None:
+            raise
     if end is not None and start >= end:
         return
     while True:
         try:
-            await _write_lines(client, detail.id, chosen, position, end)
+            await _write_lines(client, container, chosen, position, end)
         except FellBehind as behind:
             if behind.offset is None:
                 raise
@@ -130,15 +138,17 @@ def attach(
     *,
     stdin: Annotated[bool, typer.Option("--stdin/--no-stdin", help="Send standard input, where it takes any.")] = True,
     offset: OffsetOption = None,
+    detach_keys: DetachKeysOption = DEFAULT,
 ) -> None:
     """Stay with a container until it ends, and exit as it did."""
 
     async def action(client: Client) -> int:
+        keys = parse_keys(detach_keys)
         detail = await client.container(container)
         # From now on, but as a number: so the client can go on there where the connection is lost.
         start = detail.output_bytes if offset is None else offset
         attendance = Attendance(
-            AttendedContainer(client, detail.id), stdin and (detail.stdin or detail.terminal), detail.terminal, start
+            AttendedContainer(client, detail.id), stdin and (detail.stdin or detail.terminal), detail.terminal, start, keys
         )
         return await attend(attendance)
 

@@ -7,6 +7,8 @@ import typer
 from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption, StopSignalOption, TimeoutOption
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.complaints import start_code
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
@@ -26,6 +28,7 @@ def start(
     *,
     attach: Annotated[bool, typer.Option("--attach", "-a", help="Stay with it, and exit as it did.")] = False,
     interactive: InteractiveOption = False,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Start containers that are created, or have stopped."""
@@ -36,8 +39,9 @@ def start(
         tell(container, as_json=as_json)
 
     async def action(client: Client) -> int:
+        keys = parse_keys(detach_keys)
         if attach or interactive:
-            return await _start_attended(client, containers, interactive=interactive)
+            return await _start_attended(client, containers, keys, interactive=interactive)
         return await each(containers, lambda container: one(client, container), start_code)
 
     perform(ctx, action, start_code)
@@ -120,15 +124,15 @@ def rm(
     perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
-async def _start_attended(client: Client, containers: list[str], *, interactive: bool) -> int:
+async def _start_attended(client: Client, containers: list[str], keys: bytes, *, interactive: bool) -> int:
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
     attended = AttendedContainer(client, detail.id)
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
-        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes))
-    attendance = Attendance(attended, interactive, detail.terminal, offset=0)
+        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, keys))
+    attendance = Attendance(attended, interactive, detail.terminal, 0, keys)
     return await attend(attendance, lambda: client.start(detail.id))
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from containerd_py.cli.complaints import complain, start_code
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.requests import build_request
-from containerd_py.cli.settings import FormatOption, perform, wants_json
+from containerd_py.cli.settings import Detached, FormatOption, perform, wants_json
 from containerd_py.cli.spec_options import SpecOptions, takes_spec_options
 from containerd_py.client import Client
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound
@@ -34,16 +36,18 @@ def run(
     options: SpecOptions,
     rm: RemoveOption = False,
     detach: DetachOption = False,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Create a container and start it; stay with it until it ends, and exit as it did."""
 
     async def action(client: Client) -> int:
         _check_run(options, rm=rm, detach=detach)
+        keys = parse_keys(detach_keys)
         request = build_request(options, os.environ)
         if detach:
             return await _run_detached(client, request, lambda created: _tell(created, json=wants_json(ctx, format_)))
-        return await _run_attended(client, request, options, rm=rm)
+        return await _run_attended(client, request, options, keys, rm=rm)
 
     perform(ctx, action, start_code)
 
@@ -87,16 +91,24 @@ async def _run_detached(client: Client, request: CreateRequest, tell: Callable[[
     return 0
 
 
-async def _run_attended(client: Client, request: CreateRequest, options: SpecOptions, *, rm: bool) -> int:
+async def _run_attended(client: Client, request: CreateRequest, options: SpecOptions, keys: bytes, *, rm: bool) -> int:
     created = await client.create(request)
     try:
         # Whether a bundle has a terminal, only its config.json knows.
         terminal = options.tty if options.bundle is None else (await client.container(created.id)).terminal
-        attendance = Attendance(AttendedContainer(client, created.id), options.interactive, terminal, offset=0)
-        return await attend(attendance, lambda: client.start(created.id))
-    finally:
+        attendance = Attendance(AttendedContainer(client, created.id), options.interactive, terminal, 0, keys)
+        code = await attend(attendance, lambda: client.start(created.id))
+    except Detached:
+        if rm:
+            complain("nobody is left to remove it once it has ended", hint=f"pyctr rm {created.id}")
+        raise
+    except BaseException:
         if rm:
             await _discard(client, created.id)
+        raise
+    if rm:
+        await _discard(client, created.id)
+    return code
 
 
 async def _discard(client: Client, container: str) -> None:
