@@ -120,6 +120,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def meanings() -> Mapping[str, str]:
+    """Return what each setting means, for people."""
+    return dict(_HELP)
+
+
+def usage() -> str:
+    """Return the help of the command line."""
+    return _parser().format_help()
+
+
 def as_toml(config: DaemonConfig) -> str:
     """Return every setting as it would stand in a file; one that is not set is a comment."""
     values = config.model_dump(exclude={"sockets"})

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from containerd_py import wire
-from containerd_py.api import attach, requests, shown
+from containerd_py.api import attach, requests, shown, waiting
 from containerd_py.api.replies import Reply
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     return Reply(204)
 
 
-async def wait(request: web.Request, engine: Engine) -> Reply:
+async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
     await requests.no_body(request)
-    return Reply(200, shown.ended(await engine.execs.wait(_id(request))))
+    return await waiting.told_late(request, engine.execs.wait(engine.execs.get(_id(request)).id), shown.ended)
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:

@@ -164,11 +164,7 @@ class Client:
 
         condition: "not-running" (the default: at once where it has stopped), "next-exit" or "removed".
         """
-        query = {} if condition is None else {"condition": condition}
-        path = _path(container, "wait")
-        answer = await self._connection.exchange("POST", path, query)
-        raise_for_late_error(answer)
-        return read_model(wire.Exit, answer, f"POST {path}")
+        return await self._end(_path(container, "wait"), {} if condition is None else {"condition": condition})
 
     async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
         """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.
@@ -279,7 +275,13 @@ class Client:
 
     async def exec_wait(self, exec_id: str) -> wire.Exit:
         """Return when it ended, with how it did."""
-        return await self._connection.fetch(wire.Exit, "POST", _exec_path(exec_id, "wait"))
+        return await self._end(_exec_path(exec_id, "wait"), {})
+
+    async def _end(self, path: str, query: dict[str, str]) -> wire.Exit:
+        """The head of the answer comes at once; what goes wrong later is told under 200."""
+        answer = await self._connection.exchange("POST", path, query)
+        raise_for_late_error(answer)
+        return read_model(wire.Exit, answer, f"POST {path}")
 
     async def exec_resize(self, exec_id: str, rows: int, columns: int) -> None:
         """Set the size of its terminal, before it is started or later."""

@@ -36,7 +36,7 @@ class ResourcesSpec(Wire):
 
     pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
     memory_bytes: Annotated[int, Field(ge=1)] | None = None
-    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cpus: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
 
 class LogSpec(Wire):

@@ -1,0 +1,40 @@
+"""The page of the daemon's settings, from their model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from containerd_py import config
+
+_HEAD = """# Settings
+
+Of the daemon, `pycontainerd`. They stand in `{file}`, or the file named by `--config` or `PYCONTAINERD_CONFIG`;
+environment variables go before the file, and options before both. An unknown key is an error.
+[Run it under systemd](../how-to/operate.md#settings) tells when they are read.
+
+| key | | default |
+|---|---|---|
+"""
+
+
+def markdown() -> str:
+    rows = "".join(_row(name, text) for name, text in config.meanings().items())
+    return _HEAD.format(file=config.CONFIG_FILE) + rows + "\n" + _example() + _command_line()
+
+
+def _row(name: str, text: str) -> str:
+    variable = f"PYCONTAINERD_{name.upper()}"
+    option = "--" + name.replace("_", "-")
+    field = config.DaemonConfig.model_fields[name]
+    default = field.get_default(call_default_factory=True)
+    shown = "" if default in (None, "", ()) else f"`{default}`"
+    return f"| `{name}`<br>`{option}`<br>`{variable}` | {text} | {shown} |\n"
+
+
+def _example() -> str:
+    defaults: Any = config.DaemonConfig()
+    return f"## A file with the defaults\n\n```toml\n{config.as_toml(defaults)}```\n\n"
+
+
+def _command_line() -> str:
+    return f"## The command line\n\n```text\n{config.usage()}```\n"
