@@ -141,10 +141,10 @@ def as_toml(config: DaemonConfig) -> str:
 
 def _settings(values: dict[str, Any]) -> Iterator[str]:
     for name, value in values.items():
-        yield f"# {name} is not set" if value is None else f"{name} = {_toml(value)}"
+        yield f"# {name} is not set" if value is None else f"{name} = {toml(value)}"
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
     """A basic string of TOML takes what one of JSON does, but for the DEL that JSON leaves as it is."""
     return json.dumps(value).replace("\x7f", "\\u007f")
 

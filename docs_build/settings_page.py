@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import config
+from containerd_py.sockets import SocketConfig
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 _HEAD = """# Settings
 
@@ -19,7 +23,7 @@ environment variables go before the file, and options before both. An unknown ke
 
 def markdown() -> str:
     rows = "".join(_row(name, text) for name, text in config.meanings().items())
-    return _HEAD.format(file=config.CONFIG_FILE) + rows + "\n" + _example() + _command_line()
+    return _HEAD.format(file=config.CONFIG_FILE) + rows + "\n" + _sockets() + _example() + _command_line()
 
 
 def _row(name: str, text: str) -> str:
@@ -29,6 +33,20 @@ def _row(name: str, text: str) -> str:
     default = field.get_default(call_default_factory=True)
     shown = "" if default in (None, "", ()) else f"`{default}`"
     return f"| `{name}`<br>`{option}`<br>`{variable}` | {text} | {shown} |\n"
+
+
+def _sockets() -> str:
+    """What tables [[sockets]] may have; the guide says what it means."""
+    rows = "".join(f"| `{name}` | {_default(field)} |\n" for name, field in SocketConfig.model_fields.items())
+    told = "Tables of the file, one for each further socket; what each key means: [Give fewer rights](../how-to/access.md)."
+    return f"## `[[sockets]]`\n\n{told}\n\n| key | default |\n|---|---|\n{rows}\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    return "none" if default is None else f"`{config.toml(default)}`"
 
 
 def _example() -> str:
