@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +89,9 @@ def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def settled() -> Iterator[None]:
+@contextmanager
+def settling() -> Iterator[None]:
+    """Fail where something is left of what was done inside."""
     before = _look()
     yield
     deadline = time.monotonic() + _PATIENCE_S
@@ -98,6 +99,12 @@ def settled() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail("not settled: " + "; ".join(left))
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def settled() -> Iterator[None]:
+    with settling():
+        yield
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -11,6 +11,7 @@ import requests
 from schemathesis import checks as builtin
 from schemathesis.generation import GenerationMode
 
+from tests.conftest import settling
 from tests.integration.api_client import Answer, check_answer
 from tests.integration.conftest import make_rootfs
 from tests.integration.contract.harmless import Harmless
@@ -20,6 +21,7 @@ from tests.integration.unix_requests import CUT, UnixAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from schemathesis import Case
     from schemathesis.core.transport import Response
@@ -63,9 +65,19 @@ def _check_lines(case: Case[Any], response: Response) -> None:
         check_answer(case.method, case.path, Answer(response.status_code, response.content, headers))
 
 
+@pytest.fixture(autouse=True)
+def settled() -> None:
+    """The daemon stays from test to test, and so do cgroups that it has made; `target` looks when it is gone."""
+
+
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("api")
+    with settling():
+        yield from _serving(folder)
+
+
+def _serving(folder: Path) -> Iterator[Target]:
     rootfs = make_rootfs(folder)
     daemon = Daemon(folder)
     daemon.start()
