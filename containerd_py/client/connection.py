@@ -5,7 +5,9 @@ It knows no route; `Client` does.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
@@ -13,7 +15,7 @@ import aiohttp
 from containerd_py.client.failures import Model, raise_for_answer, reaching, read_model
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -65,8 +67,12 @@ class Connection:
         answer = await self.exchange(method, path, query, body)
         return read_model(model, answer, f"{method} {path}")
 
-    async def send(self, method: str, path: str, query: Query, data: bytes | AsyncIterable[bytes]) -> None:
-        """Send bytes as they are, or as they come."""
+    async def send(
+        self, method: str, path: str, query: Query, data: bytes | Iterable[bytes] | AsyncIterable[bytes]
+    ) -> None:
+        """Send bytes as they are, or as they come; a plain iterable (a file) is read in a thread, since it may block."""
+        if not isinstance(data, bytes | AsyncIterable):
+            data = _from_thread(data)
         with reaching(self.socket_path):
             async with self.session.request(method, _BASE + path, params=query, data=data, allow_redirects=False) as answer:
                 await answer.read()
@@ -93,3 +99,9 @@ class Connection:
                 method, _BASE + path, params=query, data=data, headers=headers, allow_redirects=False
             ) as response:
                 yield response
+
+
+async def _from_thread(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    iterator = iter(chunks)
+    while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
+        yield chunk

@@ -1,0 +1,38 @@
+"""What happens."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from containerd_py import wire
+from containerd_py.client.calls import BOOLEAN, Calls, given, lines_of
+from containerd_py.client.failures import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+
+class EventCalls(Calls):
+    async def events(
+        self,
+        since_id: int | None = None,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        types: Iterable[str] = (),
+        containers: Iterable[str] = (),
+        labels: Iterable[str] = (),
+        follow: bool = True,
+    ) -> AsyncGenerator[wire.Event, None]:
+        """Yield events after number `since_id` (default: from now); with `follow` without end, or until `until`.
+
+        since, until: RFC 3339 with a zone, or seconds since 1970. types, containers: one must fit. labels: all must.
+        Where some that were asked for are kept no more, one of the type "gap" comes in their place.
+        """
+        query = [("follow", BOOLEAN[follow]), *given(since_id=since_id, since=since, until=until).items()]
+        query += [("type", kind) for kind in types] + [("container", one) for one in containers]
+        query += [("label", label) for label in labels]
+        async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
+            async for line in lines_of(chunks):
+                yield read_model(wire.Event, line, "GET /v1/events")
