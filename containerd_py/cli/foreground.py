@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from containerd_py.cli.complaints import complain
-from containerd_py.cli.settings import LeftBySignal
+from containerd_py.cli.detach import DetachKeys
+from containerd_py.cli.settings import Detached, LeftBySignal
 from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
 from containerd_py.cli.streams import read_chunks, write_all
 from containerd_py.cli.terminal import raw_mode, size_of
@@ -92,6 +93,10 @@ class Attendance:
     interactive: bool
     terminal: bool
     offset: int | None = None
+    detach_keys: bytes = b""
+    """Typed at a terminal of ours they leave it."""
+    sig_proxy: bool = True
+    """Signals to this process are passed on; else they end this process alone."""
 
     @property
     def sized(self) -> bool:
@@ -102,11 +107,16 @@ class Attendance:
         """Keys are the payload's. Without stdin there, Ctrl-C must stay a signal: raw mode would lock the user in."""
         return self.interactive and self.sized
 
+    @property
+    def forwards(self) -> bool:
+        return self.sig_proxy and not self.raw
+
 
 async def attend(attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
     """Attach, `begin` (start it), stay until its end, and return its exit code.
 
-    Raises LeftBySignal where a signal ended a raw session, BrokenPipeError where nobody reads the output any more.
+    Raises Detached where the keys for that were typed, LeftBySignal where a signal ended a session that does not pass it
+    on, BrokenPipeError where nobody reads the output any more.
     """
     attachment = await attendance.attended.attach(attendance.offset)
     return await Foreground(attendance, attachment).run(begin)
@@ -120,7 +130,7 @@ class Foreground:
         self._attendance = attendance
         self._attachment = attachment
         self._renewed = asyncio.Condition()
-        self._signals = SignalQueue(ENDING if attendance.raw else FORWARDED)
+        self._signals = SignalQueue(FORWARDED if attendance.forwards else ENDING)
         self._resized = SignalQueue(RESIZED if attendance.sized else ())
 
     async def run(self, begin: Callable[[], Awaitable[None]] | None) -> int:
@@ -134,7 +144,9 @@ class Foreground:
     async def _stay(self, begin: Callable[[], Awaitable[None]] | None) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._leave_by_signal() if self._attendance.raw else self._forward_signals())]
+                tasks = [
+                    group.create_task(self._forward_signals() if self._attendance.forwards else self._leave_by_signal())
+                ]
                 if self._attendance.sized:
                     await self._send_size()  # before the payload can ask for it
                     tasks.append(group.create_task(self._follow_size()))
@@ -190,8 +202,13 @@ class Foreground:
     # ── input, size, signals ──────────────────────────────────────────────────────────────────────────────────
 
     async def _copy_input(self) -> None:
+        keys = DetachKeys(self._attendance.detach_keys if self._attendance.raw else b"")
         async for data in read_chunks(_STDIN):
-            await self._send(partial(_send_stdin, data))
+            typed, detached = keys.feed(data)
+            if typed:
+                await self._send(partial(_send_stdin, typed))
+            if detached:
+                raise Detached
         await self._send(Attachment.close_stdin)
 
     async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from containerd_py.client.connection import DEFAULT_SOCKET, Connection
+from containerd_py.client.address import DEFAULT_SOCKET
+from containerd_py.client.connection import Connection
 from containerd_py.client.containers import ContainerCalls
 from containerd_py.client.events import EventCalls
 from containerd_py.client.execs import ExecCalls

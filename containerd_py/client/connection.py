@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
-DEFAULT_SOCKET = "/run/pycontainerd/pycontainerd.sock"
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/json"}
 ATTACH_PROTOCOL = "v5.channel.k8s.io"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from containerd_py.client.address import DEFAULT_SOCKET
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.blocking import attaching, blocking, iterating
 from containerd_py.client.client import Client
-from containerd_py.client.connection import DEFAULT_SOCKET
 from containerd_py.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
