@@ -53,7 +53,7 @@ class Joinable(Protocol):
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = read_request(request)
     view = engine.get(request.match_info["id"])
-    return await join(request, engine, view.id, view.output_bytes if offset is None else offset)
+    return await join(request, engine.streams, view.id, view.output_bytes if offset is None else offset)
 
 
 def read_request(request: web.Request) -> int | None:

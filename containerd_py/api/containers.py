@@ -69,7 +69,7 @@ def stop_parameters(query: requests.Query) -> tuple[int | None, float | None]:
 
 async def resize(request: web.Request, engine: Engine) -> Reply:
     rows, columns = await requests.window(request)
-    engine.resize(_id(request), rows=rows, columns=columns)
+    engine.streams.resize(_id(request), rows=rows, columns=columns)
     return Reply(204)
 
 

@@ -54,7 +54,7 @@ class Streaming(Protocol):
 
 async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     asked = _asked(request)
-    return await _send(request, engine, engine.logged(request.match_info["id"], asked.offset), asked)
+    return await _send(request, engine.streams, engine.streams.logged(request.match_info["id"], asked.offset), asked)
 
 
 async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -63,7 +63,7 @@ async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 
 async def put_stdin(request: web.Request, engine: Engine) -> Reply:
-    return await _feed(request, engine, engine.get(request.match_info["id"]).id)
+    return await _feed(request, engine.streams, engine.get(request.match_info["id"]).id)
 
 
 async def put_exec_stdin(request: web.Request, engine: Engine) -> Reply:

@@ -22,7 +22,6 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.following import ALL, Reading, chunks
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
@@ -34,12 +33,13 @@ from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.streaming import Streams
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
-from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, OutputChunk, PlanStep, Status
+from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, PlanStep, Status
 from containerd_py.engine.waiting import Waiting
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, Unavailable
+from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.linux.fd import Fd
@@ -55,9 +55,8 @@ if TYPE_CHECKING:
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
-    from containerd_py.engine.runs import Run
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import OutputGap, Pruned, Stream, TimedStep, Window
+    from containerd_py.engine.views import Pruned, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -96,6 +95,8 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self.streams = Streams(self._parts, self._find, closing=lambda: self._closing)
+        """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
         self._self_measuring = SelfMeasuring(self._parts)
@@ -236,10 +237,6 @@ class Engine:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
         return await self._finish(prune(self._parts, self._supervision, labels), "prune")
 
-    def run_of(self, reference: str) -> Run:
-        """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
-        return self._find(reference, "follow").run
-
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
@@ -253,60 +250,7 @@ class Engine:
         plan = await compiled(parse(container.config), container.id, container.cgroup)
         return timeline(timing, plan)
 
-    # ── streams ──
-
-    async def output(
-        self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
-    ) -> AsyncGenerator[OutputChunk | OutputGap, None]:
-        """Yield output from `offset` on (None: from now on), with `follow` until the end of the run that there is now.
-
-        Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
-        """
-        container = self._find(reference, "read output of")
-        reading = Reading(offset, stream, follow=follow, window=window)
-        async for chunk in chunks(container.log, container.run, reading, closing=lambda: self._closing):
-            yield chunk
-
-    def logged(self, reference: str, offset: int) -> str:
-        """Return the id of a container that keeps a log from that offset on. Raises NotFound, Conflict."""
-        container = self._find(reference, "read output of")
-        if container.record.log_driver == "none":
-            raise Conflict(
-                f"cannot read output of {container.title}: its log driver is 'none'",
-                step="logs",
-                hint="attach shows what comes; a container with the log driver 'file' keeps it",
-            )
-        if 0 < offset < container.log.first:
-            raise Conflict(
-                f"cannot read output of {container.title} from offset {offset}: it is kept from {container.log.first} on",
-                step="logs",
-                hint="leave out the offset, or give that one",
-            )
-        return container.id
-
-    def output_size(self, reference: str) -> int:
-        """Return the offset at which the next byte of output will be."""
-        return self._find(reference, "read output of").log.size
-
-    async def write_stdin(self, reference: str, data: bytes) -> None:
-        """Return once the payload's pipe or terminal has taken everything. Raises NotFound, Conflict."""
-        container = self._find(reference, "write to")
-        if container.stdio is None:
-            raise Conflict(f"cannot write to container {container.name!r}: it has no input, or has ended", step="stdin")
-        await container.stdio.write_stdin(data)
-
-    async def close_stdin(self, reference: str) -> None:
-        """Let the payload see the end of its input. Nothing where it has none any more."""
-        container = self._find(reference, "close input of")
-        if container.stdio is not None and await container.stdio.close_stdin():
-            self._parts.link.drop(container.id, "stdin")
-
-    def resize(self, reference: str, *, rows: int, columns: int) -> None:
-        """Raises NotFound, Conflict where there is no terminal."""
-        container = self._find(reference, "resize")
-        if container.stdio is None:
-            raise Conflict(f"cannot resize container {container.name!r}: it has no terminal, or has ended", step="resize")
-        container.stdio.resize(rows, columns)
+    # ── events ──
 
     async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
         """Yield the events of a selection, with `follow` until its end or until the engine closes."""

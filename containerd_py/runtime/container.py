@@ -27,6 +27,7 @@ from containerd_py.errors import (
     InvalidArgument,
 )
 from containerd_py.runtime import console, hooks, identity
+from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.control import Controlled, cgroup_manager
 from containerd_py.runtime.ending import Ending
 from containerd_py.runtime.init import dialogue
@@ -132,14 +133,16 @@ class Container(Controlled, Ending):
 
     # ── life ──
 
-    def start(self) -> None:
+    def start(self, beginning: Beginning | None = None) -> None:
         """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed."""
+        beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
             try:
                 with self._directory.connect() as connection:
+                    beginning.watch(connection)
                     dialogue.send_start(connection)
-                    self._hear_start(connection)
+                    self._hear_start(connection, beginning)
             except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
                 raise self._vanished() from None
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
@@ -147,8 +150,7 @@ class Container(Controlled, Ending):
                 self._remember("running")
         hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
 
-    def _hear_start(self, connection: socket.socket) -> None:
-        executing = False
+    def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:
         while True:
             message, fds = dialogue.receive(connection)
             match message:
@@ -157,8 +159,8 @@ class Container(Controlled, Ending):
                 case dialogue.Failed():
                     raise self._failure(message)
                 case dialogue.Times():
-                    executing = True
-                case None if executing:
+                    beginning.heard = True
+                case None if beginning.heard:
                     return
                 case _:
                     raise self._vanished()
@@ -210,6 +212,7 @@ class Container(Controlled, Ending):
         preserve_fds: int = 0,
         cgroup: Mapping[str, str] = MappingProxyType({}),
         paused: bool = False,
+        beginning: Beginning | None = None,
     ) -> Execution:
         """Run another process in the container.
 
@@ -226,9 +229,8 @@ class Container(Controlled, Ending):
             self._check("execute in", "running", "created", *(["paused"] if paused else []))
             assert self._process is not None  # noqa: S101 - or it were stopped
             place = cgroup_manager().sub_cgroup(self._state.cgroup, cgroup) if cgroup else self._state.cgroup
-            return execute(
-                replace(self._state, cgroup=place), self.spec, self._process.pidfd.fileno(), document, attachments
-            )
+            state, inside = replace(self._state, cgroup=place), self._process.pidfd.fileno()
+            return execute(state, self.spec, inside, document, attachments, beginning or Beginning())
 
     def __enter__(self) -> Self:
         return self

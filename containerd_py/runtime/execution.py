@@ -21,6 +21,7 @@ from containerd_py.runtime.streams import check_console_socket, hand_over_if_ask
 from containerd_py.runtime.userns import setgroups_allowed
 
 if TYPE_CHECKING:
+    from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.launcher import Worker
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
@@ -58,7 +59,9 @@ class Execution:
             self._terminal.close()
 
 
-def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments: Attachments) -> Execution:
+def execute(
+    state: State, spec: Spec, pidfd: int, document: Process, attachments: Attachments, beginning: Beginning
+) -> Execution:
     """Run a process in the container whose payload is behind `pidfd`.
 
     Raises InvalidArgument, NotSupported, Unavailable; then nothing runs.
@@ -72,7 +75,8 @@ def execute(state: State, spec: Spec, pidfd: int, document: Process, attachments
     with Opened(plan, inside=(pidfd, kinds)) as opened:
         worker = launch(plan, handles, state.cgroup, opened)
     try:
-        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills))
+        beginning.watch(worker.control)
+        return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills, beginning))
     except BaseException:
         worker.end()
         worker.close()
@@ -94,11 +98,18 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
 
 
-def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: str | None, kills_before: int) -> Fd | None:
+def _run(
+    plan: Plan,
+    worker: Worker,
+    spec: Spec,
+    state: State,
+    console_socket: str | None,
+    kills_before: int,
+    beginning: Beginning,
+) -> Fd | None:
     """Have the worker become the program; return its terminal's master where nobody took it."""
     with ExitStack() as open_until_success:
         master: Fd | None = None
-        executing = False
         while True:
             message, fds = dialogue.receive(worker.control)
             match message:
@@ -110,10 +121,10 @@ def _run(plan: Plan, worker: Worker, spec: Spec, state: State, console_socket: s
                 case dialogue.Listener():
                     hand_over_listener(spec, replace(state, pid=worker.pid), Fd(fds[0]))
                 case dialogue.Times():
-                    executing = True
+                    beginning.heard = True
                 case dialogue.Failed():
                     raise process.failure(plan, message)
-                case None if executing:
+                case None if beginning.heard:
                     open_until_success.pop_all()
                     return master
                 case _:

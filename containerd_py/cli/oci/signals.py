@@ -56,6 +56,7 @@ class Forwarding:
 
     def __init__(self) -> None:
         self._interruptible = False
+        self._begun: Callable[[], bool] = lambda: False
         self._held: list[int] = []
         self._send: Callable[[int], None] | None = None
         self._before: dict[int, Any] = {}
@@ -78,9 +79,12 @@ class Forwarding:
             self._pass_on(number)
 
     @contextlib.contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Raise Interrupted inside, at any place, for a signal that asks this process to end; once, so that it can undo."""
-        self._interruptible = True
+    def interruptible(self, *, begun: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Raise Interrupted inside, at any place, for a signal that asks this process to end; once, so that it can undo.
+
+        begun: whether there is a payload by now; then the signal is for it, and held back.
+        """
+        self._interruptible, self._begun = True, begun
         try:
             self.check()
             yield
@@ -94,7 +98,7 @@ class Forwarding:
                 raise Interrupted(number)
 
     def _receive(self, number: int, _frame: object) -> None:
-        if self._interruptible and number in _ENDING:
+        if self._interruptible and number in _ENDING and not self._begun():
             self._interruptible = False
             raise Interrupted(number)
         if self._send is None:

@@ -137,6 +137,14 @@ def resumed(control: int) -> socket.socket:
     return connection
 
 
+def has_left(control: socket.socket) -> bool:
+    """Tell whether the worker has become the payload, or does so now, or is gone; what it said last may be unread."""
+    try:
+        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"T", b"")
+    except OSError:  # nothing was said
+        return False
+
+
 def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     """Return the worker's next message and its fds; None at the end of the stream. Raises BlockingIOError."""
     try:

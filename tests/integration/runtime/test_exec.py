@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound
 from containerd_py.runtime import Container, WaitStatus
+from containerd_py.runtime.beginning import Beginning
+from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FILES
 from tests.integration.runtime.test_namespaces import USER
@@ -59,6 +62,44 @@ def test_in_a_user_namespace(shop: Workshop, rootfs: Path) -> None:
     container = shop.sleeping(USER)
     assert run(container, "sh", "-c", "id -u; cat /proc/self/uid_map").code == 0
     assert shop.read().split() == ["0", "0", "100000", "65536"]
+
+
+def answers_of(beginning: Beginning, marker: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Return what `beginning` says before each message is read; all but the first are read once the payload runs."""
+    answers: list[bool] = []
+    receive = dialogue.receive
+
+    def late(control: socket.socket) -> tuple[dialogue.Message | None, list[int]]:
+        deadline = time.monotonic() + 30
+        while answers and not marker.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        answers.append(beginning.has_come())
+        return receive(control)
+
+    monkeypatch.setattr(dialogue, "receive", late)
+    return answers
+
+
+def test_a_payload_has_begun_before_its_parent_hears_of_it(
+    shop: Workshop, rootfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rootfs.chmod(0o777)
+    container, beginning = shop.sleeping(), Beginning()
+    answers = answers_of(beginning, rootfs / "begun", monkeypatch)
+    execution = container.exec(process("sh", "-c", ": > /begun"), beginning=beginning)
+    assert execution.wait() == WaitStatus(0, None)
+    execution.close()
+    assert (answers[0], answers[1], answers[-1]) == (False, True, True)
+
+
+def test_so_has_the_first_of_a_container(shop: Workshop, rootfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rootfs.chmod(0o777)
+    container, beginning = shop.create({"process.args": ["sh", "-c", ": > /begun"]}), Beginning()
+    answers = answers_of(beginning, rootfs / "begun", monkeypatch)
+    answers.append(beginning.has_come())
+    container.start(beginning)
+    assert container.wait() == WaitStatus(0, None)
+    assert answers[:2] == [False, True]
 
 
 @pytest.mark.parametrize(

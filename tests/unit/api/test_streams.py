@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiohttp import web
@@ -26,6 +26,10 @@ UPGRADE = (
 
 class EndlessEngine:
     """One container, whose output never ends."""
+
+    @property
+    def streams(self) -> Self:
+        return self
 
     def get(self, _reference: str) -> Any:
         return SimpleNamespace(id="abc", output_bytes=0)

@@ -15,6 +15,7 @@ from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.beginning import Beginning
 
 if TYPE_CHECKING:
     import argparse
@@ -63,16 +64,16 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
         with Forwarding() as forwarding, _none_left(), forwarding.interruptible():
-            _execute(options, container, process, None)
+            _execute(options, container, process, None, None)
         return 0
     return _attend(options, container, process)
 
 
 def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
-    relays = Relays()
+    relays, beginning = Relays(), Beginning()
     with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
-        with _none_left(), forwarding.interruptible():
-            execution = _execute(options, container, process, streams)
+        with _none_left(), forwarding.interruptible(begun=beginning.has_come):
+            execution = _execute(options, container, process, streams, beginning)
         relays.run()
         forwarding.attach(execution.kill)
         return exit_code(execution.wait())
@@ -90,7 +91,13 @@ def _none_left() -> Iterator[None]:
         raise
 
 
-def _execute(options: argparse.Namespace, container: Container, process: Process, streams: Streams | None) -> Execution:
+def _execute(
+    options: argparse.Namespace,
+    container: Container,
+    process: Process,
+    streams: Streams | None,
+    beginning: Beginning | None,
+) -> Execution:
     execution = container.exec(
         process,
         streams=streams,
@@ -98,6 +105,7 @@ def _execute(options: argparse.Namespace, container: Container, process: Process
         preserve_fds=options.preserve_fds,
         cgroup=sub_cgroups(options.cgroup),
         paused=options.ignore_paused,
+        beginning=beginning,
     )
     if options.pid_file:
         try:

@@ -13,6 +13,7 @@ from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.pid_file import remove_pid
 from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper
 
@@ -61,8 +62,9 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
         with _undone_at_failure(container, options), adopting_orphans(container.pid):
             relays.run()
             with _telling_readiness(options, context, container):
-                with forwarding.interruptible():
-                    container.start()
+                beginning = Beginning()
+                with forwarding.interruptible(begun=beginning.has_come):
+                    container.start(beginning)
                 forwarding.attach(container.kill)
                 code = exit_code(container.wait())
     if not options.keep:

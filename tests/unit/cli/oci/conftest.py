@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from containerd_py.cli.oci.library import Container, Containers, Execution, OomNotification, Snapshot
+    from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
@@ -100,7 +101,7 @@ class FakeContainer:
     def state(self) -> Snapshot:
         return self.known
 
-    def start(self) -> None:
+    def start(self, _beginning: Beginning | None = None) -> None:
         self._hear("start")
 
     def wait(self) -> WaitStatus:

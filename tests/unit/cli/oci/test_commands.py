@@ -297,7 +297,14 @@ def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Librar
     assert process["noNewPrivileges"] is True
     assert (process["apparmorProfile"], process["selinuxLabel"]) == ("p", "l")
     assert process["capabilities"] == dict.fromkeys(("bounding", "effective", "permitted"), ("CAP_KILL",))
-    assert asked == {"streams": None, "console_socket": None, "preserve_fds": 0, "cgroup": {}, "paused": False}
+    assert asked == {
+        "streams": None,
+        "console_socket": None,
+        "preserve_fds": 0,
+        "cgroup": {},
+        "paused": False,
+        "beginning": None,
+    }
 
 
 def test_exec_goes_into_cgroups_below(pyrunc: Pyrunc, library: Library) -> None:

@@ -93,6 +93,20 @@ def test_a_signal_that_came_before_interrupts_too() -> None:
     assert not made
 
 
+def test_once_there_is_a_payload_the_signal_is_for_it() -> None:
+    begun, got = [False], list[int]()
+    with Forwarding() as forwarding:
+        with forwarding.interruptible(begun=lambda: begun[0]):
+            begun[0] = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert got == []
+        forwarding.attach(got.append)
+        assert got == [signal.SIGTERM]
+        begun[0] = False
+        with pytest.raises(Interrupted), forwarding.interruptible(begun=lambda: begun[0]):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [

@@ -1,0 +1,171 @@
+"""Containers: how one is asked for, and how it is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from containerd_py.wire.common import AbsolutePath, Identifier, Signal, Strings, Text, Wire
+
+RESTART_PATTERN = r"^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,5})?)$"
+LONGEST_STOP_S = 86_400.0
+
+RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
+"""Which ends of a container it is started again after; "on-failure:3": three times at most."""
+
+Status = Literal["creating", "created", "running", "paused", "stopped"]
+Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
+Stream = Literal["stdout", "stderr"]
+LogDriver = Literal["file", "none"]
+Network = Literal["private", "none", "host"]
+
+
+class MountSpec(Wire):
+    """One mount: a bind of `source` where `type` is "bind" (the default when a source is given), else a file system."""
+
+    target: AbsolutePath
+    source: Text | None = None
+    type: Text | None = None
+    options: Strings = ()
+
+
+class ResourcesSpec(Wire):
+    """Limits. One that this host cannot enforce is refused, never ignored. cpus: 0.5 is half of the time of one CPU."""
+
+    pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
+    memory_bytes: Annotated[int, Field(ge=1)] | None = None
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class LogSpec(Wire):
+    """How output is kept. max_bytes: of one file; max_files: how many. None: as the daemon's settings say."""
+
+    driver: LogDriver = "file"
+    """ "none": it can be followed by attached clients, and is not kept."""
+    max_bytes: Annotated[int, Field(ge=4096)] | None = None
+    max_files: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Common(Wire):
+    """What every form of creation may carry."""
+
+    id: Identifier | None = None
+    name: Identifier | None = None
+    labels: dict[Text, Text] = Field(default_factory=dict)
+    stdin: bool = False
+    """Keep the payload's standard input open for attached clients; without it stdin is /dev/null."""
+    log: LogSpec = LogSpec()
+    restart: RestartPolicy = "no"
+    stop_signal: Signal | None = None
+    stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
+
+
+class ContainerSpec(Common):
+    """The friendly form: what most people need, lowered to an OCI document with safe defaults."""
+
+    rootfs: AbsolutePath
+    args: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    env: dict[Text, Text] = Field(default_factory=dict)
+    cwd: AbsolutePath = "/"
+    user: Text | None = None
+    """ "uid[:gid]" or a name (or "name:group") of the container's own /etc/passwd and /etc/group."""
+    hostname: Text | None = None
+    terminal: bool = False
+    read_only: bool = False
+    mounts: Annotated[tuple[MountSpec, ...], Field(strict=False)] = ()
+    resources: ResourcesSpec = ResourcesSpec()
+    network: Network = "private"
+
+
+class BundleSpec(Common):
+    """An OCI bundle on the daemon's host: a directory with config.json."""
+
+    bundle: AbsolutePath
+
+
+class OciSpec(Common):
+    """An OCI runtime document as is; its root.path must be absolute."""
+
+    oci: dict[str, Any]
+
+
+CreateRequest = ContainerSpec | BundleSpec | OciSpec
+"""Told apart by which of `rootfs`, `bundle` and `oci` is present."""
+
+
+class UpdateRequest(Wire):
+    """What changes; the rest stays. A limit that is null is lifted."""
+
+    resources: ResourcesSpec | None = None
+    restart: RestartPolicy | None = None
+
+
+class Created(Wire):
+    id: str
+    name: str
+
+
+class Exit(Wire):
+    """How a payload ended. `exit_code` is 128 + n after signal n, and null where nobody saw the end ("lost").
+
+    Of an exec that was never executed ("failed"): 127 where there is no such program, else 126.
+    """
+
+    exit_code: int | None
+    reason: Reason
+    signal: str | None = None
+    finished_at: str
+    oom_killed: bool = False
+    """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
+
+
+class ContainerSummary(Wire):
+    id: str
+    name: str
+    status: Status
+    args: Strings
+    rootfs: str
+    labels: dict[str, str]
+    terminal: bool
+    pid: int | None
+    created_at: str
+    started_at: str | None
+    exit: Exit | None
+    restart_count: int = 0
+    """How often its restart policy has started it, since somebody did."""
+    next_start_at: str | None = None
+    """When its restart policy starts it again; it is stopped until then."""
+
+
+class ContainerDetail(ContainerSummary):
+    previous_exit: Exit | None = None
+    """How the run before this one, or before the one that has ended, did end."""
+    restart: RestartPolicy = "no"
+    stop_signal: str | None = None
+    stop_timeout_s: float | None = None
+    stdin: bool
+    spec: dict[str, Any]
+    """The request as it was given."""
+    oci: dict[str, Any]
+    """The OCI runtime document it was lowered to."""
+    cgroup_paths: Strings
+    output_bytes: int
+    """How much output is in the log: the offset at which the next byte will stand."""
+    lost_output_bytes: int
+
+
+class ContainerList(Wire):
+    containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
+
+
+class PruneFailure(Wire):
+    id: str
+    name: str
+    message: str
+
+
+class Pruned(Wire):
+    removed: Strings
+    freed_bytes: int
+    failed: Annotated[tuple[PruneFailure, ...], Field(strict=False)]
