@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv uidmap
+PACKAGES := busybox-static curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev python3-venv uidmap zsh
 BENCH_PACKAGES := crun runc
 
-.PHONY: test test-runtimes demo bench help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench man help clean packages bench-packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -25,6 +25,9 @@ demo: .venv/installed ## run containers by curl and by pyctr, and show that noth
 
 bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
+	@$(BIN)/python -m tools.man build/man
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)

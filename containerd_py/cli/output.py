@@ -105,7 +105,10 @@ def write_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
 
 
 def write_text(text: Text) -> None:
-    """Write one line, with its colours where stdout is a terminal that has some (and NO_COLOR is not set)."""
+    """Write one line, with its colours and weights where stdout is a terminal that has some, and NO_COLOR is not set."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        write_line(text.plain)
+        return
     console = _console()
     with console.capture() as captured:
         console.print(text, soft_wrap=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from containerd_py.cli.chart.bars import end_of, time_text
+from containerd_py.cli.chart.bars import phases_of, time_text
 from containerd_py.cli.chart.steps import style_of
 from containerd_py.cli.output import printable
 from containerd_py.errors import InvalidArgument
@@ -15,6 +15,7 @@ from containerd_py.errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from containerd_py.cli.chart.bars import Phase
     from containerd_py.wire import TimedStep
 
 _ROW, _HEAD, _TITLE, _MARGIN = 20, 46, 44, 24
@@ -28,14 +29,14 @@ _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 def draw(steps: Sequence[TimedStep], *, title: str) -> str:
     """Return the SVG document."""
-    phases = [(phase, tuple(group)) for phase, group in groupby(steps, lambda one: one.phase)]
+    phases = tuple(phases_of(steps))
     width = 2 * _MARGIN + _NAMES + _BARS + _WORDS
-    height = 2 * _MARGIN + _TITLE + sum(_HEAD + _ROW * len(group) for _, group in phases)
+    height = 2 * _MARGIN + _TITLE + sum(_HEAD + _ROW * len(phase.steps) for phase in phases)
     parts = [_text(_MARGIN, _MARGIN + 18, title, size=18, weight=600)]
     top = _MARGIN + _TITLE
-    for phase, group in phases:
-        parts.extend(_phase(phase, group, top))
-        top += _HEAD + _ROW * len(group)
+    for phase in phases:
+        parts.extend(_phase(phase, top))
+        top += _HEAD + _ROW * len(phase.steps)
     return "\n".join(
         (
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -60,29 +61,30 @@ def save(path: str, document: str) -> None:
             file.write(document)
         os.replace(beside, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
         raise InvalidArgument(f"cannot write {path!r}: {(error.strerror or str(error)).lower()}", step="write") from error
 
 
-def _phase(phase: str, steps: Sequence[TimedStep], top: int) -> Iterator[str]:
-    end_us = end_of(steps) or 1.0
+def _phase(phase: Phase, top: int) -> Iterator[str]:
     left = _MARGIN + _NAMES
-    yield _text(_MARGIN, top + 26, phase, size=14, weight=600)
-    yield _text(_MARGIN + _NAMES - 12, top + 26, time_text(end_us), colour="#64748b", anchor="end")
-    bottom = top + _HEAD + _ROW * len(steps) - 6
-    for tick_us in _ticks(end_us):
-        x = left + tick_us / end_us * _BARS
+    yield _text(_MARGIN, top + 26, f"{phase.name} · {time_text(phase.length_us)}", size=14, weight=600)
+    bottom = top + _HEAD + _ROW * len(phase.steps) - 6
+    for tick_us in _ticks(phase.length_us):
+        x = left + tick_us / phase.length_us * _BARS
         yield f'<line x1="{x:.1f}" y1="{top + 32}" x2="{x:.1f}" y2="{bottom}" stroke="#e2e8f0"/>'
         yield _text(x, top + 26, time_text(tick_us), size=10, colour="#64748b", anchor="middle")
-    for index, one in enumerate(steps):
-        yield from _step(one, end_us, top + _HEAD - 8 + _ROW * index)
+    for index, one in enumerate(phase.steps):
+        yield from _step(one, phase, top + _HEAD - 8 + _ROW * index)
 
 
-def _step(one: TimedStep, end_us: float, top: int) -> Iterator[str]:
+def _step(one: TimedStep, phase: Phase, top: int) -> Iterator[str]:
     left, base = _MARGIN + _NAMES, top + 14
-    x = left + one.start_us / end_us * _BARS
-    width = max(_LEAST, one.duration_us / end_us * _BARS)
+    after_us = one.start_us - phase.begin_us
+    x = left + after_us / phase.length_us * _BARS
+    width = max(_LEAST, one.duration_us / phase.length_us * _BARS)
     colour = _COLOURS[style_of(one.step)]
-    about = f"{one.step}: {one.description}, {time_text(one.duration_us)} after {time_text(one.start_us)}"
+    about = f"{one.step}: {one.description}, {time_text(one.duration_us)} after {time_text(after_us)}"
     yield f"<g><title>{_safe(about)}</title>"
     yield _text(left - 12, base, _cut(one.step, _NAMES - 12), size=11, anchor="end", family="ui-monospace, monospace")
     yield f'<rect x="{x:.1f}" y="{top + 4}" width="{width:.1f}" height="{_ROW - 7}" rx="2" fill={quoteattr(colour)}/>'

@@ -21,7 +21,11 @@ def answer(command: Any, asked: str, given: Sequence[str]) -> Iterator[str]:
     """Yield the answer's lines. command: what `typer.main.get_command` returned."""
     machinery = _machinery(command)
     *before, incomplete = _words(machinery, given) if asked == LINE else (given or ("",))
-    items = machinery.ShellComplete(command, {}, "pyctr", "_PYCTR_COMPLETE").get_completions(before, incomplete)
+    # The class is abstract in what concerns the scripts of one shell.
+    concrete = type(
+        "Complete", (machinery.ShellComplete,), dict.fromkeys(getattr(machinery.ShellComplete, "__abstractmethods__", ()))
+    )
+    items = concrete(command, {}, "pyctr", "").get_completions(before, incomplete)
     directive = ":files"
     for item in items:
         if item.type in _PATHS:

@@ -194,7 +194,7 @@ def _pieces(source: str) -> list[tuple[str, str]]:
             found.append(("action", content))
     rest = source[position:]
     if "{{" in rest:
-        raise wrong(source, "a {{ has no }}")
+        raise wrong(source, "a '{{' is not closed")
     found.append(("text", rest.lstrip() if trim else rest))
     return [piece for piece in found if piece != ("text", "")]
 
@@ -208,7 +208,8 @@ def _tokens(source: str, content: str) -> list[tuple[str, str]]:
             raise wrong(source, f"{content[position:].strip()!r} cannot be read")
         # ".a.b" is one path, ".a .b" are two operands.
         kind = str(token.lastgroup)
-        glued = kind == "field" and bool(found) and position == token.start(kind)
+        follows = bool(found) and (found[-1][0] in ("field", "more", "variable") or found[-1][1] == ")")
+        glued = kind == "field" and follows and position == token.start(kind)
         found.append(("more" if glued else kind, token[kind]))
         position = token.end()
     return found
