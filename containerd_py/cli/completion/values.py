@@ -25,11 +25,12 @@ def of_states(*states: str) -> Completer:
     """Return what completes the names of containers in one of these states; none given: of all."""
 
     def complete(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
+        del args  # typer passes none
         found = [one for one in Asked(ctx).containers() if not states or one.get("status") in states]
         # Ids only once one has begun: a list of both shows everything twice.
         named = [(one["name"], one["status"]) for one in found]
         by_id = [(one["id"], one["name"]) for one in found] if incomplete else []
-        given = set(args)
+        given = _given(ctx)
         fitting = _beginning(named, incomplete) or _beginning(by_id, incomplete)
         return [(value, about) for value, about in fitting if value not in given]
 
@@ -43,7 +44,9 @@ startable_names = of_states("created", "stopped")
 
 
 def exec_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
-    found = [(one["id"], " ".join(one["args"])) for one in Asked(ctx).execs() if one["id"] not in args]
+    del args
+    given = _given(ctx)
+    found = [(one["id"], " ".join(one["args"])) for one in Asked(ctx).execs() if one["id"] not in given]
     return _beginning(found, incomplete)
 
 
@@ -102,6 +105,12 @@ event_filters = filters_of(
 )
 restart_policies = choices("no", "on-failure", "on-failure:3", "always", "unless-stopped")
 formats = choices("table", "json", "{{.ID}}", "{{json .}}")
+
+
+def _given(ctx: typer.Context) -> set[str]:
+    """Return what stands on the line already, where an argument takes several."""
+    lists = [value for value in ctx.params.values() if isinstance(value, list | tuple)]
+    return {word for value in lists for word in value if isinstance(word, str)}
 
 
 def _labels(ctx: typer.Context, incomplete: str) -> Found:
