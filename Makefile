@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev python3-venv uidmap zsh
-BENCH_PACKAGES := crun runc
+PACKAGES := busybox-static crun curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
+	python3-venv runc uidmap zsh
 
-.PHONY: test test-runtimes demo bench man help clean packages bench-packages guest-kernel force
+.PHONY: test test-runtimes demo bench soak man help clean packages guest-kernel force
 
 test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -15,7 +15,7 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/python -m pytest --ignore tests/oci
 	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
-test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
+test-runtimes: .venv/installed ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
 		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci tests/security --runtime "$$runtime" $(ARGS) || failed=1; \
 	done; [ -z "$$failed" ]
@@ -23,8 +23,11 @@ test-runtimes: .venv/installed bench-packages ## run the black-box suites on pyr
 demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
-bench: .venv/installed bench-packages ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
+bench: .venv/installed ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: .venv/installed ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
 	@$(BIN)/python -m tools.man build/man
@@ -46,9 +49,6 @@ guest-kernel:
 			break; \
 		fi; \
 	done
-
-bench-packages:
-	$(call install,$(BENCH_PACKAGES))
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages

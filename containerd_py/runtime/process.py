@@ -11,7 +11,15 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError, DeadlineExceeded, Internal, InvalidArgument, NotSupported, Unavailable
+from containerd_py.errors import (
+    Conflict,
+    ContainerdError,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    NotSupported,
+    Unavailable,
+)
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
@@ -31,6 +39,7 @@ from containerd_py.runtime.plan.operations import (
     SetScheduler,
     SetSysctl,
 )
+from containerd_py.signal_names import signal_name
 
 if TYPE_CHECKING:
     import socket
@@ -59,6 +68,12 @@ _MEMORY_HINT = (
     "raise linux.resources.memory.limit: until the program is executed, a few MiB are used by what sets it up, and by "
     "whatever else runs in the cgroup"
 )
+_OWN_FAULTS = (
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE),
+    *(signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS, signal.SIGPIPE),
+)
+"""Signals that a process gets for what it did itself."""
+
 _HINTS: dict[type[Operation], dict[int, str]] = {
     FindProgram: _EXEC_HINTS,
     Exec: _EXEC_HINTS,
@@ -146,6 +161,11 @@ def vanished(plan: Plan, status: WaitStatus | None, *, oom_kills: int = 0) -> Co
     if oom_kills and (status is None or (status.code is None and status.signal in (signal.SIGKILL, None))):
         cause = "the memory limit is too small for its init worker, which the kernel has killed"
         return InvalidArgument(f"cannot {task}: {cause}", step="memory", errno=errno.ENOMEM, hint=_MEMORY_HINT)
+    if status is not None and status.signal is not None and status.signal not in _OWN_FAULTS:
+        name = signal_name(status.signal)
+        return Conflict(
+            f"cannot {task}: its init worker was ended by {name}", step="init", hint="who has killed it meanwhile?"
+        )
     filtered = any(isinstance(operation, LoadSeccomp) for operation in plan.operations)
     hint = "was it killed" + (", or does the seccomp filter refuse what it calls?" if filtered else "?")
     return Internal(f"cannot {task}: its init worker ended unexpectedly", step="init", hint=hint)

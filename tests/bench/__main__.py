@@ -16,12 +16,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench import machine, memory
+from tests.bench import load, machine, memory
 from tests.bench.connection import Connection, Failed
 from tests.bench.containers import REQUESTS, Lap, created, lap, step_costs
 from tests.bench.daemon import Daemon, body
 from tests.bench.figures import Laps, Residence, Results, Spread
 from tests.bench.report import OURS, table
+from tests.bench.rootfs import make_rootfs
 from tests.bench.runtimes import Launcher, Runtime, found, runtimes, write_bundle
 
 _WARM_UP = 5
@@ -41,7 +42,7 @@ def main() -> int:
     # below /tmp: the path of a socket has 107 bytes at most
     with tempfile.TemporaryDirectory(prefix="pycontainerd-bench.", dir="/tmp") as folder:
         try:
-            results = measure(Path(folder), options.rounds)
+            results = measure(Path(folder), options)
         except Failed as failure:
             sys.stderr.write(f"bench: {failure}\n")
             return 1
@@ -55,22 +56,27 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure against crun and runc.")
     parser.add_argument("--rounds", type=int, default=100, help="how often each one runs its container (default: 100)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    load.declare(parser)
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds must be 2 or more")
+    load.check(parser, options)
     return options
 
 
-def measure(folder: Path, rounds: int) -> Results:
+def measure(folder: Path, options: argparse.Namespace) -> Results:
+    """options: rounds, containers, mebibytes."""
     rootfs = make_rootfs(folder)
-    starts = measure_starts(folder)
+    starts = measure_starts(folder, min(_STARTS, options.rounds))
     place = folder / "daemon"
     place.mkdir()
     daemon = Daemon(place)
     try:
         daemon.start()
         with Connection(daemon.socket) as connection:
-            return _measure_daemon(connection, folder, rootfs, rounds, starts)
+            results = _measure_daemon(connection, folder, rootfs, options.rounds, starts)
+        crowd = load.measure(daemon.socket, rootfs, containers=options.containers, mebibytes=options.mebibytes)
+        return dataclasses.replace(results, load=crowd)
     finally:
         daemon.stop()
 
@@ -90,24 +96,13 @@ def _measure_daemon(connection: Connection, folder: Path, rootfs: Path, rounds: 
         laps=laps,
         starts=starts,
         residence=measure_memory(connection, rootfs, idle),
-        costs_us=measure_steps(connection, request),
+        costs_us=measure_steps(connection, request, min(_TIMELINES, rounds)),
     )
 
 
-def make_rootfs(folder: Path) -> Path:
-    """Make a root file system with BusyBox and nothing else."""
-    binaries = folder / "rootfs" / "bin"
-    binaries.mkdir(parents=True)
-    (binaries / "busybox").write_bytes(Path(found("busybox")).read_bytes())
-    (binaries / "busybox").chmod(0o755)
-    for name in ("true", "sleep"):
-        (binaries / name).symlink_to("busybox")
-    return folder / "rootfs"
-
-
-def measure_starts(folder: Path) -> Spread:
+def measure_starts(folder: Path, count: int) -> Spread:
     seconds = []
-    for number in range(_STARTS):
+    for number in range(count):
         place = folder / f"start-{number}"
         place.mkdir()
         daemon = Daemon(place)
@@ -166,9 +161,9 @@ def measure_memory(connection: Connection, rootfs: Path, idle: memory.Held) -> R
     return Residence(idle=idle, after_rounds=after_rounds, created=waiting, running=running, containers=_CONTAINERS)
 
 
-def measure_steps(connection: Connection, request: bytes) -> dict[str, float]:
+def measure_steps(connection: Connection, request: bytes, count: int) -> dict[str, float]:
     """Return the median of each step in microseconds, the greatest first."""
-    seen = [step_costs(connection, request) for _ in range(_TIMELINES)]
+    seen = [step_costs(connection, request) for _ in range(count)]
     costs = {
         name: median(costs.get(name, 0.0) for costs in seen) for name in {name: None for each in seen for name in each}
     }

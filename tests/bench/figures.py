@@ -13,10 +13,12 @@ class Spread:
 
     median_ms: float
     p95_ms: float
+    p99_ms: float
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Spread":
-        return cls(median(seconds) * 1e3, quantiles(seconds, n=20, method="inclusive")[18] * 1e3)
+        percentiles = quantiles(seconds, n=100, method="inclusive")
+        return cls(median(seconds) * 1e3, percentiles[94] * 1e3, percentiles[98] * 1e3)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,50 @@ class Residence:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """mebibytes: how much a payload wrote; the seconds until all of it was there."""
+
+    mebibytes: int
+    seconds: float
+
+    @property
+    def mib_per_s(self) -> float:
+        return self.mebibytes / self.seconds
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Containers that run at once. starts: create and start of each; idle_cpu_percent: of one CPU, by all our processes."""
+
+    started: int
+    in_flight: int
+    starts: Spread
+    starts_per_s: float
+    running: int
+    lists: Spread
+    inspects: Spread
+    kib_per_container: float
+    idle_cpu_percent: float
+
+
+@dataclass(frozen=True)
+class Output:
+    """attached_s: until all clients were attached; fanned_out: what all of them got together."""
+
+    clients: int
+    attached_s: float
+    fanned_out: Volume
+    to_log: Volume
+    to_client: Volume
+
+
+@dataclass(frozen=True)
+class Load:
+    crowd: Crowd
+    output: Output
+
+
+@dataclass(frozen=True)
 class Results:
     """`costs_us`: medians by phase and step of the timeline, the greatest first."""
 
@@ -63,3 +109,4 @@ class Results:
     starts: Spread
     residence: Residence
     costs_us: dict[str, float]
+    load: Load | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.bench.figures import Laps, Machine, Residence, Results
+from tests.bench.figures import Laps, Load, Machine, Residence, Results
 from tests.bench.memory import Held
 
 OURS = "pycontainerd"
@@ -23,13 +23,16 @@ def _lines(results: Results) -> Iterator[str]:
         yield f"  {name:<38}{spread.median_ms:>8.2f} ms{spread.p95_ms:>8.2f} ms"
     yield ""
     yield "Start of the daemon to its first answer      median        p95"
-    yield f"  {'10 starts':<38}{results.starts.median_ms:>8.0f} ms{results.starts.p95_ms:>8.0f} ms"
+    yield f"  {f'{min(10, results.rounds)} starts':<38}{results.starts.median_ms:>8.0f} ms{results.starts.p95_ms:>8.0f} ms"
     yield ""
     yield from _residence(results.residence)
     yield ""
     yield "Timeline, the 10 greatest costs of a container"
     for name, cost_us in list(results.costs_us.items())[:10]:
         yield f"  {name:<38}{cost_us:>8.0f} µs"
+    if results.load is not None:
+        yield ""
+        yield from load_table(results.load)
 
 
 def _machine(machine: Machine) -> Iterator[str]:
@@ -65,3 +68,25 @@ def _row(name: str, held: Held) -> str:
         f"{part.pss_kib / 1024:7.1f} ({part.rss_kib / 1024:5.1f})" for part in (held.daemon, held.spawner, held.workers)
     )
     return f"  {name:<34}" + "  ".join(cells)
+
+
+def load_table(load: Load) -> Iterator[str]:
+    crowd, output = load.crowd, load.output
+    yield f"{crowd.started} starts, {crowd.in_flight} in flight                median        p99"
+    yield f"  {'create and start':<38}{crowd.starts.median_ms:>8.1f} ms{crowd.starts.p99_ms:>8.1f} ms"
+    yield f"  {'containers per second':<38}{crowd.starts_per_s:>8.1f}"
+    yield ""
+    yield f"{crowd.running} containers run"
+    yield f"  {'list all of them':<38}{crowd.lists.median_ms:>8.1f} ms{crowd.lists.p99_ms:>8.1f} ms"
+    yield f"  {'inspect one':<38}{crowd.inspects.median_ms:>8.1f} ms{crowd.inspects.p99_ms:>8.1f} ms"
+    yield f"  {'our memory for each, Pss':<38}{crowd.kib_per_container:>8.1f} KiB"
+    yield f"  {'our processor time, all asleep':<38}{crowd.idle_cpu_percent:>8.2f} % of one CPU"
+    yield ""
+    yield "Output of one container"
+    yield f"  {f'attach {output.clients} clients':<38}{output.attached_s * 1e3:>8.1f} ms"
+    for name, volume in (
+        ("into the log", output.to_log),
+        ("to one attached client", output.to_client),
+        (f"to {output.clients} attached clients, together", output.fanned_out),
+    ):
+        yield f"  {name:<38}{volume.mib_per_s:>8.0f} MiB/s"

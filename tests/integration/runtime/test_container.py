@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from containerd_py.errors import Conflict, ContainerdError, Internal, InvalidArgument, NotSupported
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported
 from containerd_py.runtime import WaitStatus
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.seccomp_profile import default_profile
@@ -303,7 +303,7 @@ def test_a_worker_that_is_killed_before_its_program_is_executed(shop: Workshop, 
     """A start that was heard ended with the program's execution, or with an error."""
     hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}
     container = shop.create({"hooks": {"startContainer": [hook]}, "linux.namespaces": [{"type": "mount"}]})
-    with pytest.raises(Internal, match="its init worker ended unexpectedly") as caught:
+    with pytest.raises(Conflict, match="its init worker was ended by SIGKILL") as caught:
         container.start()
     assert caught.value.step == "init"
     assert container.wait() == WaitStatus(None, signal.SIGKILL)

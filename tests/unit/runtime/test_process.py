@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from containerd_py.errors import ContainerdError, Internal, InvalidArgument
+from containerd_py.errors import Conflict, ContainerdError, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import Plan
@@ -17,7 +17,10 @@ PLAN = Plan((), (op.AwaitStart(), op.Exec(("/bin/true",), ())))
     ("status", "oom_kills", "kind", "step"),
     [
         (None, 0, Internal, "init"),
-        (WaitStatus(None, signal.SIGKILL), 0, Internal, "init"),
+        (WaitStatus(None, signal.SIGKILL), 0, Conflict, "init"),
+        (WaitStatus(None, signal.SIGTERM), 0, Conflict, "init"),
+        (WaitStatus(None, 40), 0, Conflict, "init"),
+        (WaitStatus(None, signal.SIGSEGV), 0, Internal, "init"),
         (WaitStatus(None, signal.SIGKILL), 1, InvalidArgument, "memory"),
         (WaitStatus(None, None), 1, InvalidArgument, "memory"),
         (None, 2, InvalidArgument, "memory"),

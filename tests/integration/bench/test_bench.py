@@ -1,0 +1,26 @@
+"""The bench works, as a whole: what it prints is no test, that it prints it is one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def bench(*arguments: str) -> str:
+    ran = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+@pytest.mark.timeout(180)
+def test_everything_is_measured(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    size = ("--rounds", "2", "--containers", "8", "--mebibytes", "2")
+    printed = bench("tests.bench", *size, "--json", str(results))
+    found = json.loads(results.read_text())
+    assert {"pycontainerd", "crun", "runc"} <= set(found["laps"]["contestants"])
+    assert found["load"]["crowd"]["running"] == 8
+    assert found["load"]["output"]["to_log"]["mebibytes"] == 2
+    assert "into the log" in printed
