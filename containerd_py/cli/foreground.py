@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from containerd_py.cli.complaints import complain
-from containerd_py.cli.detach import DetachKeys
+from containerd_py.cli.detach_keys import DetachKeys
 from containerd_py.cli.settings import Detached, LeftBySignal
 from containerd_py.cli.signals import ENDING, FORWARDED, RESIZED, SignalQueue
 from containerd_py.cli.streams import read_chunks, write_all
@@ -203,12 +203,14 @@ class Foreground:
 
     async def _copy_input(self) -> None:
         keys = DetachKeys(self._attendance.detach_keys if self._attendance.raw else b"")
-        async for data in read_chunks(_STDIN):
-            typed, detached = keys.feed(data)
-            if typed:
-                await self._send(partial(_send_stdin, typed))
+        async for typed in read_chunks(_STDIN):
+            data, detached = keys.feed(typed)
+            if data:
+                await self._send(partial(_send_stdin, data))
             if detached:
-                raise Detached
+                raise Detached(self._attended.name)
+        if held := keys.end():
+            await self._send(partial(_send_stdin, held))
         await self._send(Attachment.close_stdin)
 
     async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:

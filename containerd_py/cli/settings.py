@@ -32,7 +32,11 @@ class Settings:
 
 
 class Detached(Exception):
-    """The user typed the keys that leave a container, which goes on."""
+    """Somebody has typed the keys that leave a container; it goes on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class LeftBySignal(Exception):
@@ -100,7 +104,8 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
         code = code_of(error)
     except LeftBySignal as left:
         code = left.exit_code
-    except Detached:
+    except Detached as left:
+        complain(f"left {left.name!r}: it goes on")
         code = 0
     except BrokenPipeError:
         silence_stdout()

@@ -15,7 +15,6 @@ from containerd_py.cli.completion.values import (
     signal_names,
     startable_names,
 )
-from containerd_py.cli.detach import USUAL
 
 _ONE = "An id, the start of one, or a name."
 _SEVERAL = "Ids, starts of ids, or names."
@@ -68,15 +67,6 @@ SignalOption = Annotated[
     str, typer.Option("--signal", "-s", help="A signal: TERM, SIGTERM or 15.", autocompletion=signal_names)
 ]
 InteractiveOption = Annotated[bool, typer.Option("--interactive", "-i", help="Send standard input.")]
-DetachKeysOption = Annotated[
-    str,
-    typer.Option(
-        "--detach-keys",
-        metavar="KEYS",
-        help=f"What, typed at a terminal, leaves it (default: {USUAL}).",
-        show_default=False,
-    ),
-]
 SigProxyOption = Annotated[
     bool, typer.Option("--sig-proxy/--no-sig-proxy", help="Pass signals on to it; without, they end pyctr alone.")
 ]

@@ -8,14 +8,14 @@ import typer
 
 from containerd_py.cli.commands.arguments import (
     ContainerArgument,
-    DetachKeysOption,
     ExecArgument,
     ExecsArgument,
     InteractiveOption,
     SignalOption,
 )
 from containerd_py.cli.commands.each import each, tell
-from containerd_py.cli.detach import USUAL, parse_keys
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.output import age_text, command_text, printable, write_line, write_model, write_table
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform, wants_json
@@ -98,7 +98,7 @@ def attach(
     exec_id: ExecArgument,
     *,
     interactive: InteractiveOption = False,
-    detach_keys: DetachKeysOption = USUAL,
+    detach_keys: DetachKeysOption = DEFAULT,
 ) -> None:
     """Stay with an exec until it ends, and exit as it did. All of its output is shown, what came before too."""
 

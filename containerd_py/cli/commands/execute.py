@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from containerd_py.cli.commands.arguments import DetachKeysOption, InteractiveOption, RunningContainerArgument
+from containerd_py.cli.commands.arguments import InteractiveOption, RunningContainerArgument
 from containerd_py.cli.complaints import start_code
-from containerd_py.cli.detach import USUAL, parse_keys
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.output import printable, write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.errors import InvalidArgument
@@ -50,7 +51,7 @@ def execute(
         list[str] | None,
         typer.Option("--cap", metavar="CAP_NAME", help="With this one and no other; repeatable.", show_default=False),
     ] = None,
-    detach_keys: DetachKeysOption = USUAL,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Execute a program in a running container; stay with it until it ends, and exit as it did."""

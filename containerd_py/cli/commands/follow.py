@@ -8,13 +8,13 @@ import typer
 
 from containerd_py.cli.commands.arguments import (
     ContainerArgument,
-    DetachKeysOption,
     OffsetOption,
     RunningContainerArgument,
     SigProxyOption,
 )
 from containerd_py.cli.completion.values import choices
-from containerd_py.cli.detach import USUAL, parse_keys
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.times import moment
@@ -146,7 +146,7 @@ def attach(
     stdin: Annotated[bool, typer.Option("--stdin/--no-stdin", help="Send standard input, where it takes any.")] = True,
     offset: OffsetOption = None,
     sig_proxy: SigProxyOption = True,
-    detach_keys: DetachKeysOption = USUAL,
+    detach_keys: DetachKeysOption = DEFAULT,
 ) -> None:
     """Stay with a container until it ends, and exit as it did."""
 

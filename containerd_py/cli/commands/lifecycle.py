@@ -7,7 +7,6 @@ import typer
 
 from containerd_py.cli.commands.arguments import (
     ContainersArgument,
-    DetachKeysOption,
     InteractiveOption,
     RunningContainersArgument,
     SignalOption,
@@ -19,7 +18,8 @@ from containerd_py.cli.commands.arguments import (
 from containerd_py.cli.commands.each import each, tell, together
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.completion.values import choices
-from containerd_py.cli.detach import USUAL, parse_keys
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.output import write_line
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, perform, wants_json
@@ -42,7 +42,7 @@ def start(
     attach: Annotated[bool, typer.Option("--attach", "-a", help="Stay with it, and exit as it did.")] = False,
     interactive: InteractiveOption = False,
     sig_proxy: SigProxyOption = True,
-    detach_keys: DetachKeysOption = USUAL,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Start containers that are created, or have stopped."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from containerd_py.cli.commands.arguments import DetachKeysOption, SigProxyOption
+from containerd_py.cli.commands.arguments import SigProxyOption
 from containerd_py.cli.complaints import complain, start_code
-from containerd_py.cli.detach import USUAL, parse_keys
+from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
+from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.id_file import IdFile
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import Printer, printer_of
@@ -45,7 +46,7 @@ def run(
     detach: DetachOption = False,
     cidfile: IdFileOption = None,
     sig_proxy: SigProxyOption = True,
-    detach_keys: DetachKeysOption = USUAL,
+    detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Create a container and start it; stay with it until it ends, and exit as it did."""
@@ -122,9 +123,7 @@ async def _attended(
         return await attend(attendance, lambda: client.start(created.id))
     except Detached:
         if rm:
-            complain(
-                f"{created.name!r} goes on, and is not removed when it ends", hint=f"`pyctr rm {created.name}` does it"
-            )
+            complain("nobody is left to remove it once it has ended", hint=f"pyctr rm {created.id}")
         discarded = False
         raise
     finally:
