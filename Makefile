@@ -5,9 +5,9 @@ BIN := .venv/bin
 PACKAGES := busybox-static crun curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
 	python3-venv runc uidmap zsh
 
-.PHONY: test test-runtimes demo bench soak man help clean packages guest-kernel force
+.PHONY: test test-runtimes demo bench soak man help clean packages compiled guest-kernel force
 
-test: .venv/installed guest-kernel ## run every check, as CI does
+test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -15,18 +15,18 @@ test: .venv/installed guest-kernel ## run every check, as CI does
 	$(BIN)/python -m pytest --ignore tests/oci
 	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
 
-test-runtimes: .venv/installed ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
+test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
 		echo "$$runtime"; $(BIN)/python -m pytest -q -rx tests/oci tests/security --runtime "$$runtime" $(ARGS) || failed=1; \
 	done; [ -z "$$failed" ]
 
-demo: .venv/installed ## run containers by curl and by pyctr, and show that nothing is left of them
+demo: .venv/installed compiled ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
-bench: .venv/installed ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
+bench: .venv/installed compiled ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: .venv/installed ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
+soak: .venv/installed compiled ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
@@ -40,6 +40,11 @@ clean: ## remove what was installed, built and cached here; Debian's packages st
 
 packages:
 	$(call install,$(PACKAGES))
+
+# As pip does for an installed package: else each daemon and each spawner compiles all modules anew where
+# PYTHONDONTWRITEBYTECODE is set, which takes a third of their start.
+compiled: .venv/installed
+	@$(BIN)/python -m compileall -q containerd_py
 
 # For tests/integration/cgroups/test_guest.py, where there is a harness: a kernel to run beside this one. Kept in ~/.cache.
 guest-kernel:

@@ -30,6 +30,9 @@ _HELP = {
     "cgroup_parent": "cgroup below which this daemon makes one for its containers (default: the root)",
     "log_max_bytes": "size of a file of output before another one is begun; 0: never",
     "log_max_files": "so many files of output are kept of each container",
+    "removed_keep_s": "seconds for which output and exit of a removed container can be read by its id; 0: not at all",
+    "removed_keep_bytes": "so much output of removed containers is kept at most, of all together",
+    "journal_socket": "where the journal listens, for the log driver journald",
     "log_level": "debug, info, warning or error",
 }
 
@@ -44,6 +47,9 @@ class DaemonConfig(BaseModel):
     cgroup_parent: str = ""
     log_max_bytes: Annotated[int, Field(ge=0)] = 0
     log_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
+    removed_keep_s: Annotated[int, Field(ge=0, le=86_400)] = 60
+    removed_keep_bytes: Annotated[int, Field(ge=0)] = 64 << 20
+    journal_socket: str = "/run/systemd/journal/socket"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def parent(self) -> str:
@@ -66,7 +72,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
         config = DaemonConfig.model_validate(settings)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot use settings: {describe(problem)}", step="config") from problem
-    for name in ("socket", "state_dir", "data_dir"):
+    for name in ("socket", "state_dir", "data_dir", "journal_socket"):
         if not getattr(config, name).startswith("/"):
             raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
     _check_parent(config.cgroup_parent)

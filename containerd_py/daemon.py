@@ -18,6 +18,8 @@ from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.engine import Engine
 from containerd_py.engine.output import Limits
+from containerd_py.engine.parts import OutputSettings
+from containerd_py.engine.removed import Keep
 from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
@@ -43,8 +45,12 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread).reload)
-    limits = Limits(config.log_max_bytes, config.log_max_files)
-    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), log_limits=limits)
+    output = OutputSettings(
+        limits=Limits(config.log_max_bytes, config.log_max_files),
+        keep=Keep(config.removed_keep_s, config.removed_keep_bytes),
+        journal_socket=config.journal_socket,
+    )
+    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), output=output)
     passed = _passed_socket()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)

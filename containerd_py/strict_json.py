@@ -1,32 +1,62 @@
-"""JSON from outside (SECURITY R19): one document, each key once, bounded depth, nothing that JSON does not have."""
+"""JSON from outside (SECURITY R19): one document, each key once, bounded depth, nothing that JSON does not have.
+
+What the parser meets before it knows where it is (a key that is there twice, NaN, a number too large) is kept in the
+value, as something that no JSON value is; the walk over the whole, which knows the path, refuses it.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from typing import Any, NoReturn
+import sys
+from dataclasses import dataclass
+from typing import Any
 
 from containerd_py.errors import InvalidArgument
 
 DEEPEST = 32
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST_DIGITS = sys.int_info.default_max_str_digits
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """Stands for what cannot be a value."""
+
+    cause: str
+
+
+class _Refused(Exception):
+    """A value that is refused. place: the keys and indexes that lead to it, the innermost first."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.place: list[str] = []
+
+    def __str__(self) -> str:
+        path = ".".join(reversed(self.place)).encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+        return f"{path[:_SHOWN]}: {self.cause}" if path else self.cause
 
 
 def loads(data: bytes, *, what: str) -> Any:
     """Return the value of a document. what: names it in errors. Raises InvalidArgument saying what is wrong, and where."""
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
+        )
+        _check(value, 0)
     except UnicodeDecodeError as problem:
         raise _refusal(what, f"byte {problem.start} is not UTF-8") from problem
     except json.JSONDecodeError as problem:
         raise _refusal(what, f"{problem.msg} (line {problem.lineno}, column {problem.colno})") from problem
     except RecursionError as problem:
         raise _refusal(what, f"nested deeper than {DEEPEST}") from problem
-    except ValueError as problem:
+    except _Refused as problem:
         raise _refusal(what, str(problem)) from problem
-    _check(value, 0, what)
     return value
 
 
@@ -35,39 +65,63 @@ def _refusal(what: str, cause: str) -> InvalidArgument:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"duplicate key {key[:40]!r}")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _value in pairs:
+            if key in seen:
+                found[key] = _Wrong(f"duplicate key {key[:40]!r}")
+                break
+            seen.add(key)
     return found
 
 
-def _float(text: str) -> float:
+def _float(text: str) -> float | _Wrong:
     value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"number {text[:40]} is too large")
-    return value
+    return value if math.isfinite(value) else _Wrong(f"number {text[:40]} is too large")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _integer(text: str) -> int | _Wrong:
+    """Python reads no longer one, for the time that it would take."""
+    return int(text) if len(text) <= _MOST_DIGITS else _Wrong(f"number {text[:40]}… is too large")
 
 
-def _check(value: Any, depth: int, what: str) -> None:
-    """Refuse depth, lone surrogates and NUL, which no path, argument or name can hold."""
+def _constant(name: str) -> _Wrong:
+    return _Wrong(f"{name} is not JSON")
+
+
+def _check(value: Any, depth: int) -> None:
+    """Refuse depth, what stands for something wrong, and texts that no path, argument or name can be. Raises _Refused."""
     if isinstance(value, str):
-        if _SURROGATE.search(value):
-            raise _refusal(what, f"lone surrogate in {value[:40]!r}")
-        if "\0" in value:
-            raise _refusal(what, f"NUL in {value[:40]!r}")
-        return
-    if isinstance(value, dict | list) and depth >= DEEPEST:
-        raise _refusal(what, f"nested deeper than {DEEPEST}")
-    if isinstance(value, dict):
+        _check_text(value)
+    elif isinstance(value, dict):
+        _check_depth(depth)
         for key, item in value.items():
-            _check(key, depth, what)
-            _check(item, depth + 1, what)
+            _check_inside(key, item, depth)
     elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1, what)
+        _check_depth(depth)
+        for index, item in enumerate(value):
+            _check_inside(index, item, depth)
+    elif type(value) is _Wrong:
+        raise _Refused(value.cause)
+
+
+def _check_inside(key: str | int, item: Any, depth: int) -> None:
+    try:
+        _check(key, depth)
+        _check(item, depth + 1)
+    except _Refused as problem:
+        problem.place.append(str(key))
+        raise
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= DEEPEST:
+        raise _Refused(f"nested deeper than {DEEPEST}")
+
+
+def _check_text(text: str) -> None:
+    if _SURROGATE.search(text):
+        raise _Refused(f"lone surrogate in {text[:40]!r}")
+    if "\0" in text:
+        raise _Refused(f"NUL in {text[:40]!r}")

@@ -1,6 +1,7 @@
-"""Attaching to a container, or to an exec, over a WebSocket, in the framing of kubectl and CRI clients (v5.channel.k8s.io).
+"""Attaching to a container, or to an exec, over a WebSocket, in the framing of kubectl and CRI (v5.channel.k8s.io).
 
-The first byte of each binary message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 status, 4 resize, 255 close.
+The first byte of each message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 status, 4 resize, 255 close; and 5 signal,
+which is ours. v4.channel.k8s.io is the same without 255: no stream can be told to be at its end.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from containerd_py.engine.runs import Run
     from containerd_py.engine.views import Exit, OutputChunk
 
-PROTOCOL = "v5.channel.k8s.io"
-STDIN, STDOUT, STDERR, STATUS, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+PROTOCOL, WITHOUT_CLOSE = "v5.channel.k8s.io", "v4.channel.k8s.io"
+STDIN, STDOUT, STDERR, STATUS, RESIZE, SIGNAL, CLOSE = 0, 1, 2, 3, 4, 5, 255
 _CHANNELS = {Stream.STDOUT: STDOUT, Stream.STDERR: STDERR}
 _LARGEST_FRAME = 65_536
-_PING_S = 30.0
+_PING_S, _PONG_S = 30.0, 15.0
 _SLOWEST_S = 30.0
 
 
@@ -47,13 +48,15 @@ class Joinable(Protocol):
 
     def resize(self, reference: str, *, rows: int, columns: int) -> None: ...
 
+    async def signal(self, reference: str, number: int) -> None: ...
+
     def run_of(self, reference: str) -> Run: ...
 
 
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = read_request(request)
-    view = engine.get(request.match_info["id"])
-    return await join(request, engine.streams, view.id, view.output_bytes if offset is None else offset)
+    found, end = engine.streams.joinable(request.match_info["id"])
+    return await join(request, engine.streams, found, end if offset is None else offset)
 
 
 def read_request(request: web.Request) -> int | None:
@@ -62,7 +65,7 @@ def read_request(request: web.Request) -> int | None:
     offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
     query.done()
     offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-    if request.headers.get("Upgrade", "").lower() != "websocket" or PROTOCOL not in offered:
+    if request.headers.get("Upgrade", "").lower() != "websocket" or not {PROTOCOL, WITHOUT_CLOSE} & set(offered):
         raise InvalidArgument(
             f"cannot attach: a WebSocket with subprotocol {PROTOCOL!r} is needed",
             step="attach",
@@ -74,7 +77,11 @@ def read_request(request: web.Request) -> int | None:
 async def join(request: web.Request, joined: Joinable, reference: str, offset: int) -> web.StreamResponse:
     """Serve one client until it leaves or the end. offset: where its output begins."""
     socket = web.WebSocketResponse(
-        protocols=(PROTOCOL,), heartbeat=_PING_S, max_msg_size=_LARGEST_FRAME, compress=False, timeout=_SLOWEST_S
+        protocols=(PROTOCOL, WITHOUT_CLOSE),
+        autoping=False,
+        max_msg_size=_LARGEST_FRAME,
+        compress=False,
+        timeout=_SLOWEST_S,
     )
     await socket.prepare(request)
     async with broken_off_by_errors(request):
@@ -87,7 +94,10 @@ class _Gap(Exception):
 
 
 class Session:
-    """One attached client: output goes out in one task, input comes in in another; the first to end ends both."""
+    """One attached client: output goes out in one task, input comes in in another, a third pings; the end of one ends all.
+
+    Not by the heartbeat of aiohttp: it takes a client for gone whose pong is behind input that the payload does not read.
+    """
 
     def __init__(self, socket: web.WebSocketResponse, joined: Joinable, reference: str) -> None:
         self._socket = socket
@@ -97,17 +107,19 @@ class Session:
         self._offset = 0
         self._receiving: asyncio.Task[None] | None = None
         self._ending = False
+        self._heard = self._busy = False
 
     async def run(self, offset: int) -> None:
         self._offset = offset
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send_all(), name=f"attach output {self._id}")
             self._receiving = receiving = group.create_task(self._receive_all(), name=f"attach input {self._id}")
-            await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            pinging = group.create_task(self._ping(), name=f"attach ping {self._id}")
+            await asyncio.wait((sending, receiving, pinging), return_when=asyncio.FIRST_COMPLETED)
             if self._ending:
                 await asyncio.wait((sending,), timeout=_SLOWEST_S)
-            sending.cancel()
-            receiving.cancel()
+            for task in (sending, receiving, pinging):
+                task.cancel()
 
     # ── to the client ──
 
@@ -153,8 +165,9 @@ class Session:
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
             return
-        await self._send(bytes([CLOSE, STDOUT]))
-        await self._send(bytes([CLOSE, STDERR]))
+        if self._socket.ws_protocol == PROTOCOL:
+            await self._send(bytes([CLOSE, STDOUT]))
+            await self._send(bytes([CLOSE, STDERR]))
         await self._send_status(status_of(ended))
         await self._close()
 
@@ -176,29 +189,56 @@ class Session:
 
     # ── from the client ──
 
+    async def _ping(self) -> None:
+        """Raises TimeoutError for a client that says nothing, where it could have been heard."""
+        while True:
+            await asyncio.sleep(_PING_S)
+            self._heard = False
+            try:
+                await self._socket.ping()
+            except ConnectionError:
+                return
+            await asyncio.sleep(_PONG_S)
+            if not (self._heard or self._busy or self._ending):
+                raise TimeoutError("the client answers no ping")
+
     async def _receive_all(self) -> None:
         async for message in self._socket:
+            self._heard = self._busy = True
             try:
-                await self._receive(message)
+                if message.type is WSMsgType.PING:
+                    await self._socket.pong(message.data)
+                elif message.type is not WSMsgType.PONG:
+                    await self._receive(message)
             except Conflict:
                 continue  # input for a payload that takes none any more; its end is told by the other task
             except ContainerdError as problem:
                 await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=problem.message.encode()[:120])
                 return
+            finally:
+                self._busy, self._heard = False, True
 
     async def _receive(self, message: WSMessage) -> None:
-        if message.type is not WSMsgType.BINARY or not message.data:
-            raise InvalidArgument("cannot read frame: binary with a channel in its first byte is needed")
-        channel, data = message.data[0], message.data[1:]
+        channel, data = _frame(message)
         if channel == STDIN:
             await self._joined.write_stdin(self._id, data)
         elif channel == RESIZE:
             rows, columns = window(data)
             self._joined.resize(self._id, rows=rows, columns=columns)
-        elif channel == CLOSE and data == bytes([STDIN]):
+        elif channel == SIGNAL:
+            await self._joined.signal(self._id, requests.signal_number(data.decode(errors="replace")))
+        elif channel == CLOSE and data == bytes([STDIN]) and self._socket.ws_protocol == PROTOCOL:
             await self._joined.close_stdin(self._id)
         else:
             raise InvalidArgument(f"cannot read frame: channel {channel} is not for clients")
+
+
+def _frame(message: WSMessage) -> tuple[int, bytes]:
+    """Return (channel, data). Clients in languages where text comes easier than bytes send text."""
+    frame = message.data.encode() if message.type is WSMsgType.TEXT else message.data
+    if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT) or not frame:
+        raise InvalidArgument("cannot read frame: a channel in its first byte is needed")
+    return frame[0], frame[1:]
 
 
 def window(data: bytes) -> tuple[int, int]:

@@ -134,7 +134,7 @@ async def broken_off_by_errors(request: web.Request) -> AsyncIterator[None]:
         raise
     except Exception as problem:
         cause = problem.exceptions[0] if isinstance(problem, ExceptionGroup) else problem
-        told = "the client takes nothing" if isinstance(cause, TimeoutError) else repr(cause)
+        told = str(cause) or "the client takes nothing" if isinstance(cause, TimeoutError) else repr(cause)
         _log.warning("stream broken off", path=request.path, cause=told)
         if transport is not None:
             transport.abort()  # a mere close would wait until the client takes what is buffered

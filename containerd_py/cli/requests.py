@@ -98,7 +98,7 @@ def _common(options: SpecOptions) -> dict[str, Any]:
 
 
 def _log(options: SpecOptions) -> LogSpec | None:
-    """Read --log-driver, and "max-size=10m" and "max-file=3" of --log-opt."""
+    """Read --log-driver, and "max-size=10m", "max-file=3" and "tag=web" of --log-opt."""
     given: dict[str, Any] = {} if options.log_driver is None else {"driver": options.log_driver.value}
     for option in options.log_opt or ():
         name, _, value = option.partition("=")
@@ -106,8 +106,10 @@ def _log(options: SpecOptions) -> LogSpec | None:
             given["max_bytes"] = parse_size(value, "--log-opt")
         elif name == "max-file" and value.isascii() and value.isdigit() and len(value) < 10:
             given["max_files"] = int(value)
+        elif name == "tag":
+            given["tag"] = value
         else:
-            raise _wrong(f"--log-opt {option!r} is neither max-size=SIZE nor max-file=NUMBER")
+            raise _wrong(f"--log-opt {option!r} is none of max-size=SIZE, max-file=NUMBER and tag=TEXT")
     return LogSpec(**given) if given else None
 
 

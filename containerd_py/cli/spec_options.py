@@ -21,6 +21,7 @@ class NetworkChoice(enum.StrEnum):
 
 class LogChoice(enum.StrEnum):
     FILE = "file"
+    JOURNALD = "journald"
     NONE = "none"
 
 
@@ -98,7 +99,9 @@ class SpecOptions:
     ] = None
     log_opt: Annotated[
         list[str] | None,
-        typer.Option("--log-opt", metavar="K=V", help="max-size=10m or max-file=3; repeatable.", show_default=False),
+        typer.Option(
+            "--log-opt", metavar="K=V", help="max-size=10m, max-file=3 or tag=TEXT; repeatable.", show_default=False
+        ),
     ] = None
     pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
     memory: Annotated[

@@ -2,8 +2,8 @@
 
 Each binary message of the WebSocket starts with its channel (v5.channel.k8s.io):
 
-    client ──0 stdin, 4 resize {"Width", "Height"}, 255 0 "stdin is at its end"──► daemon
-    client ◄──1 stdout, 2 stderr, 255 n "channel n is at its end", 3 Status──────── daemon
+    client ──0 stdin, 4 resize {"Width", "Height"}, 5 "SIGTERM", 255 0 "stdin is at its end"──► daemon
+    client ◄──1 stdout, 2 stderr, 255 n "channel n is at its end", 3 Status──────────────────── daemon
 
 Who attaches to a created container before it is started misses no byte.
 """
@@ -38,6 +38,7 @@ class Channel(IntEnum):
     STDERR = 2
     STATUS = 3
     RESIZE = 4
+    SIGNAL = 5
 
 
 class FellBehind(errors.Unavailable):
@@ -109,6 +110,10 @@ class Attachment:
 
     async def resize(self, rows: int, columns: int) -> None:
         await self._send(bytes([Channel.RESIZE]) + json.dumps({"Width": columns, "Height": rows}).encode())
+
+    async def send_signal(self, signal: str) -> None:
+        """Send the payload a signal, behind the input that was sent before; signal: "SIGTERM", "TERM" or "15"."""
+        await self._send(bytes([Channel.SIGNAL]) + signal.encode())
 
     async def _send(self, message: bytes) -> None:
         try:

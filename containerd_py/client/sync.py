@@ -55,6 +55,7 @@ class SyncAttachment:
     send_stdin = blocking(Attachment.send_stdin)
     close_stdin = blocking(Attachment.close_stdin)
     resize = blocking(Attachment.resize)
+    send_signal = blocking(Attachment.send_signal)
 
 
 class SyncClient:

@@ -13,6 +13,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
+from containerd_py.engine.journal import check_labels
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
@@ -87,6 +88,8 @@ class Attempt:
         with self._timing("lower"):
             spec = await document(request, self._id, device_rules=device_rules(self._parts))
         self._parts.cgroups.check(normalise(spec.linux.resources))
+        if request.log.driver == "journald":
+            check_labels(request.labels)
         container = self._record(request, spec)
         async with container.lock:
             try:
@@ -96,6 +99,7 @@ class Attempt:
                 if isinstance(problem, OSError):
                     raise refusal("create", container, problem) from problem
                 raise
+        self._parts.journal.follow(container)
         self._parts.events.publish("container.created", container.id, container.name)
         return container
 
@@ -135,6 +139,7 @@ class Attempt:
             log_driver=request.log.driver,
             log_max_bytes=request.log.max_bytes,
             log_max_files=request.log.max_files,
+            log_tag=request.log.tag,
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,

@@ -22,14 +22,16 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
+from containerd_py.engine.journal import Journal
+from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
-from containerd_py.engine.output import UNLIMITED, Limits
-from containerd_py.engine.parts import Parts
+from containerd_py.engine.parts import OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
+from containerd_py.engine.removed import Removed
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
@@ -38,7 +40,7 @@ from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
 from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, PlanStep, Status
-from containerd_py.engine.waiting import Waiting
+from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -47,6 +49,7 @@ from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
 from containerd_py.store.events import EventStore
+from containerd_py.store.removed import RemovedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
@@ -71,23 +74,25 @@ _RESPAWN_PAUSE_S = 0.2
 class Engine:
     """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
 
-    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, log_limits: Limits = UNLIMITED) -> None:
+    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, output: OutputSettings | None = None) -> None:
         self._state_dir = state_dir
         self._lock: Fd | None = None
         self._closing = False
-        features = host.probe()
-        registry = Registry()
+        features, output = host.probe(), output or OutputSettings()
+        registry, tasks = Registry(), Tasks()
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
             cgroups=CgroupManager(features.cgroups),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
-            tasks=Tasks(),
+            tasks=tasks,
+            journal=Journaling(Journal(output.journal_socket), tasks),
+            removed=Removed(RemovedStore(data_dir), output.keep, tasks),
             host=features,
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
-            log_limits=log_limits,
+            log_limits=output.limits,
         )
         exec_lifecycle = ExecLifecycle(self._parts)
         self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
@@ -95,7 +100,7 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
-        self.streams = Streams(self._parts, self._find, closing=lambda: self._closing)
+        self.streams = Streams(self._parts, self._find, self.kill, closing=lambda: self._closing)
         """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
@@ -109,6 +114,7 @@ class Engine:
         self._lock = _lock(self._state_dir)
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
+        await self._parts.removed.restore()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
@@ -120,7 +126,9 @@ class Engine:
         self.stop_streams()
         self._self_measuring.close()
         self._supervision.close()
+        self._parts.removed.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
+        self._parts.journal.close()
         alive = self.execs.alive() or any(
             container.alive or not container.exit_recorded for container in self._parts.registry
         )
@@ -138,6 +146,7 @@ class Engine:
         self._closing = True
         self._measuring.close()
         self._parts.events.close()
+        self._parts.journal.stop()
         for container in self._parts.registry:
             container.changes.announce()
             container.log.changes.announce()
@@ -221,9 +230,15 @@ class Engine:
         container = self._find(reference, "stop")
         return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
 
-    def waiting(self, reference: str, condition: Condition) -> Waiting:
-        """Return what waits from now on. Raises NotFound."""
-        return Waiting(self._find(reference, "wait for"), condition)
+    def waiting(self, reference: str, condition: Condition) -> Waiting | Known:
+        """Return what waits from now on; of one that was removed a short time ago its end is known. Raises NotFound."""
+        try:
+            return Waiting(self._find(reference, "wait for"), condition)
+        except NotFound:
+            removed = self._parts.removed.find(reference)
+            if removed is None or not condition.holds_for_removed or removed.run.exit is None:
+                raise
+            return Known(removed.run.exit)
 
     async def rename(self, reference: str, name: str) -> None:
         """Raises NotFound, Conflict."""
@@ -318,7 +333,11 @@ class Engine:
     def _find(self, reference: str, action: str) -> Container:
         if self._closing:
             raise Unavailable(f"cannot {action} container {reference!r}: the daemon is stopping", hint="try again")
-        container = self._parts.registry.find(reference, action)
+        try:
+            container = self._parts.registry.find(reference, action)
+        except NotFound:
+            self._parts.removed.tell(reference, action)
+            raise
         if container.deleted:
             raise NotFound(f"cannot {action} container {reference!r}: it has been deleted", step="find")
         return container

@@ -89,7 +89,7 @@ class Exec(Attended):
     def finish(self) -> None:
         """Its end is on record, or it is to be deleted: let those know who follow it."""
         self.run.end(self.exit(), self.log.size)
-        self.log.finish()
+        self.log.changes.announce()
 
     def view(self) -> ExecView:
         record = self.record

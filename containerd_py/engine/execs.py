@@ -120,6 +120,10 @@ class Execs:
             raise Conflict(f"cannot write to {one.title}: it has ended", step="stdin")
         return one.stdio
 
+    async def signal(self, reference: str, number: int) -> None:
+        """Raises NotFound, Conflict."""
+        self.kill(reference, number)
+
     def resize(self, reference: str, *, rows: int, columns: int) -> None:
         """Before the start too. Raises NotFound, Conflict where there is no terminal."""
         one = self._find(reference, "resize")[1]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.attended import Attended
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.engine.removed import RemovedContainer
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.store.records import ContainerRecord
 
@@ -164,7 +165,7 @@ class Lifecycle:
             container.exit_recorded = await self.remember_if_possible(container, record)
             container.run.end(exit_of(ended), container.log.size)  # whoever waited for it finds it in the record too
             container.release_control()
-            container.log.finish()
+            container.log.changes.announce()
             if container.stdio is None or container.stdio.ended:
                 self._let_go(container)
         if kills:
@@ -244,8 +245,11 @@ class Lifecycle:
 
     # ── deletion ──
 
-    async def delete(self, container: Container, *, force: bool) -> None:
-        """Remove a container and all that was made for it. Raises Conflict for a running one without `force`."""
+    async def delete(self, container: Container, *, force: bool, keep: bool = True) -> None:
+        """Remove a container and all that was made for it. Raises Conflict for a running one without `force`.
+
+        keep: its output and exit can be read for a while yet.
+        """
         container.check("delete", Status.CREATED, Status.STOPPED, *([Status.RUNNING, Status.PAUSED] if force else []))
         if container.alive:
             await self._end(container)
@@ -253,7 +257,10 @@ class Lifecycle:
             container.check("delete", Status.STOPPED)
             await self._execs.remove_all(container)
             container.close()
-            await asyncio.to_thread(self._remove, container)
+            await self._parts.journal.let_go(container)
+            kept = await asyncio.to_thread(self._remove, container, keep=keep)
+            if kept is not None:
+                self._parts.removed.add(kept)
             container.deleted = True
             self._parts.link.forget(container.id)
             self._parts.registry.remove(container)
@@ -263,13 +270,16 @@ class Lifecycle:
         labels = container.record.labels  # the registry has none of it any more
         self._parts.events.publish("container.deleted", container.id, container.name, labels)
 
-    def _remove(self, container: Container) -> None:
+    def _remove(self, container: Container, *, keep: bool) -> RemovedContainer | None:
         """Blocking. The record goes last: a deletion that is cut off can be done again."""
         destroy(container.cgroup)
         if container.config.get("linux", {}).get("intelRdt") is not None:
             take_back(parse(container.config).linux, container.id)
-        container.log.remove()
+        kept = self._parts.removed.take(container) if keep else None
+        if not keep:
+            container.log.remove()
         self._parts.store.remove(container.id)
+        return kept
 
 
 async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:

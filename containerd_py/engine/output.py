@@ -50,6 +50,9 @@ UNLIMITED = Limits()
 TRANSIENT = Limits(128 << 10, 2)
 """For who keeps no log: enough for attached clients, who may be a moment late."""
 
+SENT = "journal.sent"
+"""What tells, beside the output, how much of it the journal has (`engine.journaling`)."""
+
 
 class OutputLog:
     """The writing end. The files are made with the first byte. lost: bytes that found no room.
@@ -58,13 +61,12 @@ class OutputLog:
     """
 
     def __init__(self, directory: str, *, lost: int = 0, limits: Limits = UNLIMITED) -> None:
-        self.directory = directory
+        self.directory = self._next_directory = directory
         self.limits = limits
         self.bases: list[int] = []
         """Where each file begins, the oldest first; empty before the first byte."""
         self.lost = lost
         self.size = 0
-        self.ended = False
         self.changes = Changes()
         self._data: Fd | None = None
         self._index: Fd | None = None
@@ -126,6 +128,11 @@ class OutputLog:
         while len(self.bases) > self.limits.max_files:
             _unlink(self.path(self.bases.pop(0)))
 
+    def trim(self, before: int) -> None:
+        """Remove files that end before an offset, but for the newest two: who is attached may be a moment late."""
+        while len(self.bases) > 2 and self.bases[1] <= before:
+            _unlink(self.path(self.bases.pop(0)))
+
     def _open(self, base: int) -> None:
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -143,23 +150,17 @@ class OutputLog:
 
     def path(self, base: int) -> str:
         """Return the path of the file whose first byte is at an offset."""
-        return os.path.join(self.directory, f"output.{base}" if base else "output")
+        return self._path_in(self.directory, base)
+
+    def _path_in(self, directory: str, base: int) -> str:
+        return os.path.join(directory, f"output.{base}" if base else "output")
 
     def reader(self, offset: int) -> OutputReader:
         """Return a reader that begins at `offset`."""
         return OutputReader(self, offset)
 
-    def finish(self) -> None:
-        """The payload has ended and its output is here: readers end once they have read it."""
-        self.ended = True
-        self.changes.announce()
-
-    def reopen(self) -> None:
-        """There will be more output, of another run: it goes on where that of the last one ended."""
-        self.ended = False
-
     def close(self) -> None:
-        self.finish()
+        self.changes.announce()
         for fd in (self._data, self._index):
             if fd is not None:
                 fd.close()
@@ -169,23 +170,32 @@ class OutputLog:
         """Remove the files, by name; blocking. Readers that have them open can finish."""
         for base in set(_bases(self.directory)):
             _unlink(self.path(base))
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.directory, SENT))
         try:
             os.rmdir(self.directory)
         except FileNotFoundError:
             return
 
+    def move(self, directory: str) -> None:
+        """Give the files another place; blocking, and nothing where there are none. Readers find them all the while."""
+        old, self._next_directory = self.directory, directory
+        with suppress(FileNotFoundError):
+            os.rename(old, directory)
+        self.directory = directory
+
+    @property
+    def kept_bytes(self) -> int:
+        """What is on disk of it, but for the index."""
+        return self.size - self.first
+
     def open_for_reading(self, base: int) -> tuple[Fd, Fd] | None:
         """None where it was deleted meanwhile."""
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            data = Fd(os.open(self.path(base), flags))
-        except FileNotFoundError:
-            return None
-        try:
-            return data, Fd(os.open(f"{self.path(base)}.index", flags))
-        except FileNotFoundError:
-            data.close()
-            return None
+        for directory in (self.directory, self._next_directory):
+            found = _open_pair(self._path_in(directory, base))
+            if found is not None:
+                return found
+        return None
 
 
 class DiscardedOutput(OutputLog):
@@ -270,6 +280,19 @@ class OutputReader:
         for fd in self._files or ():
             fd.close()
         self._files = None
+
+
+def _open_pair(path: str) -> tuple[Fd, Fd] | None:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        data = Fd(os.open(path, flags))
+    except FileNotFoundError:
+        return None
+    try:
+        return data, Fd(os.open(f"{path}.index", flags))
+    except FileNotFoundError:
+        data.close()
+        return None
 
 
 def _bases(directory: str) -> Iterator[int]:

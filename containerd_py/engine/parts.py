@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.attendant import Attendant
+from containerd_py.engine.journal import SOCKET
+from containerd_py.engine.journaling import WAITING
 from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
+from containerd_py.engine.removed import Keep
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
     from containerd_py.engine.events import EventLog
+    from containerd_py.engine.journaling import Journaling
+    from containerd_py.engine.removed import Removed
     from containerd_py.engine.spawner import SpawnerLink
     from containerd_py.engine.tasks import Tasks
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.host import HostFeatures
     from containerd_py.store.containers import ContainerStore
     from containerd_py.store.records import ContainerRecord
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """limits: of a log, where the container says nothing else. keep: of containers that are removed."""
+
+    limits: Limits = UNLIMITED
+    keep: Keep = field(default_factory=Keep)
+    journal_socket: str = SOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,8 @@ class Parts:
     cgroups: CgroupManager
     events: EventLog
     tasks: Tasks
+    journal: Journaling
+    removed: Removed
     host: HostFeatures
     data_dir: str
     cgroup_parent: str
@@ -51,10 +67,9 @@ class Parts:
     def _limits(self, record: ContainerRecord) -> Limits:
         if record.log_driver == "none":
             return TRANSIENT
+        usual = WAITING if record.log_driver == "journald" else self.log_limits
         size, files = record.log_max_bytes, record.log_max_files
-        return Limits(
-            self.log_limits.max_bytes if size is None else size, self.log_limits.max_files if files is None else files
-        )
+        return Limits(usual.max_bytes if size is None else size, usual.max_files if files is None else files)
 
     def exec_log(self, exec_id: str, *, lost: int = 0) -> OutputLog:
         return OutputLog(os.path.join(self.data_dir, "execs", exec_id), lost=lost, limits=self.log_limits)

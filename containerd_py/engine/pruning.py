@@ -24,7 +24,7 @@ async def prune(parts: Parts, supervision: Supervision, labels: tuple[str, ...])
             continue
         size = container.log.size
         try:
-            await supervision.delete(container, force=False)
+            await supervision.delete(container, force=False, keep=False)  # it is to make room
         except (NotFound, Conflict):
             continue  # somebody was faster: it is removed, or started
         except ContainerdError as problem:

@@ -97,6 +97,7 @@ class Recovery:
             await self._find_process(container)
         else:
             container.close()
+        self._parts.journal.follow(container)
         await self._lifecycle.pausing.see(container)
         await self._lifecycle.changing.go_on_with(container)
 

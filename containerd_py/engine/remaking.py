@@ -100,7 +100,6 @@ class Remaking:
         await self._lifecycle.remember(container, record)
         container.run.next = container.run = Run()
         container.poststop_told = False
-        container.log.reopen()
         if container.stdio is not None:
             container.stdio.start()
 

@@ -1,14 +1,15 @@
-"""Output, input and terminals of containers, for a caller of the engine. Knows no HTTP."""
+"""The streams of containers: output, from the log; input; the terminal's size. Knows no HTTP."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.following import ALL, Reading, chunks
-from containerd_py.errors import Conflict
+from containerd_py.engine.removed import RemovedContainer
+from containerd_py.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.parts import Parts
@@ -17,16 +18,23 @@ if TYPE_CHECKING:
 
 
 class Streams:
-    """find: a container by reference and action, as `Engine` does; closing: the engine ends its streams."""
+    """find: a container by reference and action, kill: a signal to one, as `Engine` does; closing: it ends its streams.
 
-    def __init__(self, parts: Parts, find: Callable[[str, str], Container], *, closing: Callable[[], bool]) -> None:
+    What only reads finds containers too that were removed a short time ago.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        find: Callable[[str, str], Container],
+        kill: Callable[[str, int], Awaitable[None]],
+        *,
+        closing: Callable[[], bool],
+    ) -> None:
         self._parts = parts
         self._find = find
+        self._kill = kill
         self._closing = closing
-
-    def run_of(self, reference: str) -> Run:
-        """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
-        return self._find(reference, "follow").run
 
     async def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window = ALL
@@ -35,31 +43,35 @@ class Streams:
 
         Raises NotFound at the first step. A reader that is slow costs nothing and blocks nobody.
         """
-        container = self._find(reference, "read output of")
+        found = self._look_up(reference, "read output of")
         reading = Reading(offset, stream, follow=follow, window=window)
-        async for chunk in chunks(container.log, container.run, reading, closing=self._closing):
+        async for chunk in chunks(found.log, found.run, reading, closing=self._closing):
             yield chunk
 
     def logged(self, reference: str, offset: int) -> str:
         """Return the id of a container that keeps a log from that offset on. Raises NotFound, Conflict."""
-        container = self._find(reference, "read output of")
-        if container.record.log_driver == "none":
+        found = self._look_up(reference, "read output of")
+        if isinstance(found, RemovedContainer):
+            if not found.record.has_log:
+                raise NotFound(f"cannot read output of {found.title}: it has been deleted, and kept no log", step="logs")
+        elif found.record.log_driver != "file":
+            raise _kept_elsewhere(found)
+        if 0 < offset < found.log.first:
             raise Conflict(
-                f"cannot read output of {container.title}: its log driver is 'none'",
-                step="logs",
-                hint="attach shows what comes; a container with the log driver 'file' keeps it",
-            )
-        if 0 < offset < container.log.first:
-            raise Conflict(
-                f"cannot read output of {container.title} from offset {offset}: it is kept from {container.log.first} on",
+                f"cannot read output of {found.title} from offset {offset}: it is kept from {found.log.first} on",
                 step="logs",
                 hint="leave out the offset, or give that one",
             )
-        return container.id
+        return found.id
 
-    def output_size(self, reference: str) -> int:
-        """Return the offset at which the next byte of output will be."""
-        return self._find(reference, "read output of").log.size
+    def joinable(self, reference: str) -> tuple[str, int]:
+        """Return the id of a container that a client can attach to, and the offset of its next byte. Raises NotFound."""
+        found = self._look_up(reference, "attach to")
+        return found.id, found.log.size
+
+    def run_of(self, reference: str) -> Run:
+        """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
+        return self._look_up(reference, "follow").run
 
     async def write_stdin(self, reference: str, data: bytes) -> None:
         """Return once the payload's pipe or terminal has taken everything. Raises NotFound, Conflict."""
@@ -74,9 +86,30 @@ class Streams:
         if container.stdio is not None and await container.stdio.close_stdin():
             self._parts.link.drop(container.id, "stdin")
 
+    async def signal(self, reference: str, number: int) -> None:
+        """Raises NotFound, Conflict."""
+        await self._kill(reference, number)
+
     def resize(self, reference: str, *, rows: int, columns: int) -> None:
         """Raises NotFound, Conflict where there is no terminal."""
         container = self._find(reference, "resize")
         if container.stdio is None:
             raise Conflict(f"cannot resize container {container.name!r}: it has no terminal, or has ended", step="resize")
         container.stdio.resize(rows, columns)
+
+    def _look_up(self, reference: str, action: str) -> Container | RemovedContainer:
+        try:
+            return self._find(reference, action)
+        except NotFound:
+            removed = self._parts.removed.find(reference)
+            if removed is None:
+                raise
+            return removed
+
+
+def _kept_elsewhere(container: Container) -> Conflict:
+    driver = container.record.log_driver
+    hint = "attach shows what comes; a container with the log driver 'file' keeps it"
+    if driver == "journald":
+        hint = f"it is in the journal: journalctl CONTAINER_ID_FULL={container.id}; attach shows what comes"
+    return Conflict(f"cannot read output of {container.title}: its log driver is {driver!r}", step="logs", hint=hint)

@@ -114,10 +114,11 @@ class Supervision:
             await self._let_be(container)
         self._lifecycle.kill(container, number)
 
-    async def delete(self, container: Container, *, force: bool) -> None:
+    async def delete(self, container: Container, *, force: bool, keep: bool = True) -> None:
+        """keep: as of `Lifecycle.delete`."""
         container.check("delete", *([*_ENDABLE] if force else [Status.CREATED, Status.STOPPED]))
         await self._let_be(container)
-        await self._lifecycle.delete(container, force=force)
+        await self._lifecycle.delete(container, force=force, keep=keep)
 
     async def update(self, container: Container, asked: UpdateRequest) -> None:
         await self._lifecycle.changing.update(container, asked)

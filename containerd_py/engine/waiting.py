@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,21 @@ class Condition(StrEnum):
     NOT_RUNNING = "not-running"
     NEXT_EXIT = "next-exit"
     REMOVED = "removed"
+
+    @property
+    def holds_for_removed(self) -> bool:
+        """True where a container that is no more has fulfilled it."""
+        return self in (Condition.NOT_RUNNING, Condition.REMOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An end that needs no waiting for."""
+
+    exit: Exit
+
+    async def result(self) -> Exit:
+        return self.exit
 
 
 class Waiting:

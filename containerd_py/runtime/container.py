@@ -111,9 +111,9 @@ class Container(Controlled, Ending):
     def discard(container_id: str, *, state_root: str) -> tuple[str, ...]:
         """Remove a container whose `state.json` cannot be read, with whatever runs in its cgroup.
 
-        Return the names of the files that are damaged. Its poststop hooks are run where `config.json` is whole; an
-        Intel RDT group that was made for it stays. Raises NotFound, Conflict, Unavailable; Conflict too where nothing is
-        damaged.
+        Return the names of the files that are damaged. Where `config.json` is whole, its poststop hooks are run and its
+        Intel RDT group is removed; where `plan.json` is, the parents that were made for a cgroup of the caller's.
+        Raises NotFound, Conflict, Unavailable; Conflict too where nothing is damaged.
         """
         from containerd_py.runtime.salvage import discard
 

@@ -24,6 +24,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.provision import provide, take_back
 from containerd_py.runtime.requirements import selinux_enabled
 from containerd_py.runtime.seccomp.compile import compile_profile
@@ -155,7 +156,7 @@ class Creation:
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
         self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
-        self._directory.put("plan.json", plan.encode())
+        self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
         self._directory.write(state)  # last: who finds it finds the others
 
     def _kept(self, state: State) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def root_path(spec: Spec, bundle: str) -> str:
         problem = "it does not exist"
     elif os.path.realpath(path) != path:
         raise InvalidArgument(
-            f"cannot use root file system {path!r}: it is, or lies behind, a symlink",
+            f"cannot use root file system {path!r} (root.path): it is, or lies behind, a symlink",
             step="rootfs",
             errno="ELOOP",
             hint=f"give its real path, {os.path.realpath(path)!r}",
@@ -247,7 +248,7 @@ def root_path(spec: Spec, bundle: str) -> str:
         problem = "it is the host's own root"
     if problem:
         number = "ENOENT" if "exist" in problem else "ENOTDIR" if "directory" in problem else "EINVAL"
-        raise InvalidArgument(f"cannot use root file system {path!r}: {problem}", step="rootfs", errno=number)
+        raise InvalidArgument(f"cannot use root file system {path!r} (root.path): {problem}", step="rootfs", errno=number)
     return path
 
 

@@ -28,21 +28,22 @@ State = dict[str, Any]
 def run(moment: str, hooks: tuple[Hook, ...], state: State) -> None:
     """Run each in turn with the state on its standard input. Raises InvalidArgument, DeadlineExceeded."""
     document = json.dumps(state).encode()
-    for hook in hooks:
-        _run(moment, hook, document)
+    for index, hook in enumerate(hooks):
+        _run(moment, index, hook, document)
 
 
 def run_all(moment: str, hooks: tuple[Hook, ...], state: State) -> None:
     """Run each, whatever becomes of the others: what has happened cannot be undone by them."""
-    for hook in hooks:
+    document = json.dumps(state).encode()
+    for index, hook in enumerate(hooks):
         try:
-            run(moment, (hook,), state)
+            _run(moment, index, hook, document)
         except ContainerdError as problem:
             _log.warning("%s", problem.message)
 
 
-def _run(moment: str, hook: Hook, document: bytes) -> None:
-    what = f"cannot run {moment} hook {hook.path!r}"
+def _run(moment: str, index: int, hook: Hook, document: bytes) -> None:
+    what = f"cannot run {moment} hook {hook.path!r} (hooks.{moment}.{index})"
     environment = dict(entry.split("=", 1) for entry in hook.env)
     # Files, not pipes: a grandchild that keeps its end open must not keep us.
     with sealed("state", document) as state, Fd(os.memfd_create("output", os.MFD_CLOEXEC)) as output:

@@ -139,7 +139,7 @@ def _compare(path: str, lines: tuple[str, ...]) -> None:
         resource, wanted = _parsed(line)
         if not wanted.items() <= found.get(resource, {}).items():
             raise InvalidArgument(
-                f"cannot use class of service {path}: it has another share than {line!r}",
+                f"cannot use class of service {path} (linux.intelRdt): it has another share than {line!r}",
                 step="intel_rdt",
                 hint="leave out the schema to take the class as it is, or name another linux.intelRdt.closID",
             )
@@ -167,7 +167,7 @@ def _told(path: str, verb: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise _error(f"cannot {verb} class of service {path}: {problem.strerror}", problem) from problem
+        raise _error(f"cannot {verb} class of service {path} (linux.intelRdt): {problem.strerror}", problem) from problem
 
 
 def _error(message: str, problem: OSError) -> ContainerdError:

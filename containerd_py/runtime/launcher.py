@@ -5,6 +5,7 @@ The daemon has its workers forked by the spawner; everybody else by `fork`.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError, Internal, Unavailable
+from containerd_py.errors import ContainerdError, Internal, InvalidArgument, Unavailable
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
@@ -91,6 +92,5 @@ def fork(request: ForkRequest, control: socket.socket) -> Worker:
 
 def refusal(number: int | None, text: str) -> ContainerdError:
     """Return the error for a fork that was refused."""
-    return Unavailable(
-        f"cannot fork worker: {text}", step="fork", errno=number, hint="the host may be out of processes or memory"
-    )
+    kind = InvalidArgument if number == errno.ERANGE else Unavailable  # time offsets that no clock of this host can have
+    return kind(f"cannot fork worker: {text}", step="fork", errno=number, hint="the host may be out of processes or memory")

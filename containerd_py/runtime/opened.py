@@ -18,7 +18,7 @@ from containerd_py.runtime.spawner.fork import Entering, ForkRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.plan.plan import Join, Plan
 
 
 class Opened:
@@ -65,8 +65,8 @@ class Opened:
         if self._plan.staged and self._plan.user is not None:
             made = self._open.enter_context(userns.user_namespace(self._plan.user))
             yield made.fileno(), int(Clone.NEWUSER)
-        for kind, path in sorted(self._plan.joined, key=lambda join: join[0] == "pid"):
-            yield self._open.enter_context(open_namespace(kind, path)).fileno(), int(FLAGS[kind])
+        for join in sorted(self._plan.joined, key=lambda join: join.kind == "pid"):
+            yield self._open.enter_context(open_namespace(join)).fileno(), int(FLAGS[join.kind])
 
     def close(self) -> None:
         self._open.close()
@@ -83,21 +83,22 @@ def _all_of(pidfd: int, kinds: tuple[str, ...]) -> tuple[int, int]:
     return pidfd, sum(int(FLAGS[kind]) for kind in kinds)
 
 
-def open_namespace(kind: str, path: str) -> Fd:
-    """Open the namespace at `path`, checked to be of `kind` (an OCI name). Raises InvalidArgument."""
+def open_namespace(join: Join) -> Fd:
+    """Open a namespace, checked to be of its kind. Raises InvalidArgument."""
+    what = f"cannot join {join.kind} namespace {join.path!r}" + (f" ({join.origin})" if join.origin else "")
     try:
-        fd = Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        fd = Fd(os.open(join.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as problem:
         raise InvalidArgument(
-            f"cannot join {kind} namespace {path!r}: {problem.strerror}",
+            f"{what}: {problem.strerror}",
             step="namespaces",
             errno=problem.errno,
             hint="give a path such as /proc/PID/ns/net, or a file that such a namespace is bound on",
         ) from problem
     found = kind_of(fd.fileno())
-    if found == FLAGS[kind]:
+    if found == FLAGS[join.kind]:
         return fd
     fd.close()
     names = [name for name, flag in FLAGS.items() if flag == found]
     cause = f"it is a {names[0]} namespace" if names else "it is no namespace"
-    raise InvalidArgument(f"cannot join {kind} namespace {path!r}: {cause}", step="namespaces", errno="EINVAL")
+    raise InvalidArgument(f"{what}: {cause}", step="namespaces", errno="EINVAL")

@@ -29,7 +29,6 @@ from containerd_py.runtime.plan.operations import (
     Exec,
     FindProgram,
     LoadSeccomp,
-    Operation,
     RunHooks,
     SetAppArmorProfile,
     SetIdentity,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.init.dialogue import Failed
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened
+    from containerd_py.runtime.plan.outline import Told
     from containerd_py.runtime.plan.plan import Plan
 
 _RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY)
@@ -74,30 +74,30 @@ _OWN_FAULTS = (
 )
 """Signals that a process gets for what it did itself."""
 
-_HINTS: dict[type[Operation], dict[int, str]] = {
-    FindProgram: _EXEC_HINTS,
-    Exec: _EXEC_HINTS,
-    AttachRoot: {
+_HINTS: dict[str, dict[int, str]] = {
+    FindProgram.__name__: _EXEC_HINTS,
+    Exec.__name__: _EXEC_HINTS,
+    AttachRoot.__name__: {
         errno.ENOENT: "make the root file system first, or correct its path",
         errno.ENOTDIR: "a root file system is a directory",
         errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path",
     },
-    SetAppArmorProfile: {errno.ENOENT: "load the profile on the host first, with apparmor_parser"},
-    SetIdentity: {errno.EINVAL: "the user namespace has no such id: map it in linux.uidMappings and gidMappings"},
-    SetIoPriority: {errno.EPERM: "the real time class needs CAP_SYS_NICE on the host"},
-    SetMemoryPolicy: {errno.EINVAL: "the host may have no such memory node, or none that the cpuset allows"},
-    SetOomScoreAdj: dict.fromkeys(
+    SetAppArmorProfile.__name__: {errno.ENOENT: "load the profile on the host first, with apparmor_parser"},
+    SetIdentity.__name__: {errno.EINVAL: "the user namespace has no such id: map it in linux.uidMappings and gidMappings"},
+    SetIoPriority.__name__: {errno.EPERM: "the real time class needs CAP_SYS_NICE on the host"},
+    SetMemoryPolicy.__name__: {errno.EINVAL: "the host may have no such memory node, or none that the cpuset allows"},
+    SetOomScoreAdj.__name__: dict.fromkeys(
         (errno.EACCES, errno.EPERM), "it can be raised; to lower it the caller needs CAP_SYS_RESOURCE on the host"
     ),
-    SetScheduler: {
+    SetScheduler.__name__: {
         errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give",
         errno.EBUSY: "the host has promised its time to other deadlines",
     },
-    SetSysctl: {
+    SetSysctl.__name__: {
         errno.ENOENT: "this kernel has no such parameter in this namespace",
         errno.EINVAL: "the kernel does not take this value",
     },
-    CloneTree: {errno.ENOENT: "make the mount's source on the host first, or correct its path"},
+    CloneTree.__name__: {errno.ENOENT: "make the mount's source on the host first, or correct its path"},
 }
 
 
@@ -136,37 +136,38 @@ def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: O
     return worker
 
 
-def failure(plan: Plan, failed: Failed) -> ContainerdError:
-    """Return the error for a step that failed in the worker: which one, on what, why."""
-    operation = plan.operations[failed.index]
-    if isinstance(operation, RunHooks) and failed.errno != dialogue.WORKER_DEFECT:
+def failure(plan: Told, failed: Failed) -> ContainerdError:
+    """Return the error for a step that failed in the worker: which one, on what, asked for where in the document, why."""
+    entry = plan.entry(failed.index)
+    task = f"cannot {entry.task} ({entry.origin})" if entry.origin else f"cannot {entry.task}"
+    if entry.kind == RunHooks.__name__ and failed.errno != dialogue.WORKER_DEFECT:
         refusal = DeadlineExceeded if failed.errno == errno.ETIMEDOUT else InvalidArgument
-        return refusal(f"cannot run {operation.moment} hook {failed.text}", step=operation.step)
-    cause = os.strerror(failed.errno) if failed.errno else failed.text
-    message = f"cannot {operation.describe()}: {cause}"
+        return refusal(f"{task}: {failed.text}", step=entry.step)
+    message = f"{task}: {os.strerror(failed.errno) if failed.errno else failed.text}"
     kind = _kind(failed.errno)
     if kind is Internal and failed.errno == dialogue.WORKER_DEFECT:
-        return Internal(message, step=operation.step, hint="this is a defect of pycontainerd: please report it")
-    return kind(message, step=operation.step, errno=failed.errno, hint=_hint(operation, failed))
+        return Internal(message, step=entry.step, hint="this is a defect of pycontainerd: please report it")
+    return kind(message, step=entry.step, errno=failed.errno, hint=_hint(entry.kind, failed))
 
 
-def vanished(plan: Plan, status: WaitStatus | None, *, oom_kills: int = 0) -> ContainerdError:
+def vanished(plan: Told, status: WaitStatus | None, *, oom_kills: int = 0) -> ContainerdError:
     """Return the error for a worker that ended without a word.
 
     status: how it ended, where that is known; oom_kills: of its cgroup, since it was launched.
     """
-    task = plan.operations[-1].describe()
+    task = plan.entry(-1).task
     if status is not None and status.signal == signal.SIGSYS:
-        return InvalidArgument(f"cannot {task}: the seccomp filter killed the process", step="seccomp", hint=_FILTER_HINT)
+        cause = "the seccomp filter (linux.seccomp) killed the process"
+        return InvalidArgument(f"cannot {task}: {cause}", step="seccomp", hint=_FILTER_HINT)
     if oom_kills and (status is None or (status.code is None and status.signal in (signal.SIGKILL, None))):
-        cause = "the memory limit is too small for its init worker, which the kernel has killed"
+        cause = "the limit (linux.resources.memory.limit) is too small for its init worker, which the kernel has killed"
         return InvalidArgument(f"cannot {task}: {cause}", step="memory", errno=errno.ENOMEM, hint=_MEMORY_HINT)
     if status is not None and status.signal is not None and status.signal not in _OWN_FAULTS:
         name = signal_name(status.signal)
         return Conflict(
             f"cannot {task}: its init worker was ended by {name}", step="init", hint="who has killed it meanwhile?"
         )
-    filtered = any(isinstance(operation, LoadSeccomp) for operation in plan.operations)
+    filtered = LoadSeccomp.__name__ in plan.kinds
     hint = "was it killed" + (", or does the seccomp filter refuse what it calls?" if filtered else "?")
     return Internal(f"cannot {task}: its init worker ended unexpectedly", step="init", hint=hint)
 
@@ -179,8 +180,8 @@ def _kind(number: int) -> type[ContainerdError]:
     return InvalidArgument if number in _CALLERS_FAULT else Internal
 
 
-def _hint(operation: Operation, failed: Failed) -> str | None:
-    hints = _HINTS.get(type(operation), {})
+def _hint(kind: str, failed: Failed) -> str | None:
+    hints = _HINTS.get(kind, {})
     if failed.errno in hints:
         return hints[failed.errno]
     return f"the kernel refused {failed.text}" if failed.text else None

@@ -15,11 +15,12 @@ from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.host import probe
+from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.version import OCI_VERSION
 
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
-    from containerd_py.runtime.spec.hooks import Hook
+    from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.state import StateDirectory
 
 
@@ -32,26 +33,30 @@ def discard(directory: StateDirectory, container_id: str) -> tuple[str, ...]:
     cgroup = _cgroup(directory, container_id)
     kill(cgroup)  # before it is our turn: what runs there may keep the turn of an exec
     with directory.locked():
-        poststop, document = _poststop(directory, container_id)
+        spec = _spec(directory)
+        if spec is not None:
+            take_back(spec.linux, container_id)
         destroy(cgroup)
         directory.remove()
-    hooks.run_all("poststop", poststop, document)
+    if spec is not None:
+        hooks.run_all("poststop", spec.hooks.poststop, _document(spec, container_id))
     return damaged
 
 
-def _poststop(directory: StateDirectory, container_id: str) -> tuple[tuple[Hook, ...], dict[str, Any]]:
-    """Return the hooks that its document asks for, none where that is damaged, and the state that they are told.
-
-    Of what only the damaged record knew, the bundle, they are told "".
-    """
+def _spec(directory: StateDirectory) -> Spec | None:
+    """Return its document, None where that is damaged."""
     from containerd_py.runtime.spec.models import parse
 
     try:
-        spec = parse(directory.config())
+        return parse(directory.config())
     except (Internal, NotFound, InvalidArgument):
-        return (), {}
+        return None
+
+
+def _document(spec: Spec, container_id: str) -> dict[str, Any]:
+    """Return the state that its hooks are told: an empty bundle, which only the damaged record knew."""
     told = {"ociVersion": OCI_VERSION, "id": container_id, "status": "stopped", "bundle": ""}
-    return spec.hooks.poststop, told | {"annotations": dict(spec.annotations)}
+    return told | {"annotations": dict(spec.annotations)}
 
 
 def damaged_files(directory: StateDirectory) -> tuple[str, ...]:
@@ -72,9 +77,17 @@ def _cgroup(directory: StateDirectory, container_id: str) -> Cgroup:
     cgroups = CgroupManager(probe().cgroups)
     asked = _asked_path(directory)
     if asked:
-        return cgroups.everywhere(asked)
+        return replace(cgroups.everywhere(asked), parents=_parents(directory))
     found = cgroups.everywhere(f"{directory.cgroup_parent()}/{container_id}")
     return replace(found, parents=tuple(map(os.path.dirname, found.paths)))
+
+
+def _parents(directory: StateDirectory) -> tuple[str, ...]:
+    """Return what was made above the cgroup that its document asks for; none where that record is damaged too."""
+    try:
+        return directory.plan().parents
+    except (Internal, NotFound):
+        return ()
 
 
 def _asked_path(directory: StateDirectory) -> str:

@@ -140,9 +140,10 @@ def _refused(verb: str, source: Source, problem: OSError, hints: dict[int, str] 
         kind = InvalidArgument
     elif number in (errno.EINVAL, errno.EPERM, errno.ENOSYS):
         kind = NotSupported
+    what = f"{'root file system' if source.handle == ROOT else 'bind source'} {source.path!r}"
+    asked = f" ({source.origin})" if source.origin else ""
     return kind(
-        f"cannot {verb} {'root file system' if source.handle == ROOT else 'bind source'} {source.path!r}:"
-        f" {os.strerror(number)}",
+        f"cannot {verb} {what}{asked}: {os.strerror(number)}",
         step=AttachRoot.step if source.handle == ROOT else "mount",
         errno=number,
         hint=(_HINTS | (hints or {})).get(number),

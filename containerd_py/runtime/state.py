@@ -2,7 +2,7 @@
 
     <state root>/<id>/state.json    status, process, cgroups; the specification's "State" and what finds it all again
                      config.json    the OCI document
-                     plan.json      what its worker was told, so that a failure at start can name its step
+                     plan.json      what its worker was told to do, so that a failure at start can name its step
                      start.sock     where a created container's worker waits for start
                      exec.fifo      leads to it: by this name runc tells a created container from a running one
 
@@ -32,7 +32,7 @@ from containerd_py.runtime.spec.version import OCI_VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.plan.outline import Outline
 
 _MOST_LINKS = 40  # as the kernel (MAXSYMLINKS)
 _ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
@@ -287,12 +287,12 @@ class StateDirectory:
             raise self.damaged("config.json", TypeError("it is no object"))
         return document
 
-    def plan(self) -> Plan:
-        """Return what the worker was told. Raises NotFound, Internal where it cannot be read."""
-        from containerd_py.runtime.plan.plan import UnreadablePlan, decode
+    def plan(self) -> Outline:
+        """Return what is kept of the worker's plan. Raises NotFound, Internal where it cannot be read."""
+        from containerd_py.runtime.plan.outline import UnreadablePlan, read_outline
 
         try:
-            return decode(self.get("plan.json"))
+            return read_outline(self.get("plan.json"))
         except UnreadablePlan as problem:
             raise self.damaged("plan.json", problem) from problem
 

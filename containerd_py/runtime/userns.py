@@ -54,16 +54,16 @@ def write_maps(pid: int, pidfd: int, mapping: UserMapping) -> None:
 
 def _write_maps(pid: int, directory: int, mapping: UserMapping) -> None:
     if os.geteuid() == 0:
-        _write(directory, "uid_map", mapping.uids)
-        _write(directory, "gid_map", mapping.gids)
+        _write(directory, "uid_map", mapping.uids, mapping.uids_origin)
+        _write(directory, "gid_map", mapping.gids, mapping.gids_origin)
     elif is_single(mapping):
         # Without privilege over the caller's own groups a process must not be able to drop them [CVE-2014-8989].
         _put(directory, "setgroups", "deny")
-        _write(directory, "uid_map", mapping.uids)
-        _write(directory, "gid_map", mapping.gids)
+        _write(directory, "uid_map", mapping.uids, mapping.uids_origin)
+        _write(directory, "gid_map", mapping.gids, mapping.gids_origin)
     else:
-        _map_by_program("newuidmap", pid, mapping.uids)
-        _map_by_program("newgidmap", pid, mapping.gids)
+        _map_by_program("newuidmap", pid, mapping.uids, mapping.uids_origin)
+        _map_by_program("newgidmap", pid, mapping.gids, mapping.gids_origin)
 
 
 def is_single(mapping: UserMapping) -> bool:
@@ -88,13 +88,13 @@ def setgroups_allowed(pid: int) -> bool:
         return True
 
 
-def _write(directory: int, name: str, ranges: tuple[IdRange, ...]) -> None:
+def _write(directory: int, name: str, ranges: tuple[IdRange, ...], origin: str) -> None:
     text = "".join(f"{r.container_id} {r.host_id} {r.size}\n" for r in ranges)
     try:
         _put(directory, name, text)
     except OSError as problem:
         raise InvalidArgument(
-            f"cannot map ids: writing {text.strip()!r} to {name}: {problem.strerror}",
+            f"cannot map ids ({origin}): writing {text.strip()!r} to {name}: {problem.strerror}",
             step="user_namespace",
             errno=problem.errno,
             hint="ranges must not overlap, and must be ids that the caller's own user namespace has",
@@ -106,17 +106,18 @@ def _put(directory: int, name: str, text: str) -> None:
         os.write(file.fileno(), text.encode())
 
 
-def _map_by_program(program: str, pid: int, ranges: tuple[IdRange, ...]) -> None:
+def _map_by_program(program: str, pid: int, ranges: tuple[IdRange, ...], origin: str) -> None:
+    what = f"cannot map ids ({origin})"
     path = shutil.which(program, path=os.environ.get("PATH") or os.defpath)
     if path is None:
-        raise InvalidArgument(f"cannot map ids: there is no {program}", step="user_namespace", errno="ENOENT", hint=_HINT)
+        raise InvalidArgument(f"{what}: there is no {program}", step="user_namespace", errno="ENOENT", hint=_HINT)
     numbers = [str(number) for r in ranges for number in (r.container_id, r.host_id, r.size)]
     try:
         done = subprocess.run(  # noqa: S603 - a program of the host's, numbers only
             [path, str(pid), *numbers], capture_output=True, timeout=_MAPPER_S, check=False
         )
     except subprocess.TimeoutExpired as problem:
-        raise Unavailable(f"cannot map ids: {program} did not end", step="user_namespace") from problem
+        raise Unavailable(f"{what}: {program} did not end", step="user_namespace") from problem
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip()
-        raise InvalidArgument(f"cannot map ids: {told or program + ' failed'}", step="user_namespace", hint=_HINT)
+        raise InvalidArgument(f"{what}: {told or program + ' failed'}", step="user_namespace", hint=_HINT)

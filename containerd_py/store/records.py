@@ -74,9 +74,10 @@ class ContainerRecord(Stored):
     updating: bool = False
     labels: dict[str, str] = {}
     stdin: bool = False
-    log_driver: Literal["file", "none"] = "file"
+    log_driver: Literal["file", "journald", "none"] = "file"
     log_max_bytes: int | None = None
     log_max_files: int | None = None
+    log_tag: str | None = None
     pid: int | None = None
     identity: str = ""
     boot_id: str = ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from containerd_py.wire.common import AbsolutePath, Identifier, Signal, Strings, Text, Wire
 
@@ -17,7 +17,7 @@ RestartPolicy = Annotated[str, StringConstraints(pattern=RESTART_PATTERN)]
 Status = Literal["creating", "created", "running", "paused", "stopped"]
 Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
 Stream = Literal["stdout", "stderr"]
-LogDriver = Literal["file", "none"]
+LogDriver = Literal["file", "journald", "none"]
 Network = Literal["private", "none", "host"]
 
 
@@ -39,12 +39,22 @@ class ResourcesSpec(Wire):
 
 
 class LogSpec(Wire):
-    """How output is kept. max_bytes: of one file; max_files: how many. None: as the daemon's settings say."""
+    """How output is kept. max_bytes: of one file; max_files: how many. None: as the daemon's settings say.
+
+    "journald": these bound what waits for the journal. "none": it can be followed by attached clients, and is not kept.
+    """
 
     driver: LogDriver = "file"
-    """ "none": it can be followed by attached clients, and is not kept."""
     max_bytes: Annotated[int, Field(ge=4096)] | None = None
     max_files: Annotated[int, Field(ge=1, le=1000)] | None = None
+    tag: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)] | None = None
+    """CONTAINER_TAG and SYSLOG_IDENTIFIER in the journal; without it the latter is the container's name."""
+
+    @model_validator(mode="after")
+    def _tag_has_a_journal(self) -> Self:
+        if self.tag is not None and self.driver != "journald":
+            raise ValueError("a tag is for the driver 'journald'")
+        return self
 
 
 class Common(Wire):

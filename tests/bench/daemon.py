@@ -14,9 +14,10 @@ _PAUSE_S = 0.001
 
 
 class Daemon:
-    """Everything of it is below `folder`, which must be there."""
+    """Everything of it is below `folder`, which must be there. options: of its command line, further ones."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._options = options
         self.socket = str(folder / "api.sock")
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -29,6 +30,7 @@ class Daemon:
                 [
                     *(sys.executable, "-m", "containerd_py", "--socket", self.socket),
                     *("--state-dir", str(self._folder / "state"), "--data-dir", str(self._folder / "data")),
+                    *self._options,
                 ],
                 stderr=log,
                 start_new_session=True,

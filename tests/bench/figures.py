@@ -68,6 +68,14 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Logged:
+    """A payload's output into the log, and out of it again by whoever asks for logs."""
+
+    written: Volume
+    read: Volume
+
+
+@dataclass(frozen=True)
 class Crowd:
     """Containers that run at once. starts: create and start of each; idle_cpu_percent: of one CPU, by all our processes."""
 
@@ -84,13 +92,17 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Output:
-    """attached_s: until all clients were attached; fanned_out: what all of them got together."""
+    """attached_s: until all clients were attached; fanned_out: what all of them got together.
+
+    podman: the same of it, or why there is none.
+    """
 
     clients: int
     attached_s: float
     fanned_out: Volume
-    to_log: Volume
+    logged: Logged
     to_client: Volume
+    podman: Logged | str
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from containerd_py.client import Attachment, Client
 from containerd_py.wire import ContainerSpec, LogSpec
-from tests.bench import memory
+from tests.bench import memory, podman
 from tests.bench.connection import Connection, Failed
 from tests.bench.daemon import Daemon, body
-from tests.bench.figures import Crowd, Load, Output, Spread, Volume
+from tests.bench.figures import Crowd, Load, Logged, Output, Spread, Volume
 from tests.bench.report import load_table
 from tests.bench.rootfs import make_rootfs
 
@@ -74,8 +74,9 @@ async def measure_output(socket: str, rootfs: Path, mebibytes: int) -> Output:
             clients=_CLIENTS,
             attached_s=attached_s,
             fanned_out=fanned_out,
-            to_log=await to_log(client, rootfs, mebibytes),
+            logged=await logged(client, rootfs, mebibytes),
             to_client=(await fan_out(client, rootfs, mebibytes, 1))[1],
+            podman=await asyncio.to_thread(podman.logged, rootfs, mebibytes),
         )
 
 
@@ -160,18 +161,21 @@ def _flood(rootfs: Path, mebibytes: int) -> ContainerSpec:
     )
 
 
-async def to_log(client: Client, rootfs: Path, mebibytes: int) -> Volume:
-    """Have a payload write into the log, with nobody who looks."""
+async def logged(client: Client, rootfs: Path, mebibytes: int) -> Logged:
+    """Have a payload write into the log, with nobody who looks; then read it."""
     container = (await client.create(_flood(rootfs, mebibytes))).id
     begin = time.perf_counter()
     await client.start(container)
     await client.wait(container)
-    seconds = time.perf_counter() - begin
-    found = await client.container(container)
+    written = time.perf_counter()
+    size = 0
+    async for data in client.logs(container):
+        size += len(data)
+    read = time.perf_counter()
     await client.delete(container)
-    if found.output_bytes < mebibytes * _MIB or found.lost_output_bytes:
-        raise Failed(f"cannot measure output: of {mebibytes} MiB {found.output_bytes} bytes came")
-    return Volume(mebibytes, seconds)
+    if size < mebibytes * _MIB:
+        raise Failed(f"cannot measure output: of {mebibytes} MiB {size} bytes came")
+    return Logged(Volume(mebibytes, written - begin), Volume(mebibytes, read - written))
 
 
 async def fan_out(client: Client, rootfs: Path, mebibytes: int, clients: int) -> tuple[float, Volume]:

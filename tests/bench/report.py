@@ -85,8 +85,14 @@ def load_table(load: Load) -> Iterator[str]:
     yield "Output of one container"
     yield f"  {f'attach {output.clients} clients':<38}{output.attached_s * 1e3:>8.1f} ms"
     for name, volume in (
-        ("into the log", output.to_log),
+        ("into the log", output.logged.written),
+        ("out of the log, by our client", output.logged.read),
         ("to one attached client", output.to_client),
         (f"to {output.clients} attached clients, together", output.fanned_out),
     ):
         yield f"  {name:<38}{volume.mib_per_s:>8.0f} MiB/s"
+    if isinstance(output.podman, str):
+        yield f"  {output.podman}"
+        return
+    yield f"  {'podman, into its log':<38}{output.podman.written.mib_per_s:>8.0f} MiB/s"
+    yield f"  {'podman, out of it by `podman logs`':<38}{output.podman.read.mib_per_s:>8.0f} MiB/s"

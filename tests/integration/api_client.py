@@ -23,7 +23,7 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.body)
 
-    def error(self, status: int, kind: str, **fields: str) -> Any:
+    def error(self, status: int, kind: str, **fields: str | None) -> Any:
         """Assert that this is that error; return its document."""
         assert (self.status, self.json["kind"]) == (status, kind), self.body
         assert {name: self.json.get(name) for name in fields} == fields

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.oci.bundle import namespaces
+from tests.mutations import named
+from tests.oci.bundle import MOUNTS, namespaces
 from tests.oci.containers import Containers
 
 _MAPS = [{"containerID": 0, "hostID": 100_000, "size": 10}]
@@ -105,6 +106,50 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+_TMPFS = {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}
+_HOOK = {"path": "/bin/true"}
+
+# (changes, the JSON path that is named): what only the kernel, or the host, shows to be wrong
+REFUSED_BY_THE_HOST: list[tuple[dict[str, Any], str]] = [
+    ({"root.path": "nosuch"}, "root.path"),
+    ({"root.path": "rootfs/etc/passwd"}, "root.path"),
+    ({"process.args": ["/no/such"]}, "process.args.0"),
+    ({"process.args": ["/etc/passwd"]}, "process.args.0"),
+    ({"process.cwd": "/etc/passwd/x"}, "process.cwd"),
+    ({"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": 2**40, "hard": 2**40}]}, "process.rlimits.0"),
+    ({"mounts": [*MOUNTS, {**_TMPFS, "options": ["size=sideways"]}]}, "mounts.4"),
+    ({"mounts": [*MOUNTS, {**_TMPFS, "options": ["nosuchoption"]}]}, "mounts.4"),
+    ({"mounts": [*MOUNTS, {**_TMPFS, "type": "nosuchfs"}]}, "mounts.4"),
+    ({"mounts": [*MOUNTS, {**_TMPFS, "destination": "/etc/passwd/x"}]}, "mounts.4"),
+    ({"mounts": [*MOUNTS, {"destination": "/tmp", "source": "/no/such", "type": "bind", "options": ["bind"]}]}, "mounts.4"),
+    ({"mounts": [*MOUNTS, {**_TMPFS, "destination": "/tmp", "type": "ext4", "source": "/dev/null"}]}, "mounts.4"),
+    ({"mounts": [{**MOUNTS[0], "options": ["hidepid=9"]}, *MOUNTS[1:]]}, "mounts.0"),
+    ({"linux.devices": [{"path": "/etc/passwd/x", "type": "c", "major": 1, "minor": 3}]}, "linux.devices.0"),
+    ({"linux.namespaces": namespaces(network="/no/such")}, "linux.namespaces.4.path"),
+    ({"linux.namespaces": namespaces(network="/proc/self/ns/uts")}, "linux.namespaces.4.path"),
+    ({"linux.sysctl": {"net.ipv4.ip_forward": "sideways"}}, "linux.sysctl.net.ipv4.ip_forward"),
+    ({"linux.sysctl": {"net.ipv4.nosuch": "1"}}, "linux.sysctl.net.ipv4.nosuch"),
+    ({"hooks": {"prestart": [_HOOK, {"path": "/no/such"}]}}, "hooks.prestart.1"),
+    ({"hooks": {"createRuntime": [{"path": "/bin/false"}]}}, "hooks.createRuntime.0"),
+    ({"hooks": {"createContainer": [_HOOK, {"path": "/bin/false"}]}}, "hooks.createContainer.1"),
+    (
+        {"linux.namespaces": namespaces(time=""), "linux.timeOffsets": {"boottime": {"secs": -(2**32)}}},
+        "linux.timeOffsets",
+    ),
+    (
+        {
+            "process.noNewPrivileges": False,  # then the filter is loaded before the payload is started
+            "linux.seccomp": {
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "listenerPath": "/no/such",
+                "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
+            },
+        },
+        "linux.seccomp.listenerPath",
+    ),
+]
+
+
 def _name(value: object) -> str:
     return value if isinstance(value, str) else "".join(str(value).split())[:40]
 
@@ -126,6 +171,14 @@ def test_a_wrong_value_is_refused(oci: Containers, changes: dict[str, Any], path
     assert message.count("\n") == 1
 
 
+@pytest.mark.parametrize(("changes", "path"), REFUSED_BY_THE_HOST, ids=_name)
+def test_what_the_host_refuses_is_refused(oci: Containers, changes: dict[str, Any], path: str) -> None:
+    message = oci.refused(changes)
+    if oci.runtime.kind == "pyrunc":
+        assert path in named(message), message
+        assert message.count("\n") == 1
+
+
 @pytest.mark.lacks("crun", "counts no brackets", run=False)
 @pytest.mark.lacks("runc", "takes the last of two", run=False)
 @pytest.mark.parametrize(
@@ -138,3 +191,12 @@ def test_what_is_no_strict_json_is_refused(oci: Containers, text: str) -> None:
     assert result.code == 1
     assert result.stderr.count("\n") == 1
     oci.nothing_left(container_id)
+
+
+@pytest.mark.lacks("crun", "start does not wait for them")
+@pytest.mark.lacks("runc", "start does not wait for them")
+def test_what_fails_at_the_start_is_told_by_its_place(oci: Containers) -> None:
+    container = oci.create({"hooks": {"startContainer": [_HOOK, {"path": "/bin/false"}]}})
+    result = oci.runtime("start", container.id)
+    assert result.code == 1
+    assert named(result.stderr) == ("hooks.startContainer.1",), result

@@ -246,7 +246,7 @@ def test_features_are_told(oci: Containers) -> None:
     assert told["ociVersionMin"] == "1.0.0"
     assert {"pid", "network", "mount"} <= set(told["linux"]["namespaces"])
     assert {"ro", "rbind", "noexec"} <= set(told["mountOptions"])
-    assert "SCMP_ACT_ERRNO" in told["linux"]["seccomp"]["actions"]
+    assert {"SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"} <= set(told["linux"]["seccomp"]["actions"])
     assert "CAP_CHOWN" in told["linux"]["capabilities"]
 
 

@@ -19,9 +19,11 @@ KINDS = ("user", "pid", "ipc", "uts", "mount")
 
 _BECOME_USER = """
 for name in passwd group subuid subgid; do mount --bind "$0/$name" "/etc/$name" || exit 125; done
-exec setpriv --reuid=1000 --regid=1000 --clear-groups env -i "XDG_RUNTIME_DIR=$0/run" PATH=/usr/bin:/bin "$@"
+exec setpriv --reuid=1000 --regid=1000 --clear-groups env -i "XDG_RUNTIME_DIR=$0/run" "$@"
 """
-"""In a mount namespace of its own, where the user is known and has ids to give: the machine's files stay as they are."""
+"""In a mount namespace of its own, where the user is known and has ids to give: the machine's files stay as they are. The
+user's environment has nothing else in it, no PATH either.
+"""
 
 
 def mapped(*ranges: tuple[int, int, int], **more: Any) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def exposing(place: Path, paths: set[Path]) -> str:
 
 ONE = mapped((0, UID, 1))
 MANY = mapped((0, UID, 1), (1, 200_000, 65_536))
+NEEDS_MAPPERS = pytest.param(MANY, marks=pytest.mark.lacks("runc", "finds newuidmap by PATH alone"))
 SLEEP = {"process.args": ["/bin/sleep", "1000"]}
 
 
@@ -82,12 +85,12 @@ def _bundle_of_the_user(rootfs: Path) -> None:
         os.chown(path, UID, UID)
 
 
-@pytest.mark.parametrize("changes", [ONE, MANY], ids=["one", "many"])
+@pytest.mark.parametrize("changes", [ONE, NEEDS_MAPPERS], ids=["one", "many"])
 def test_a_user_runs_a_container(oci: Containers, changes: dict[str, Any]) -> None:
     assert oci.sh("id -u; cat /proc/self/uid_map", changes).split()[:4] == ["0", "0", str(UID), "1"]
 
 
-@pytest.mark.parametrize("changes", [ONE, MANY], ids=["one", "many"])
+@pytest.mark.parametrize("changes", [ONE, NEEDS_MAPPERS], ids=["one", "many"])
 def test_the_whole_life_of_a_container(oci: Containers, changes: dict[str, Any]) -> None:
     box = oci.start({**changes, **SLEEP})
     assert box.status() == "running"
@@ -97,6 +100,14 @@ def test_the_whole_life_of_a_container(oci: Containers, changes: dict[str, Any])
     box.kill("KILL").ok()
     box.await_status("stopped").delete().ok()
     assert oci.runtime("state", box.id).code == 1
+
+
+@pytest.mark.parametrize("changes", [ONE, NEEDS_MAPPERS], ids=["one", "many"])
+def test_it_is_as_nice_as_its_caller(oci: Containers, changes: dict[str, Any]) -> None:
+    """Who may not be less nice need not be."""
+    oci.runtime.through = ("/usr/bin/nice", "-n", "10", *oci.runtime.through)
+    box = oci.start({**changes, **SLEEP})
+    assert [os.getpriority(os.PRIO_PROCESS, box.pid), box.sh("cut -d' ' -f19 /proc/self/stat")] == [10, "10"]
 
 
 def test_the_loopback_of_a_users_network_is_up(oci: Containers) -> None:

@@ -81,7 +81,7 @@ class Soak:
 async def soak(folder: Path, operations: int, seed: int) -> tuple[list[str], Counter[str]]:
     """Return what is left in the end, and how often each operation was done. Raises Wrong."""
     make_rootfs(folder)
-    daemon = Daemon(folder)
+    daemon = Daemon(folder, "--removed-keep-s", "1")  # what is kept for a while goes meanwhile
     daemon.start()
     try:
         # one connection each: a daemon that closes one after a refused body would else break the next request

@@ -12,6 +12,8 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MAY_GROW_KIB = 16 * 1024
 """Caches, the allocator's slack, and the ring of events: bounded, and full long before the end of a soak."""
 
+_EXECUTOR_THREADS = (os.cpu_count() or 1) + 4
+"""As many as asyncio's default executor makes in all, when they are first wanted (ThreadPoolExecutor)."""
 _EVENTS = {"state/events.jsonl", "state/events.jsonl.1"}
 """There are two at most, of a bounded size."""
 
@@ -48,9 +50,11 @@ class Level:
         """Return in words what there is more of than before."""
         told = [
             f"{name}: {getattr(before, name)} before, {getattr(self, name)} now"
-            for name in ("tasks", "threads", "children", "mounts", "cgroups")
+            for name in ("tasks", "children", "mounts", "cgroups")
             if getattr(self, name) > getattr(before, name)
         ]
+        if self.threads > before.threads + _EXECUTOR_THREADS:
+            told.append(f"threads: {before.threads} before, {self.threads} now")
         told += [f"descriptors: {count} more of {kind}" for kind, count in (self.fds - before.fds).items()]
         told += [f"file: {path}" for path in sorted(self.files - before.files - _EVENTS)]
         for name, now, then in zip(("daemon", "spawner"), self.rss_kib, before.rss_kib, strict=True):

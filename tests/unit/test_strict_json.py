@@ -75,6 +75,26 @@ def test_what_is_refused_is_told(text: str | bytes, words: str) -> None:
     assert len(refused.value.message) < 300
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (r'{"a": ["b", {"c": "x\u0000"}]}', "a.1.c: NUL in 'x\\x00'"),
+        (r'{"a": {"b\u0000": 1}}', "a.b\\x00: NUL in 'b\\x00'"),
+        (r'{"a": {"\ud800": 1}}', "a.\\ud800: lone surrogate in '\\ud800'"),
+        ('{"a": [{"k": 1, "k": 2}]}', "a.0.k: duplicate key 'k'"),
+        ('{"a": [0, NaN]}', "a.1: NaN is not JSON"),
+        ('{"a": [0, 1e999]}', "a.1: number 1e999 is too large"),
+        ('{"a": ' + "1" * 5000 + "}", f"a: number {'1' * 40}… is too large"),
+        ('{"a": ' + "[" * 32 + "]" * 32 + "}", f"a{'.0' * 31}: nested deeper than 32"),
+        ('{"' + "a" * 1000 + '": NaN}', f"{'a' * 200}: NaN is not JSON"),
+    ],
+)
+def test_the_place_of_what_is_refused_is_told(text: str, told: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        loads(text)
+    assert refused.value.message == f"cannot parse request: {told}"
+
+
 @pytest.mark.parametrize("text", ["[" * 32 + "1" + "]" * 32, '{"a":' * 32 + '"x"' + "}" * 32, "[]" + " " * 100, " \n{}\t"])
 def test_what_is_just_allowed(text: str) -> None:
     assert loads(text) == json.loads(text)

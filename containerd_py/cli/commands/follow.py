@@ -18,6 +18,7 @@ from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.times import moment
+from containerd_py.errors import NotFound
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
@@ -94,13 +95,18 @@ async def _write_objects(client: "Client", container: str, chosen: str | None, s
     """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
     from containerd_py.client import FellBehind
 
-    detail = await client.container(container)
-    position, end = start, None if follow else detail.output_bytes
+    position, end = start, None
+    try:
+        detail = await client.container(container)
+        container, end = detail.id, None if follow else detail.output_bytes
+    except NotFound as error:  # one that was removed a short time ago has its output yet, which grows no more
+        if error.hint is None:
+            raise
     if end is not None and start >= end:
         return
     while True:
         try:
-            await _write_lines(client, detail.id, chosen, position, end)
+            await _write_lines(client, container, chosen, position, end)
         except FellBehind as behind:
             if behind.offset is None:
                 raise

@@ -67,7 +67,7 @@ def _seccomp() -> dict[str, Any]:
     flags = [name for name in _FLAGS if _serves_seccomp({"flags": [name]})]
     return {
         "enabled": True,
-        "actions": sorted(name for name in get_args(SeccompAction) if _serves_seccomp({"syscalls": [_rule(name)]})),
+        "actions": sorted(name for name in get_args(SeccompAction) if _serves_action(name)),
         "operators": sorted(get_args(SeccompOperator)),
         "archs": [name for name in _ARCHITECTURES if _serves_seccomp({"architectures": [name]})],
         "knownFlags": flags,
@@ -75,8 +75,10 @@ def _seccomp() -> dict[str, Any]:
     }
 
 
-def _rule(action: str) -> dict[str, Any]:
-    return {"names": ["getpid"], "action": action}
+def _serves_action(name: str) -> bool:
+    """One that asks an agent needs to know where that listens."""
+    agent = {"listenerPath": "/run/agent.sock"} if name == "SCMP_ACT_NOTIFY" else {}
+    return _serves_seccomp({"syscalls": [{"names": ["getpid"], "action": name}], **agent})
 
 
 def serves(changes: dict[str, Any]) -> bool:

@@ -46,11 +46,11 @@ def _run(hook: tuple[str, tuple[str, ...], tuple[str, ...], int | None], state: 
     with Fd(number) as pidfd:
         status = _wait(pidfd, timeout_s)
     if status is None:
-        raise StepFailed(errno.ETIMEDOUT, f"{path} did not end in {timeout_s} s, and was killed")
+        raise StepFailed(errno.ETIMEDOUT, f"it did not end in {timeout_s} s, and was killed")
     if status != WaitStatus(0, None):
-        how = f"ended with {status.code}" if status.signal is None else f"was killed by signal {status.signal}"
+        how = f"it ended with {status.code}" if status.signal is None else f"signal {status.signal} killed it"
         told = _content(output.fileno())[-_TOLD:].decode(errors="replace").strip()
-        raise StepFailed(errno.ECANCELED, f"{path} {how}" + (f": {told}" if told else ""))
+        raise StepFailed(errno.ECANCELED, how + (f": {told}" if told else ""))
 
 
 def _become_hook(path: str, arguments: tuple[str, ...], environment: tuple[str, ...], streams: tuple[Fd, ...]) -> None:

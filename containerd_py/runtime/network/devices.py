@@ -77,7 +77,7 @@ def _told(name: str) -> Iterator[None]:
     except (NetlinkError, OSError) as problem:
         number = problem.code if isinstance(problem, NetlinkError) else problem.errno
         raise InvalidArgument(
-            f"cannot move network device {name!r} into the container: {os.strerror(number or 0)}",
+            f"cannot move network device {name!r} (linux.netDevices.{name}) into the container: {os.strerror(number or 0)}",
             step="network",
             errno=number,
             hint="linux.netDevices names interfaces of the host, which must be movable, and their free names inside",

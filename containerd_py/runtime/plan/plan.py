@@ -5,12 +5,13 @@ from __future__ import annotations
 import binascii
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
+from containerd_py.runtime.plan.outline import Entry, UnreadablePlan
 
 FORMAT = 2
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
@@ -23,13 +24,11 @@ _LATER = ("cgroup", "time")
 """Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""
 
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
-_FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in _OPERATIONS.items()}  # type: ignore[arg-type]  # each is a dataclass, which mypy cannot see
+_FIELDS = {  # without `origin`, which does not count for equality
+    name: tuple(each.name for each in dataclasses.fields(kind) if each.compare) for name, kind in _OPERATIONS.items()
+}
 
 _SCALARS = (int, str, bool)
-
-
-class UnreadablePlan(ValueError):
-    """The bytes are no plan, or one of another format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,12 @@ class IdRange:
 
 @dataclass(frozen=True, slots=True)
 class UserMapping:
-    """What the ids of a user namespace, or of an idmapped mount, are outside."""
+    """What the ids of a user namespace, or of an idmapped mount, are outside. *_origin: as of an operation."""
 
     uids: tuple[IdRange, ...]
     gids: tuple[IdRange, ...]
+    uids_origin: str = field(default="", compare=False)
+    gids_origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Source:
     so mounts that hide something of the host stay where they are (mount_namespaces(7), "locked").
     mapping: of an idmapped mount; user_path: or a user namespace that has it; mapping_recursive: for mounts below too.
     recursive: with all mounts below it; propagation: bits of linux.mounts.Propagation, for all of a detached tree.
-    follow: False to take a symlink at the end of the path as what it is.
+    follow: False to take a symlink at the end of the path as what it is. origin: as of an operation.
     """
 
     handle: str
@@ -68,6 +69,7 @@ class Source:
     mapping_recursive: bool = False
     follow: bool = True
     propagation: int = 0
+    origin: str = field(default="", compare=False)
 
     @property
     def idmapped(self) -> bool:
@@ -75,16 +77,25 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """A namespace that is entered instead of made. kind: its OCI name; origin: as of an operation."""
+
+    kind: str
+    path: str
+    origin: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the worker does (`operations`, the last one being Exec), and what the parent does for it before.
 
-    namespaces: OCI names of the new namespaces; joined: OCI name to path of those that are entered instead;
-    user: the ids of a new user namespace; time_offsets: lines for timens_offsets (time_namespaces(7)).
+    namespaces: OCI names of the new namespaces; user: the ids of a new user namespace; time_offsets: lines for
+    timens_offsets (time_namespaces(7)).
     """
 
     namespaces: tuple[str, ...]
     operations: tuple[Operation, ...]
-    joined: tuple[tuple[str, str], ...] = ()
+    joined: tuple[Join, ...] = ()
     user: UserMapping | None = None
     time_offsets: str = ""
     sources: tuple[Source, ...] = ()
@@ -119,6 +130,14 @@ class Plan:
     def start_index(self) -> int:
         """Return the index of AwaitStart: operations from there on belong to start."""
         return next(index for index, operation in enumerate(self.operations) if isinstance(operation, AwaitStart))
+
+    def entry(self, index: int) -> Entry:
+        """Return what is told of the operation at `index`."""
+        return Entry.of(self.operations[index])
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(type(operation).__name__ for operation in self.operations)
 
     def encode(self) -> bytes:
         steps = [[type(operation).__name__, *_values(operation)] for operation in self.operations]

@@ -128,8 +128,11 @@ def _enter_new_time(offsets: Fd, lines: str) -> None:
     """They are written before the first process enters; from then on they are fixed (time_namespaces(7))."""
     with offsets:
         process.unshare(Clone.NEWTIME)
-        if lines:
-            os.write(offsets.fileno(), lines.encode())
+        try:
+            if lines:
+                os.write(offsets.fileno(), lines.encode())
+        except OSError as problem:
+            raise OSError(problem.errno, f"{problem.strerror} (linux.timeOffsets)") from problem
 
 
 def _entered(join: tuple[int, int]) -> bool:

@@ -149,7 +149,7 @@ async def test_a_seccomp_filter_that_kills_the_worker(api: Api, daemon: Daemon, 
         assert answer.status == 201, answer.body
         answer = await api.post("/v1/containers/killed/start")
     error = answer.error(400, "invalid_argument", step="seccomp")
-    assert error["message"] == "cannot execute /bin/true: the seccomp filter killed the process"
+    assert error["message"] == "cannot execute /bin/true: the seccomp filter (linux.seccomp) killed the process"
     assert "execve" in error["hint"]
     if late:
         assert (await api.post("/v1/containers/killed/wait")).json["signal"] == "SIGSYS"

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
 
 PROTOCOL = "v5.channel.k8s.io"
 
@@ -175,6 +176,24 @@ async def test_resize_without_a_terminal(api: Api, rootfs: Path) -> None:
     await remove(api, container)
 
 
+async def test_signals_on_the_stream(api: Api, rootfs: Path) -> None:
+    script = "trap 'echo caught; exit 7' USR1; read a; echo got $a; while :; do sleep 0.1; done"
+    container = await api.create(rootfs, "/bin/sh", "-c", script, stdin=True)
+    async with attach(api, container) as socket:
+        client = Attached(socket)
+        await start(api, container)
+        await client.send(0, b"one\n")
+        await client.until(b"got one\n")
+        await client.send(5, b"USR1")
+        status = await client.to_end()
+    assert client.channels[1] == b"got one\ncaught\n"
+    assert status["details"]["causes"][0]["message"] == "7"
+    events = (await api.get("/v1/events?since_id=0&follow=false&type=container.killed")).body
+    assert b'"signal":"SIGUSR1"' in events
+    assert b'"asked_by":{' in events
+    await remove(api, container)
+
+
 async def test_two_clients_see_the_same_and_a_late_one_may_catch_up(api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/cat", stdin=True)
     await start(api, container)
@@ -226,7 +245,19 @@ async def test_stdin_flood_to_a_payload_that_never_reads(api: Api, rootfs: Path)
 
 
 @pytest.mark.parametrize(
-    "frame", [b"\x01out", b"\x09", b"\xff\x01", b"\xff", b"\x04{}", b'\x04{"Width": true, "Height": 1}', b"\x04nonsense"]
+    "frame",
+    [
+        b"\x01out",
+        b"\x09",
+        b"\xff\x01",
+        b"\xff",
+        b"\x04{}",
+        b'\x04{"Width": true, "Height": 1}',
+        b"\x04nonsense",
+        b"\x05",
+        b"\x05NONE",
+        b"\x05\xff",
+    ],
 )
 async def test_frames_that_are_none(api: Api, rootfs: Path, frame: bytes) -> None:
     container = await api.create(rootfs, "/bin/sleep", "100", terminal=True)
@@ -254,6 +285,61 @@ async def test_attach_needs_the_protocol(api: Api, rootfs: Path) -> None:
         await api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach")
     with pytest.raises(aiohttp.WSServerHandshakeError):
         await attach(api, "nobody")
+    await remove(api, container)
+
+
+async def test_replay_becomes_live_without_a_gap_or_a_double_across_files(api: Api, rootfs: Path) -> None:
+    """Clients that come at any time, and one that leaves and comes again where it was, all see the same bytes."""
+    script = "seq 60000; read a; seq 60001 120000"
+    log = {"max_bytes": 16_384, "max_files": 1000}
+    container = await api.create(rootfs, "/bin/sh", "-c", script, stdin=True, log=log)
+    expected = "".join(f"{number}\n" for number in range(1, 120_001)).encode()
+
+    async def stay(offset: int) -> bytes:
+        async with attach(api, container, f"?offset={offset}") as socket:
+            client = Attached(socket)
+            await client.to_end()
+            return client.channels[1]
+
+    async def come_and_go() -> bytes:
+        seen = b""
+        while len(seen) < len(expected):
+            async with attach(api, container, f"?offset={len(seen)}") as socket:
+                client = Attached(socket)
+                while len(client.channels.get(1, b"")) < 50_000 and await client.receive():
+                    pass
+                seen += client.channels.get(1, b"")
+        return seen
+
+    await start(api, container)
+    clients = [asyncio.create_task(one) for one in (stay(0), come_and_go(), stay(1000))]
+    async with asyncio.timeout(20):
+        while (await api.get(f"/v1/containers/{container}")).json["output_bytes"] < 300_000:
+            await asyncio.sleep(0.01)
+    clients.append(asyncio.create_task(stay(5)))
+    assert (await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"\n")).status == 204
+    one, two, three, four = await asyncio.gather(*clients)
+    assert (one, two, three, four) == (expected, expected, expected[1000:], expected[5:])
+    assert (await api.get(f"/v1/containers/{container}/logs")).body == expected
+    await remove(api, container)
+
+
+def read_and_written(pid: int) -> int:
+    """Return what a process has moved by read(2), write(2) and their like (proc_pid_io(5)): a splice is none of them."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["rchar"]) + int(fields["wchar"])
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+async def test_output_does_not_pass_through_the_daemon(daemon: Daemon, api: Api, rootfs: Path, *, terminal: bool) -> None:
+    size = 16 << 20
+    script = f"stty raw 2>/dev/null; busybox dd if=/dev/zero bs=65536 count={size >> 16} 2>/dev/null"
+    container = await api.create(rootfs, "/bin/sh", "-c", script, terminal=terminal)
+    before = read_and_written(daemon.pid)
+    await start(api, container)
+    await api.post(f"/v1/containers/{container}/wait")
+    assert (await api.get(f"/v1/containers/{container}")).json["output_bytes"] == size
+    assert read_and_written(daemon.pid) - before < size / 16
     await remove(api, container)
 
 

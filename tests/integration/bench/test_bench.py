@@ -22,5 +22,5 @@ def test_everything_is_measured(tmp_path: Path) -> None:
     found = json.loads(results.read_text())
     assert {"pycontainerd", "crun", "runc"} <= set(found["laps"]["contestants"])
     assert found["load"]["crowd"]["running"] == 8
-    assert found["load"]["output"]["to_log"]["mebibytes"] == 2
+    assert found["load"]["output"]["logged"]["read"]["mebibytes"] == 2
     assert "into the log" in printed

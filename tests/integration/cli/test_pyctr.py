@@ -365,3 +365,61 @@ async def test_exec_at_the_terminal_through_a_restart_of_the_daemon(daemon: Daem
     assert settings(slave) == before
     await end(terminal, slave)
     await pyctr(daemon, "rm", "-f", "box")
+
+
+async def test_logs_of_a_container_that_was_removed(daemon: Daemon, rootfs: Path) -> None:
+    script = "echo out; sleep 0.1; echo err >&2; exit 3"
+    made = (await pyctr(daemon, "create", "--rootfs", str(rootfs), "/bin/sh", "-c", script)).out.strip()
+    assert (await pyctr(daemon, "start", "-a", made)).code == 3
+    assert (await pyctr(daemon, "rm", made)).code == 0
+    assert (await pyctr(daemon, "logs", made)).out == "out\nerr\n"
+    lines = [json.loads(line) for line in (await pyctr(daemon, "logs", "--format", "json", made)).out.splitlines()]
+    assert [(line["stream"], line["offset"]) for line in lines] == [("stdout", 0), ("stderr", 4)]
+    assert (await pyctr(daemon, "wait", made)).out == "3\n"
+    assert "has been deleted (logs, attach and wait by its id" in (await pyctr(daemon, "start", made)).err
+    nobody = await pyctr(daemon, "logs", "--format", "json", "nobody")
+    assert (nobody.code, nobody.err) == (1, "pyctr: cannot inspect container 'nobody': no such container\n")
+
+
+async def test_logs_in_the_journal_tell_where_they_are(daemon: Daemon, rootfs: Path) -> None:
+    options = ("--log-driver", "journald", "--log-opt", "tag=shop", "--log-opt", "max-size=1m")
+    made = (await pyctr(daemon, "create", *options, "--rootfs", str(rootfs), "/bin/true")).out.strip()
+    logs = await pyctr(daemon, "logs", made)
+    assert logs.code == 1
+    assert f"journalctl CONTAINER_ID_FULL={made}" in logs.err
+    detail = json.loads((await pyctr(daemon, "inspect", made)).out)
+    shown = detail[0] if isinstance(detail, list) else detail
+    assert shown["spec"]["log"] == {"driver": "journald", "tag": "shop", "max_bytes": 1 << 20}
+    assert (await pyctr(daemon, "rm", made)).code == 0
+
+
+async def test_keys_leave_a_container_that_goes_on(daemon: Daemon, rootfs: Path) -> None:
+    terminal, slave = await at_terminal(
+        daemon, 20, 80, "run", "-it", "--name", "box", "--rootfs", str(rootfs), "-e", "PS1=ready> ", "/bin/sh"
+    )
+    before = settings(slave)
+    await terminal.until(b"ready> ")
+    terminal.type(b"\x10\x11")
+    await terminal.until(b"it goes on")
+    assert await terminal.process.wait() == 0
+    assert settings(slave) == before
+    await end(terminal, slave)
+    terminal, slave = await at_terminal(daemon, 20, 80, "attach", "--detach-keys", "ctrl-a,x", "box")
+    async with asyncio.timeout(20):
+        while b"42\r\n" not in terminal.seen:  # what is typed before the terminal is raw is gone
+            terminal.type(b"echo $((40+2))\r")
+            with contextlib.suppress(TimeoutError):
+                await terminal.until(b"42\r\n", seconds=1)
+    terminal.type(b"echo a\x10\x11\x7f\x7f\x01")  # other keys are the shell's, and the first of ours is held back
+    terminal.type(b"x")
+    await terminal.until(b"it goes on")
+    assert await end(terminal, slave) == 0
+    terminal, slave = await at_terminal(daemon, 20, 80, "exec", "-it", "-e", "PS1=inner> ", "box", "/bin/sh")
+    await terminal.until(b"inner> ")
+    terminal.type(b"\x10\x11")
+    assert await end(terminal, slave) == 0
+    async with daemon.api() as api:
+        assert (await api.get("/v1/containers/box")).json["status"] == "running"
+        (left,) = (await api.get("/v1/containers/box/exec")).json["execs"]
+        assert left["status"] == "running"
+    await pyctr(daemon, "rm", "-f", "box")

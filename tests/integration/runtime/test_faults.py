@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
-from containerd_py.runtime import Container, WaitStatus, parse
+from containerd_py.runtime import Container, WaitStatus, intel_rdt, parse
 from tests.integration.runtime.workshop import Workshop, document
 from tests.unit.store.small_disk import fill, small_disk
 
@@ -43,11 +43,36 @@ def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content
     assert not (shop.bundle / "state").exists()
     assert not [path for path in container.cgroups if os.path.exists(path)]
     for path in container.cgroups:
-        if place:
-            assert os.path.isdir(os.path.dirname(path))  # nobody knows any more who made it
-            os.rmdir(os.path.dirname(path))
-        else:
-            assert not os.path.exists(os.path.dirname(path))
+        assert not os.path.exists(os.path.dirname(path))
+
+
+def test_parents_of_which_no_record_is_left_stay(shop: Workshop) -> None:
+    """They may be anybody's."""
+    container = shop.sleeping({**SLEEPING, "linux.cgroupsPath": "/pycontainerd-test-damaged/box"})
+    for name in ("state", "plan"):
+        (shop.bundle / f"state/box/{name}.json").write_text("garbage")
+    assert Container.discard("box", state_root=str(shop.bundle / "state")) == ("state.json", "plan.json")
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    for path in container.cgroups:
+        assert not os.path.exists(path)
+        os.rmdir(os.path.dirname(path))
+
+
+def test_a_class_of_service_goes_with_a_discarded_container(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory in place of resctrl, which no host of these tests has."""
+    container = shop.sleeping()
+    state = shop.bundle / "state/box"
+    document = json.loads((state / "config.json").read_text())
+    document["linux"]["intelRdt"] = {"l3CacheSchema": "L3:0=f"}
+    (state / "config.json").write_text(json.dumps(document))
+    (state / "state.json").write_text("garbage")
+    (tmp_path / "box").mkdir()
+    monkeypatch.setattr(intel_rdt, "find_resctrl", lambda: str(tmp_path))
+    Container.discard("box", state_root=str(shop.bundle / "state"))
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    assert not (tmp_path / "box").exists()
 
 
 def test_the_hooks_of_a_discarded_container_are_run(shop: Workshop, tmp_path: Path) -> None:
@@ -162,7 +187,9 @@ Container.create("box", parse(ast.literal_eval(sys.argv[1])), state_root=sys.arg
 
 
 def test_a_memory_limit_that_kills_the_worker_is_told(shop: Workshop) -> None:
-    with pytest.raises(InvalidArgument, match="the memory limit is too small for its init worker") as caught:
+    with pytest.raises(
+        InvalidArgument, match=r"the limit \(linux\.resources\.memory\.limit\) is too small for its init worker"
+    ) as caught:
         shop.create({"linux.resources": {"memory": {"limit": 8192}}})
     assert (caught.value.step, caught.value.errno) == ("memory", "ENOMEM")
     assert "linux.resources.memory.limit" in str(caught.value.hint)

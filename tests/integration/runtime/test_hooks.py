@@ -96,7 +96,9 @@ def test_one_that_hangs_is_killed(shop: Workshop, hook: Any, moment: str) -> Non
 
 
 def test_one_that_is_missing(shop: Workshop) -> None:
-    with pytest.raises(InvalidArgument, match="cannot run createRuntime hook '/no/such': No such file or directory"):
+    with pytest.raises(
+        InvalidArgument, match=r"createRuntime hook '/no/such' \(hooks\.createRuntime\.0\): No such file or directory"
+    ):
         shop.create({"hooks": {"createRuntime": [{"path": "/no/such"}]}})
 
 

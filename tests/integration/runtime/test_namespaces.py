@@ -60,7 +60,7 @@ def test_all_of_another_container(shop: Workshop) -> None:
 def test_what_cannot_be_joined(shop: Workshop, kind: str, path: str, number: str, cause: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         shop.create({"linux.namespaces": [{"type": "mount"}, {"type": kind, "path": path}]})
-    assert caught.value.message == f"cannot join {kind} namespace {path!r}: {cause}"
+    assert caught.value.message == f"cannot join {kind} namespace {path!r} (linux.namespaces.1.path): {cause}"
     assert (caught.value.step, caught.value.errno) == ("namespaces", number)
     assert not (shop.bundle / "state").exists()
 

@@ -56,6 +56,7 @@ def unit(name: str) -> Unit:
         ("StateDirectory", "pycontainerd"),
         ("TasksMax", "infinity"),
         ("OOMPolicy", "continue"),
+        ("LogRateLimitIntervalSec", "0"),
     ],
 )
 def test_what_containers_rely_on(key: str, value: str) -> None:

@@ -5,9 +5,9 @@ import base64
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
+import aiohttp
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
@@ -31,8 +31,8 @@ class EndlessEngine:
     def streams(self) -> Self:
         return self
 
-    def get(self, _reference: str) -> Any:
-        return SimpleNamespace(id="abc", output_bytes=0)
+    def joinable(self, reference: str) -> tuple[str, int]:
+        return reference, 0
 
     def run_of(self, _reference: str) -> Run:
         return Run()
@@ -74,11 +74,75 @@ async def ask(path: str, request: str) -> tuple[asyncio.StreamReader, asyncio.St
     return reader, writer
 
 
-async def broken_off(logs: list[Any]) -> None:
+async def broken_off(logs: list[Any], cause: str = "the client takes nothing") -> None:
     async with asyncio.timeout(10):
         while not logs:
             await asyncio.sleep(0.01)
-    assert [(line["event"], line["cause"]) for line in logs] == [("stream broken off", "the client takes nothing")]
+    assert [(line["event"], line["cause"]) for line in logs] == [("stream broken off", cause)]
+
+
+class SilentEngine(EndlessEngine):
+    """One container that says nothing, and whose input is read when it is let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.written = 0
+
+    async def output(self, _reference: str, **_options: Any) -> AsyncIterator[OutputChunk]:
+        await asyncio.Event().wait()
+        yield OutputChunk(Stream.STDOUT, 0, b"")
+
+    async def write_stdin(self, _reference: str, data: bytes) -> None:
+        await self.let.wait()
+        self.written += len(data)
+
+
+@pytest.fixture
+async def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[SilentEngine, str]]:
+    monkeypatch.setattr(attach, "_PING_S", 0.05)
+    monkeypatch.setattr(attach, "_PONG_S", 0.2)
+    engine: Any = SilentEngine()
+    runner = app.runner(app.build(engine, Access(group_allowed=False)))
+    await runner.setup()
+    await web.UnixSite(runner, path := str(tmp_path / "silent.sock")).start()
+    yield engine, path
+    await runner.cleanup()
+
+
+async def test_a_client_that_answers_no_ping_is_dropped(silent: tuple[SilentEngine, str]) -> None:
+    with capture_logs() as logs:
+        reader, writer = await ask(silent[1], HEAD.format("attach", UPGRADE))
+        await broken_off(logs, "the client answers no ping")
+    async with asyncio.timeout(10):
+        assert (await dropped(reader)).endswith(b"\r\n\r\n\x89\x00")  # a ping, and then nothing
+    writer.close()
+
+
+async def test_a_client_whose_pongs_are_behind_its_input_stays(silent: tuple[SilentEngine, str]) -> None:
+    engine, path = silent
+    frames, size = 100, 60_000
+
+    async def flood(socket: aiohttp.ClientWebSocketResponse) -> None:
+        for _ in range(frames):
+            await socket.send_bytes(b"\0" + bytes(size))
+
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session,
+        session.ws_connect("http://localhost/v1/containers/abc/attach", protocols=(attach.PROTOCOL,)) as socket,
+    ):
+        flooding = asyncio.ensure_future(flood(socket))
+        receiving = asyncio.ensure_future(socket.receive())  # which answers pings
+        await asyncio.sleep(1)  # several pings long: that nothing happens cannot be waited for
+        assert not receiving.done()
+        assert engine.written == 0
+        engine.let.set()
+        await flooding
+        async with asyncio.timeout(20):
+            while engine.written < frames * size:
+                await asyncio.sleep(0.01)
+        assert not receiving.done()
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
 
 
 async def test_a_log_reader_that_takes_nothing_gets_no_end(socket_path: str) -> None:

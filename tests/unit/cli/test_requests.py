@@ -181,7 +181,7 @@ def test_variables_and_labels_of_files(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "env").write_bytes(content)
-    with pytest.raises(InvalidArgument, match="cannot read .*env"):
+    with pytest.raises(InvalidArgument, match=r"cannot read .*env"):
         build_request(SpecOptions(rootfs="/r", args=["a"], env_file=[f"{tmp_path}/env"]), {})
 
 

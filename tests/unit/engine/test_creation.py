@@ -11,12 +11,16 @@ from containerd_py.engine.containers import Registry
 from containerd_py.engine.creation import Creation
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
+from containerd_py.engine.journal import Journal
+from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.parts import Parts
+from containerd_py.engine.removed import Keep, Removed
 from containerd_py.engine.tasks import Tasks
 from containerd_py.errors import Conflict, NotFound, Unavailable
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.removed import RemovedStore
 from containerd_py.wire import ContainerSpec
 
 
@@ -58,13 +62,16 @@ class SlowStore(ContainerStore):
 
 
 def parts(folder: Path, store: ContainerStore) -> Parts:
+    tasks = Tasks()
     return Parts(
         registry=Registry(),
         store=store,
         link=cast("Any", Link()),
         cgroups=cast("Any", Cgroups()),
         events=EventLog(),
-        tasks=Tasks(),
+        tasks=tasks,
+        journal=Journaling(Journal(), tasks),
+        removed=Removed(RemovedStore(str(folder)), Keep(), tasks),
         host=cast("Any", None),
         data_dir=str(folder),
         cgroup_parent="/pycontainerd",

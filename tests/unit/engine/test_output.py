@@ -1,5 +1,6 @@
 """The output log: what is written comes back, with its stream, from any offset, after a crash, and on a full disk."""
 
+import asyncio
 import contextlib
 import os
 import select
@@ -305,11 +306,11 @@ def test_removing_twice_or_nothing_is_no_error(payload: Payload) -> None:
     payload.log.remove()
 
 
-async def test_finishing_wakes_readers(payload: Payload) -> None:
-    seen = []
-    payload.log.changes.announce = lambda: seen.append(payload.log.ended)  # type: ignore[method-assign]
-    payload.log.finish()
-    assert seen == [True]
+async def test_closing_wakes_readers(payload: Payload) -> None:
+    waiting = asyncio.create_task(payload.log.changes.wait())
+    await asyncio.sleep(0)
+    payload.log.close()
+    await waiting
 
 
 # ── a full disk ──

@@ -59,7 +59,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         procfs_steps(process, sysctl=bool(spec.linux.sysctl)),
         root.take,
         root.build,
-        [] if process.cwd == "/" else [op.MakeDirectory(process.cwd)],
+        [] if process.cwd == "/" else [op.MakeDirectory(process.cwd, origin="process.cwd")],
         console_steps(process),
         name_steps(spec),
         parent_steps(spec),
@@ -86,7 +86,7 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
     steps = itertools.chain(
         initial_affinity_steps(process),
         [op.JoinCgroup(placing.v1_cgroups)] if placing.v1_cgroups else [],
-        [op.BecomeRoot(placing.may_drop_groups)] if "user" in namespaces(spec) else [],
+        [op.BecomeRoot(placing.may_drop_groups, origin=namespaces(spec)["user"])] if "user" in namespaces(spec) else [],
         [op.ResetProcess(f"_ses.{placing.container_id}")],
         final_affinity_steps(process),
         procfs_steps(process, sysctl=False),
@@ -102,18 +102,18 @@ def _payload_steps(
 ) -> Iterator[Operation]:
     """Become the payload: the same for a container's first process and for a further one. at_start: its hooks."""
     early_filter = seccomp is not None and not process.no_new_privileges
-    yield op.AttachStdio(process.terminal, process.user.uid)
+    yield op.AttachStdio(process.terminal, process.user.uid, origin="process.terminal" if process.terminal else "")
     yield from attribute_steps(process, spec.linux)
     yield op.CloseOnExec()
     if early_filter:  # without no_new_privs it needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up
         yield from confining_steps(seccomp)
     yield from identity_steps(process, setgroups=placing.may_drop_groups)
     yield from home_steps(process)
-    yield op.FindProgram(process.args[0], search_path(process))
+    yield op.FindProgram(process.args[0], search_path(process), origin="process.args.0")
     if process.no_new_privileges:
-        yield op.SetNoNewPrivs()
+        yield op.SetNoNewPrivs(origin="process.noNewPrivileges")
     yield op.AwaitStart(placing.rendezvous)
     yield from at_start
     if not early_filter:
         yield from confining_steps(seccomp)
-    yield op.Exec(process.args, process.env, placing.preserved, final_descriptors(process))
+    yield op.Exec(process.args, process.env, placing.preserved, final_descriptors(process), origin="process.args")

@@ -81,18 +81,19 @@ def procfs_steps(process: Process, *, sysctl: bool) -> Iterator[Operation]:
 def attribute_steps(process: Process, linux: Linux) -> Iterator[Operation]:
     """While the worker may still do all this. Limits come late: what stands before them opens files."""
     if process.oom_score_adj is not None:
-        yield op.SetOomScoreAdj(process.oom_score_adj)
+        yield op.SetOomScoreAdj(process.oom_score_adj, origin="process.oomScoreAdj")
     if linux.memory_policy is not None:
         yield _memory_policy(linux.memory_policy)
     if linux.personality is not None:
-        yield op.SetPersonality(linux.personality.domain, _PERSONAS[linux.personality.domain])
+        domain = linux.personality.domain
+        yield op.SetPersonality(domain, _PERSONAS[domain], origin="linux.personality.domain")
     if process.apparmor_profile:
-        yield op.SetAppArmorProfile(process.apparmor_profile)
+        yield op.SetAppArmorProfile(process.apparmor_profile, origin="process.apparmorProfile")
     if process.selinux_label:
-        yield op.SetSelinuxLabel(process.selinux_label)
+        yield op.SetSelinuxLabel(process.selinux_label, origin="process.selinuxLabel")
     if process.io_priority is not None:
         name = process.io_priority.class_
-        yield op.SetIoPriority(name, _IO_CLASSES[name], process.io_priority.priority)
+        yield op.SetIoPriority(name, _IO_CLASSES[name], process.io_priority.priority, origin="process.ioPriority")
     yield from _limits(process)
     if process.scheduler is not None:
         yield _scheduler(process.scheduler)
@@ -100,25 +101,29 @@ def attribute_steps(process: Process, linux: Linux) -> Iterator[Operation]:
 
 def initial_affinity_steps(process: Process) -> Iterator[Operation]:
     """For a process that enters a container, before it joins the cgroup."""
-    yield from _affinity(process.exec_cpu_affinity.initial if process.exec_cpu_affinity else None)
+    affinity = process.exec_cpu_affinity
+    yield from _affinity(affinity.initial if affinity else None, "initial")
 
 
 def final_affinity_steps(process: Process) -> Iterator[Operation]:
     """For a process that has joined the cgroup and was reset to all CPUs of its cpuset."""
     affinity = process.exec_cpu_affinity
-    yield from _affinity(affinity.final or affinity.initial if affinity else None)
+    if affinity is not None and affinity.final:
+        yield from _affinity(affinity.final, "final")
+    else:
+        yield from initial_affinity_steps(process)
 
 
-def _affinity(cpus: str | None) -> Iterator[Operation]:
+def _affinity(cpus: str | None, name: str) -> Iterator[Operation]:
     if cpus:
-        yield op.SetAffinity(parse_number_list(cpus))
+        yield op.SetAffinity(parse_number_list(cpus), origin=f"process.execCPUAffinity.{name}")
 
 
 def _limits(process: Process) -> Iterator[Operation]:
-    for limit in process.rlimits:
+    for index, limit in enumerate(process.rlimits):
         least = _WORKERS_DESCRIPTORS if limit.type == _DESCRIPTORS else 0
         soft, hard = (_limit(max(value, least)) for value in (limit.soft, limit.hard))
-        yield op.SetRlimit(limit.type, _RLIMITS[limit.type], soft, hard)
+        yield op.SetRlimit(limit.type, _RLIMITS[limit.type], soft, hard, origin=f"process.rlimits.{index}")
 
 
 def final_descriptors(process: Process) -> tuple[int, int] | None:
@@ -136,7 +141,7 @@ def _limit(value: int) -> int:
 def _memory_policy(policy: MemoryPolicy) -> Operation:
     mode = _MEMORY_MODES[policy.mode] | sum(_MEMORY_FLAGS[flag] for flag in set(policy.flags))
     nodes = sum(1 << node for node in parse_number_list(policy.nodes)) if policy.nodes else 0
-    return op.SetMemoryPolicy(policy.mode, mode, nodes)
+    return op.SetMemoryPolicy(policy.mode, mode, nodes, origin="linux.memoryPolicy")
 
 
 def _scheduler(scheduler: Scheduler) -> Operation:
@@ -149,4 +154,5 @@ def _scheduler(scheduler: Scheduler) -> Operation:
         runtime_ns=scheduler.runtime or 0,
         deadline_ns=scheduler.deadline or 0,
         period_ns=scheduler.period or 0,
+        origin="process.scheduler",
     )

@@ -29,7 +29,7 @@ def cgroups(mounting: Mounting, where: Surroundings) -> Mounted:
         return _v1(mounting, where)
     if where.cgroups.v2 is None:
         raise NotSupported(
-            f"cannot mount {mounting.fstype} (mounts.{mounting.key}.type): the container has no such cgroup on this host",
+            f"cannot mount {mounting.fstype} ({mounting.origin}.type): the container has no such cgroup on this host",
             step="validate",
         )
     return _v2(mounting, where, mounting.target, mounting.key)
@@ -38,7 +38,10 @@ def cgroups(mounting: Mounting, where: Surroundings) -> Mounted:
 def _v2(mounting: Mounting, where: Surroundings, target: str, key: int) -> Mounted:
     options = mounting.options
     if where.own_cgroup:
-        step = op.MountFilesystem("cgroup2", "cgroup2", target, options.data, attributes_of(options), options.propagation)
+        step = op.MountFilesystem(
+            *("cgroup2", "cgroup2", target, options.data, attributes_of(options), options.propagation),
+            origin=mounting.origin,
+        )
         return Mounted((), (step,))
     return _bound(mounting, where.cgroups.v2 or "", target, key)
 
@@ -48,16 +51,19 @@ def _v1(mounting: Mounting, where: Surroundings) -> Mounted:
     options = mounting.options
     if options.data:
         raise InvalidArgument(
-            f"cannot use mount option {options.data[0][0]!r} (mounts.{mounting.key}.options): not an option of cgroups",
+            f"cannot use mount option {options.data[0][0]!r} ({mounting.origin}.options): not an option of cgroups",
             step="validate",
         )
-    frame = op.MountFilesystem("tmpfs", "tmpfs", mounting.target, (("mode", "755"),), int(_FRAME), options.propagation)
+    mode = (("mode", "755"),)
+    frame = op.MountFilesystem(
+        *("tmpfs", "tmpfs", mounting.target, mode, int(_FRAME), options.propagation), origin=mounting.origin
+    )
     parts = tuple(_hierarchies(mounting, where))
     readonly = attributes_of(options) & MountAttr.RDONLY
     return Mounted(
         bindings=tuple(binding for part in parts for binding in part.bindings),
         steps=(frame, *(step for part in parts for step in part.steps), *_links(mounting, where)),
-        last=(op.Remount(mounting.target, int(readonly)),) if readonly else (),
+        last=(op.Remount(mounting.target, int(readonly), origin=mounting.origin),) if readonly else (),
     )
 
 
@@ -75,7 +81,10 @@ def _hierarchies(mounting: Mounting, where: Surroundings) -> Iterator[Mounted]:
 
 def _fresh(mounting: Mounting, hierarchy: Hierarchy, target: str) -> Operation:
     options = mounting.options
-    return op.MountFilesystem("cgroup", "cgroup", target, hierarchy.options, attributes_of(options), options.propagation)
+    return op.MountFilesystem(
+        *("cgroup", "cgroup", target, hierarchy.options, attributes_of(options), options.propagation),
+        origin=mounting.origin,
+    )
 
 
 def _bound(mounting: Mounting, path: str, target: str, key: int) -> Mounted:
@@ -87,12 +96,13 @@ def _bound(mounting: Mounting, path: str, target: str, key: int) -> Mounted:
         add=attributes_of(options),
         remove=options.remove,
         propagation=options.propagation,
+        origin=mounting.origin,
     )
-    return Mounted((Binding(key, path, recursive=False),), (step,))
+    return Mounted((Binding(key, path, recursive=False, origin=mounting.origin),), (step,))
 
 
 def _links(mounting: Mounting, where: Surroundings) -> Iterator[Operation]:
     for hierarchy in where.cgroups.v1:
         if "," in hierarchy.name:
             for controller in hierarchy.name.split(","):
-                yield op.MakeSymlink(f"{mounting.target}/{controller}", hierarchy.name)
+                yield op.MakeSymlink(f"{mounting.target}/{controller}", hierarchy.name, origin=mounting.origin)

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 _NUMBERS = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
-_DEFAULTS = tuple(op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0) for name, major, minor in _NUMBERS)
+_ORIGIN = "linux.devices"
+_DEFAULTS = tuple(
+    op.MakeDevice(f"/dev/{name}", "c", major, minor, 0o666, 0, 0, origin=_ORIGIN) for name, major, minor in _NUMBERS
+)
 _SYMLINKS = tuple(
-    op.MakeSymlink(f"/dev/{name}", target)
+    op.MakeSymlink(f"/dev/{name}", target, origin=_ORIGIN)
     for name, target in (
         ("fd", "/proc/self/fd"),
         *((name, f"/proc/self/fd/{number}") for number, name in enumerate(("stdin", "stdout", "stderr"))),
@@ -31,24 +34,30 @@ def devices(spec: Spec, mounts: tuple[Mounting, ...]) -> tuple[op.MakeDevice, ..
     """
     if _has_bound_dev(mounts):
         return ()
-    asked = tuple(device for device in spec.linux.devices if not is_at(device.path, "/dev/ptmx"))
-    found = [node for node in _DEFAULTS if not any(is_at(device.path, node.path) for device in asked)]
-    for device in asked:
+    given = ((f"linux.devices.{index}", device) for index, device in enumerate(spec.linux.devices))
+    asked = tuple((origin, device) for origin, device in given if not is_at(device.path, "/dev/ptmx"))
+    found = [node for node in _DEFAULTS if not any(is_at(device.path, node.path) for _origin, device in asked)]
+    for origin, device in asked:
         mode = 0o666 if device.file_mode is None else device.file_mode & 0o7777
         kind = "c" if device.type == "u" else device.type
-        found.append(op.MakeDevice(device.path, kind, device.major, device.minor, mode, device.uid or 0, device.gid or 0))
+        node = (device.path, kind, device.major, device.minor, mode, device.uid or 0, device.gid or 0)
+        found.append(op.MakeDevice(*node, origin=origin))
     return tuple(found)
 
 
 def device_bindings(nodes: tuple[op.MakeDevice, ...]) -> tuple[Binding, ...]:
     """Return what a user namespace takes from the host's /dev, since it may make no device: at the same paths."""
-    return tuple(Binding(_key(index), node.path, recursive=False) for index, node in enumerate(nodes) if node.kind != "p")
+    return tuple(
+        Binding(_key(index), node.path, recursive=False, origin=node.origin)
+        for index, node in enumerate(nodes)
+        if node.kind != "p"
+    )
 
 
 def device_steps(nodes: tuple[op.MakeDevice, ...], *, bound: bool) -> Iterator[Operation]:
     for index, node in enumerate(nodes):
         if bound and node.kind != "p":
-            yield op.BindDevice(_key(index), node.path, node.kind, node.major, node.minor)
+            yield op.BindDevice(_key(index), node.path, node.kind, node.major, node.minor, origin=node.origin)
         else:
             yield node
 
@@ -62,9 +71,9 @@ def link_steps(spec: Spec, mounts: tuple[Mounting, ...]) -> Iterator[Operation]:
         return
     yield from _SYMLINKS
     if any(mounting.fstype == "proc" for mounting in mounts) and not _hides(spec, "/proc/kcore"):
-        yield op.MakeSymlink("/dev/core", "/proc/kcore")
+        yield op.MakeSymlink("/dev/core", "/proc/kcore", origin=_ORIGIN)
     if any(mounting.fstype == "devpts" for mounting in mounts):
-        yield op.MakeSymlink("/dev/ptmx", "pts/ptmx")
+        yield op.MakeSymlink("/dev/ptmx", "pts/ptmx", origin=_ORIGIN)
 
 
 def _has_bound_dev(mounts: tuple[Mounting, ...]) -> bool:

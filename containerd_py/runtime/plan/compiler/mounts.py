@@ -36,7 +36,10 @@ _WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue", "cgroup", "cgroup2"))
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's."""
+    """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's.
+
+    origin: JSON path of what asks for it.
+    """
 
     key: int
     path: str
@@ -45,6 +48,7 @@ class Binding:
     mapping: UserMapping | None = None
     user_path: str = ""
     mapping_recursive: bool = False
+    origin: str = ""
 
     @property
     def mapped(self) -> bool:
@@ -63,6 +67,11 @@ class Mounting:
     @property
     def fstype(self) -> str:
         return self.mount.type or ""
+
+    @property
+    def origin(self) -> str:
+        """Its JSON path."""
+        return f"mounts.{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ def remounted(mounting: Mounting) -> Mounted:
         propagation_recursive=options.propagation_recursive,
         reconfigure=reconfigure,
         options=words,
+        origin=mounting.origin,
     )
     return Mounted((), (step,))
 
@@ -121,7 +131,7 @@ def _superblock_mode(options: MountOptions) -> tuple[Option, ...]:
 def bound(mounting: Mounting, where: Surroundings) -> Mounted:
     options = mounting.options
     source = source_path(mounting, where)
-    mapping, user_path = mapping_of(mounting.mount, options, where)
+    mapping, user_path = mapping_of(mounting.mount, options, where, mounting.origin)
     binding = Binding(
         key=mounting.key,
         path=source,
@@ -130,6 +140,7 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         mapping=mapping,
         user_path=user_path,
         mapping_recursive=options.idmap is not None and options.idmap.recursive,
+        origin=mounting.origin,
     )
     step = op.AttachTree(
         key=mounting.key,
@@ -144,6 +155,7 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         filesystem=PROC_SUPER_MAGIC if is_at(mounting.target, "/proc") else 0,
         copy_symlink=options.copy_symlink,
         follow=not options.target_nofollow,
+        origin=mounting.origin,
     )
     return Mounted((binding,), (step,))
 
@@ -155,7 +167,7 @@ def source_path(mounting: Mounting, where: Surroundings) -> str:
         return source
     if not where.bundle:
         raise InvalidArgument(
-            f"cannot bind {source!r} (mounts.{mounting.key}.source): it is relative, and there is no bundle",
+            f"cannot bind {source!r} ({mounting.origin}.source): it is relative, and there is no bundle",
             step="validate",
         )
     return posixpath.join(where.bundle, source)
@@ -176,17 +188,21 @@ def filesystem(mounting: Mounting, where: Surroundings) -> Mounted:
         inherit_mode=fstype == "tmpfs" and not any(key == "mode" for key, _value in options.data),
         copy_up=options.copy_up,
         label=where.label if fstype == "mqueue" else "",
+        origin=mounting.origin,
     )
-    return Mounted((), (step,), (op.Remount(mounting.target, late),) if late else ())
+    return Mounted((), (step,), (op.Remount(mounting.target, late, origin=mounting.origin),) if late else ())
 
 
 def host_sysfs(mounting: Mounting) -> Mounted:
     """Return the host's /sys, all of it with the attributes that were asked for: as crun, where the user namespace does
     not own the network namespace, and so may make no sysfs of it.
     """
-    attributes = attributes_of(mounting.options)
-    step = op.AttachTree(mounting.key, "/sys", mounting.target, 0, 0, attributes, propagation=mounting.options.propagation)
-    return Mounted((Binding(mounting.key, "/sys", recursive=True),), (step,))
+    step = op.AttachTree(
+        *(mounting.key, "/sys", mounting.target, 0, 0, attributes_of(mounting.options)),
+        propagation=mounting.options.propagation,
+        origin=mounting.origin,
+    )
+    return Mounted((Binding(mounting.key, "/sys", recursive=True, origin=mounting.origin),), (step,))
 
 
 def _superblock(fstype: str, attributes: int, options: MountOptions) -> Iterator[Option]:

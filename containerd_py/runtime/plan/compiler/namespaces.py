@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
-from containerd_py.runtime.plan.plan import IdRange, UserMapping
+from containerd_py.runtime.plan.plan import IdRange, Join, UserMapping
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
 
 if TYPE_CHECKING:
@@ -14,27 +14,34 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.placing import Placing
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.spec.hooks import Hook
-    from containerd_py.runtime.spec.linux import IdMapping
-    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.linux import IdMapping, Linux
+    from containerd_py.runtime.spec.models import Mount, Spec
 
 
-def namespaces(spec: Spec) -> set[str]:
-    """Return the container's namespaces that are not the host's, new or joined."""
-    return {namespace.type for namespace in spec.linux.namespaces}
+def namespaces(spec: Spec) -> dict[str, str]:
+    """Return the container's namespaces that are not the host's, new or joined, and the JSON path of each."""
+    return {namespace.type: f"linux.namespaces.{index}" for index, namespace in enumerate(spec.linux.namespaces)}
 
 
 def new_namespaces(spec: Spec) -> set[str]:
     return {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
 
 
-def joined_namespaces(spec: Spec) -> tuple[tuple[str, str], ...]:
-    return tuple((namespace.type, namespace.path) for namespace in spec.linux.namespaces if namespace.path)
+def joined_namespaces(spec: Spec) -> tuple[Join, ...]:
+    origins = namespaces(spec)
+    return tuple(Join(one.type, one.path, f"{origins[one.type]}.path") for one in spec.linux.namespaces if one.path)
 
 
 def user_mapping(spec: Spec) -> UserMapping | None:
     if "user" not in new_namespaces(spec):
         return None
-    return UserMapping(id_ranges(spec.linux.uid_mappings), id_ranges(spec.linux.gid_mappings))
+    return mapping_by(spec.linux, "linux")
+
+
+def mapping_by(given: Linux | Mount, origin: str) -> UserMapping:
+    """Return what the uidMappings and gidMappings of something say. origin: its JSON path."""
+    ranges = id_ranges(given.uid_mappings), id_ranges(given.gid_mappings)
+    return UserMapping(*ranges, f"{origin}.uidMappings", f"{origin}.gidMappings")
 
 
 def id_ranges(mappings: tuple[IdMapping, ...]) -> tuple[IdRange, ...]:
@@ -42,14 +49,14 @@ def id_ranges(mappings: tuple[IdMapping, ...]) -> tuple[IdRange, ...]:
 
 
 def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
-    new = new_namespaces(spec)
+    new, origins = new_namespaces(spec), namespaces(spec)
     if placing.v1_cgroups:
         yield op.JoinCgroup(placing.v1_cgroups)
-    if "user" in namespaces(spec):
-        yield op.BecomeRoot(placing.may_drop_groups)
+    if "user" in origins:
+        yield op.BecomeRoot(placing.may_drop_groups, origin=origins["user"])
     yield op.ResetProcess(f"_ses.{placing.container_id}")
     if "cgroup" in new:
-        yield op.UnshareCgroup()
+        yield op.UnshareCgroup(origin=origins["cgroup"])
 
 
 def parent_steps(spec: Spec) -> Iterator[Operation]:
@@ -68,14 +75,15 @@ def parent_steps(spec: Spec) -> Iterator[Operation]:
 
 
 def hook_steps(moment: str, status: str, hooks: tuple[Hook, ...]) -> Iterator[Operation]:
-    if hooks:
-        yield op.RunHooks(moment, status, tuple((hook.path, hook.args, hook.env, hook.timeout) for hook in hooks))
+    for index, hook in enumerate(hooks):
+        program = (hook.path, hook.args, hook.env, hook.timeout)
+        yield op.RunHooks(moment, status, (program,), origin=f"hooks.{moment}.{index}")
 
 
 def name_steps(spec: Spec) -> Iterator[Operation]:
     if "network" in new_namespaces(spec) and spec.annotations.get(NETWORK_ANNOTATION) != "none":
-        yield op.LoopbackUp()
+        yield op.LoopbackUp(origin=namespaces(spec)["network"])
     if spec.hostname:
-        yield op.SetHostname(spec.hostname)
+        yield op.SetHostname(spec.hostname, origin="hostname")
     if spec.domainname:
-        yield op.SetDomainname(spec.domainname)
+        yield op.SetDomainname(spec.domainname, origin="domainname")

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 def sysctl_steps(linux: Linux) -> Iterator[Operation]:
     """The domain name has a call of its own, which root of a user namespace may make; its file is the host's root's."""
-    for path, value in ((sysctl_path(key), value) for key, value in (linux.sysctl or {}).items()):
-        yield op.SetDomainname(value) if path == "kernel/domainname" else op.SetSysctl(path, value)
+    for key, value in (linux.sysctl or {}).items():
+        path, origin = sysctl_path(key), f"linux.sysctl.{key}"
+        if path == "kernel/domainname":
+            yield op.SetDomainname(value, origin=origin)
+        else:
+            yield op.SetSysctl(path, value, origin=origin)
 
 
 def time_offsets(linux: Linux) -> str:

@@ -20,14 +20,15 @@ _DEFAULT_UMASK = 0o022
 def console_steps(process: Process) -> Iterator[Operation]:
     if process.terminal:
         size = process.console_size
-        yield op.OpenConsole(size.height if size else 0, size.width if size else 0, process.user.uid)
+        rows, columns = (size.height, size.width) if size else (0, 0)
+        yield op.OpenConsole(rows, columns, process.user.uid, origin="process.terminal")
 
 
 def confining_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
     """The last that changes the process itself; what follows, its filter has to allow."""
     yield op.ResetSignals()
     if seccomp is not None:
-        yield op.LoadSeccomp(seccomp.program, seccomp.flags, seccomp.silences)
+        yield op.LoadSeccomp(seccomp.program, seccomp.flags, seccomp.silences, origin="linux.seccomp")
 
 
 def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Operation]:
@@ -36,22 +37,22 @@ def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Oper
     The directory comes first, as in runc: images are common whose user may not enter it.
     """
     user, sets = process.user, process.capabilities
-    yield op.ChangeDirectory(process.cwd, first=user.uid != 0)
+    yield op.ChangeDirectory(process.cwd, first=user.uid != 0, origin="process.cwd")
     if sets is not None:
-        yield op.LimitBounding(_mask(sets.bounding))
+        yield op.LimitBounding(_mask(sets.bounding), origin="process.capabilities.bounding")
     umask = _DEFAULT_UMASK if user.umask is None else user.umask
-    yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask, setgroups)
+    yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask, setgroups, origin="process.user")
     if sets is not None:
         yield _capabilities(sets)
     if user.uid != 0:
-        yield op.ChangeDirectory(process.cwd)
+        yield op.ChangeDirectory(process.cwd, origin="process.cwd")
 
 
 def _capabilities(sets: Capabilities) -> Operation:
     permitted, inheritable = _mask(sets.permitted), _mask(sets.inheritable)
     # The kernel takes no ambient capability beyond these (capabilities(7)); documents of runc ask for more.
     ambient = _mask(sets.ambient) & permitted & inheritable
-    return op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient)
+    return op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient, origin="process.capabilities")
 
 
 def _mask(names: tuple[str, ...]) -> int:
@@ -60,7 +61,7 @@ def _mask(names: tuple[str, ...]) -> int:
 
 def home_steps(process: Process) -> Iterator[Operation]:
     if not any(entry.startswith("HOME=") for entry in process.env):
-        yield op.FindHome(process.user.uid)
+        yield op.FindHome(process.user.uid, origin="process.user.uid")
 
 
 def search_path(process: Process) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
         sources=(*_root_source(placing, where), *(_source(one, propagation) for one in passed)),
         take=(
             *([propagation.before()] if where.own_mounts else []),
-            *([op.CloneNull()] if spec.linux.masked_paths else []),
+            *([op.CloneNull(origin="linux.maskedPaths")] if spec.linux.masked_paths else []),
             *(_clone(binding, passed=where.passing) for binding in taken),
             *(_clone(binding) for binding in (device_bindings(nodes) if where.user else ())),
             _attach_root(spec, placing, where, propagation),
@@ -99,12 +99,12 @@ def _mounted(mounting: Mounting, where: Surroundings) -> Mounted:
 
 
 def _clone(binding: Binding, *, passed: bool = False) -> op.CloneTree:
-    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow, passed)
+    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow, passed, origin=binding.origin)
 
 
 def _source(binding: Binding, propagation: _Propagation) -> Source:
     if not binding.mapped:
-        return Source(f"source{binding.key}", binding.path, recursive=binding.recursive, follow=binding.follow)
+        return Source(f"source{binding.key}", binding.path, binding.recursive, follow=binding.follow, origin=binding.origin)
     return Source(
         handle=f"tree{binding.key}",
         path=binding.path,
@@ -114,24 +114,27 @@ def _source(binding: Binding, propagation: _Propagation) -> Source:
         mapping_recursive=binding.mapping_recursive,
         follow=binding.follow,
         propagation=propagation.of_sources(),
+        origin=binding.origin,
     )
 
 
 def _root_source(placing: Placing, where: Surroundings) -> tuple[Source, ...]:
-    return (Source("rootfs", placing.rootfs, recursive=True),) if where.passing else ()
+    return (Source("rootfs", placing.rootfs, recursive=True, origin="root.path"),) if where.passing else ()
 
 
 def _attach_root(spec: Spec, placing: Placing, where: Surroundings, propagation: _Propagation) -> op.AttachRoot:
     nodev = spec.annotations.get(ROOTFS_ANNOTATION) == "nodev"
     attributes = int(MountAttr.NODEV) if nodev else 0
-    return op.AttachRoot(placing.rootfs, attributes, where.passing, propagation.of_parent())
+    return op.AttachRoot(placing.rootfs, attributes, where.passing, propagation.of_parent(), origin="root.path")
 
 
 def _protection(spec: Spec, label: str) -> Iterator[Operation]:
     if spec.root.readonly:
-        yield op.ReadonlyRoot()
-    yield from map(op.ReadonlyPath, spec.linux.readonly_paths)
-    yield from (op.MaskPath(path, label) for path in spec.linux.masked_paths)
+        yield op.ReadonlyRoot(origin="root.readonly")
+    for index, path in enumerate(spec.linux.readonly_paths):
+        yield op.ReadonlyPath(path, origin=f"linux.readonlyPaths.{index}")
+    for index, path in enumerate(spec.linux.masked_paths):
+        yield op.MaskPath(path, label, origin=f"linux.maskedPaths.{index}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +146,24 @@ class _Propagation:
     name: str
     kind: Propagation
     recursive: bool
+    origin: str
 
     @classmethod
     def of(cls, spec: Spec) -> _Propagation:
+        origin = "linux.rootfsPropagation" if spec.linux.rootfs_propagation else ""
         name = spec.linux.rootfs_propagation or _DEFAULT_PROPAGATION
         recursive = name not in _PROPAGATION
-        return cls(name, _PROPAGATION[name.removeprefix("r") if recursive else name], recursive)
+        return cls(name, _PROPAGATION[name.removeprefix("r") if recursive else name], recursive, origin)
 
     def before(self) -> op.SetPropagation:
         if self.kind is Propagation.UNBINDABLE:
-            return op.SetPropagation(int(Propagation.PRIVATE), "rprivate" if self.recursive else "private", self.recursive)
-        return op.SetPropagation(int(self.kind), self.name, self.recursive)
+            name = "rprivate" if self.recursive else "private"
+            return op.SetPropagation(int(Propagation.PRIVATE), name, self.recursive, origin=self.origin)
+        return op.SetPropagation(int(self.kind), self.name, self.recursive, origin=self.origin)
 
     def after(self) -> Iterator[op.SetRootPropagation]:
         if self.kind in (Propagation.SHARED, Propagation.UNBINDABLE):
-            yield op.SetRootPropagation(int(self.kind), self.name, self.recursive)
+            yield op.SetRootPropagation(int(self.kind), self.name, self.recursive, origin=self.origin)
 
     def of_parent(self) -> int:
         """As runc: the mount that holds the root's directory is not fit yet if "/" alone was changed, or all is shared."""

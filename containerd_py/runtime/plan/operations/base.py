@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 Option = tuple[str, str | None]
@@ -15,11 +16,16 @@ def cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """One step. `step` is its name in errors, explanations and timelines."""
+    """One step. `step` is its name in errors, explanations and timelines.
 
-    __slots__ = ()
+    origin: JSON path of the field that asks for it, "" for what every container gets. It is for whoever tells of a failure:
+    the worker is not sent it, and two operations that do the same are equal.
+    """
+
     step: ClassVar[str]
+    origin: str = field(default="", kw_only=True, compare=False, repr=False)
 
     def describe(self) -> str:
         """Say in one line what is done, to what."""

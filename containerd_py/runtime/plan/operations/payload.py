@@ -69,7 +69,8 @@ class RunHooks(Operation):
     hooks: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int | None], ...]
 
     def describe(self) -> str:
-        return f"run {self.moment} hooks {cut(', '.join(path for path, *_rest in self.hooks))}"
+        what = "hook" if len(self.hooks) == 1 else "hooks"
+        return f"run {self.moment} {what} {cut(', '.join(path for path, *_rest in self.hooks))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from containerd_py.cli.oci.commands.ps import only
 from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.spec.linux import SeccompAction
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
@@ -434,6 +435,7 @@ def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
     assert (told["ociVersionMin"], told["ociVersionMax"]) == ("1.0.0", "1.3.0")
     assert told["mountOptions"] == sorted(KNOWN_OPTIONS), "what is known is served, each by a mount of some kind"
     assert told["linux"]["seccomp"]["enabled"] is True
+    assert told["linux"]["seccomp"]["actions"] == sorted(get_args(SeccompAction))
     assert "SCMP_ARCH_X86_64" in told["linux"]["seccomp"]["archs"]
 
 

@@ -104,7 +104,10 @@ def test_after_a_failure_all_are_back_as_they_were(stage: Stage, *, started_up: 
     before = run_inside(stage.host.fileno(), look)
     with pytest.raises(InvalidArgument) as caught:
         stage.move({"eth7": {"name": "lan0"}, "eth9": {}})
-    assert caught.value.message == "cannot move network device 'eth9' into the container: No such device"
+    assert (
+        caught.value.message
+        == "cannot move network device 'eth9' (linux.netDevices.eth9) into the container: No such device"
+    )
     assert (caught.value.step, caught.value.errno) == ("network", "ENODEV")
     assert run_inside(stage.host.fileno(), look) == before
     assert run_inside(stage.container.fileno(), look) == {}

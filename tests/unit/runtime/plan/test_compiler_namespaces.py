@@ -8,7 +8,7 @@ import pytest
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
-from containerd_py.runtime.plan.plan import IdRange, Plan, UserMapping
+from containerd_py.runtime.plan.plan import IdRange, Join, Plan, UserMapping
 from containerd_py.runtime.spec.models import Spec
 
 MakeSpec = Callable[[dict[str, Any]], Spec]
@@ -44,7 +44,7 @@ def test_a_new_namespace(make_spec: MakeSpec, kind: str, flag: Clone, *, staged:
 @pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup", "time"])
 def test_a_joined_namespace_is_not_made(make_spec: MakeSpec, kind: str) -> None:
     plan = compiled(make_spec({"linux.namespaces": [{"type": "mount"}, {"type": kind, "path": "/ns"}]}))
-    assert (plan.clone_flags(), plan.joined, plan.staged) == (Clone.NEWNS, ((kind, "/ns"),), True)
+    assert (plan.clone_flags(), plan.joined, plan.staged) == (Clone.NEWNS, (Join(kind, "/ns"),), True)
     assert not {"UnshareCgroup", "LoopbackUp"} & set(kinds(plan))
 
 

@@ -235,7 +235,10 @@ def test_the_ids_of_a_namespace_that_is_joined(make_spec: MakeSpec) -> None:
 
 
 def test_an_id_that_the_container_does_not_have(make_spec: MakeSpec) -> None:
-    with pytest.raises(InvalidArgument, match="cannot map ids from @10: the user namespace of the container maps no such"):
+    with pytest.raises(
+        InvalidArgument,
+        match=r"^cannot map ids from @10 \(mounts\.0\.options\): the user namespace of the container maps no such",
+    ):
         mounted(make_spec, bind("idmap=uids=@0-10-1;gids=0-0-1"), also=USER)
 
 

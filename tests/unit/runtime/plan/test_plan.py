@@ -7,14 +7,15 @@ import pytest
 
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan import operations as op
-from containerd_py.runtime.plan.plan import FORMAT, Plan, UnreadablePlan, decode
+from containerd_py.runtime.plan.outline import UnreadablePlan
+from containerd_py.runtime.plan.plan import FORMAT, Plan, decode
 
 OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.JoinCgroup(1), "join 1 cgroup v1 hierarchy"),
     (op.JoinCgroup(2), "join 2 cgroup v1 hierarchies"),
     (op.BecomeRoot(drop_groups=True), "become root of the user namespace"),
     (op.AwaitParent(("prestart hooks", "createRuntime hooks")), "wait for prestart hooks, createRuntime hooks"),
-    (op.RunHooks("createContainer", "creating", (("/h", ("h",), (), 5),)), "run createContainer hooks /h"),
+    (op.RunHooks("createContainer", "creating", (("/h", ("h",), (), 5),)), "run createContainer hook /h"),
     (op.EnterRoot(), "open the container's root"),
     (op.UnshareCgroup(), "enter a new cgroup namespace"),
     (

@@ -1,21 +1,21 @@
 """Documents with one thing wrong: never a traceback, always an error that names a place in the document, or a Plan."""
 
-import copy
 import json
 import os
-import re
-from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from containerd_py import strict_json
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.plan import Plan, decode
 from containerd_py.runtime.seccomp.compile import compile_profile
-from containerd_py.runtime.spec.models import Spec, parse
+from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.validate import validate
+from tests.mutations import ACTIONS, Place, changed, named, places
 
 FULL: dict[str, Any] = {
     "ociVersion": "1.3.0",
@@ -78,10 +78,6 @@ FULL: dict[str, Any] = {
     },
 }
 
-Place = tuple[str | int, ...]
-_TOP = set(FULL) | {"hooks", "solaris", "windows", "vm", "zos", "freebsd"}
-_JSON_PATH = re.compile(r"(?:^|[ (])([a-zA-Z]+)(?=[.: ;)]|$)")
-
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -97,41 +93,12 @@ VALUES = st.recursive(
 )
 
 
-def places(value: object, here: Place = ()) -> Iterator[Place]:
-    """Yield the place of every value in a document, its own excepted."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in entries:
-        yield (*here, key)
-        yield from places(inner, (*here, key))
-
-
 PLACES = sorted(places(FULL), key=str)
 
 
-def entry(value: Any, key: str | int) -> Any:
-    return value[key]
-
-
-def changed(place: Place, action: str, value: object) -> Any:
-    """Return the document with one value replaced, taken out, doubled or joined by an unknown one."""
-    document: Any = copy.deepcopy(FULL)
-    inside: Any = document
-    for key in place[:-1]:
-        inside = entry(inside, key)
-    if action == "replace":
-        inside[place[-1]] = value
-    elif action == "remove":
-        del inside[place[-1]]
-    elif isinstance(inside, list):
-        inside.insert(0, value if action == "add" else copy.deepcopy(entry(inside, place[-1])))
-    else:
-        inside[str(value)[:10]] = value
-    return document
-
-
 def served(document: object) -> Plan:
-    """Go the whole way that a document goes before anything is made."""
-    spec: Spec = parse(document)
+    """Go the whole way that a document goes before anything is made, from its bytes on."""
+    spec = parse(strict_json.loads(json.dumps(document).encode(), what="config.json"))
     validate(spec)
     seccomp = compile_profile(spec.linux.seccomp) if spec.linux.seccomp else None
     return compile_plan(spec, Placing("/srv/root", "box", 1), seccomp)
@@ -149,24 +116,51 @@ def outcome(document: object) -> Plan | ContainerdError:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(place=st.sampled_from(PLACES), action=st.sampled_from(["replace", "remove", "double", "add"]), value=VALUES)
+@given(place=st.sampled_from(PLACES), action=st.sampled_from(ACTIONS), value=VALUES)
+@example(("process", "args", 0), "replace", "a\0b")
+@example(("annotations", "a"), "add", "a\0b")
+@example(("mounts", 2, "options", 0), "replace", "\ud800")
+@example(("linux", "resources", "pids", "limit"), "replace", float("inf"))
+@example(("linux", "maskedPaths"), "replace", [[]] * 40)
 def test_one_thing_wrong(place: Place, action: str, value: object) -> None:
-    found = outcome(changed(place, action, value))
+    found = outcome(changed(FULL, place, action, value))
     if isinstance(found, Plan):
         assert decode(found.encode()).operations == found.operations
         return
     assert isinstance(found, InvalidArgument | NotSupported), found.message
     assert found.step in ("parse", "validate", "seccomp"), found.message
-    key = str(value)[:10] or "document"  # an unknown one at the top is its own path
-    told = found.message.startswith(f"cannot read OCI document: {key}:") and len(place) == 1
-    assert told or _TOP & set(_JSON_PATH.findall(found.message)), found.message
+    assert named(found.message) or _is_unknown(found.message, place, action), found.message
+
+
+def _is_unknown(message: str, place: Place, action: str) -> bool:
+    """An unknown name may look like anything: where it stands is named before it."""
+    parent = ".".join(map(str, place[:-1]))
+    told = tuple(f"cannot {verb}: {parent}" for verb in ("read OCI document", "parse config.json"))
+    return action != "replace" and message.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("message", "paths"),
+    [
+        ("cannot mount tmpfs on /run (mounts.3): Invalid argument", ("mounts.3",)),
+        ("cannot parse c.json: process.args.0: NUL in 'a'", ("process.args.0",)),
+        (
+            "cannot use OCI document: hostname: needs a uts namespace; linux.sysctl.net/x: too",
+            ("linux.sysctl.net/x", "hostname"),
+        ),
+        ("cannot execute x.process.args in /root.path of the process", ()),
+        ("cannot do nothing.linux of the root: no process, of 'root.path'", ()),
+    ],
+)
+def test_what_counts_as_named(message: str, paths: tuple[str, ...]) -> None:
+    assert named(message) == paths
 
 
 @settings(max_examples=200, deadline=None)
 @given(place=st.sampled_from(PLACES), value=VALUES)
 def test_what_is_taken_comes_back_as_it_was(place: Place, value: object) -> None:
     """config.json of a container is what was asked for."""
-    document = changed(place, "replace", value)
+    document = changed(FULL, place, "replace", value)
     try:
         spec = parse(document)
     except InvalidArgument:
