@@ -47,14 +47,6 @@ class LeftBySignal(Exception):
         self.exit_code = 128 + number
 
 
-class Detached(Exception):
-    """Somebody has typed the keys that leave a container; it goes on."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
 SocketOption = Annotated[
     str, typer.Option("--socket", envvar=SOCKET_VARIABLE, metavar="PATH", help="The daemon's Unix socket.")
 ]
