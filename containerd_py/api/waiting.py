@@ -31,7 +31,7 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     await response.prepare(request)
     async with broken_off_by_errors(request):
         try:
-            body = shown.ended(await waiting.result()).model_dump_json()
+            body = shown.waited(await waiting.result()).model_dump_json()
         except ContainerdError as problem:
             body = replies.error_body(problem).model_dump_json(exclude_none=True)
         await response.write(body.encode() + b"\n")

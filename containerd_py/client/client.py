@@ -13,6 +13,7 @@ from containerd_py.client.containers import ContainerCalls
 from containerd_py.client.events import EventCalls
 from containerd_py.client.execs import ExecCalls
 from containerd_py.client.figures import FigureCalls
+from containerd_py.client.files import Files
 from containerd_py.client.host import HostCalls
 from containerd_py.client.life import LifeCalls
 from containerd_py.client.output import OutputCalls
@@ -28,6 +29,8 @@ class Client(HostCalls, EventCalls, ContainerCalls, LifeCalls, OutputCalls, Figu
 
     def __init__(self, socket_path: str = DEFAULT_SOCKET) -> None:
         self._connection = Connection(socket_path)
+        self.files = Files(self._connection)
+        """Files of containers, as archives."""
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()

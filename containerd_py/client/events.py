@@ -6,8 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from containerd_py import wire
-from containerd_py.client.calls import BOOLEAN, Calls, given, lines_of
+from containerd_py.client.calls import BOOLEAN, Calls, given
 from containerd_py.client.failures import read_model
+from containerd_py.client.lines import whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -34,5 +35,5 @@ class EventCalls(Calls):
         query += [("type", kind) for kind in types] + [("container", one) for one in containers]
         query += [("label", label) for label in labels]
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
-            async for line in lines_of(chunks):
+            async for line in whole_lines(chunks):
                 yield read_model(wire.Event, line, "GET /v1/events")

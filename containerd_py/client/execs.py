@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from containerd_py import wire
 from containerd_py.client.attachment import Attachment
-from containerd_py.client.calls import BOOLEAN, Calls, container_path, exec_path, given
+from containerd_py.client.calls import BOOLEAN, Calls, given
 from containerd_py.client.output import log_query
+from containerd_py.client.paths import container_path, exec_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable

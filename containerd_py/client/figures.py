@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from containerd_py import wire
-from containerd_py.client.calls import Calls, container_path, lines_of
+from containerd_py.client.calls import Calls
 from containerd_py.client.failures import read_model
+from containerd_py.client.lines import whole_lines
+from containerd_py.client.paths import container_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -21,7 +23,7 @@ class FigureCalls(Calls):
         """
         path = container_path(container, "stats")
         async with contextlib.aclosing(self._connection.stream("GET", path, _interval(interval_s))) as chunks:
-            async for line in lines_of(chunks):
+            async for line in whole_lines(chunks):
                 yield read_model(wire.Stats, line, f"GET {path}")
 
     async def all_stats(
@@ -34,7 +36,7 @@ class FigureCalls(Calls):
         query = [("container", one) for one in containers] + [("label", label) for label in labels]
         query += _interval(interval_s)
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/stats", query)) as chunks:
-            async for line in lines_of(chunks):
+            async for line in whole_lines(chunks):
                 yield read_model(wire.StatsRound, line, "GET /v1/stats")
 
     async def top(self, container: str) -> wire.ProcessList:

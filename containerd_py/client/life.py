@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from containerd_py import wire
-from containerd_py.client.calls import Calls, container_path, given
+from containerd_py.client.calls import Calls, given
 from containerd_py.client.failures import raise_for_late_error, read_model
+from containerd_py.client.paths import container_path
 
 
 class LifeCalls(Calls):
@@ -61,4 +62,16 @@ class LifeCalls(Calls):
         path = container_path(container, "wait")
         answer = await self._connection.exchange("POST", path, given(condition=condition))
         raise_for_late_error(answer)
+        return read_model(wire.Exit, answer, f"POST {path}")
+
+    async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
+        """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.
+
+        NotFound: there is none such. Conflict: it has no health check, or does not notify.
+        """
+        path = container_path(container, "wait")
+        answer = await self._connection.exchange("POST", path, {"condition": condition})
+        raise_for_late_error(answer)
+        if b'"condition"' in answer:
+            return read_model(wire.Reached, answer, f"POST {path}")
         return read_model(wire.Exit, answer, f"POST {path}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerd_py.client.attachment import Attachment
-from containerd_py.client.calls import BOOLEAN, Calls, container_path, given
+from containerd_py.client.calls import BOOLEAN, Calls, given
+from containerd_py.client.paths import container_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable

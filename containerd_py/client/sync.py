@@ -17,6 +17,7 @@ from containerd_py.client.address import DEFAULT_SOCKET
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.blocking import attaching, blocking, iterating
 from containerd_py.client.client import Client
+from containerd_py.client.files import Files
 from containerd_py.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -58,12 +59,27 @@ class SyncAttachment:
     send_signal = blocking(Attachment.send_signal)
 
 
+class SyncFiles:
+    """As `Files`: `SyncClient.files`."""
+
+    def __init__(self, files: Files, thread: LoopThread) -> None:
+        self._asynchronous = files
+        self._thread = thread
+
+    stat = blocking(Files.stat)
+    get = iterating(Files.get)
+    put = blocking(Files.put)
+    export = iterating(Files.export)
+    changes = iterating(Files.changes)
+
+
 class SyncClient:
     """A client of the daemon at `socket_path`; use it as a context manager. Methods and errors are those of `Client`."""
 
     def __init__(self, socket_path: str = DEFAULT_SOCKET) -> None:
         self._asynchronous = Client(socket_path)
         self._thread = LoopThread("pycontainerd-client")
+        self.files = SyncFiles(self._asynchronous.files, self._thread)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -103,6 +119,7 @@ class SyncClient:
     stop = blocking(Client.stop)
     restart = blocking(Client.restart)
     wait = blocking(Client.wait)
+    wait_until = blocking(Client.wait_until)
 
     logs = iterating(Client.logs)
     write_stdin = blocking(Client.write_stdin)

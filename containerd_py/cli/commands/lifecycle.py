@@ -21,13 +21,15 @@ from containerd_py.cli.completion.values import choices
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.output import write_line
-from containerd_py.cli.printing import printer_of
+from containerd_py.cli.printing import Printer, printer_of
 from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import Conflict, InvalidArgument
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
     from containerd_py.wire import Exit
+
+_NO_ENDS = ("healthy", "ready")
 
 
 def register(app: typer.Typer) -> None:
@@ -106,18 +108,21 @@ def wait(
         str | None,
         typer.Option(
             metavar="CONDITION",
-            help="not-running (the default), next-exit or removed.",
-            autocompletion=choices("not-running", "next-exit", "removed"),
+            help="not-running (the default), next-exit, removed, healthy, ready.",
+            autocompletion=choices("not-running", "next-exit", "removed", "healthy", "ready"),
         ),
     ] = None,
     format_: FormatOption = None,
 ) -> None:
-    """Wait until containers ended, and print their exit codes."""
+    """Wait until containers ended, and print their exit codes; or until they are what is asked for, and print that."""
     printer = printer_of(ctx, format_)
 
     async def one(client: "Client", container: str) -> None:
         from containerd_py.cli.templates import Row
 
+        if condition in _NO_ENDS:
+            await _wait_until(client, container, condition, printer)
+            return
         ended = await client.wait(container, condition)
         printer.one(Row(ended, {"Container": container}), lambda: write_line(_code_text(ended)))
 
@@ -153,6 +158,18 @@ async def _start_attended(client: "Client", containers: list[str], chosen: dict[
         return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, **chosen))
     attendance = Attendance(attended, interactive, detail.terminal, offset=0, **chosen)
     return await attend(attendance, lambda: client.start(detail.id))
+
+
+async def _wait_until(client: "Client", container: str, condition: str, printer: Printer) -> None:
+    """Raises Conflict where it has ended before."""
+    from containerd_py.cli.templates import Row
+    from containerd_py.wire import Exit
+
+    found = await client.wait_until(container, condition)
+    if isinstance(found, Exit):
+        cause = f"it has ended before, with {_code_text(found)}"
+        raise Conflict(f"cannot wait for container {container!r} to be {condition}: {cause}", step="wait")
+    printer.one(Row(found, {"Container": container}), lambda: write_line(found.condition))
 
 
 def _code_text(ended: "Exit") -> str:
