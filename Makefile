@@ -5,7 +5,7 @@ BIN := .venv/bin
 PACKAGES := busybox-static crun curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
 	python3-venv runc uidmap zsh
 
-.PHONY: test test-runtimes demo bench soak man help clean packages compiled guest-kernel force
+.PHONY: test test-runtimes demo bench soak docs man help clean packages compiled guest-kernel force
 
 test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -25,6 +25,10 @@ demo: .venv/installed compiled ## run containers by curl and by pyctr, and show 
 
 bench: .venv/installed compiled ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: .venv/installed ## build the documentation into build/site; nothing in it comes from another host
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 soak: .venv/installed compiled ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
 	@$(BIN)/python -m tests.soak $(ARGS)
@@ -59,7 +63,7 @@ guest-kernel:
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
 	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
 	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]'
 	@touch $@
 
 # apt is asked only for what is missing: an installed machine needs no network.

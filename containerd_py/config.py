@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from containerd_py import __version__
+from containerd_py import __version__, sockets
 from containerd_py.errors import InvalidArgument
 from containerd_py.problems import describe
+from containerd_py.sockets import SocketConfig  # noqa: TC001 - pydantic reads annotations at run time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 CONFIG_FILE = "/etc/pycontainerd/config.toml"
 _PREFIX = "PYCONTAINERD_"
 _EPILOG = f"""Each option may be set as {_PREFIX}… too. "pycontainerd config check", with the same options, reads the
-settings, prints what holds, and starts nothing."""
+settings, prints what holds, and starts nothing. Further sockets are tables [[sockets]] of the file."""
 _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
@@ -51,6 +52,8 @@ class DaemonConfig(BaseModel):
     removed_keep_bytes: Annotated[int, Field(ge=0)] = 64 << 20
     journal_socket: str = "/run/systemd/journal/socket"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sockets: Annotated[tuple[SocketConfig, ...], Field(strict=False)] = ()
+    """Further ones; in the file only."""
 
     def parent(self) -> str:
         """Return the cgroup of this daemon's containers: one for each state directory, below `cgroup_parent`.
@@ -77,6 +80,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
             raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
     _check_parent(config.cgroup_parent)
     _check_group(config)
+    sockets.check(config.sockets, first=config.socket, private=config.state_dir)
     return config
 
 
@@ -116,14 +120,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def meanings() -> Mapping[str, str]:
+    """Return what each setting means, for people."""
+    return dict(_HELP)
+
+
+def usage() -> str:
+    """Return the help of the command line."""
+    return _parser().format_help()
+
+
 def as_toml(config: DaemonConfig) -> str:
     """Return every setting as it would stand in a file; one that is not set is a comment."""
-    values = config.model_dump()
-    lines = (f"# {name} is not set" if value is None else f"{name} = {_toml(value)}" for name, value in values.items())
+    values = config.model_dump(exclude={"sockets"})
+    lines = [*_settings(values)]
+    for one in config.sockets:
+        lines += ["", "[[sockets]]", *_settings(one.model_dump())]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _toml(value: object) -> str:
+def _settings(values: dict[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield f"# {name} is not set" if value is None else f"{name} = {toml(value)}"
+
+
+def toml(value: object) -> str:
     """A basic string of TOML takes what one of JSON does, but for the DEL that JSON leaves as it is."""
     return json.dumps(value).replace("\x7f", "\\u007f")
 

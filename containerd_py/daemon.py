@@ -20,6 +20,7 @@ from containerd_py.engine.engine import Engine
 from containerd_py.engine.output import Limits
 from containerd_py.engine.parts import OutputSettings
 from containerd_py.engine.removed import Keep
+from containerd_py.engine.scope import Scope
 from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from containerd_py.config import DaemonConfig
+    from containerd_py.sockets import SocketConfig
 
 _log = structlog.get_logger()
 
@@ -59,16 +61,48 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        connection = passed or listener.open_socket(config.socket, group=config.socket_group)
-        if passed is None:
-            stack.callback(listener.remove, config.socket)
-        runner = app.runner(app.build(engine, Access(group_allowed=config.socket_group is not None or passed is not None)))
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, connection, backlog=1024).start()
+        doors = [_first_door(config, passed, stack), *(_further_door(one, stack) for one in config.sockets)]
+        runners = [app.runner(app.build(engine, access)) for _connection, access in doors]
+        for runner in runners:
+            await runner.setup()
+        stack.push_async_callback(_close_all, runners)
+        for runner, (connection, _access) in zip(runners, doors, strict=True):
+            await web.SockSite(runner, connection, backlog=1024).start()
+        for one in config.sockets:
+            _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
         _log.info("serving", version=__version__, socket=config.socket if passed is None else "passed", pid=os.getpid())
         await _serve(stopping)
         engine.stop_streams()
+
+
+def _first_door(
+    config: DaemonConfig, passed: socket.socket | None, stack: contextlib.AsyncExitStack
+) -> tuple[socket.socket, Access]:
+    """Return the socket that everything may be asked at, and its rules."""
+    if passed is not None:
+        return passed, Access(group_allowed=True, socket="passed")
+    connection = listener.open_socket(config.socket, group=config.socket_group)
+    stack.callback(listener.remove, config.socket)
+    return connection, Access(group_allowed=config.socket_group is not None, socket=config.socket)
+
+
+def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[socket.socket, Access]:
+    connection = listener.open_socket(one.path, group=one.group, mode=one.octal_mode)
+    stack.callback(listener.remove, one.path)
+    access = Access(
+        group_allowed=bool(one.octal_mode & 0o066),
+        socket=one.path,
+        read_only=one.access == "read-only",
+        scope=Scope(one.labels, tuple(map(os.path.normpath, one.host_paths))),
+        users=one.user_ids(),
+        groups=one.group_ids(),
+    )
+    return connection, access
+
+
+async def _close_all(runners: list[web.AppRunner]) -> None:
+    """Together, since each may have to wait for its clients."""
+    await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
 def _raise_descriptor_limit() -> None:

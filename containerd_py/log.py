@@ -30,6 +30,14 @@ def _escaped(text: str) -> str:
     )
 
 
+def unfiltered() -> structlog.typing.FilteringBoundLogger:
+    """Return a logger whose lines are written whatever the level is."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
+    )
+    return logger
+
+
 def configure(level: str) -> None:
     """Set up logging for this process. Under systemd the journal adds the time, elsewhere the lines bear it."""
     journal = "JOURNAL_STREAM" in os.environ

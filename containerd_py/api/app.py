@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from containerd_py.api import replies
-from containerd_py.api.access import peer
+from containerd_py.api import audit, replies
+from containerd_py.api.access import credentials
 from containerd_py.api.replies import Reply
 from containerd_py.api.requests import LARGEST_BODY
 from containerd_py.api.routes import ROUTES
 from containerd_py.api.server import Runner
 from containerd_py.engine.asking import asked_by
+from containerd_py.engine.scope import within
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from containerd_py.engine.engine import Engine
 
 _LARGEST_HEADER = 16 << 10
+_BY_OPERATION = {route.operation: route for route in ROUTES}
 
 
 def build(engine: Engine, access: Access) -> web.Application:
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_errors(access)])
+    """Return what serves one socket, by its rules."""
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_guarded(engine, access)])
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, functools.partial(_serve, route, engine))
+        app.router.add_route(route.method, route.path, functools.partial(_serve, route, engine), name=route.operation)
     return app
 
 
@@ -47,15 +50,26 @@ def runner(app: web.Application) -> web.AppRunner:
 
 async def _serve(route: Route, engine: Engine, request: web.Request) -> web.StreamResponse:
     answer = await route.handler(request, engine)
-    return replies.write(answer) if isinstance(answer, Reply) else answer
+    if not isinstance(answer, Reply):
+        return answer
+    audit.note_answer(request, answer)
+    return replies.write(answer)
 
 
-def _errors(access: Access) -> Middleware:
+def _guarded(engine: Engine, access: Access) -> Middleware:
+    """Every request goes through here, those without a route too."""
+
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        route = _BY_OPERATION.get(request.match_info.route.name or "")
+        who = credentials(request)
         try:
-            access.check(request)
-            with asked_by(peer(request)):
+            with (
+                asked_by(None if who is None else who.peer),
+                within(access.scope),
+                audit.audited(request, route, who, access.socket, engine),
+            ):
+                access.check(request, route)
                 return await handler(request)
         except ConnectionError:
             raise  # the client has gone: there is nobody to answer

@@ -15,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from containerd_py import strict_json
 from containerd_py.api import requests
 from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors
+from containerd_py.api.websockets import close_slow, is_asked_for
 from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 
@@ -65,7 +66,7 @@ def read_request(request: web.Request) -> int | None:
     offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
     query.done()
     offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-    if request.headers.get("Upgrade", "").lower() != "websocket" or not {PROTOCOL, WITHOUT_CLOSE} & set(offered):
+    if not is_asked_for(request) or not {PROTOCOL, WITHOUT_CLOSE} & set(offered):
         raise InvalidArgument(
             f"cannot attach: a WebSocket with subprotocol {PROTOCOL!r} is needed",
             step="attach",
@@ -132,23 +133,13 @@ class Session:
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
         except TimeoutError:
             reason = f"too slow: go on with offset={self._offset}"
-            await self._close_slow(reason)
+            await close_slow(self._socket, reason, within_s=_SLOWEST_S)
             raise
         except ContainerdError as problem:
             await self._send_status(failure(problem.message, "InternalError"))
             await self._close()
         except ConnectionError:
             return  # the client has gone
-
-    async def _close_slow(self, reason: str) -> None:
-        """Put the close frame behind what the client has still to take, and wait a while for it to take all.
-
-        In a task of its own: a send that timed out leaves a cancelled future in aiohttp, which the next one awaits.
-        """
-        closing = asyncio.create_task(self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()))
-        await asyncio.wait((closing,), timeout=_SLOWEST_S)
-        closing.cancel()
-        await asyncio.sleep(_SLOWEST_S)  # cut short by the end of the connection
 
     async def _send_output(self) -> None:
         async for chunk in self._joined.output(self._id, offset=self._offset, stream=None, follow=True):

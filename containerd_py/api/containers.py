@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 async def create(request: web.Request, engine: Engine) -> Reply:
     arrived_ns = time.monotonic_ns()
     requests.Query(request).done()
-    view = await engine.create(await requests.create_request(request), arrived_ns=arrived_ns)
+    key = requests.idempotency_key(request)
+    view = await engine.create(await requests.create_request(request), arrived_ns=arrived_ns, key=key)
     return Reply(201, wire.Created(id=view.id, name=view.name))
 
 

@@ -1,4 +1,4 @@
-"""Events, as lines of JSON."""
+"""Events, as lines of JSON, or as messages of a WebSocket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from containerd_py.api import requests, shown
+from containerd_py.api import event_socket, requests, shown, websockets
 from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors, write_in_time
 from containerd_py.engine.selection import Selection
 from containerd_py.errors import InvalidArgument
@@ -21,6 +21,8 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     selection = _selection(query, engine)
     follow = query.boolean("follow", default=True)
     query.done()
+    if websockets.is_asked_for(request):
+        return await event_socket.serve(request, engine.events(selection, follow=follow), selection, follow=follow)
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     async with broken_off_by_errors(request):

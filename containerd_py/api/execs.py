@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from containerd_py import wire
-from containerd_py.api import attach, requests, shown
+from containerd_py.api import attach, requests, shown, waiting
 from containerd_py.api.replies import Reply
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 async def create(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec))
+    key = requests.idempotency_key(request)
+    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec), key=key)
     return Reply(201, wire.ExecCreated(id=view.id))
 
 
@@ -43,14 +44,14 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     text = query.text("signal")
     query.done()
     await requests.no_body(request)
-    engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    await engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
     return Reply(204)
 
 
-async def wait(request: web.Request, engine: Engine) -> Reply:
+async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
     await requests.no_body(request)
-    return Reply(200, shown.ended(await engine.execs.wait(_id(request))))
+    return await waiting.told_late(request, engine.execs.wait(engine.execs.get(_id(request)).id), shown.ended)
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:

@@ -10,23 +10,24 @@ import socket
 import stat
 
 from containerd_py.errors import InvalidArgument, Unavailable
+from containerd_py.sockets import LONGEST_PATH
 
 _BACKLOG = 1024
-_LONGEST = 107  # sun_path holds 108 bytes with the NUL (unix(7))
 
 
-def open_socket(path: str, *, group: str | None) -> socket.socket:
-    """Listen at `path`, mode 0600, or 0660 for a named group. A stale socket there is replaced, anything else is not.
+def open_socket(path: str, *, group: str | None, mode: int | None = None) -> socket.socket:
+    """Listen at `path`, mode 0600, or 0660 for a named group, unless told. What is stale there is replaced, else nothing.
 
     Raises InvalidArgument for a path that cannot be one, Unavailable where another daemon listens.
     """
     _check(path)
     gid = _gid(group) if group else None
+    mode = mode if mode is not None else 0o600 if gid is None else 0o660
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        _make_folder(os.path.dirname(path), gid)
+        _make_folder(os.path.dirname(path), gid, mode)
         _remove_stale(path)
-        _bind(listener, path, gid)
+        _bind(listener, path, gid, mode)
         listener.listen(_BACKLOG)
     except OSError as problem:
         listener.close()
@@ -37,7 +38,7 @@ def open_socket(path: str, *, group: str | None) -> socket.socket:
     return listener
 
 
-def _make_folder(folder: str, gid: int | None) -> None:
+def _make_folder(folder: str, gid: int | None, mode: int) -> None:
     """Make a missing directory for the socket alone; one that is there is its owner's business."""
     if os.path.isdir(folder):
         return
@@ -45,10 +46,12 @@ def _make_folder(folder: str, gid: int | None) -> None:
     if gid is not None:
         os.chown(folder, -1, gid)
         os.chmod(folder, 0o710)  # noqa: S103 - the group may pass, to the socket
+    if mode & 0o006:
+        os.chmod(folder, 0o711)  # noqa: S103 - so may everybody
 
 
-def _bind(listener: socket.socket, path: str, gid: int | None) -> None:
-    """By the umask the socket has its mode from the first moment on: 0600, and for a group 0660 once it is the group's."""
+def _bind(listener: socket.socket, path: str, gid: int | None, mode: int) -> None:
+    """By the umask the socket has 0600 from the first moment on, and what others may once it is the group's."""
     before = os.umask(0o177)
     try:
         listener.bind(path)
@@ -56,7 +59,7 @@ def _bind(listener: socket.socket, path: str, gid: int | None) -> None:
         os.umask(before)
     if gid is not None:
         os.chown(path, -1, gid)
-        os.chmod(path, 0o660)
+    os.chmod(path, mode)
 
 
 def remove(path: str) -> None:
@@ -67,9 +70,9 @@ def remove(path: str) -> None:
 def _check(path: str) -> None:
     if not path.startswith("/"):
         raise InvalidArgument(f"cannot listen at {path!r}: the path must be absolute", step="listen")
-    if len(os.fsencode(path)) > _LONGEST:
+    if len(os.fsencode(path)) > LONGEST_PATH:
         raise InvalidArgument(
-            f"cannot listen at {path!r}: a Unix socket's path has {_LONGEST} bytes at most",
+            f"cannot listen at {path!r}: a Unix socket's path has {LONGEST_PATH} bytes at most",
             step="listen",
             errno="ENAMETOOLONG",
         )

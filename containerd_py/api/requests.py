@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=Wire)
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 LARGEST_BODY = 10 << 20
 LARGEST_WINDOW = 65_535
 _BODY_S = 30.0
 _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_KEY = re.compile(r'[!#-\[\]-~]{1,255}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}"', re.ASCII)
+_SHOWN = 40
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
@@ -70,6 +73,21 @@ async def update_request(request: web.Request) -> UpdateRequest:
         return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return what the header says, as it is or as a string of RFC 9651; None without one. Raises InvalidArgument."""
+    given = request.headers.getall(IDEMPOTENCY_KEY, [])
+    if not given:
+        return None
+    text = given[0].strip()
+    if len(given) > 1 or not _KEY.fullmatch(text):
+        raise InvalidArgument(
+            f"cannot read header {IDEMPOTENCY_KEY!r}: {text[:_SHOWN]!r} is no key",
+            step="parse",
+            hint="one of 1 to 255 visible ASCII characters, such as a UUID; in double quotes or without",
+        )
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
 
 
 async def window(request: web.Request) -> tuple[int, int]:

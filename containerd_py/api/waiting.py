@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
@@ -12,7 +12,12 @@ from containerd_py.engine.waiting import Condition
 from containerd_py.errors import ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from containerd_py.engine.engine import Engine
+    from containerd_py.wire import Wire
+
+Ended = TypeVar("Ended")
 
 
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -27,13 +32,23 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
             f"cannot read parameter 'condition': one of {', '.join(Condition)}, not {text!r}", step="parse"
         )
     waiting = engine.waiting(request.match_info["id"], Condition(text))
+    return await told_late(request, waiting.result(), shown.waited)
+
+
+async def told_late(
+    request: web.Request, end: Coroutine[Any, Any, Ended], show: Callable[[Ended], Wire]
+) -> web.StreamResponse:
+    """Send the head now, and how it ended once that is known."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    async with broken_off_by_errors(request):
-        try:
-            body = shown.waited(await waiting.result()).model_dump_json()
-        except ContainerdError as problem:
-            body = replies.error_body(problem).model_dump_json(exclude_none=True)
-        await response.write(body.encode() + b"\n")
+    try:
+        await response.prepare(request)
+        async with broken_off_by_errors(request):
+            try:
+                body = show(await end).model_dump_json()
+            except ContainerdError as problem:
+                body = replies.error_body(problem).model_dump_json(exclude_none=True)
+            await response.write(body.encode() + b"\n")
+    finally:
+        end.close()  # it was never begun where the head could not be sent
     await response.write_eof()
     return response

@@ -13,6 +13,7 @@ from containerd_py.cli.commands import (
     events,
     execs,
     execute,
+    files,
     follow,
     groups,
     host,
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for group in (run, execute, execs, show, lifecycle, control, measure, follow, events, host, shell, groups):
+for group in (run, execute, execs, show, lifecycle, control, files, measure, follow, events, host, shell, groups):
     group.register(app)
 
 

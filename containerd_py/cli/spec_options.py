@@ -94,6 +94,7 @@ class SpecOptions:
             autocompletion=restart_policies,
         ),
     ] = None
+    durable: Annotated[bool, typer.Option("--durable", help="Keep it over a boot of the host.")] = False
     stop_signal: Annotated[
         str | None,
         typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).", autocompletion=signal_names),
@@ -101,6 +102,7 @@ class SpecOptions:
     stop_timeout: Annotated[
         float | None, typer.Option("--stop-timeout", min=0, metavar="SECONDS", help="From then to KILL (default: 10).")
     ] = None
+    init: Annotated[bool, typer.Option("--init", help="Have a first process that reaps, and passes signals on.")] = False
     health_cmd: Annotated[
         str | None,
         typer.Option("--health-cmd", metavar="COMMAND", help="Well where this exits with 0: for /bin/sh, or a JSON list."),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
 from containerd_py.client.failures import Model, raise_for_answer, reaching, read_model
+from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -23,7 +25,17 @@ if TYPE_CHECKING:
 
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/json"}
+_KEY = re.compile(r"[ -~]{1,255}", re.ASCII)
 ATTACH_PROTOCOL = "v5.channel.k8s.io"
+
+
+def _quoted(key: str) -> str:
+    """Return what stands between the quotes of a string of RFC 9651. Raises InvalidArgument."""
+    if not _KEY.fullmatch(key):
+        raise InvalidArgument(
+            f"cannot use key {key[:40]!r}: 1 to 255 visible ASCII characters are needed", step="parse", hint="take a UUID"
+        )
+    return re.sub(r'(["\\])', r"\\\1", key)
 
 
 class Connection:
@@ -54,16 +66,25 @@ class Connection:
             raise RuntimeError("the client is not open: use `async with Client(...) as client`")
         return self._session
 
-    async def exchange(self, method: str, path: str, query: Query = (), body: BaseModel | None = None) -> bytes:
-        """Send one request and return the whole body of its answer."""
-        async with self._answer(method, path, query, body) as response:
+    async def exchange(
+        self, method: str, path: str, query: Query = (), body: BaseModel | None = None, *, key: str | None = None
+    ) -> bytes:
+        """Send one request and return the whole body of its answer. key: of a creation that may be asked for again."""
+        async with self._answer(method, path, query, body, key) as response:
             return await response.read()
 
     async def fetch(
-        self, model: type[Model], method: str, path: str, query: Query = (), body: BaseModel | None = None
+        self,
+        model: type[Model],
+        method: str,
+        path: str,
+        query: Query = (),
+        body: BaseModel | None = None,
+        *,
+        key: str | None = None,
     ) -> Model:
         """Send one request and return its answer as `model`; Internal where it is not one."""
-        answer = await self.exchange(method, path, query, body)
+        answer = await self.exchange(method, path, query, body, key=key)
         return read_model(model, answer, f"{method} {path}")
 
     async def send(
@@ -82,17 +103,19 @@ class Connection:
             async for chunk in response.content.iter_any():
                 yield chunk
 
-    async def upgrade(self, path: str, query: Query = ()) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket with the attach protocol; the caller closes it."""
+    async def upgrade(
+        self, path: str, query: Query = (), protocols: tuple[str, ...] = (ATTACH_PROTOCOL,)
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, with the attach protocol unless told; the caller closes it."""
         with reaching(self.socket_path):
-            return await self.session.ws_connect(_BASE + path, params=query, protocols=(ATTACH_PROTOCOL,))
+            return await self.session.ws_connect(_BASE + path, params=query, protocols=protocols)
 
     @contextlib.asynccontextmanager
     async def _answer(
-        self, method: str, path: str, query: Query, body: BaseModel | None
+        self, method: str, path: str, query: Query, body: BaseModel | None, key: str | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else body.model_dump_json(exclude_unset=True).encode()
-        headers = None if body is None else _JSON
+        headers = ({} if body is None else _JSON) | ({} if key is None else {"Idempotency-Key": f'"{_quoted(key)}"'})
         with reaching(self.socket_path):
             async with self.session.request(
                 method, _BASE + path, params=query, data=data, headers=headers, allow_redirects=False

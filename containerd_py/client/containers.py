@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 class ContainerCalls(Calls):
-    async def create(self, request: wire.CreateRequest) -> wire.Created:
+    async def create(self, request: wire.CreateRequest, *, key: str | None = None) -> wire.Created:
         """Make a container; `start` executes its program. If this call is cancelled, the creation is undone.
 
+        key: who asks again with the same one gets the same container; 1 to 255 visible ASCII characters, such as a UUID.
         Conflict: its name or id is taken. NotSupported: the host or this version cannot serve a part of it, which is
         named. OutOfSpace: the state directory is full. DeadlineExceeded: a step of it hangs.
         """
-        return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request)
+        return await self._connection.fetch(wire.Created, "POST", "/v1/containers", body=request, key=key)
 
     async def containers(
         self,

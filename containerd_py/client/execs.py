@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 class ExecCalls(Calls):
-    async def exec_create(self, container: str, request: wire.ExecSpec) -> wire.ExecCreated:
-        """Record what is to be executed in a running container; `exec_start` executes it.
+    async def exec_create(self, container: str, request: wire.ExecSpec, *, key: str | None = None) -> wire.ExecCreated:
+        """Record what is to be executed in a running container; `exec_start` executes it. key: as of `create`.
 
         NotFound: there is no such container. Conflict: it does not run. NotSupported: the host or this version cannot serve
         a part of it, which is named. OutOfSpace, DeadlineExceeded: nothing is recorded.
         """
-        return await self._connection.fetch(wire.ExecCreated, "POST", container_path(container, "exec"), body=request)
+        path = container_path(container, "exec")
+        return await self._connection.fetch(wire.ExecCreated, "POST", path, body=request, key=key)
 
     async def execs(self, container: str) -> tuple[wire.ExecDetail, ...]:
         """Return what is, was or will be executed in a container, the oldest first. NotFound: no such container."""
@@ -45,7 +46,7 @@ class ExecCalls(Calls):
 
     async def exec_wait(self, exec_id: str) -> wire.Exit:
         """Return when it ended, with how it did. NotFound: there is none such."""
-        return await self._connection.fetch(wire.Exit, "POST", exec_path(exec_id, "wait"))
+        return await self._end(exec_path(exec_id, "wait"))
 
     async def exec_resize(self, exec_id: str, rows: int, columns: int) -> None:
         """Set the size of its terminal, before it is started or later.

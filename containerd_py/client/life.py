@@ -59,10 +59,7 @@ class LifeCalls(Calls):
 
         condition: "not-running" (the default: at once where it has stopped), "next-exit" or "removed".
         """
-        path = container_path(container, "wait")
-        answer = await self._connection.exchange("POST", path, given(condition=condition))
-        raise_for_late_error(answer)
-        return read_model(wire.Exit, answer, f"POST {path}")
+        return await self._end(container_path(container, "wait"), given(condition=condition))
 
     async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
         """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.

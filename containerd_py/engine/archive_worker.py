@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.readiness import readable
 from containerd_py.engine.views import Status
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, OutOfSpace, Unavailable
+from containerd_py.errors import (
+    Conflict,
+    ContainerdError,
+    DeadlineExceeded,
+    InvalidArgument,
+    NotFound,
+    OutOfSpace,
+    Unavailable,
+)
 from containerd_py.runtime import process
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import open_dialogue
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65_536
 _END_S = 2.0
+_DEADLINE_S = 60.0
 _MANY_TRIES = "try again: somebody changes these files all the time"
 _CONFLICTS = {
     errno.EROFS: "it lies in a mount, or a root file system, that is read-only",
@@ -86,9 +95,9 @@ class ArchiveWorker:
                 os.set_blocking(self._pipe.fileno(), False)
                 handles[pipe] = passed.enter_context(theirs).fileno()
             await self._fork(handles, inside, placement, passed)
-        message = await self._hear()
+        message = await self._hear_in_time()
         if not isinstance(message, dialogue.Found):
-            raise self._failure(message, NotFound)
+            raise await self._failure(message, NotFound)
         self.found = message.document
 
     async def _fork(
@@ -98,7 +107,9 @@ class ArchiveWorker:
         if inside:
             if self._container.pidfd is None:
                 raise Conflict(f"cannot enter {self._container.title}: it is ending", step="archive")
-            joined = (self._container.pidfd.fileno(), inside)
+            # Of our own: the container's is closed, and its number another's, should it end meanwhile.
+            pidfd = passed.enter_context(Fd(os.dup(self._container.pidfd.fileno())))
+            joined = (pidfd.fileno(), inside)
         opened = passed.enter_context(await asyncio.to_thread(Opened, self._plan, inside=joined))
         self._control, worker_end = open_dialogue()
         self._control.settimeout(0)
@@ -156,7 +167,7 @@ class ArchiveWorker:
         """Raises the error of what it could not do."""
         message = await self._hear()
         if not isinstance(message, dialogue.Times):
-            raise self._failure(message, InvalidArgument)
+            raise await self._failure(message, InvalidArgument)
 
     # ── its end ──
 
@@ -211,6 +222,17 @@ class ArchiveWorker:
 
     # ── what it says ──
 
+    async def _hear_in_time(self) -> dialogue.Message | None:
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                return await self._hear()
+        except TimeoutError as problem:
+            raise DeadlineExceeded(
+                f"cannot {self._task()}: its worker did not answer in {_DEADLINE_S:.0f} s",
+                step="archive",
+                hint="does the path lie on a server that does not answer?",
+            ) from problem
+
     async def _hear(self) -> dialogue.Message | None:
         while True:
             self._check()
@@ -236,13 +258,26 @@ class ArchiveWorker:
         if self._broken is not None:
             raise self._broken
 
-    def _failure(self, message: dialogue.Message | None, missing: type[ContainerdError]) -> ContainerdError:
+    async def _failure(self, message: dialogue.Message | None, missing: type[ContainerdError]) -> ContainerdError:
         """missing: what ENOENT is."""
         if not isinstance(message, dialogue.Failed):
-            return process.vanished(self._plan, None, oom_kills=self._container.oom_kills() - self._kills)
+            return await self._vanished()
         if self._plan.operations[message.index] is not self._plan.operations[-1] or not message.errno:
             return process.failure(self._plan, message)
-        return failure(f"{self._plan.operations[-1].describe()} in {self._container.title}", message, missing)
+        return failure(self._task(), message, missing)
+
+    async def _vanished(self) -> ContainerdError:
+        """A container that ends takes it along, a moment before its end is on record."""
+        kills = self._container.oom_kills() - self._kills
+        if not kills:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_S):
+                    while self._pointless() is None:
+                        await self._container.changes.wait()
+        return self._pointless() or process.vanished(self._plan, None, oom_kills=kills)
+
+    def _task(self) -> str:
+        return f"{self._plan.operations[-1].describe()} in {self._container.title}"
 
 
 def failure(what: str, failed: dialogue.Failed, missing: type[ContainerdError]) -> ContainerdError:

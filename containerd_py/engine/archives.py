@@ -138,7 +138,10 @@ class Archives:
         """None where the worker would stand still, or the container has no cgroup: it only reads then, or nothing lives."""
         if container.status is Status.PAUSED or not container.alive:
             return None
-        return await asyncio.to_thread(Placement, container.cgroup)
+        try:
+            return await asyncio.to_thread(Placement, container.cgroup)
+        except FileNotFoundError as problem:
+            raise Conflict(f"cannot enter {container.title}: it is ending", step="archive") from problem
 
     async def _standpoint(
         self, container: Container, spec: Spec, placement: Placement | None, *, inside: bool, joined: bool

@@ -96,6 +96,7 @@ class Changing:
         changes: dict[str, Any] = {"updating": False}
         try:
             await asyncio.to_thread(self._parts.store.save_config, container.id, after)
+            await self._parts.definitions.keep(container, container.record, after)
             if container.alive:
                 await asyncio.to_thread(self._parts.cgroups.update, cgroup, resources)
             container.config = after

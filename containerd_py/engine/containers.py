@@ -8,6 +8,7 @@ import structlog
 
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.runs import Run
+from containerd_py.engine.scope import scope
 from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, NotifyView, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
@@ -143,6 +144,7 @@ class Container(Attended):
             next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
+            durable=record.durable,
             health=health_of(record),
             notify=notify_of(record),
             cgroup_paths=self.cgroup.paths,
@@ -240,10 +242,15 @@ class Registry:
 
     def find(self, reference: str, action: str) -> Container:
         """Return the container of an id, a name or the unambiguous beginning of an id. Raises NotFound, InvalidArgument."""
-        key = self._names.get(reference)
-        if key is not None and key in self._by_id:
-            return self._by_id[key]
-        found = [container for key, container in self._by_id.items() if reference and key.startswith(reference)]
+        seen = scope()  # for the one who asks, others are not there
+        named = self._by_id.get(self._names.get(reference, ""))
+        if named is not None and seen.shows(named.record.labels):
+            return named
+        found = [
+            container
+            for key, container in self._by_id.items()
+            if reference and key.startswith(reference) and seen.shows(container.record.labels)
+        ]
         if len(found) > 1:
             raise InvalidArgument(
                 f"cannot {action} container {reference!r}: {len(found)} ids begin so",

@@ -14,7 +14,7 @@ from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
-from containerd_py.engine.journal import check_labels
+from containerd_py.engine.scope import admitted
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.store.records import IdempotencyKey
     from containerd_py.wire import CreateRequest
 
 _SHORT_ID = 12
@@ -50,20 +51,22 @@ class Creation:
         self._parts = parts
         self._lifecycle = lifecycle
 
-    async def create(self, request: CreateRequest, *, arrived_ns: int) -> Container:
+    async def create(self, request: CreateRequest, *, arrived_ns: int, key: IdempotencyKey | None = None) -> Container:
         """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
+        request = await admitted(request)
         container_id = request.id or secrets.token_hex(16)
         name = request.name or request.id or container_id[:_SHORT_ID]
         self._parts.registry.reserve(container_id, name)
         try:
             attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
-            return await attempt.run(request)
+            return await attempt.run(request, key)
         except BaseException:
             self._parts.registry.release(container_id, name)
             raise
 
     async def compile(self, request: CreateRequest) -> Plan:
         """Return the Plan that a request would be carried out by; nothing is made."""
+        request = await admitted(request)
         container_id = request.id or "0" * 32
         notify = self._parts.store.notify_directory(container_id)
         spec = await document(request, container_id, device_rules=device_rules(self._parts), notify=notify)
@@ -86,14 +89,14 @@ class Attempt:
         self._made = ExitStack()
         self._attendant: Attendant | None = None
 
-    async def run(self, request: CreateRequest) -> Container:
+    async def run(self, request: CreateRequest, key: IdempotencyKey | None) -> Container:
         with self._timing("lower"):
             notify = self._parts.store.notify_directory(self._id)
             spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
         self._parts.cgroups.check(normalise(spec.linux.resources))
         if request.log.driver == "journald":
-            check_labels(request.labels)
-        container = self._record(request, spec)
+            self._parts.journal.check(request.labels)
+        container = self._record(request, spec, key)
         async with container.lock:
             try:
                 await self._make(container, spec)
@@ -129,8 +132,11 @@ class Attempt:
                 CREATED, pid=pid, identity=identity_of(container, pid), boot_id=host.boot_id(), timing=timing
             ),
         )
+        if container.record.durable:
+            self._made.callback(self._parts.definitions.remove, container.id)
+            await self._parts.definitions.keep(container, container.record)
 
-    def _record(self, request: CreateRequest, spec: Spec) -> Container:
+    def _record(self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None) -> Container:
         where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
         record = ContainerRecord(
             id=self._id,
@@ -146,12 +152,14 @@ class Attempt:
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
+            durable=request.durable,
             health=definition(request.health),
             notify=request.notify,
             watchdog_s=request.watchdog_s,
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
+            key=key,
         )
         asked = request.model_dump(mode="json", exclude_unset=True)
         return Container(record, asked, spec.document(), self._parts.output_log(self._id, record))

@@ -14,6 +14,7 @@ from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.notify import told
 from containerd_py.runtime.requirements import check_host
+from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 from containerd_py.runtime.spec.models import Mount, Spec, parse
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.userns import may_drop_groups
@@ -43,6 +44,8 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
         spec = _with_root(parse(await asyncio.to_thread(_read_bundle, request.bundle)), request.bundle)
     else:
         spec = _with_root(parse(request.oci), None)
+    if request.init:
+        spec = spec.model_copy(update={"annotations": spec.annotations | {INIT_ANNOTATION: "true"}})
     if request.notify:
         spec = told(spec, notify, NOTIFY_NAME, watchdog_s=request.watchdog_s)
     validate(spec)

@@ -17,6 +17,7 @@ import structlog
 from containerd_py.engine.archives import Archives
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.examination import examine
 from containerd_py.engine.exec import SEPARATOR
@@ -30,11 +31,13 @@ from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
+from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.parts import OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
+from containerd_py.engine.scope import check_update, scope
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
@@ -51,11 +54,12 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.events import EventStore
 from containerd_py.store.removed import RemovedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, Coroutine
 
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
@@ -79,13 +83,14 @@ class Engine:
 
     def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, output: OutputSettings | None = None) -> None:
         self._state_dir = state_dir
-        self._lock: Fd | None = None
+        self._locks: list[Fd] = []
         self._closing = False
         features, output = host.probe(), output or OutputSettings()
         registry, tasks = Registry(), Tasks()
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
+            definitions=Definitions(DefinitionStore(data_dir)),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
             cgroups=CgroupManager(features.cgroups),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
@@ -97,11 +102,14 @@ class Engine:
             cgroup_parent=cgroup_parent,
             log_limits=output.limits,
         )
+        self._self_measuring = SelfMeasuring(self._parts)
         exec_lifecycle = ExecLifecycle(self._parts)
         self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
         self._creation = Creation(self._parts, self._lifecycle)
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
-        self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
+        self.execs = Execs(
+            self._parts, exec_lifecycle, self._find, closing=lambda: self._closing, counted=self._self_measuring.counted
+        )
         """What can be done with processes that are executed in containers."""
         self.archives = Archives(self._parts, self._find, closing=lambda: self._closing)
         """Files of containers."""
@@ -109,16 +117,16 @@ class Engine:
         """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
-        self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
         _check_private(self._state_dir)
-        self._lock = _lock(self._state_dir)
+        self._locks = _lock_both(self._state_dir, self._parts.data_dir)
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
@@ -149,8 +157,8 @@ class Engine:
             container.close()
         if not alive:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
-        if self._lock is not None:
-            self._lock.close()
+        for lock in self._locks:
+            lock.close()
 
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
@@ -173,13 +181,24 @@ class Engine:
 
     # ── containers ──
 
-    async def create(self, request: CreateRequest, *, arrived_ns: int | None = None) -> ContainerView:
-        """Make a container that waits for `start`.
+    async def create(
+        self, request: CreateRequest, *, arrived_ns: int | None = None, key: str | None = None
+    ) -> ContainerView:
+        """Make a container that waits for `start`; with a key once, whoever asks again.
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
-        making = self._creation.create(request, arrived_ns=arrived_ns or time.monotonic_ns())
-        task = self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
+        arrived_ns, chosen = arrived_ns or time.monotonic_ns(), key_for(key, request)
+
+        def make() -> asyncio.Task[Container]:
+            making = self._creation.create(request, arrived_ns=arrived_ns, key=chosen)
+            return self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
+
+        if chosen is not None:  # who loses the answer asks again
+            seen = scope()
+            there = ((one.record.key, one) for one in self._parts.registry if seen.shows(one.record.labels))
+            return (await self._once.made(chosen, there, make)).view()
+        task = make()
         try:
             return (await asyncio.shield(task)).view()
         except asyncio.CancelledError:  # nobody will ever know its id
@@ -209,7 +228,8 @@ class Engine:
             for reference in (listing.since, listing.before)
         )
         views = [container.view() for container in self._parts.registry]
-        return select(views, dataclasses.replace(listing, since=since, before=before))
+        labels = listing.labels + scope().labels
+        return select(views, dataclasses.replace(listing, since=since, before=before, labels=labels))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
@@ -257,11 +277,12 @@ class Engine:
 
     async def update(self, reference: str, asked: UpdateRequest) -> None:
         """Raises NotFound, InvalidArgument, NotSupported, Conflict."""
+        check_update(asked)
         await self._finish(self._supervision.update(self._find(reference, "update"), asked), "update")
 
     async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
-        return await self._finish(prune(self._parts, self._supervision, labels), "prune")
+        return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
@@ -278,8 +299,9 @@ class Engine:
 
     # ── events ──
 
-    async def events(self, selection: Selection, *, follow: bool) -> AsyncIterator[Event]:
+    async def events(self, selection: Selection, *, follow: bool) -> AsyncGenerator[Event, None]:
         """Yield the events of a selection, with `follow` until its end or until the engine closes."""
+        selection = dataclasses.replace(selection, labels=selection.labels + scope().labels)
         async for event in self._parts.events.read(selection, follow=follow):
             yield event
 
@@ -302,6 +324,7 @@ class Engine:
     ) -> AsyncGenerator[Round, None]:
         """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
         ids = {self._find(reference, "measure").id for reference in references}
+        labels += scope().labels
 
         def wanted(container: Container) -> bool:
             return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
@@ -317,7 +340,8 @@ class Engine:
     # ── the engine itself ──
 
     def info(self) -> EngineInfo:
-        counts = Counter(container.status for container in self._parts.registry)
+        seen = scope()
+        counts = Counter(one.status for one in self._parts.registry if seen.shows(one.record.labels))
         spawner = self._parts.link.pid
         return EngineInfo(
             containers={status: counts[status] for status in Status},
@@ -387,17 +411,29 @@ def _check_private(path: str) -> None:
         )
 
 
-def _lock(state_dir: str) -> Fd:
-    """Hold the state directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
-    path = os.path.join(state_dir, "lock")
+def _lock_both(state_dir: str, data_dir: str) -> list[Fd]:
+    """They may be one. A data directory is one daemon's too: it takes what is there, and removes output of no container."""
+    locks = [_lock(state_dir, "state")]
+    try:
+        if not os.path.samefile(state_dir, data_dir):
+            locks.append(_lock(data_dir, "data"))
+    except BaseException:
+        locks[0].close()
+        raise
+    return locks
+
+
+def _lock(directory: str, kind: str) -> Fd:
+    """Hold a directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
+    path = os.path.join(directory, "lock")
     lock = Fd(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     try:
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         raise Unavailable(
-            f"cannot use state directory {state_dir!r}: another daemon has it",
+            f"cannot use {kind} directory {directory!r}: another daemon has it",
             step="lock",
-            hint="stop that daemon, or give this one another --state-dir",
+            hint=f"stop that daemon, or give this one another --{kind}-dir",
         ) from None
     return lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -71,7 +72,17 @@ class EventLog:
         if skipped:
             _log.warning("lines of an earlier daemon's events could not be read", lines=skipped)
         self._ring.extend(map(_event, stored))
-        self._last = self._ring[-1].seq if self._ring else 0
+        self._last = max(self._ring[-1].seq if self._ring else 0, self._marked())
+
+    def _marked(self) -> int:
+        """Return the last number that an earlier daemon used and could not keep."""
+        if self._store is None:
+            return 0
+        try:
+            return self._store.prepare()
+        except OSError as problem:
+            _log.warning("cannot tell which numbers of events were used", error=str(problem))
+            return 0
 
     def publish(
         self, kind: str, container_id: str, name: str, labels: Mapping[str, str] | None = None, /, **attributes: str
@@ -139,6 +150,8 @@ class EventLog:
                 found.append(_gap(event.seq - 1, str(event.seq - 1 - last)))
             found.append(event)
             last = event.seq
+        if not found and last < self._last:  # the newest were not kept
+            found.append(_gap(self._last, str(self._last - last)))
         return found
 
     async def _change(self, left_s: float | None) -> None:
@@ -161,6 +174,8 @@ class EventLog:
             if self._storing:
                 _log.warning("cannot keep events: the next daemon will not know of them", error=str(problem))
             self._storing = False
+            with suppress(OSError):  # then the next daemon uses this number again
+                self._store.mark(event.seq)
         else:
             self._storing = True
 

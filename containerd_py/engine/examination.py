@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from containerd_py.runtime import doctor
 
 if TYPE_CHECKING:
+    from containerd_py.engine.journal import Journal
     from containerd_py.engine.parts import Parts
 
 
@@ -32,6 +33,17 @@ def examine(parts: Parts, state_dir: str) -> tuple[Checked, ...]:
         data_dir=parts.data_dir,
         path=os.environ.get("PATH", os.defpath),
     )
-    return tuple(
-        Checked(name, one.state.value, one.found, one.meaning, one.hint) for name, one in doctor.examine(host).items()
+    found = (Checked(name, one.state.value, one.found, one.meaning, one.hint) for name, one in doctor.examine(host).items())
+    return (*found, _journal(parts.journal.journal))
+
+
+def _journal(journal: Journal) -> Checked:
+    if journal.answers():
+        return Checked("journal", "ok", journal.path, "the log driver 'journald' sends output there", None)
+    return Checked(
+        "journal",
+        "warn",
+        f"nobody listens at {journal.path}",
+        "the log driver 'journald' is refused, or output waits for the journal; 'file' needs none",
+        "run systemd-journald, or name its socket in the setting journal_socket",
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.containers import exit_of
 from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ExecStatus, ExecView, Exit
 from containerd_py.errors import Conflict, Internal, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from containerd_py.engine.output import OutputLog
     from containerd_py.store.records import ExecRecord
 
@@ -33,11 +36,19 @@ SEPARATOR = "/"
 class Exec(Attended):
     """Only `engine.exec_lifecycle` and `engine.exec_recovery` change it."""
 
-    def __init__(self, record: ExecRecord, log: OutputLog, *, internal: bool = False) -> None:
-        """internal: of the daemon's own, such as a health check: on no record, in no list, in no event."""
+    def __init__(
+        self, record: ExecRecord, log: OutputLog, count_oom_kills: Callable[[], int], *, internal: bool = False
+    ) -> None:
+        """count_oom_kills: tells how many processes of its container the kernel has killed for want of memory.
+
+        internal: of the daemon's own, such as a health check: on no record, in no list, in no event.
+        """
         super().__init__(log)
         self.record = record
         self.internal = internal
+        self._count_oom_kills = count_oom_kills
+        self.kill_asked = False
+        """Somebody has killed it, or its container's end did."""
         self.run = Run()
         self.pid: int | None = None
         """Of its process, once it is forked; it is on record a moment later."""
@@ -65,6 +76,14 @@ class Exec(Attended):
     def terminal(self) -> bool:
         return bool(self.record.process.get("terminal", False))
 
+    def oom_kills(self) -> int:
+        """Since it was begun: it shares the counter with all of its container."""
+        before = self.record.oom_kills_before
+        return 0 if before is None else max(0, self._count_oom_kills() - before)
+
+    def begun_record(self) -> ExecRecord:
+        return self.next_record(BEGUN, oom_kills_before=self._count_oom_kills())
+
     def next_record(self, event: str, **changes: Any) -> ExecRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""
         after = _TRANSITIONS.get((self.status, event))
@@ -86,7 +105,7 @@ class Exec(Attended):
 
     def exit(self) -> Exit | None:
         ended = self.record.exit
-        return None if ended is None else Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at)
+        return exit_of(ended)
 
     def finish(self) -> None:
         """Its end is on record, or it is to be deleted: let those know who follow it."""

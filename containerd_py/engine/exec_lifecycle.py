@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine import stdio, worker
-from containerd_py.engine.exec import BEGUN, ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
+from containerd_py.engine.exec import ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
 from containerd_py.engine.exec_lowering import lower
 from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.output import DiscardedOutput
+from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.store.records import IdempotencyKey
     from containerd_py.wire import ExecSpec
 
 _log = structlog.get_logger()
@@ -65,10 +67,10 @@ class ExecLifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def create(self, container: Container, request: ExecSpec) -> Exec:
+    async def create(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> Exec:
         """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
-        record = await self._recorded(container, request)
-        made = Exec(record, self.log_of(record))
+        record = await self._recorded(container, request, key)
+        made = Exec(record, self.log_of(record), container.oom_kills)
         async with container.lock:
             container.check("execute in", Status.RUNNING)
             await self._save(record)
@@ -78,12 +80,12 @@ class ExecLifecycle:
 
     async def create_internal(self, container: Container, request: ExecSpec, log: OutputLog) -> Exec:
         """As `create`, for the daemon's own use: nobody else sees it, and a daemon that comes back ends it."""
-        made = Exec(await self._recorded(container, request), log, internal=True)
+        made = Exec(await self._recorded(container, request), log, container.oom_kills, internal=True)
         container.check("execute in", Status.RUNNING)
         container.execs[made.id] = made
         return made
 
-    async def _recorded(self, container: Container, request: ExecSpec) -> ExecRecord:
+    async def _recorded(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> ExecRecord:
         container.check("execute in", Status.RUNNING)
         if not container.config:
             raise Conflict(f"cannot execute in {container.title}: its document was lost", step="exec")
@@ -96,6 +98,7 @@ class ExecLifecycle:
             process=document.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True),
             stdin=request.stdin,
             detach=request.detach,
+            key=key,
         )
 
     def log_of(self, record: ExecRecord) -> OutputLog:
@@ -109,8 +112,8 @@ class ExecLifecycle:
         async with started.lock:
             started.check("start", ExecStatus.CREATED)
             container.check("execute in", Status.RUNNING)
-            await self._remember(started, started.next_record(BEGUN))
-            started.ended = None
+            await self._remember(started, started.begun_record())
+            started.ended, started.kill_asked = None, False
             try:
                 await self._launch(container, started)
             except BaseException as problem:
@@ -228,7 +231,11 @@ class ExecLifecycle:
                 return
             if ended.stdio is not None:
                 ended.stdio.drain()
-            exit_ = exit_record(await witness(ended, status))
+            status = await witness(ended, status)
+            ending = not container.alive or is_exiting(container.record.pid)  # which kills all in its pid namespace
+            asked = ended.kill_asked or ending
+            kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
+            exit_ = exit_record(status, oom_kills=kills)
             if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()
@@ -259,6 +266,7 @@ class ExecLifecycle:
 
     def _try_kill(self, one: Exec) -> None:
         """What a check of our own has started ends with it: nobody else would ever look for it."""
+        one.kill_asked = True
         if one.pidfd is not None and one.status is not ExecStatus.STOPPED:
             with suppress(ProcessLookupError):
                 send = pidfd_send_signal_to_group if one.internal else pidfd_send_signal
@@ -279,6 +287,7 @@ class ExecLifecycle:
     def kill(self, container: Container, killed: Exec, number: int) -> None:
         """Send a signal to it. Raises Conflict unless it runs. Needs no disk, no fork, no descriptor."""
         killed.check("kill", ExecStatus.RUNNING)
+        killed.kill_asked = killed.kill_asked or number == signal.SIGKILL
         try:
             if killed.pidfd is not None:
                 pidfd_send_signal(killed.pidfd.fileno(), number)

@@ -41,7 +41,7 @@ class ExecRecovery:
         for record in records:
             log = self._lifecycle.log_of(record)
             log.resume()
-            one = Exec(record, log)
+            one = Exec(record, log, container.oom_kills)
             container.execs[one.id] = one
             inherited = None if one.status is ExecStatus.CREATED else inventory.pop(one.spawn_id, None)
             await self._restore(container, one, inherited)

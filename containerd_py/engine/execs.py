@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.once import Once, key_for
+from containerd_py.engine.scope import check_exec, scope
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
@@ -24,11 +26,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+
+class Counting(Protocol):
+    """Does some work, and counts its failure under the name of the operation."""
+
+    def __call__(self, work: Coroutine[Any, Any, Result], operation: str) -> Coroutine[Any, Any, Result]: ...
+
+
 _WAITING = (ExecStatus.CREATED, ExecStatus.STARTING)
 
 
 class Execs:
-    """find: a container by reference and action, as `Engine` does; closing: the engine ends its streams."""
+    """find: a container by reference and action, as `Engine` does; closing: the engine ends its streams.
+
+    counted: notes the failures of what it is given.
+    """
 
     def __init__(
         self,
@@ -37,18 +49,33 @@ class Execs:
         find: Callable[[str, str], Container],
         *,
         closing: Callable[[], bool],
+        counted: Counting,
     ) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
         self._find_container = find
         self._closing = closing
+        self._counted = counted
+        self._once: Once[Exec] = Once("exec")
 
     # ── life ──
 
-    async def create(self, container: str, request: ExecSpec) -> ExecView:
-        """Record what is to be executed. Raises NotFound, Conflict, InvalidArgument, NotSupported, OutOfSpace."""
+    async def create(self, container: str, request: ExecSpec, *, key: str | None = None) -> ExecView:
+        """Record what is to be executed; with a key once, whoever asks again.
+
+        Raises NotFound, Conflict, InvalidArgument, NotSupported, OutOfSpace.
+        """
+        check_exec(request)
         found = self._find_container(container, "execute in")
-        return (await self._finish(self._lifecycle.create(found, request), "exec create")).view()
+        chosen = key_for(key, request)
+
+        def make() -> asyncio.Task[Exec]:
+            return self._begin(self._lifecycle.create(found, request, chosen), "exec_create")
+
+        if chosen is None:
+            return (await asyncio.shield(make())).view()
+        there = ((one.record.key, one) for one in found.execs.values())
+        return (await self._once.made(chosen, there, make, place=found.id)).view()
 
     def of(self, container: str) -> tuple[ExecView, ...]:
         """Return those of a container, the oldest first. Raises NotFound."""
@@ -62,12 +89,16 @@ class Execs:
     async def start(self, reference: str) -> None:
         """Return once it is executed. Raises NotFound, Conflict, InvalidArgument, Unavailable, OutOfSpace."""
         container, one = self._find(reference, "start")
-        await self._finish(self._lifecycle.start(container, one), "exec start")
+        await self._finish(self._lifecycle.start(container, one), "exec_start")
 
-    def kill(self, reference: str, number: int) -> None:
+    async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
         container, one = self._find(reference, "kill")
-        self._lifecycle.kill(container, one, number)
+
+        async def killing() -> None:
+            self._lifecycle.kill(container, one, number)
+
+        await self._finish(killing(), "exec_kill")
 
     async def wait(self, reference: str) -> Exit:
         """Raises NotFound."""
@@ -76,7 +107,7 @@ class Execs:
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         container, one = self._find(reference, "delete")
-        await self._finish(self._lifecycle.delete(container, one, force=force), "exec delete")
+        await self._finish(self._lifecycle.delete(container, one, force=force), "exec_delete")
 
     def run_of(self, reference: str) -> Run:
         """Return what tells its end to whoever follows it. Raises NotFound."""
@@ -123,7 +154,7 @@ class Execs:
 
     async def signal(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
-        self.kill(reference, number)
+        await self.kill(reference, number)
 
     def resize(self, reference: str, *, rows: int, columns: int) -> None:
         """Before the start too. Raises NotFound, Conflict where there is no terminal."""
@@ -171,7 +202,9 @@ class Execs:
 
     def _look_up(self, reference: str, action: str) -> tuple[Container, Exec]:
         """By its id, or the beginning of one that no other begins with."""
-        every = [(container, one) for container in self._parts.registry for one in container.execs.values()]
+        seen = scope()
+        shown = [container for container in self._parts.registry if seen.shows(container.record.labels)]
+        every = [(container, one) for container in shown for one in container.execs.values()]
         every = [pair for pair in every if not pair[1].internal]
         found = [pair for pair in every if pair[1].id == reference] or [
             pair for pair in every if reference and pair[1].id.startswith(reference)
@@ -186,4 +219,7 @@ class Execs:
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
-        return await asyncio.shield(self._parts.tasks.start(work, name=name, quiet=True))
+        return await asyncio.shield(self._begin(work, name))
+
+    def _begin(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        return self._parts.tasks.start(self._counted(work, name), name=name, quiet=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import re
 import socket
 import struct
@@ -67,10 +68,24 @@ class Journal:
     """The connection that all containers share; made when there is something to send, and again where it was lost."""
 
     def __init__(self, path: str = SOCKET) -> None:
-        self._path = path
+        self.path = path
         self._socket: socket.socket | None = None
         self._writable = Changes()
         self._away = False
+
+    def check(self) -> None:
+        """Raises NotSupported where there has never been a journal; one that is away for now is waited for."""
+        if not os.path.isdir(os.path.dirname(self.path)):
+            raise NotSupported(
+                f"cannot send output to the journal: this host has none at {self.path!r}",
+                step="log",
+                hint="use the log driver 'file', or name the socket of the journal in the setting journal_socket",
+            )
+
+    def answers(self) -> bool:
+        """True where somebody listens at this moment."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as other:
+            return other.connect_ex(self.path) == 0
 
     async def send(self, entry: bytes, *, giving_up: Callable[[], bool]) -> bool:
         """Return once the journal has taken it, False where it is away or takes nothing and `giving_up` says so.
@@ -96,7 +111,7 @@ class Journal:
             else:
                 if self._away:
                     self._away = False
-                    _log.info("the journal is back", socket=self._path)
+                    _log.info("the journal is back", socket=self.path)
                 return True
 
     def close(self) -> None:
@@ -113,7 +128,7 @@ class Journal:
             with contextlib.suppress(PermissionError):  # without CAP_NET_ADMIN the usual size must do
                 made.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
             try:
-                made.connect(self._path)
+                made.connect(self.path)
             except OSError:
                 made.close()
                 raise
@@ -134,5 +149,5 @@ class Journal:
     def _lose(self, problem: OSError) -> None:
         if not self._away:
             self._away = True
-            _log.warning("the journal is away: output waits for it", socket=self._path, error=problem.strerror)
+            _log.warning("the journal is away: output waits for it", socket=self.path, error=problem.strerror)
         self.close()

@@ -25,7 +25,7 @@ from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.journal import Journal
@@ -44,6 +44,7 @@ _STREAMS = (Stream.STDOUT, Stream.STDERR)
 _MARKS = struct.Struct("<QQQQQQ")  # of stdout and stderr: offset, begun + 1 or 0, pieces
 _SHORT_ID = 12
 _LAST_S = 3.0
+_KEPT_FILES = 8  # that were sent: attached clients read them, and may be late
 _AT_ONCE = 64  # entries, until others have a turn
 
 
@@ -51,15 +52,20 @@ class Journaling:
     """Owns the feeds, one for each container with the driver "journald"."""
 
     def __init__(self, journal_: Journal, tasks: Tasks) -> None:
-        self._journal = journal_
+        self.journal = journal_
         self._tasks = tasks
         self._feeds: dict[str, Feed] = {}
         self._closing = False
 
+    def check(self, labels: Mapping[str, str]) -> None:
+        """Raises NotSupported where this host has no journal, or its entries would not take these labels."""
+        self.journal.check()
+        journal.check_labels(labels)
+
     def follow(self, container: Container) -> None:
         """Send what there is and what comes; nothing for a container with another driver."""
         if container.record.log_driver == "journald":
-            feed = self._feeds[container.id] = Feed(container, self._journal)
+            feed = self._feeds[container.id] = Feed(container, self.journal)
             feed.task = self._tasks.start(feed.run(), name=f"journal {container.id}")
 
     async def let_go(self, container: Container) -> None:
@@ -75,7 +81,7 @@ class Journaling:
             feed.container.log.changes.announce()
 
     def close(self) -> None:
-        self._journal.close()
+        self.journal.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class _Fields:
 
 
 class Feed:
-    """One container's way to the journal. giving_up: wait for nothing any more. `marks`: how far each stream was sent."""
+    """One container's way to the journal. giving_up: wait for nothing any more."""
 
     def __init__(self, container: Container, journal_: Journal) -> None:
         self.container = container
@@ -100,6 +106,7 @@ class Feed:
         self._marks = _MarkFile(container.log.directory)
         self._cutter = LineCutter()
         self._position = 0
+        self._entries = 0
         self._finishing = False
         self._fields: _Fields | None = None
 
@@ -154,7 +161,7 @@ class Feed:
         self._position = after
         pending = self._cutter.pending()
         self._marks.pass_over(self._cutter.idle(), after)
-        self._log.trim(after if pending is None else pending)
+        self._log.trim(after if pending is None else pending, kept=_KEPT_FILES)
         return True
 
     async def _skip(self, gap: OutputGap) -> bool:
@@ -178,7 +185,7 @@ class Feed:
 
     async def _send(self, lines: Iterable[Line]) -> bool:
         """Return False where it gave up: what is not on record as sent, the next daemon sends."""
-        for number, line in enumerate(lines, start=1):
+        for line in lines:
             try:
                 if not await self._journal.send(self._entry(line), giving_up=lambda: self.giving_up):
                     return False
@@ -186,7 +193,8 @@ class Feed:
                 _log.error("cannot send output to the journal", container=self.container.id, error=problem.strerror)
                 self._log.lost += len(line.data)
             self._marks.note(line.stream, line.after)
-            if number % _AT_ONCE == 0:
+            self._entries += 1
+            if self._entries % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return True
 

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.changing import Changing
+from containerd_py.engine.clock import now
 from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
 from containerd_py.engine.health.verdict import starting
 from containerd_py.engine.notify.messages import fresh
@@ -84,14 +86,17 @@ class Lifecycle:
             timing = timing.model_copy(update={"start_ns": start_ns, "started_ns": ended_ns})
         planned = container.record.next_start
         restarts = container.record.restart_count + 1 if planned is not None and planned.cause == "policy" else 0
+        moment = now()
         record = container.next_record(
             STARTED,
-            started_at=datetime.now(UTC),
+            started_at=moment.wall,
+            started_boottime_ns=moment.boottime_ns,
             timing=timing,
             next_start=None,
             restart_count=restarts,
             failures=container.record.failures if restarts else 0,
             stopped_on_request=container.stop_asked,
+            ever_started=True,
             health_state=starting(container.record.health),
             notify_state=fresh(container.record),
         )
@@ -107,21 +112,40 @@ class Lifecycle:
 
     async def remember(self, container: Container, record: ContainerRecord) -> None:
         """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
-        if self._parts.store.in_memory:
-            self._parts.store.save(record)
-        else:
-            await asyncio.to_thread(self._parts.store.save, record)
+        await self._define(container, record)
+        try:
+            await self._save(record)
+        except ContainerdError:
+            with suppress(ContainerdError):  # the next start writes it in any case
+                await self._define(container, container.record)
+            raise
         container.publish(record)
 
     async def remember_if_possible(self, container: Container, record: ContainerRecord) -> bool:
         """Store what has happened whether there is room for it or not; everybody sees it. False where it is not stored."""
         try:
-            await self.remember(container, record)
+            await self._define(container, record)
+        except ContainerdError as problem:
+            _log.error("cannot record definition", container=container.id, error=problem.message)
+        try:
+            await self._save(record)
+            container.publish(record)
         except ContainerdError as problem:
             _log.error("cannot record state", container=container.id, status=record.status, error=problem.message)
             container.publish(record)
             return False
         return True
+
+    async def _define(self, container: Container, record: ContainerRecord) -> None:
+        """While it is being made it has no definition: nobody knows of it before the answer."""
+        if container.status is not Status.CREATING:
+            await self._parts.definitions.keep(container, record)
+
+    async def _save(self, record: ContainerRecord) -> None:
+        if self._parts.store.in_memory:
+            self._parts.store.save(record)
+        else:
+            await asyncio.to_thread(self._parts.store.save, record)
 
     # ── streams ──
 
@@ -171,7 +195,7 @@ class Lifecycle:
                 exit=ended,
                 lost_output_bytes=container.log.lost,
                 stopped_on_request=before.stopped_on_request,
-                **after_exit(before, ended),
+                **after_exit(before, ended, now()),
             )
             # A full disk must not keep a stop from ending (SECURITY R14).
             container.exit_recorded = await self.remember_if_possible(container, record)
@@ -292,6 +316,7 @@ class Lifecycle:
         kept = self._parts.removed.take(container) if keep else None
         if not keep:
             container.log.remove()
+        self._parts.definitions.remove(container.id)
         self._parts.store.remove(container.id)
         return kept
 
@@ -314,16 +339,16 @@ async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
 
 def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:
     """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
-    now, oom = datetime.now(UTC), oom_kills > 0
+    finished_at, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:
         by_kernel = oom and status.signal == signal.SIGKILL and not asked
         return ExitRecord(
             exit_code=128 + status.signal,
             reason="oom" if by_kernel else "signaled",
             signal=signal_name(status.signal),
-            finished_at=now,
+            finished_at=finished_at,
             oom_killed=oom,
         )
     if status.code is not None:
-        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=now, oom_killed=oom)
-    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=now, oom_killed=oom)
+        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=finished_at, oom_killed=oom)
+    return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=finished_at, oom_killed=oom)

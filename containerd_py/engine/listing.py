@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.labels import carries
 from containerd_py.engine.views import Status
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def select(views: Iterable[ContainerView], listing: Listing) -> tuple[ContainerV
 
 def has_label(view: ContainerView, label: str) -> bool:
     """label: "key" or "key=value"."""
-    key, separator, value = label.partition("=")
-    return key in view.labels and (not separator or view.labels[key] == value)
+    return carries(view.labels, label)
 
 
 def _matches(view: ContainerView, listing: Listing) -> bool:

@@ -128,9 +128,9 @@ class OutputLog:
         while len(self.bases) > self.limits.max_files:
             _unlink(self.path(self.bases.pop(0)))
 
-    def trim(self, before: int) -> None:
-        """Remove files that end before an offset, but for the newest two: who is attached may be a moment late."""
-        while len(self.bases) > 2 and self.bases[1] <= before:
+    def trim(self, before: int, *, kept: int) -> None:
+        """Remove files that end before an offset, but for the newest ones."""
+        while len(self.bases) > kept and self.bases[1] <= before:
             _unlink(self.path(self.bases.pop(0)))
 
     def _open(self, base: int) -> None:

@@ -14,6 +14,7 @@ from containerd_py.engine.removed import Keep
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
+    from containerd_py.engine.definitions import Definitions
     from containerd_py.engine.events import EventLog
     from containerd_py.engine.journaling import Journaling
     from containerd_py.engine.removed import Removed
@@ -43,6 +44,7 @@ class Parts:
 
     registry: Registry
     store: ContainerStore
+    definitions: Definitions
     link: SpawnerLink
     cgroups: CgroupManager
     events: EventLog

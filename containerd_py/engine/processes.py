@@ -27,6 +27,8 @@ _BATCH = 64  # pidfds at a time
 _LONGEST = 4096  # of a command line
 _NS = 10**9
 _GONE = (ProcessLookupError, FileNotFoundError)
+_FLAGS = 9 - 2  # their place after the name
+_PF_EXITING = 0x4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +115,12 @@ def parse_process(pid: int, *, stat: bytes, status: bytes, cmdline: bytes, boote
 def _content(pid: int, name: str) -> bytes:
     with Fd(os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)) as file:
         return os.read(file.fileno(), _LONGEST)
+
+
+def is_exiting(pid: int | None) -> bool:
+    """True for one that is on its way out (PF_EXITING), or gone: the first of a pid namespace takes all in it along."""
+    stat = b""
+    with suppress(*_GONE):
+        stat = b"" if pid is None else _content(pid, "stat")
+    fields = stat.rpartition(b")")[2].split()  # from field 3 of proc_pid_stat(5) on
+    return len(fields) < _FLAGS or fields[0] in (b"Z", b"X") or bool(int(fields[_FLAGS - 1]) & _PF_EXITING)

@@ -17,7 +17,8 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import Container
-from containerd_py.engine.creation import compiled
+from containerd_py.engine.creation import cgroup_path, compiled
+from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.notify import listening
 from containerd_py.engine.views import Status
@@ -25,6 +26,7 @@ from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spawner.client import Inherited
     from containerd_py.store.containers import Quarantined
+    from containerd_py.store.records import Definition
 
 _log = structlog.get_logger()
 
@@ -56,15 +59,23 @@ class Recovery:
     async def run(self) -> None:
         """Bring everything back that an earlier daemon left."""
         stored, quarantined = await asyncio.to_thread(self._parts.store.load, _check)
+        definitions, broken = await asyncio.to_thread(self._parts.definitions.load, _check)
+        for container_id, path, problem in broken:
+            _log.error("definition set aside", container=container_id, path=path, problem=problem)
         inventory = {entry.id: entry for entry in await self._parts.link.start()}
         for lost in quarantined:
-            stored += self._rebuild(lost, inventory.get(lost.id))
+            stored += self._rebuild(lost, inventory.get(lost.id), definitions.get(lost.id))
+        known = {entry.record.id for entry in stored}
+        for container_id, definition in definitions.items():
+            if container_id not in known:
+                stored += await asyncio.to_thread(self._bring_back, definition)
         for entry in stored:  # all ids before any name: a record with another's id as its name must not cost that one
             self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
             await self._restore(entry, inventory.pop(entry.record.id, None))
         for container in self._parts.registry:
             await self._execs.restore(container, inventory)
+            await self._define(container)
         for stranger in inventory.values():
             self._dismiss(stranger)
         await asyncio.to_thread(self._sweep)
@@ -155,13 +166,44 @@ class Recovery:
         container.pidfd = pidfd
         self._parts.link.adopt(container.id, container.record.pid or 0, pidfd, {})
 
-    def _rebuild(self, lost: Quarantined, inherited: Inherited | None) -> list[StoredContainer]:
+    def _bring_back(self, definition: Definition) -> list[StoredContainer]:
+        """Blocking: put a container on record of which only the definition is left, as after a boot."""
+        container_id = definition.record.id
+        try:
+            spec = parse(definition.config)
+            path = cgroup_path(self._parts, spec, container_id)
+            where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
+            if path.startswith(f"{self._parts.cgroup_parent}/"):  # ours alone: what is left in there is of its last run
+                self._remove_cgroup(self._parts.cgroups.everywhere(path))
+            record = brought_back(definition).with_(cgroup_v2=where.v2, cgroups_v1=where.v1)
+            stored = StoredContainer(record=record, request=definition.request, config=definition.config)
+            self._parts.store.create(stored)
+            if record.notify:
+                self._parts.store.make_notify_directory(container_id)
+        except (OSError, ContainerdError) as problem:
+            _log.error("cannot bring container back", container=container_id, error=str(problem))
+            return []
+        _log.info("container brought back", container=container_id, name=record.name)
+        return [stored]
+
+    async def _define(self, container: Container) -> None:
+        """The record is right: a daemon may have died between the two."""
+        try:
+            await self._parts.definitions.keep(container, container.record)
+        except ContainerdError as problem:
+            _log.error("cannot record definition", container=container.id, error=problem.message)
+
+    def _rebuild(
+        self, lost: Quarantined, inherited: Inherited | None, definition: Definition | None
+    ) -> list[StoredContainer]:
         """A record that cannot be read costs its history only: a process that is still there can be killed and deleted."""
         _log.error("record set aside", container=lost.id, path=lost.path, problem=lost.problem)
         if inherited is None:
             return []
-        stored = _rebuilt(self._parts, lost, inherited)
+        stored = _rebuilt(self._parts, lost, inherited, definition)
         self._parts.store.create(stored)
+        if stored.record.notify:
+            self._parts.store.make_notify_directory(lost.id)
         return [stored]
 
     def _dismiss(self, inherited: Inherited) -> None:
@@ -180,6 +222,7 @@ class Recovery:
         _log.info("undoing a creation that was cut off", container=record.id)
         self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1))
         self._parts.output_log(record.id).remove()
+        self._parts.definitions.remove(record.id)
         self._parts.store.remove(record.id)
 
     def _remove_cgroup(self, cgroup: Cgroup) -> None:
@@ -195,7 +238,7 @@ class Recovery:
                 _log.info("removing a cgroup without a container", name=name)
                 self._remove_cgroup(self._parts.cgroups.everywhere(f"{self._parts.cgroup_parent}/{name}"))
         for name in _folders(os.path.join(self._parts.data_dir, "containers")):
-            if self._parts.registry.get(name) is None:
+            if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
                 self._parts.output_log(name).remove()
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
@@ -258,20 +301,22 @@ def _check(config: dict[str, Any]) -> None:
         raise ValueError("config.json: process is missing")
 
 
-def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited) -> StoredContainer:
-    config = lost.config or {}
+def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited, definition: Definition | None) -> StoredContainer:
+    """definition: tells all but the run, where it is durable."""
+    config = lost.config or ({} if definition is None else definition.config)
     where = parts.cgroups.everywhere(config.get("linux", {}).get("cgroupsPath") or f"{parts.cgroup_parent}/{lost.id}")
-    record = ContainerRecord(
-        id=lost.id,
-        name=lost.id,
-        status="running",
-        created_at=datetime.fromtimestamp(os.stat(lost.path).st_mtime, UTC),
-        pid=inherited.pid,
-        rootfs=config.get("root", {}).get("path", ""),
-        cgroup_v2=where.v2,
-        cgroups_v1=where.v1,
-    )
-    return StoredContainer(record=record, request={}, config=config)
+    if definition is not None:
+        record = definition.record
+    else:
+        record = ContainerRecord(
+            id=lost.id,
+            name=lost.id,
+            status="running",
+            created_at=datetime.fromtimestamp(os.stat(lost.path).st_mtime, UTC),
+            rootfs=config.get("root", {}).get("path", ""),
+        )
+    record = record.with_(status="running", exit=None, pid=inherited.pid, cgroup_v2=where.v2, cgroups_v1=where.v1)
+    return StoredContainer(record=record, request={} if definition is None else definition.request, config=config)
 
 
 def _folders(path: str) -> Iterable[str]:

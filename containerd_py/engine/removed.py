@@ -13,6 +13,7 @@ import structlog
 from containerd_py.engine.containers import exit_of
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.runs import Run
+from containerd_py.engine.scope import scope
 from containerd_py.errors import NotFound
 from containerd_py.store.removed import RemovedRecord
 
@@ -48,6 +49,11 @@ class RemovedContainer:
     @property
     def id(self) -> str:
         return self.record.id
+
+    @property
+    def size(self) -> int:
+        """Bytes of output that are kept."""
+        return self.log.kept_bytes if self.record.has_log else 0
 
     @property
     def title(self) -> str:
@@ -91,10 +97,11 @@ class Removed:
 
     def take(self, container: Container) -> RemovedContainer | None:
         """Blocking: take over the output of a container that is being removed. None where nothing is kept: it is gone."""
-        if not self._keep.seconds or container.log.kept_bytes > self._keep.bytes:
+        if not self._keep.seconds or _never_ran(container):
             container.log.remove()
             return None
-        record, name = _record(container), self._store.name_for(container.id)
+        record = _record(container, has_log=container.log.kept_bytes <= self._keep.bytes)
+        name = self._store.name_for(container.id)
         try:
             if record.has_log:
                 container.log.move(self._store.directory(name))
@@ -118,10 +125,12 @@ class Removed:
 
     def find(self, reference: str) -> RemovedContainer | None:
         """Return one by its id, or the beginning of one that no other begins with. Names may be another's by now."""
+        seen = scope()  # for the one who asks, others are not there
         found = self._kept.get(reference)
-        if found is not None or not reference:
+        if found is not None and seen.shows(found.record.labels):
             return found
-        beginning = [one for key, one in self._kept.items() if key.startswith(reference)]
+        shown = [one for one in self._kept.values() if seen.shows(one.record.labels)]
+        beginning = [one for one in shown if reference and one.id.startswith(reference)]
         return beginning[0] if len(beginning) == 1 else None
 
     def tell(self, reference: str, action: str) -> None:
@@ -146,10 +155,10 @@ class Removed:
 
     def _hold(self, one: RemovedContainer) -> None:
         self._kept[one.id] = one
-        self._bytes += one.log.kept_bytes
+        self._bytes += one.size
 
     def _discard(self, one: RemovedContainer) -> None:
-        self._bytes -= one.log.kept_bytes
+        self._bytes -= one.size
         erasing = asyncio.to_thread(self._erase, one.directory_name, one.log)
         self._tasks.start(erasing, name=f"erase {one.directory_name}")
 
@@ -160,13 +169,18 @@ class Removed:
             log.remove()
 
 
-def _record(container: Container) -> RemovedRecord:
+def _never_ran(container: Container) -> bool:
+    return container.record.started_at is None and container.record.previous_exit is None
+
+
+def _record(container: Container, *, has_log: bool) -> RemovedRecord:
     record = container.record
     return RemovedRecord(
         id=record.id,
         name=record.name,
         removed_at=datetime.now(UTC),
         exit=record.exit,
-        has_log=record.log_driver == "file",
+        has_log=has_log and record.log_driver == "file",
         lost_output_bytes=container.log.lost,
+        labels=record.labels,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from containerd_py.store.records import NextStart
 
 if TYPE_CHECKING:
+    from containerd_py.engine.clock import Moment
     from containerd_py.store.records import ContainerRecord, ExitRecord
 
 _FIRST_S = 0.1
@@ -45,18 +46,33 @@ def delay_s(failures: int) -> float:
     return min(_FIRST_S * 2.0 ** min(failures - 1, _DOUBLINGS), _LONGEST_S)
 
 
-def after_exit(record: ContainerRecord, ended: ExitRecord) -> dict[str, Any]:
+def after_exit(record: ContainerRecord, ended: ExitRecord, now: Moment) -> dict[str, Any]:
     """Return what changes in the record of a container, besides its exit. record: as before the end."""
     if record.next_start is not None:  # somebody waits for this end, to start it again
         return {}
     policy = parse_policy(record.restart)
     if record.started_at is None or record.stopped_on_request or not policy.wants(ended.exit_code, record.restart_count):
         return {"failures": 0}
-    ran_well = ended.finished_at - record.started_at >= timedelta(seconds=_WELL_S)
-    return _again(0 if ran_well else record.failures, ended.finished_at)
+    return _again(0 if _ran_s(record, now) >= _WELL_S else record.failures, now)
 
 
-def after_failed_attempt(record: ContainerRecord, now: datetime, *, counted: bool) -> dict[str, Any]:
+def _ran_s(record: ContainerRecord, now: Moment) -> float:
+    """Return how long a run has lasted; by the wall where it began in another boot, or with an older daemon."""
+    if record.started_boottime_ns is not None and record.boot_id == now.boot_id:
+        return (now.boottime_ns - record.started_boottime_ns) / 1e9
+    return 0.0 if record.started_at is None else (now.wall - record.started_at).total_seconds()
+
+
+def left_s(planned: NextStart, now: Moment) -> float:
+    """Return how long it is until then; 0 where that has passed."""
+    if planned.boottime_ns is None:  # planned by an older daemon
+        return max(0.0, (planned.at - now.wall).total_seconds())
+    if planned.boot_id != now.boot_id:
+        return 0.0
+    return max(0.0, (planned.boottime_ns - now.boottime_ns) / 1e9)
+
+
+def after_failed_attempt(record: ContainerRecord, now: Moment, *, counted: bool) -> dict[str, Any]:
     """Return what changes where an automatic start did not succeed. counted: it was the container's own fault."""
     restarts = record.restart_count + counted
     if record.stopped_on_request or not parse_policy(record.restart).wants(None, restarts):
@@ -64,6 +80,11 @@ def after_failed_attempt(record: ContainerRecord, now: datetime, *, counted: boo
     return _again(record.failures, now) | {"restart_count": restarts}
 
 
-def _again(failures: int, since: datetime) -> dict[str, Any]:
-    at = since + timedelta(seconds=delay_s(failures + 1))
-    return {"failures": failures + 1, "next_start": NextStart(at=at, cause="policy")}
+def _again(failures: int, since: Moment) -> dict[str, Any]:
+    planned = planned_start("policy", since, delay_s(failures + 1))
+    return {"failures": failures + 1, "next_start": planned}
+
+
+def planned_start(cause: Literal["policy", "request"], since: Moment, after_s: float = 0.0) -> NextStart:
+    at, boottime_ns = since.wall + timedelta(seconds=after_s), since.boottime_ns + round(after_s * 1e9)
+    return NextStart(at=at, cause=cause, boottime_ns=boottime_ns, boot_id=since.boot_id)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.labels import carries_all
+
 if TYPE_CHECKING:
     from containerd_py.engine.views import Event
 
@@ -54,7 +56,7 @@ class Selection:
             return False
         if self.containers and not any(one.matches(event) for one in self.containers):
             return False
-        return all(_labelled(event, label) for label in self.labels)
+        return carries_all(event.labels, self.labels)
 
     def left_s(self) -> float | None:
         """Return how long there may be more, None for without end; 0 or less: it is over."""
@@ -66,8 +68,3 @@ class Selection:
 def nanoseconds(time: datetime) -> int:
     """Since the epoch, to the microsecond."""
     return (time - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _labelled(event: Event, label: str) -> bool:
-    key, separator, value = label.partition("=")
-    return key in event.labels and (not separator or event.labels[key] == value)

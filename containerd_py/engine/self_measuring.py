@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from containerd_py.engine.latencies import Latencies
 from containerd_py.engine.measurement import ContainerFigures, Measurement
+from containerd_py.engine.scope import scope
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups import stats
@@ -64,9 +65,11 @@ class SelfMeasuring:
     async def measure(self) -> Measurement:
         """Files of cgroups are read in a thread: the kernel may take its time to sum them up."""
         registry, spawner = self._parts.registry, self._parts.link.pid
-        alive = [container for container in registry if container.alive]
+        seen = scope()
+        shown = [container for container in registry if seen.shows(container.record.labels)]
+        alive = [container for container in shown if container.alive]
         used = await asyncio.to_thread(lambda: [_used(container) for container in alive])
-        statuses = Counter(container.status for container in registry)
+        statuses = Counter(container.status for container in shown)
         figures = (
             _figures(container, found)
             for container, found in zip(alive, used, strict=True)

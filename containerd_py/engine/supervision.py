@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
+from containerd_py.engine.clock import now
 from containerd_py.engine.remaking import Remaking
-from containerd_py.engine.restart_policy import after_failed_attempt
+from containerd_py.engine.restart_policy import after_failed_attempt, left_s, planned_start
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.signal_names import signal_number
-from containerd_py.store.records import NextStart
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
     from containerd_py.engine.views import Exit
+    from containerd_py.store.records import NextStart
     from containerd_py.wire import UpdateRequest
 
 _log = structlog.get_logger()
@@ -176,7 +176,7 @@ class Supervision:
         if planned is None or container.deleted or not self._active or container.id in self._restarting:
             return
         self._disarm(container.id)
-        delay_s = max(0.0, (planned.at - datetime.now(UTC)).total_seconds())
+        delay_s = left_s(planned, now())
         self._timers[container.id] = asyncio.get_running_loop().call_later(delay_s, self._fire, container)
         if planned.cause == "policy":
             restarts = str(container.record.restart_count + 1)
@@ -214,7 +214,7 @@ class Supervision:
         _log.warning("cannot start container again", container=container.id, error=problem.message)
         self._parts.events.publish("container.restart_failed", container.id, container.name, error=problem.message)
         counted = not isinstance(problem, Unavailable)
-        changes = after_failed_attempt(container.record, datetime.now(UTC), counted=counted)
+        changes = after_failed_attempt(container.record, now(), counted=counted)
         await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
         self._arm(container)
 
@@ -228,7 +228,7 @@ def stop_by(container: Container, number: int | None, timeout_s: float | None) -
 
 
 def _now(cause: Literal["policy", "request"]) -> NextStart:
-    return NextStart(at=datetime.now(UTC), cause=cause)
+    return planned_start(cause, now())
 
 
 def _meant_to_come_back(container: Container) -> bool:

@@ -112,6 +112,7 @@ class ContainerView:
     next_start_at: datetime | None
     stop_signal: str | None
     stop_timeout_s: float | None
+    durable: bool
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int

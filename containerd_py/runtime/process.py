@@ -28,6 +28,7 @@ from containerd_py.runtime.plan.operations import (
     CloneTree,
     Exec,
     FindProgram,
+    ForkPayload,
     LoadSeccomp,
     RunHooks,
     SetAppArmorProfile,
@@ -68,6 +69,7 @@ _MEMORY_HINT = (
     "raise linux.resources.memory.limit: until the program is executed, a few MiB are used by what sets it up, and by "
     "whatever else runs in the cgroup"
 )
+_INIT_FILTER_HINT = "allow wait4, kill, rt_sigtimedwait, rt_sigprocmask, clone, prctl, capget and capset, or leave init out"
 _OWN_FAULTS = (
     *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE),
     *(signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS, signal.SIGPIPE),
@@ -75,6 +77,11 @@ _OWN_FAULTS = (
 """Signals that a process gets for what it did itself."""
 
 _HINTS: dict[str, dict[int, str]] = {
+    ForkPayload.__name__: {
+        errno.EAGAIN: "init and the payload are two processes: raise the limit of processes (pids, RLIMIT_NPROC)",
+        errno.EPERM: _INIT_FILTER_HINT,
+        errno.ENOSYS: _INIT_FILTER_HINT,
+    },
     FindProgram.__name__: _EXEC_HINTS,
     Exec.__name__: _EXEC_HINTS,
     AttachRoot.__name__: {

@@ -1,6 +1,7 @@
 """Events that outlive a daemon: `<state>/events.jsonl`, one JSON object a line, and before it `events.jsonl.1`.
 
 Each file takes a line more until it has 2 MiB; then it becomes the older one, and what was the older one is gone.
+`events.last` has the last number whose event found no room, in 20 digits: no number is used twice.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "events.jsonl"
+_LAST = "events.last"
+_DIGITS = 20
 _LARGEST_FILE = 2 << 20
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -48,6 +51,7 @@ class EventStore:
     def __init__(self, state_dir: str, *, largest_file: int = _LARGEST_FILE) -> None:
         self._path = os.path.join(state_dir, _NAME)
         self._older = f"{self._path}.1"
+        self._last = os.path.join(state_dir, _LAST)
         self._largest_file = largest_file
 
     def load(self, most: int) -> tuple[list[StoredEvent], int]:
@@ -63,6 +67,25 @@ class EventStore:
                 last = event.seq
                 found.append(event)
         return list(found), skipped
+
+    def prepare(self) -> int:
+        """Take the room that `mark` needs, and return the last number that was marked; 0 without one. Raises OSError."""
+        fd = os.open(self._last, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            text = os.pread(fd, _DIGITS, 0)
+            if len(text) < _DIGITS:
+                os.pwrite(fd, b"0" * _DIGITS, 0)
+            return int(text) if len(text) == _DIGITS and text.isdigit() else 0
+        finally:
+            os.close(fd)
+
+    def mark(self, seq: int) -> None:
+        """Note a number whose event could not be kept: in place, so that a full disk has room for it. Raises OSError."""
+        fd = os.open(self._last, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.pwrite(fd, f"{seq:0{_DIGITS}}".encode(), 0)
+        finally:
+            os.close(fd)
 
     def append(self, event: StoredEvent) -> None:
         """Add one event, whole or not at all. Raises OSError."""

@@ -27,10 +27,22 @@ class ExitRecord(Stored):
 
 
 class NextStart(Stored):
-    """When a container is to be started. cause: its restart policy, or somebody who has asked for it."""
+    """When a container is to be started. cause: its restart policy, or somebody who has asked for it.
+
+    boottime_ns: by CLOCK_BOOTTIME in the boot `boot_id`, which is what counts; in another boot it is due at once.
+    """
 
     at: AwareDatetime
     cause: Literal["policy", "request"]
+    boottime_ns: int | None = None
+    boot_id: str = ""
+
+
+class IdempotencyKey(Stored):
+    """What a creation was asked for with. digest: of its body."""
+
+    text: str
+    digest: str
 
 
 class HealthCheck(Stored):
@@ -95,6 +107,8 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
+    durable: it outlives a boot, by its `Definition`. ever_started: its payload has run, once at least.
+    started_boottime_ns: when its run began, by CLOCK_BOOTTIME in the boot `boot_id`.
     health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
     has not run. watchdog_s: as the creation has it.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
@@ -106,6 +120,7 @@ class ContainerRecord(Stored):
     status: Literal["creating", "created", "running", "paused", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
+    started_boottime_ns: int | None = None
     exit: ExitRecord | None = None
     previous_exit: ExitRecord | None = None
     restart: str = "no"
@@ -113,6 +128,8 @@ class ContainerRecord(Stored):
     next_start: NextStart | None = None
     failures: int = 0
     stopped_on_request: bool = False
+    ever_started: bool = False
+    durable: bool = False
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
@@ -135,6 +152,7 @@ class ContainerRecord(Stored):
     cgroups_v1: tuple[str, ...] = ()
     lost_output_bytes: int = 0
     timing: Timing | None = None
+    key: IdempotencyKey | None = None
 
     def with_(self, **changes: Any) -> ContainerRecord:
         return self.model_copy(update=changes)
@@ -144,7 +162,7 @@ class ExecRecord(Stored):
     """A process that was executed in a container. process: its OCI document.
 
     "starting" is the intent: on record before a worker is forked. pid: not None once the worker may have been told to
-    become the program; identity, boot_id: as in a `ContainerRecord`.
+    become the program; identity, boot_id: as in a `ContainerRecord`. oom_kills_before: of its container, when it began.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
@@ -161,6 +179,8 @@ class ExecRecord(Stored):
     identity: str = ""
     boot_id: str = ""
     lost_output_bytes: int = 0
+    key: IdempotencyKey | None = None
+    oom_kills_before: int | None = None
 
     def with_(self, **changes: Any) -> ExecRecord:
         return self.model_copy(update=changes)
@@ -169,6 +189,15 @@ class ExecRecord(Stored):
 class StoredContainer(Stored):
     """All that is stored of one container. request: as it was given; config: the OCI document."""
 
+    record: ContainerRecord
+    request: dict[str, Any]
+    config: dict[str, Any]
+
+
+class Definition(Stored):
+    """A container that outlives a boot, at rest: without what passes (runs, places, restarts)."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     record: ContainerRecord
     request: dict[str, Any]
     config: dict[str, Any]

@@ -30,6 +30,7 @@ class RemovedRecord(Stored):
     removed_at: AwareDatetime
     exit: ExitRecord | None = None
     has_log: bool = True
+    labels: dict[str, str] = Field(default_factory=dict)
     lost_output_bytes: int = 0
 
 

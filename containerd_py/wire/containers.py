@@ -36,7 +36,7 @@ class ResourcesSpec(Wire):
 
     pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
     memory_bytes: Annotated[int, Field(ge=1)] | None = None
-    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cpus: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
 
 class LogSpec(Wire):
@@ -70,6 +70,10 @@ class Common(Wire):
     restart: RestartPolicy = "no"
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
+    durable: bool = False
+    """It outlives a boot of the host: stopped then, or started again by its restart policy."""
+    init: bool = False
+    """Have a first process of ours that reaps, and passes signals on to the payload."""
     health: HealthSpec | None = None
     notify: bool = False
     """Give the payload a socket by which it tells how it is (sd_notify(3))."""
@@ -182,6 +186,7 @@ class ContainerDetail(ContainerSummary):
     restart: RestartPolicy = "no"
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
+    durable: bool = False
     health_state: HealthState | None = None
     notify_state: NotifyState | None = None
     stdin: bool

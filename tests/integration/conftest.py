@@ -33,13 +33,17 @@ APPLETS = (
 @pytest.fixture
 def rootfs(tmp_path: Path) -> Path:
     """A root file system with BusyBox and nothing else."""
-    binaries = tmp_path / "rootfs" / "bin"
+    return make_rootfs(tmp_path)
+
+
+def make_rootfs(folder: Path) -> Path:
+    binaries = folder / "rootfs" / "bin"
     binaries.mkdir(parents=True)
     (binaries / "busybox").write_bytes(Path("/usr/bin/busybox").read_bytes())
     (binaries / "busybox").chmod(0o755)
     for name in APPLETS:
         (binaries / name).symlink_to("busybox")
-    return tmp_path / "rootfs"
+    return folder / "rootfs"
 
 
 def has_ended(pid: int) -> bool:

@@ -83,8 +83,9 @@ class Daemon:
         return self._process.wait(timeout=20)
 
     @contextlib.asynccontextmanager
-    async def api(self) -> AsyncIterator[Api]:
-        connector = aiohttp.UnixConnector(str(self.socket))
+    async def api(self, socket: Path | None = None) -> AsyncIterator[Api]:
+        """socket: another one than its first."""
+        connector = aiohttp.UnixConnector(str(socket or self.socket))
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(30)) as session:
             yield Api(session)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_DEADLINE_S = 10.0
+_DEADLINE_S = 25.0
 
 
 class Terminal:

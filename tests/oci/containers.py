@@ -10,7 +10,7 @@ from tests.oci import bundle as bundles
 from tests.oci.bundle import Changes
 from tests.oci.runtime import Result, Running, Runtime
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 25.0  # each look may be a command of its own, on a machine that does much else
 _CGROUPS = Path("/sys/fs/cgroup")
 
 

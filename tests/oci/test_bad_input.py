@@ -154,21 +154,23 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) else "".join(str(value).split())[:40]
 
 
-@pytest.mark.lacks("crun", "reads what is no number, text or list as nothing", run=False)
+@pytest.mark.lacks("crun", "reads what is no number, text or list as nothing, and then mounts on the host", run=False)
 @pytest.mark.parametrize(("changes", "path"), WRONG_TYPES, ids=_name)
 def test_a_value_of_the_wrong_type_is_refused(oci: Containers, changes: dict[str, Any], path: str) -> None:
     message = oci.refused(changes)
-    assert path in message or oci.runtime.kind != "pyrunc"
-    assert message.count("\n") == 1
+    if oci.runtime.kind == "pyrunc":
+        assert path in message
+        assert message.count("\n") == 1
 
 
-@pytest.mark.lacks("crun", "takes many of them", run=False)
-@pytest.mark.lacks("runc", "takes many of them", run=False)
+@pytest.mark.lacks("crun", "takes many of them, also what is the whole host's", run=False)
+@pytest.mark.lacks("runc", "takes many of them", some=True)
 @pytest.mark.parametrize(("changes", "path"), WRONG_VALUES, ids=_name)
 def test_a_wrong_value_is_refused(oci: Containers, changes: dict[str, Any], path: str) -> None:
     message = oci.refused(changes)
-    assert path in message
-    assert message.count("\n") == 1
+    if oci.runtime.kind == "pyrunc":
+        assert path in message
+        assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize(("changes", "path"), REFUSED_BY_THE_HOST, ids=_name)
@@ -179,8 +181,8 @@ def test_what_the_host_refuses_is_refused(oci: Containers, changes: dict[str, An
         assert message.count("\n") == 1
 
 
-@pytest.mark.lacks("crun", "counts no brackets", run=False)
-@pytest.mark.lacks("runc", "takes the last of two", run=False)
+@pytest.mark.lacks("crun", "counts no brackets", some=True)
+@pytest.mark.lacks("runc", "takes the last of two", some=True)
 @pytest.mark.parametrize(
     "text", ['{"a": 1, "a": 2}', "[" * 100_000, '{"ociVersion": NaN}', '{"x": "\\ud800"}', "\xff", '{"x": "\\u0000"}']
 )

@@ -1,7 +1,6 @@
 """Limits of cgroup v1: the files that they are written to, and what they stop."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +143,8 @@ def test_a_file_of_cgroup_v2_is_refused(oci: Containers) -> None:
 def test_a_container_is_thrown_out_whole_however_many_processes_it_has(oci: Containers) -> None:
     script = "for i in $(seq 50); do sleep 1000 & done; echo ready; wait"
     box = oci.start({"process.args": ["/bin/sh", "-c", script]}).await_output("ready")
-    before = time.monotonic()
     box.delete("--force").ok()
-    assert time.monotonic() - before < 10
+    oci.nothing_left(box.id)
 
 
 # ── block devices, realtime, and what this host may lack ─────────────────────────────────────────────────────────────
@@ -187,8 +185,8 @@ CONTROLLERS = UNIFIED.read_text().split() if UNIFIED.exists() else []
 """Those of cgroup v2 beside v1."""
 
 
-@pytest.mark.lacks("crun", "goes without it", run=False)
-@pytest.mark.lacks("runc", "goes without it", run=False)
+@pytest.mark.lacks("crun", "goes without it")
+@pytest.mark.lacks("runc", "goes without it")
 def test_huge_pages_are_limited_by_cgroup_v2_beside_v1(oci: Containers) -> None:
     if "hugetlb" not in CONTROLLERS:
         pytest.skip("hugetlb is not bound to cgroup v2")
@@ -206,8 +204,8 @@ _UNBOUND = [
 
 
 @pytest.mark.parametrize(("controller", "resources"), _UNBOUND)
-@pytest.mark.lacks("crun", "goes without some of them", run=False)
-@pytest.mark.lacks("runc", "goes without some of them", run=False)
+@pytest.mark.lacks("crun", "goes without some of them", some=True)
+@pytest.mark.lacks("runc", "goes without some of them", some=True)
 def test_a_limit_without_its_controller_is_refused_by_name(
     oci: Containers, controller: str, resources: dict[str, Any]
 ) -> None:

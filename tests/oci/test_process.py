@@ -278,8 +278,8 @@ def test_its_io_class_is_set(oci: Containers, name: str, expected: str) -> None:
     assert oci.sh("ionice -p 1", {"process.ioPriority": {"class": name, "priority": 0}}).startswith(expected)
 
 
-@pytest.mark.lacks("runc", "lowers nothing that its caller has raised", run=False)
-@pytest.mark.lacks("crun", "lowers nothing that its caller has raised", run=False)
+@pytest.mark.lacks("runc", "lowers nothing that its caller has raised")
+@pytest.mark.lacks("crun", "lowers nothing that its caller has raised")
 def test_the_callers_niceness_is_no_hindrance(oci: Containers) -> None:
     """It is not handed on where the kernel lets it be lowered; in a user namespace it does not, and the container runs."""
     before = "renice -n 5 $$ >/dev/null"

@@ -17,6 +17,9 @@ _EXECUTOR_THREADS = (os.cpu_count() or 1) + 4
 _EVENTS = {"state/events.jsonl", "state/events.jsonl.1"}
 """There are two at most, of a bounded size."""
 
+_FOLDERS = {"data/containers", "data/execs"}
+"""Made with the first output, which need not come in the warm-up."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -56,7 +59,7 @@ class Level:
         if self.threads > before.threads + _EXECUTOR_THREADS:
             told.append(f"threads: {before.threads} before, {self.threads} now")
         told += [f"descriptors: {count} more of {kind}" for kind, count in (self.fds - before.fds).items()]
-        told += [f"file: {path}" for path in sorted(self.files - before.files - _EVENTS)]
+        told += [f"file: {path}" for path in sorted(self.files - before.files - _EVENTS - _FOLDERS)]
         for name, now, then in zip(("daemon", "spawner"), self.rss_kib, before.rss_kib, strict=True):
             if now > then + _MAY_GROW_KIB:
                 told.append(f"memory of the {name}: {then} KiB before, {now} KiB now")

@@ -104,6 +104,9 @@ def _check_run(options: SpecOptions, *, rm: bool, detach: bool) -> None:
     if rm and detach:
         hint = "leave out one of them; `pyctr rm` removes a container"
         raise InvalidArgument("cannot use --rm with --detach: nobody is left to remove the container", hint=hint)
+    if rm and options.durable:
+        hint = "leave out one of them: what is removed at its end need not outlive a boot"
+        raise InvalidArgument("cannot use --rm with --durable: they ask for the opposite", hint=hint)
     if options.tty and not detach and not os.isatty(0):
         hint = "leave out --tty, or run this at a terminal"
         raise InvalidArgument("cannot use a terminal: standard input is not one", step="terminal", hint=hint)

@@ -5,7 +5,7 @@
     value<TAB>about                        a line for each word that may come there
     :files, :directories or :none          at last: what the shell may add by itself
 
-A value that ends with "=" is not whole: no space follows it.
+A value that ends with "=" or ":" is not whole: no space follows it.
 """
 
 import importlib

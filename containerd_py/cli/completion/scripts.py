@@ -12,7 +12,7 @@ _pyctr() {
             :files | :directories | :none) directive=$answer ;;
             *)
                 value=${answer%%$'\t'*}
-                [[ $value == *= ]] && compopt -o nospace
+                [[ $value == *[=:] ]] && compopt -o nospace
                 COMPREPLY+=("$(printf %q "${value#"$cut"}")")
                 ;;
         esac
@@ -36,7 +36,7 @@ _pyctr() {
         esac
         value=${answer%%$'\t'*}
         about=${answer#*$'\t'}
-        if [[ $value == *= ]]; then
+        if [[ $value == *[=:] ]]; then
             open+=("$value"); opened+=("$value${about:+  -- $about}")
         else
             values+=("$value"); shown+=("$value${about:+  -- $about}")

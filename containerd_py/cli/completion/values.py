@@ -14,8 +14,9 @@ Found = list[tuple[str, str]]
 Completer = Callable[[typer.Context, list[str], str], Found]
 
 _EVENTS = (
-    *("created", "started", "exited", "deleted", "killed", "oom", "paused", "resumed", "restarting", "renamed"),
-    "updated",
+    *("created", "started", "exited", "deleted", "killed", "oom", "paused", "resumed", "renamed", "updated"),
+    *("health", "ready", "restarting", "restart_failed"),
+    *("exec.created", "exec.started", "exec.exited", "exec.killed"),
 )
 _STATUSES = ("created", "running", "paused", "restarting", "exited")
 _USUAL_SIGNALS = ("TERM", "KILL", "INT", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH")
@@ -41,6 +42,11 @@ container_names = of_states()
 running_names = of_states("running", "paused")
 paused_names = of_states("paused")
 startable_names = of_states("created", "stopped")
+
+
+def places(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
+    """CONTAINER: of a place to copy from or to; what is there none of, and what begins as a path, is a file here."""
+    return [] if incomplete.startswith(("/", ".")) else _places(container_names(ctx, args, incomplete))
 
 
 def exec_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
@@ -105,6 +111,10 @@ event_filters = filters_of(
 )
 restart_policies = choices("no", "on-failure", "on-failure:3", "always", "unless-stopped")
 formats = choices("table", "json", "{{.ID}}", "{{json .}}")
+
+
+def _places(found: Found) -> Found:
+    return [(f"{value}:", about) for value, about in found]
 
 
 def _given(ctx: typer.Context) -> set[str]:

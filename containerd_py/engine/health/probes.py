@@ -73,7 +73,8 @@ class Probes:
             failed = one.exit()
             return _refused(problem, _CANNOT_EXECUTE if failed is None else failed.exit_code)
         finally:
-            await self._execs.delete(container, one, force=True)
+            with suppress(NotFound):  # it went with its container
+                await self._execs.delete(container, one, force=True)
         if ended is None:
             return _too_late(check, _text(log.data))
         return None if ended.exit_code is None else Outcome(ended.exit_code, _text(log.data))

@@ -134,7 +134,7 @@ class Watching:
 
     async def run(self) -> None:
         """Return at the end of the run, or once something is done about it."""
-        while True:
+        while self._run.exit is None:
             await asyncio.sleep(self._pause_s())
             while self._container.status is Status.PAUSED:
                 await self._container.changes.wait()

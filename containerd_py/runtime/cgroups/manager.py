@@ -188,7 +188,7 @@ class CgroupManager:
                     f"cannot limit {name}: this host has no cgroup controller {name!r} that can be used, "
                     f"as {ASKED_BY[name]} needs",
                     step="cgroup",
-                    hint="leave it out, or boot with the controller, see docs/operating.md",
+                    hint="leave it out, or boot with the controller, see docs/how-to/operate.md",
                 )
         if resources.unified and self._layout.v2 is None:
             raise NotSupported("cannot set linux.resources.unified: this host has no cgroup v2", step="cgroup")

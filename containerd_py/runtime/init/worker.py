@@ -4,50 +4,27 @@ from __future__ import annotations
 
 import array
 import errno
+import importlib
 import os
 import socket
 import time
 from typing import NoReturn
 
-from containerd_py.runtime.init import (
-    attributes,
-    devices,
-    dialogue,
-    home,
-    hooks,
-    identity,
-    mandatory,
-    masks,
-    mounts,
-    namespaces,
-    payload,
-    placement,
-    rootfs,
-    terminal,
-)
+from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, LoadSeccomp, Operation
 from containerd_py.runtime.plan.plan import decode
 
-EXECUTOR_MODULES = (
-    *(
-        attributes,
-        devices,
-        home,
-        hooks,
-        identity,
-        mandatory,
-        masks,
-        mounts,
-        namespaces,
-        payload,
-        placement,
-        rootfs,
-        terminal,
-    ),
+_EXECUTORS = (
+    *("attributes", "devices", "home", "hooks", "identity", "mandatory", "masks"),
+    *("mounts", "namespaces", "payload", "placement", "reaper", "rootfs", "terminal"),
 )
+"""The modules of this package that fill the table of executors when they are imported; later there is no importing."""
+for _module in _EXECUTORS:
+    importlib.import_module(f"{__package__}.{_module}")
+
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
 

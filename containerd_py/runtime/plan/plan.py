@@ -13,7 +13,7 @@ from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
 from containerd_py.runtime.plan.outline import Entry, UnreadablePlan
 
-FORMAT = 3
+FORMAT = 4
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:

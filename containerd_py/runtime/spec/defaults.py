@@ -14,6 +14,9 @@ NETWORK_ANNOTATION = "org.pycontainerd.network"
 ROOTFS_ANNOTATION = "org.pycontainerd.rootfs"
 """"nodev": device nodes that lie in the root file system are not devices; those on the container's own /dev are."""
 
+INIT_ANNOTATION = "org.pycontainerd.init"
+""""true": the first process is one of ours that reaps and passes signals on, and the payload is its child."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MASKED_PATHS = (

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from tests.integration.api.tars import content, fetch, get, member, members, put, remove, started, stop, tar
 from tests.integration.api_client import Api
+from tests.integration.daemon_process import Daemon
 
 STRANGE = b"new\nline \xff\xe4"
 
@@ -192,6 +193,18 @@ async def test_a_body_that_comes_in_pieces(api: Api, container: str, rootfs: Pat
 
     assert (await put(api, container, "/data/inner", pieces())).status == 204
     assert (rootfs / "data/inner/big").read_bytes() == b"0123456789" * 400_000
+
+
+async def test_curl_and_tar_alone_will_do(daemon: Daemon, container: str, rootfs: Path, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/big").write_bytes(b"0123456789" * 300_000)
+    url = f"curl -sS --fail --unix-socket {daemon.socket} 'http://localhost/v1/containers/{container}"
+    script = f"cd {tmp_path} && tar c app | {url}/archive?path=/data' -T - && {url}/archive?path=/data/app' | tar t"
+    shell = await asyncio.create_subprocess_shell(script, stdout=asyncio.subprocess.PIPE)
+    out, _err = await shell.communicate()
+    shell._transport.close()  # type: ignore[attr-defined]  # or its pipe is closed by the collector only
+    assert (shell.returncode, out.decode().split()) == (0, ["app/", "app/big"])
+    assert (rootfs / "data/app/big").read_bytes() == (tmp_path / "app/big").read_bytes()
 
 
 async def test_directories_stay_and_nothing_stands_in_for_them(api: Api, container: str, rootfs: Path) -> None:

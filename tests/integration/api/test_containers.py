@@ -125,7 +125,7 @@ async def test_the_friendly_spec_in_full(api: Api, rootfs: Path, tmp_path: Path)
     assert lines[0] == "uid=33(www) gid=33(www) groups=40(logs)"
     assert lines[1:5] == ["/srv", "box", "red /srv/www", "from the host"]
     assert "ro-mount" in lines
-    assert lines[-1] == "lo"
+    assert "lo" in lines  # what the shell complains of, on the other stream, may come before or after it
 
 
 @pytest.mark.parametrize(("network", "shown"), [("private", b"127.0.0.1"), ("none", b""), ("host", b"127.0.0.1")])

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.integration.api_client import Api
+from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
 
 
@@ -85,3 +87,64 @@ async def test_a_damaged_file_costs_the_damaged_lines_only(daemon: Daemon, rootf
         kinds = [(event["seq"], event["type"]) for event in await told(api, "since_id=0")]
     assert kinds == [(1, "container.created"), (3, "gap"), (4, "container.deleted")]
     assert "lines=1" in daemon.log
+
+
+# ── by WebSocket ──
+
+
+async def received(api: Api, query: str) -> list[Any]:
+    """Return what comes until the daemon closes, and with which code."""
+    async with api.session.ws_connect(f"{BASE}/v1/events?{query}") as socket:
+        events = [message.json() async for message in socket]
+        return [*events, socket.close_code]
+
+
+async def test_a_websocket_carries_the_same(api: Api, rootfs: Path) -> None:
+    await api.run(rootfs, "/bin/true", name="one", labels={"app": "web"})
+    await api.run(rootfs, "/bin/true", name="two")
+    for query in (
+        "since_id=0&follow=false",
+        "since_id=0&follow=false&label=app&type=container.created",
+        "since_id=999&follow=false",  # of before a boot: a gap comes first
+        "since_id=0&follow=false&container=two",
+    ):
+        expected = [json.loads(line) for line in (await api.get(f"/v1/events?{query}")).body.splitlines()]
+        found = await received(api, query)
+        for event in (*expected, *found[:-1]):
+            event.pop("time") if event["type"] == "gap" else None
+        assert found == [*expected, 1000]
+        assert expected
+
+
+async def test_a_websocket_follows(api: Api, daemon: Daemon, rootfs: Path) -> None:
+    async with api.session.ws_connect(f"{BASE}/v1/events?type=container.created", heartbeat=0.5) as socket:
+        container = await api.create(rootfs, "/bin/true")
+        assert (await socket.receive_json())["id"] == container
+        await api.delete(f"/v1/containers/{container}")
+        os.kill(daemon.pid, signal.SIGTERM)
+        end = await socket.receive()
+        assert (end.type, end.data, end.extra) == (
+            *(aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY),
+            "the daemon stops: go on with since_id=1",
+        )
+    assert daemon.wait() == 0
+    daemon.start()
+    await daemon.answering()
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("since_id=x", {}, 400),
+        ("type=nothing", {}, 400),
+        ("colour=red", {}, 400),
+        ("", {"Origin": "http://localhost"}, 403),
+        ("", {"Sec-WebSocket-Version": "99"}, 400),
+        ("", {"Sec-WebSocket-Key": "short"}, 400),
+    ],
+)
+async def test_a_websocket_that_cannot_be(api: Api, query: str, headers: dict[str, str], status: int) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    upgrade |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    answer = await api.get(f"/v1/events?{query}", headers=upgrade | headers)
+    answer.error(status, "forbidden" if status == 403 else "invalid_argument")

@@ -323,3 +323,33 @@ async def test_a_terminal_without_a_devpts(api: Api, rootfs: Path) -> None:
     assert answer.status in (400, 500)
     assert answer.json["step"] == "console"
     await remove(api, container)
+
+
+async def test_memory_that_ran_out_is_the_reason(api: Api, rootfs: Path) -> None:
+    """The counter is the container's: what was killed otherwise, or for another reason, did not run out of memory."""
+    container = await api.create(rootfs, "/bin/sleep", "100", resources={"memory_bytes": 8 << 20})
+    await start(api, container)
+    patient = await begin(api, container, "/bin/sleep", "100")
+    killed = await begin(api, container, "/bin/sleep", "100")
+    eating = await begin(api, container, "/bin/sh", "-c", 'a=x; while :; do a="$a$a"; done')
+    ended = (await api.post(f"/v1/exec/{eating}/wait")).json
+    assert (ended["exit_code"], ended["reason"], ended["oom_killed"]) == (137, "oom", True)
+    await api.post(f"/v1/exec/{killed}/kill")
+    ended = (await api.post(f"/v1/exec/{killed}/wait")).json
+    assert (ended["exit_code"], ended["reason"], ended["oom_killed"]) == (137, "signaled", False)
+    later = await begin(api, container, "/bin/sh", "-c", "kill -9 $$")
+    ended = (await api.post(f"/v1/exec/{later}/wait")).json
+    assert (ended["reason"], ended["oom_killed"]) == ("signaled", False)
+    await api.post(f"/v1/containers/{container}/kill")
+    ended = (await api.post(f"/v1/exec/{patient}/wait")).json
+    assert (ended["exit_code"], ended["reason"], ended["oom_killed"]) == (137, "signaled", False)
+    await remove(api, container)
+
+
+async def test_a_signal_on_the_stream(api: Api, container: str) -> None:
+    made = await begin(api, container, "/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")
+    async with attach(api, made) as socket:
+        client = Attached(socket)
+        await client.until(b"ready\n")
+        await client.send(5, b"SIGUSR1")
+        assert (await client.to_end())["details"]["causes"][0]["message"] == "7"

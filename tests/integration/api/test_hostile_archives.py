@@ -410,3 +410,34 @@ async def test_a_lost_spawner_costs_what_is_under_way(daemon: Daemon, api: Api, 
         return (await get(api, container, "/etc/passwd")).status == 200
 
     await eventually(served)
+
+
+async def test_a_lost_daemon_leaves_nothing_under_way(daemon: Daemon, api: Api, container: str, rootfs: Path) -> None:
+    with (rootfs / "target/big").open("wb") as file:
+        file.truncate(64 << 20)
+    url = f"{BASE}/v1/containers/{container}/archive?path=/target"
+    arrived = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield tar(member("new", b"x" * 3_000_000))[:1_000_000]
+        arrived.set()
+        await asyncio.Event().wait()
+
+    async def begun() -> bool:
+        return bool(list((rootfs / "target").glob(".pycontainerd-*")))
+
+    sending = asyncio.ensure_future(put(api, container, "/target", half()))
+    async with api.session.get(url) as response:
+        await response.content.readexactly(1000)
+        await arrived.wait()
+        await eventually(begun)
+        daemon.kill()
+        with pytest.raises(Exception, match=BROKEN_OFF):
+            await sending
+        with pytest.raises(Exception, match=BROKEN_OFF):
+            await response.read()
+    daemon.start()
+    await daemon.answering()
+    await eventually(lambda: no_worker(api))
+    assert {path.name for path in (rootfs / "target").iterdir()} == {"big", "sub"}
+    assert (await put(api, container, "/target", tar(member("fine", b"")))).status == 204

@@ -27,7 +27,7 @@ def of(found: Figures, name: str, /, **labels: str) -> float | None:
 
 
 async def test_figures_of_a_container(api: Api, rootfs: Path) -> None:
-    script = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; sleep 60 & wait"
+    script = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 60 & echo done; wait"
     limits = {"memory_bytes": 64 << 20}
     container = await api.create(rootfs, "/bin/sh", "-c", script, name="busy", resources=limits)
     labels = {"id": container, "name": "busy"}

@@ -118,8 +118,8 @@ async def test_its_own_word_changes_the_watchdog(api: Api, rootfs: Path) -> None
 
 async def test_one_that_is_paused_is_not_missed(api: Api, rootfs: Path) -> None:
     """Another one, with the same watchdog, tells how time passes."""
-    paused = await talker(api, rootfs, watchdog_s=0.5)
-    clock = await talker(api, rootfs, watchdog_s=1.0)
+    paused = await talker(api, rootfs, watchdog_s=2)
+    clock = await talker(api, rootfs, watchdog_s=4)
     await say(api, paused, "READY=1", ready=True)
     assert (await api.post(f"/v1/containers/{paused}/pause")).status == 204
     await say(api, clock, "READY=1", ready=True)

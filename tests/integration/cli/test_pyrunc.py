@@ -197,3 +197,10 @@ def test_runc_reads_the_state_that_pyrunc_keeps(pyrunc: Pyrunc) -> None:
     _wait(lambda: json.loads(pyrunc("state", "box")[1])["status"] == "stopped")
     found = read("state", "box")
     assert (found["status"], found["pid"]) == ("stopped", 0)
+
+
+def test_a_document_has_a_first_process_of_ours(pyrunc: Pyrunc) -> None:
+    annotations = {"org.pycontainerd.init": "true"}
+    pyrunc.write({"process.args": ["/bin/sh", "-c", "echo $$; exit 7"], "annotations": annotations})
+    code, out, error = pyrunc("run", "--bundle", str(pyrunc.bundle), "box")
+    assert (code, out, error) == (7, "2\n", "")

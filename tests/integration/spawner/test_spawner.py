@@ -460,7 +460,10 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 
 # ── what it imports ──
 
-ALLOWED = ("containerd_py", "containerd_py.runtime", "containerd_py.runtime.plan", "containerd_py.runtime.plan.plan")
+ALLOWED = (
+    *("containerd_py", "containerd_py.runtime", "containerd_py.runtime.plan"),
+    *("containerd_py.runtime.plan.plan", "containerd_py.runtime.plan.outline"),
+)
 ALLOWED_BELOW = (
     *("containerd_py.runtime.linux", "containerd_py.runtime.init", "containerd_py.runtime.spawner"),
     "containerd_py.runtime.plan.operations",
@@ -468,11 +471,12 @@ ALLOWED_BELOW = (
 HEAVY = ("asyncio", "pydantic", "aiohttp", "ssl", "concurrent", "multiprocessing", "subprocess", "ensurepip", "tomllib")
 
 
-def modules_of_a_role() -> list[str]:
-    """Import what a spawner imports, by the very command line that it is started with."""
+def modules_of_a_role(*more: str) -> list[str]:
+    """Import what a role imports, by the very command line that it is started with. more: what it imports by itself."""
     _executable, *flags, bootstrap, package, _role = seal.arguments("spawner")
     assert bootstrap.endswith("import main; main()")
-    script = bootstrap.removesuffix("main()") + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
+    imports = "".join(f"import {name}; " for name in more)
+    script = bootstrap.removesuffix("main()") + imports + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, *flags, script, package], capture_output=True, check=True, timeout=LONG_S)
     found: list[str] = json.loads(done.stdout)
     return found
@@ -486,6 +490,16 @@ def test_a_worker_holds_the_standard_library_and_the_few_modules_that_it_needs()
         name for name in ours if name not in ALLOWED and not any((name + ".").startswith(f"{p}.") for p in ALLOWED_BELOW)
     }
     assert strange == set()
+    others = {name.split(".")[0] for name in found} - {"containerd_py", "__main__"}
+    assert others - sys.stdlib_module_names == set()
+    assert others & set(HEAVY) == set()
+
+
+def test_what_codes_archives_is_in_the_spawner_alone() -> None:
+    """A launcher starts often; and of what is compressed nothing is used."""
+    assert "tarfile" not in modules_of_a_role()
+    found = modules_of_a_role("containerd_py.runtime.init.archive")
+    assert "tarfile" in found
     others = {name.split(".")[0] for name in found} - {"containerd_py", "__main__"}
     assert others - sys.stdlib_module_names == set()
     assert others & set(HEAVY) == set()

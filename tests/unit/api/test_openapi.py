@@ -126,6 +126,18 @@ def test_every_component_is_used() -> None:
     assert used <= there
 
 
+def test_everything_is_described() -> None:
+    parameters = [(path, _resolved(one)) for path, item in _DOCUMENT["paths"].items() for one in _parameters_of(item)]
+    bare = [one["operationId"] for one in _operations() if not one.get("description") or not one["tags"]]
+    bare += [f"{path} {one['name']}" for path, one in parameters if not one.get("description")]
+    bare += [name for name, schema in _SCHEMAS.items() if not schema.get("description")]
+    assert bare == []
+
+
+def test_every_tag_is_told_of_and_used() -> None:
+    assert {tag["name"] for tag in _DOCUMENT["tags"]} == {tag for one in _operations() for tag in one["tags"]}
+
+
 def test_operation_ids_are_unique() -> None:
     ids = [operation["operationId"] for operation in _operations()]
     assert len(ids) == len(set(ids))
@@ -299,6 +311,13 @@ def test_lines_of_events_are_events() -> None:
 def _operations() -> Iterator[dict[str, Any]]:
     for path in _DOCUMENT["paths"].values():
         yield from (operation for method, operation in path.items() if method != "parameters")
+
+
+def _parameters_of(path: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from path.get("parameters", ())
+    yield from (
+        one for method, operation in path.items() if method != "parameters" for one in operation.get("parameters", ())
+    )
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

@@ -1,11 +1,12 @@
 """The route table and openapi.yaml say the same, both ways."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import yaml
 
-from containerd_py.api.routes import ROUTES
+from containerd_py.api.routes import ROUTES, Effect, Route
 
 _METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
 _DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "openapi.yaml").read_text(encoding="utf-8"))
@@ -51,3 +52,29 @@ def test_placeholders_are_declared() -> None:
             if found["in"] == "path":
                 names.add(found["name"])
         assert names == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+_READING = {
+    *("ping", "version", "info", "doctor", "metrics", "list_containers", "inspect_container", "wait_container"),
+    *("container_logs", "container_stats", "container_top", "stats", "container_timeline"),
+    "diff_container",
+    *("list_execs", "inspect_exec", "wait_exec", "exec_logs", "events"),
+}
+
+
+def test_every_route_tells_what_it_does() -> None:
+    """A read-only socket lets through what is here and nothing else: look twice before a line is added."""
+    assert {route.effect for route in ROUTES} == set(Effect)
+    assert all(isinstance(route.effect, Effect) for route in ROUTES)
+    assert {route.operation for route in ROUTES if route.effect is Effect.READS} == _READING
+
+
+def test_a_route_cannot_be_made_without_telling_it() -> None:
+    fields = {field.name: field for field in dataclasses.fields(Route)}
+    assert fields["effect"].default is dataclasses.MISSING
+
+
+def test_only_a_get_or_a_wait_reads() -> None:
+    for route in ROUTES:
+        if route.effect is Effect.READS and route.method != "GET":
+            assert route.path.endswith("/wait"), route.operation

@@ -36,6 +36,7 @@ DETAIL = CONTAINER | {
     "restart": "no",
     "stop_signal": None,
     "stop_timeout_s": None,
+    "durable": False,
     "health_state": None,
     "notify_state": None,
     "stdin": False,
@@ -152,6 +153,14 @@ def test_events_are_lines(daemon: Any, pyctr: Any) -> None:
     assert pyctr("events", "--since-id", "3").text == "4 t container.exited a web exit_code=3\n"
     assert pyctr("events", "--no-follow", "--format", "json").json == event
     assert daemon.heard == ["GET /v1/events?follow=true&since_id=3", "GET /v1/events?follow=false"]
+
+
+def test_differences_are_lines_or_as_a_template_has_them(daemon: Any, pyctr: Any) -> None:
+    changes = [{"kind": "added", "path": "/a\x1b"}, {"kind": "deleted", "path": "/b"}]
+    daemon.replies("GET /v1/containers/web/diff", b"".join(json.dumps(one).encode() + b"\n" for one in changes))
+    assert pyctr("diff", "web").text == "A /a\\x1b\nD /b\n"
+    assert [json.loads(line) for line in pyctr("diff", "--format", "json", "web").text.splitlines()] == changes
+    assert pyctr("container", "diff", "--format", "{{.Path}} {{.kind}}", "web").text.endswith("/b deleted\n")
 
 
 def test_events_are_filtered_as_typed(daemon: Any, pyctr: Any) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from containerd_py.cli.completion import daemon as asking
+from containerd_py.cli.completion import values as offered
 from containerd_py.cli.completion.scripts import SCRIPTS
+from containerd_py.wire import EVENT_TYPES
 
 ONE = {"id": "0123456789abcdef", "name": "web", "status": "running", "labels": {"tier": "front", "line\nend": "x"}}
 OTHER = ONE | {"id": "fedcba9876543210", "name": "db", "status": "stopped", "labels": {"tier": "back"}}
@@ -33,6 +35,11 @@ def asked(pyctr: Any, daemon: Any, *words: str, kind: str = "__complete") -> lis
         (("inspect", "w"), ["web\trunning", ":none"]),
         (("start", ""), ["db\tstopped", ":none"]),
         (("rm", "db", ""), ["web\trunning", ":none"]),
+        (("diff", "d"), ["db\tstopped", ":none"]),
+        (("cp", "w"), ["web:\trunning", ":none"]),
+        (("cp", "web:/etc", "d"), ["db:\tstopped", ":none"]),
+        (("cp", "./"), [":files"]),
+        (("cp", "x"), [":files"]),
         (("rm", "0123"), ["0123456789abcdef\tweb", ":none"]),
         (("ps", "--filter", "label=t"), ["label=tier\ta label", ":none"]),
         (("ps", "--filter", "label=tier=f"), ["label=tier=front\t", ":none"]),
@@ -104,6 +111,10 @@ def test_what_is_asked_with_every_tab_is_quickly_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     heavy = {"aiohttp", "pydantic", "asyncio", "rich", "jsonschema", "structlog"}
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_every_type_of_event_is_completed() -> None:
+    assert {name if "." in name else f"container.{name}" for name in offered._EVENTS} == set(EVENT_TYPES)
 
 
 def test_scripts_are_printed(pyctr: Any) -> None:

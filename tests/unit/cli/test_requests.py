@@ -158,9 +158,11 @@ def test_how_output_is_kept() -> None:
     assert build_request(options, {}).log == LogSpec(max_bytes=10_240, max_files=3)
     options = SpecOptions(bundle="/b", log_driver=LogChoice.NONE)
     assert build_request(options, {}).log == LogSpec(driver="none")
+    options = SpecOptions(bundle="/b", log_driver=LogChoice.JOURNALD, log_opt=["tag=a=b"])
+    assert build_request(options, {}).log == LogSpec(driver="journald", tag="a=b")
 
 
-@pytest.mark.parametrize("option", ["max-size=x", "max-size=1", "max-file=0", "max-file=x", "colour=red", ""])
+@pytest.mark.parametrize("option", ["max-size=x", "max-size=1", "max-file=0", "max-file=x", "colour=red", "tag=web", ""])
 def test_log_options_that_are_none(option: str) -> None:
     with pytest.raises(InvalidArgument):
         build_request(SpecOptions(rootfs="/r", args=["a"], log_opt=[option]), {})
@@ -202,3 +204,10 @@ def test_what_does_not_go_with_a_bundle(field: str, flag: str) -> None:
     given: dict[str, Any] = {"bundle": "/b", field: ["x"]}
     with pytest.raises(InvalidArgument, match=f"{flag} does not go with --bundle"):
         build_request(SpecOptions(**given), {})
+
+
+def test_what_outlives_a_boot_says_so() -> None:
+    assert built(durable=True)["durable"] is True
+    assert "durable" not in built()
+    bundle = build_request(SpecOptions(bundle="/b", durable=True), {})
+    assert bundle.model_dump(exclude_unset=True) == {"bundle": "/b", "durable": True}

@@ -386,3 +386,10 @@ def _read_until(fd: int, end: bytes) -> bytes:
         assert select.select([fd], [], [], 30)[0], data
         data += os.read(fd, 4096)
     return data
+
+
+def test_what_is_removed_at_its_end_does_not_outlive_a_boot(daemon: Any, pyctr: Any) -> None:
+    result = pyctr("run", "--rm", "--durable", "--rootfs", "/r", "/bin/true")
+    assert result.code == 125
+    assert "cannot use --rm with --durable" in result.err
+    assert daemon.heard == []

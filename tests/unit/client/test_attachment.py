@@ -76,12 +76,14 @@ async def test_input_is_cut_into_frames_and_its_end_is_told(daemon: Any, client:
     async with await client.attach("c1") as attachment:
         await attachment.resize(rows=24, columns=80)
         await attachment.send_stdin(b"x" * 100_000)
+        await attachment.send_signal("TERM")
         await attachment.close_stdin()
         assert [one async for one in attachment] == []
         assert attachment.exit_code == 0
     assert heard[0] == b'\x04{"Width": 80, "Height": 24}'
-    assert b"".join(frame[1:] for frame in heard[1:-1]) == b"x" * 100_000
-    assert all(frame[0] == 0 and len(frame) <= 65_536 for frame in heard[1:-1])
+    assert b"".join(frame[1:] for frame in heard[1:-2]) == b"x" * 100_000
+    assert all(frame[0] == 0 and len(frame) <= 65_536 for frame in heard[1:-2])
+    assert heard[-2] == b"\x05TERM"
 
 
 async def test_a_reader_that_is_too_slow_learns_where_to_go_on(daemon: Any, client: Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from containerd_py.engine.containers import Registry
 from containerd_py.engine.creation import Creation
+from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.journal import Journal
@@ -20,6 +21,7 @@ from containerd_py.engine.tasks import Tasks
 from containerd_py.errors import Conflict, NotFound, Unavailable
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.store.containers import ContainerStore
+from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.removed import RemovedStore
 from containerd_py.wire import ContainerSpec
 
@@ -66,6 +68,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
     return Parts(
         registry=Registry(),
         store=store,
+        definitions=Definitions(DefinitionStore(str(folder))),
         link=cast("Any", Link()),
         cgroups=cast("Any", Cgroups()),
         events=EventLog(),

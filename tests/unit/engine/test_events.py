@@ -324,7 +324,7 @@ async def test_the_files_are_bounded(tmp_path: Path) -> None:
     for _ in range(200):
         log.publish("container.created", "a", "a")
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-    assert set(sizes) <= {"events.jsonl", "events.jsonl.1"}
+    assert set(sizes) <= {"events.jsonl", "events.jsonl.1", "events.last"}
     assert max(sizes.values()) < 2300
     kept = await read(daemon(tmp_path), 0)
     assert (kept[0].type, kept[-1].seq) == ("gap", 200)
@@ -369,3 +369,49 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None
         daemon(tmp_path).publish("container.created", "a", "a")
     assert [line["log_level"] for line in told] == ["warning", "warning"]
     assert (tmp_path / "target").read_text() == ""
+
+
+class NoRoomFrom(EventStore):
+    """A disk that is full from the third event on."""
+
+    full_from = 3
+
+    def append(self, event: StoredEvent) -> None:
+        if event.seq >= self.full_from:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().append(event)
+
+
+async def test_no_number_is_used_again_after_a_full_disk(tmp_path: Path) -> None:
+    """Who has seen event 5 asks the next daemon for what came after it, and must not miss another event 4."""
+    full = EventLog(store=NoRoomFrom(str(tmp_path)))
+    full.restore()
+    for _ in range(5):
+        full.publish("container.created", "a", "a")
+    after = daemon(tmp_path)
+    assert [(event.seq, event.type, event.attributes) for event in await read(after, 0)][2:] == [
+        (5, "gap", {"dropped": "3"})
+    ]
+    assert await read(after, 5) == []
+    after.publish("container.deleted", "a", "a")
+    assert [event.seq for event in await read(after, 5)] == [6]
+    assert [(event.seq, event.type) for event in await read(after, 2)] == [(5, "gap"), (6, "container.deleted")]
+    assert [event.seq for event in await read(daemon(tmp_path), 5)] == [6]
+
+
+async def test_a_log_without_any_kept_event_ends(tmp_path: Path) -> None:
+    store = NoRoomFrom(str(tmp_path))
+    store.full_from = 1
+    full = EventLog(store=store)
+    full.restore()
+    full.publish("container.created", "a", "a")
+    assert [(event.seq, event.type) for event in await read(daemon(tmp_path), 0)] == [(1, "gap")]
+
+
+@pytest.mark.parametrize("content", [b"", b"12", b"x" * 20, b"-" + b"1" * 19])
+def test_a_mark_that_is_none_is_left_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "events.last").write_bytes(content)
+    log = daemon(tmp_path)
+    log.publish("container.created", "a", "a")
+    assert log.published == {"container.created": 1}
+    assert b'"seq":1,' in (tmp_path / "events.jsonl").read_bytes()

@@ -1,11 +1,17 @@
-"""What follows from the results of health checks, and what one tells of a check that does not go well."""
+"""What follows from the results of health checks, and that no watch outlives its run."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
+from containerd_py.engine.containers import Container
 from containerd_py.engine.health.verdict import KEPT, after, definition, starting
-from containerd_py.store.records import HealthCheck, HealthResult, HealthState
+from containerd_py.engine.health.watching import Health, Watching
+from containerd_py.engine.output import OutputLog
+from containerd_py.engine.views import Exit
+from containerd_py.errors import NotFound
+from containerd_py.store.records import ContainerRecord, HealthCheck, HealthResult, HealthState
 from containerd_py.wire import HealthSpec
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,3 +92,23 @@ def test_a_request_becomes_a_record(asked: dict[str, object], fields: dict[str, 
 
 def test_nothing_asked_for_is_nothing_checked() -> None:
     assert (definition(None), starting(None)) == (None, None)
+
+
+class Vanished:
+    """A container that is deleted while it is being asked: whoever watches it is told so, in place of being cancelled."""
+
+    asked = 0
+
+    async def ask(self, container: Container, _check: HealthCheck) -> None:
+        self.asked += 1
+        container.run.end(Exit(137, "signaled", "SIGKILL", AT), 0)
+        raise NotFound("cannot delete exec: it has been deleted")
+
+
+async def test_a_watch_ends_with_its_run() -> None:
+    quick = check().model_copy(update={"interval_s": 0.0})
+    record = ContainerRecord(id="a", name="a", status="running", created_at=AT, rootfs="/", health=quick)
+    container = Container(record, {}, {}, OutputLog(""))
+    health = Vanished()
+    await Watching(cast("Health", health), container, quick).run()
+    assert health.asked == 1

@@ -299,6 +299,38 @@ def test_a_reader_that_comes_after_deletion_finds_nothing(payload: Payload) -> N
     assert not os.path.exists(payload.log.directory)
 
 
+def test_files_that_move_are_found_all_the_while(payload: Payload, tmp_path: Path) -> None:
+    payload.say(OUT, b"before")
+    log, old, new = payload.log, payload.log.directory, str(tmp_path / "elsewhere")
+    log.move(new)
+    assert not os.path.exists(old)
+    assert read(log) == [OutputChunk(OUT, 0, b"before")]
+    log.directory = old  # as it is in the midst of a move, which a thread of the engine does
+    assert read(log) == [OutputChunk(OUT, 0, b"before")]
+    log.directory = new
+    log.remove()
+
+
+def test_moving_what_is_not_there(tmp_path: Path) -> None:
+    log = OutputLog(str(tmp_path / "none"))
+    log.move(str(tmp_path / "other"))
+    log.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_done_with_can_go(payload: Payload) -> None:
+    log = payload.log
+    log.limits = Limits(10, 100)
+    for _ in range(6):
+        payload.say(OUT, b"0123456789")
+    assert log.bases == [0, 10, 20, 30, 40, 50]
+    log.trim(25, kept=2)
+    assert log.bases == [20, 30, 40, 50]
+    log.trim(60, kept=2)
+    assert (log.bases, log.first) == ([40, 50], 40)
+    assert sorted(os.listdir(log.directory)) == ["output.40", "output.40.index", "output.50", "output.50.index"]
+
+
 def test_removing_twice_or_nothing_is_no_error(payload: Payload) -> None:
     payload.log.remove()
     payload.say(OUT, b"x")

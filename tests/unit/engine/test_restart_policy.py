@@ -5,10 +5,31 @@ from typing import Any
 
 import pytest
 
-from containerd_py.engine.restart_policy import RestartPolicy, after_exit, after_failed_attempt, delay_s, parse_policy
+from containerd_py.engine.clock import Moment, now
+from containerd_py.engine.restart_policy import (
+    RestartPolicy,
+    after_exit,
+    after_failed_attempt,
+    delay_s,
+    left_s,
+    parse_policy,
+    planned_start,
+)
 from containerd_py.store.records import ContainerRecord, ExitRecord, NextStart
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def moment(after_s: float = 0.0, *, boottime_s: float | None = None, boot: str = "this") -> Moment:
+    """boottime_s: since the start too, where somebody has set the wall clock."""
+    boottime_ns = round((after_s if boottime_s is None else boottime_s) * 1e9)
+    return Moment(START + timedelta(seconds=after_s), boottime_ns, boot)
+
+
+def planned(after_s: float) -> NextStart:
+    return NextStart(
+        at=START + timedelta(seconds=after_s), cause="policy", boottime_ns=round(after_s * 1e9), boot_id="this"
+    )
 
 
 def record(**given: Any) -> ContainerRecord:
@@ -55,35 +76,62 @@ def test_the_delay_doubles_up_to_a_minute() -> None:
     ],
 )
 def test_which_ends_are_followed_by_a_start(policy: str, code: int | None, restarts: int, wanted: bool) -> None:  # noqa: FBT001
-    changes = after_exit(record(restart=policy, restart_count=restarts), ended(code))
+    changes = after_exit(record(restart=policy, restart_count=restarts), ended(code), moment())
     assert ("next_start" in changes) is wanted
 
 
 def test_ends_in_a_row_wait_longer_until_it_runs_well() -> None:
-    changes = after_exit(record(restart="always", failures=3), ended(1, after_s=9.9))
-    assert changes == {
-        "failures": 4,
-        "next_start": NextStart(at=START + timedelta(seconds=9.9 + 0.8), cause="policy"),
-    }
-    changes = after_exit(record(restart="always", failures=3), ended(1, after_s=10))
-    assert (changes["failures"], changes["next_start"].at) == (1, START + timedelta(seconds=10.1))
+    running = record(restart="always", failures=3, started_boottime_ns=0, boot_id="this")
+    assert after_exit(running, ended(1), moment(9.9)) == {"failures": 4, "next_start": planned(9.9 + 0.8)}
+    assert after_exit(running, ended(1), moment(10)) == {"failures": 1, "next_start": planned(10.1)}
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_a_clock_that_is_set_changes_nothing(years: int) -> None:
+    """Ten years on or back: what has run for a second has, and what is due in 100 ms is."""
+    off_s = years * 365 * 86_400.0
+    running = record(restart="always", failures=3, started_boottime_ns=0, boot_id="this")
+    assert after_exit(running, ended(1), moment(off_s, boottime_s=1))["failures"] == 4
+    assert after_exit(running, ended(1), moment(off_s, boottime_s=11))["failures"] == 1
+    soon = planned_start("policy", moment(1.0), 0.1)
+    assert left_s(soon, moment(off_s, boottime_s=1.0)) == pytest.approx(0.1)
+    assert left_s(soon, moment(off_s, boottime_s=2.0)) == 0
+
+
+def test_after_a_boot_all_is_due() -> None:
+    assert left_s(planned_start("policy", moment(1000.0), 60.0), moment(0.0, boottime_s=5, boot="next")) == 0
+    running = record(restart="always", failures=3, started_boottime_ns=5_000_000_000, boot_id="this")
+    assert after_exit(running, ended(None), moment(100, boottime_s=1, boot="next"))["failures"] == 1
+
+
+def test_what_an_older_daemon_planned_is_read_by_the_wall() -> None:
+    assert left_s(NextStart(at=START + timedelta(seconds=3), cause="policy"), moment(1.0)) == 2
+    assert left_s(NextStart(at=START, cause="policy"), moment(1.0)) == 0
+    assert after_exit(record(restart="always", failures=3), ended(1), moment(11.0))["failures"] == 1
+
+
+def test_this_moment_is_of_this_boot() -> None:
+    first, second = now(), now()
+    assert first.boottime_ns <= second.boottime_ns
+    assert first.boot_id == second.boot_id != ""
+    assert left_s(planned_start("request", first), second) == 0
 
 
 @pytest.mark.parametrize("given", [{"stopped_on_request": True}, {"started_at": None}])
 def test_what_was_stopped_or_never_started_stays_as_it_is(given: dict[str, Any]) -> None:
-    assert after_exit(record(restart="always", failures=3, **given), ended(1)) == {"failures": 0}
+    assert after_exit(record(restart="always", failures=3, **given), ended(1), moment()) == {"failures": 0}
 
 
 def test_a_start_that_somebody_waits_for_is_left_to_them() -> None:
-    planned = NextStart(at=START, cause="request")
-    assert after_exit(record(restart="always", next_start=planned), ended(1)) == {}
+    waited_for = NextStart(at=START, cause="request")
+    assert after_exit(record(restart="always", next_start=waited_for), ended(1), moment()) == {}
 
 
 def test_attempts_that_fail_are_counted_and_come_to_an_end() -> None:
-    first = after_failed_attempt(record(restart="on-failure:2"), START, counted=True)
+    first = after_failed_attempt(record(restart="on-failure:2"), moment(), counted=True)
     assert (first["restart_count"], first["failures"]) == (1, 1)
-    assert first["next_start"] == NextStart(at=START + timedelta(seconds=0.1), cause="policy")
-    last = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), START, counted=True)
+    assert first["next_start"] == planned(0.1)
+    last = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), moment(), counted=True)
     assert last == {"next_start": None, "restart_count": 2}
-    again = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), START, counted=False)
+    again = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), moment(), counted=False)
     assert (again["restart_count"], again["failures"]) == (1, 2)

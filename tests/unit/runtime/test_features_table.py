@@ -1,4 +1,4 @@
-"""docs/runtime-features.md names tests that exist, a unit test and one on a running container for each feature."""
+"""The features of the runtime, in the reference, name tests that exist: a unit test and one on a running container each."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ _NAMED = re.compile(r"`([\w./]*)::(test_\w+)`")
 
 def rows() -> list[tuple[str, str, str]]:
     """Return (feature, unit tests, tests on a running container) of every row of every table."""
-    lines = (ROOT / "docs/runtime-features.md").read_text().splitlines()
+    lines = (ROOT / "docs/reference/runtime-features.md").read_text().splitlines()
     cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("| ")]
     return [(feature, unit, whole) for feature, unit, whole in cells if feature != "feature"]
 

@@ -50,3 +50,13 @@ def test_an_event_after_one_that_was_cut_off_has_a_line_of_its_own(tmp_path: Pat
     store.append(event(2))
     found, skipped = store.load(10)
     assert ([one.seq for one in found], skipped) == ([2], 1)
+
+
+@needs_root
+def test_a_number_is_marked_on_a_full_disk() -> None:
+    with small_disk() as disk:
+        store = EventStore(disk)
+        assert store.prepare() == 0
+        seq = fill(store)
+        store.mark(seq)
+        assert EventStore(disk).prepare() == seq

@@ -19,7 +19,7 @@ from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
@@ -63,13 +63,18 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved
             relays.run()
             with _telling_readiness(options, context, container):
                 beginning = Beginning()
-                with forwarding.interruptible(begun=beginning.has_come):
+                with forwarding.interruptible(begun=_begun(spec, beginning)):
                     container.start(beginning)
                 forwarding.attach(container.kill)
                 code = exit_code(container.wait())
     if not options.keep:
         container.destroy(force=True)
     return code
+
+
+def _begun(spec: Spec, beginning: Beginning) -> Callable[[], bool]:
+    """A start with poststart hooks is undone until they have ended: one that hangs is no reason not to end."""
+    return (lambda: False) if spec.hooks.poststart else beginning.has_come
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ from containerd_py.runtime.plan.compiler.process import (
 )
 from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
+from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,7 +69,9 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         [op.PivotRoot()],
         root.protect,
         _payload_steps(
-            spec, process, placing, seccomp, hook_steps("startContainer", "created", spec.hooks.start_container)
+            *(spec, process, placing, seccomp),
+            at_start=hook_steps("startContainer", "created", spec.hooks.start_container),
+            init=spec.annotations.get(INIT_ANNOTATION) == "true",
         ),
     )
     return Plan(
@@ -98,9 +101,18 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
 
 
 def _payload_steps(
-    spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None, at_start: Iterable[Operation] = ()
+    spec: Spec,
+    process: Process,
+    placing: Placing,
+    seccomp: SeccompFilter | None,
+    *,
+    at_start: Iterable[Operation] = (),
+    init: bool = False,
 ) -> Iterator[Operation]:
-    """Become the payload: the same for a container's first process and for a further one. at_start: its hooks."""
+    """Become the payload: the same for a container's first process and for a further one.
+
+    at_start: its hooks; init: the first process is the worker still, and the payload its child.
+    """
     early_filter = seccomp is not None and not process.no_new_privileges
     yield op.AttachStdio(process.terminal, process.user.uid, origin="process.terminal" if process.terminal else "")
     yield from attribute_steps(process, spec.linux)
@@ -116,4 +128,6 @@ def _payload_steps(
     yield from at_start
     if not early_filter:
         yield from confining_steps(seccomp)
+    if init:
+        yield op.ForkPayload(process.terminal, origin=f"annotations.{INIT_ANNOTATION}")
     yield op.Exec(process.args, process.env, placing.preserved, final_descriptors(process), origin="process.args")

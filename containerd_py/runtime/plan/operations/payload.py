@@ -135,6 +135,20 @@ class ResetSignals(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class ForkPayload(Operation):
+    """Stay as the container's first process, which reaps and passes signals on, and go on as its child.
+
+    terminal: the child's process group becomes the foreground one.
+    """
+
+    step: ClassVar[str] = "init"
+    terminal: bool
+
+    def describe(self) -> str:
+        return "stay as the first process, and fork the payload"
+
+
+@dataclass(frozen=True, slots=True)
 class Exec(Operation):
     """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.spec.validate.hooks import hook_problems
+from containerd_py.runtime.spec.validate.init import init_problems
 from containerd_py.runtime.spec.validate.linux import linux_problems
 from containerd_py.runtime.spec.validate.mounts import device_problems, mount_problems, path_problems, propagation_problems
 from containerd_py.runtime.spec.validate.namespaces import mapping_problems, namespace_problems
@@ -39,6 +40,7 @@ CHECKS: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
     resource_problems,
     linux_problems,
     seccomp_problems,
+    init_problems,
     not_served_problems,
 )
 

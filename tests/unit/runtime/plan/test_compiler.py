@@ -7,7 +7,7 @@ import pytest
 
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
-from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
 from containerd_py.runtime.seccomp.compile import SeccompFilter
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.models import Spec
@@ -372,3 +372,21 @@ def test_programs_are_looked_up_by_the_payloads_path(
 def test_names(make_spec: MakeSpec) -> None:
     found = steps(make_spec({"hostname": "box", "domainname": "lan"}))
     assert of_kind(found, op.SetHostname, op.SetDomainname) == [op.SetHostname("box"), op.SetDomainname("lan")]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_an_init_process_stays_once_it_may_no_more(make_spec: MakeSpec, *, terminal: bool, no_new_privileges: bool) -> None:
+    """It is the last thing before exec: whatever confines the payload confines it too."""
+    changes = {"process.terminal": terminal, "process.noNewPrivileges": no_new_privileges}
+    spec = make_spec({**changes, "annotations": {"org.pycontainerd.init": "true"}})
+    operations = compile_plan(spec, PLACING, None).operations
+    assert operations[-2] == op.ForkPayload(terminal)
+    assert operations[:-2] + operations[-1:] == compile_plan(make_spec(changes), PLACING, None).operations
+
+
+def test_a_further_process_is_none(make_spec: MakeSpec) -> None:
+    spec = make_spec({"annotations": {"org.pycontainerd.init": "true"}})
+    assert spec.process is not None
+    operations = compile_exec(spec, spec.process, PLACING, None).operations
+    assert op.ForkPayload not in set(map(type, operations))

@@ -85,6 +85,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     ),
     (op.CloseOnExec(), "close descriptors on exec"),
     (op.ResetSignals(), "reset signals"),
+    (op.ForkPayload(terminal=True), "stay as the first process, and fork the payload"),
     (op.SetNoNewPrivs(), "set no_new_privs"),
     (op.ChangeDirectory("/w"), "change to directory /w"),
     (op.ChangeDirectory("/w", first=True), "change to directory /w, as far as we may"),

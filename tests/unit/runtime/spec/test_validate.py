@@ -168,3 +168,25 @@ def test_all_problems_are_told_at_once_up_to_five(make_spec: MakeSpec) -> None:
         *("process.args", "process.cwd"),
         *(f"linux.maskedPaths.{index}" for index in range(3)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "scheduler", "kind", "path"),
+    [
+        ("maybe", None, InvalidArgument, "annotations.org.pycontainerd.init"),
+        ("", None, InvalidArgument, "annotations.org.pycontainerd.init"),
+        ("true", {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, NotSupported, "process.scheduler.flags"),
+        (
+            "true",
+            {"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2048},
+            NotSupported,
+            "process.scheduler.policy",
+        ),
+    ],
+)
+def test_what_an_init_process_does_not_go_with(
+    make_spec: MakeSpec, annotation: str, scheduler: dict[str, Any] | None, kind: type[Exception], path: str
+) -> None:
+    with pytest.raises(kind, match=path):
+        validate(make_spec({"annotations": {"org.pycontainerd.init": annotation}, "process.scheduler": scheduler}))
+    validate(make_spec({"annotations": {"org.pycontainerd.init": "false"}, "process.scheduler": scheduler}))

@@ -1,0 +1,22 @@
+"""Moments that outlive a daemon: shown by the wall clock, counted by one that nobody sets and that goes on in suspend."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from containerd_py.runtime import host
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """boottime_ns: of CLOCK_BOOTTIME (clock_gettime(2)), which counts within the boot `boot_id` only."""
+
+    wall: datetime
+    boottime_ns: int
+    boot_id: str
+
+
+def now() -> Moment:
+    return Moment(datetime.now(UTC), time.clock_gettime_ns(time.CLOCK_BOOTTIME), host.boot_id())

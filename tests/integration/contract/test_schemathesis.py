@@ -1,0 +1,90 @@
+"""Requests that schemathesis makes up from openapi.yaml, wrong ones too, to a real daemon.
+
+No answer is a 500, and none is otherwise than the document says. The examples are the same in every run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks as builtin
+from schemathesis.generation import GenerationMode
+
+from tests.integration.api_client import DOCUMENT
+from tests.integration.contract.population import CONTAINERS, EXECS
+
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.core.transport import Response
+
+    from tests.integration.contract.conftest import Target
+
+_SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+_SCHEMA.config.generation.modes = [GenerationMode.POSITIVE]  # of chains: one wrong request would end them
+_SCHEMA.config.phases.stateful.inference.algorithms = []  # the links are those of the document
+_OPERATIONS = {found.ok().definition.raw["operationId"]: found.ok() for found in cast("Any", _SCHEMA.get_all_operations())}
+_CHECKS = [
+    builtin.not_a_server_error,
+    builtin.status_code_conformance,
+    builtin.content_type_conformance,
+    builtin.response_headers_conformance,
+    builtin.response_schema_conformance,
+    builtin.negative_data_rejection,
+    builtin.missing_required_header,
+]
+_STATEFUL = [*_CHECKS, builtin.use_after_free, builtin.ensure_resource_availability]
+_WAITS_FOR_START = {("put_exec_stdin", "exec-created")}
+"""What is written to an exec before its start waits for it, as documented; so would the test."""
+_MODES = st.sampled_from([GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+_CHAINS = {"containers": "^((?!exec).)*$", "execs": "exec|^list_containers$"}
+"""By subject: which operations are linked."""
+_QUICK = settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("operation", _OPERATIONS)
+def test_every_answer_is_as_documented(target: Target, operation: str) -> None:
+    """Of ours, with right and with wrong parameters and bodies, and of ids that are made up too."""
+    asked = _OPERATIONS[operation]
+    known = EXECS if asked.path.startswith("/v1/exec/") else CONTAINERS
+    names = [*(name for name in known if (operation, name) not in _WAITS_FOR_START), None]
+    statuses = set()
+
+    @_QUICK
+    @given(data=st.data(), mode=_MODES, runs=st.booleans())
+    def ask(data: st.DataObject, mode: GenerationMode, *, runs: bool) -> None:
+        name = data.draw(st.sampled_from(names)) if "{id}" in asked.path else None
+        case = data.draw(asked.as_strategy(mode, path_parameters={"id": name} if name else None))
+        target.population.settle()
+        response = target.answer(case, runs=runs)
+        statuses.add(response.status_code)
+        target.check(case, response, _CHECKS)
+
+    ask()
+    assert min(statuses) < 300, f"no request has succeeded: {statuses}"
+
+
+@pytest.mark.parametrize("subject", _CHAINS)
+def test_chains_are_as_documented(target: Target, subject: str) -> None:
+    """What one answer tells is asked for by the next requests, in chains as openapi.yaml links them."""
+
+    class Chains(_SCHEMA.include(operation_id_regex=_CHAINS[subject]).as_state_machine()):  # type: ignore[misc]  # the class is made of the document
+        def setup(self) -> None:
+            target.population.settle()
+
+        def call(self, case: Case[Any], **_: Any) -> Response:
+            return target.answer(case, runs=True)
+
+        def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
+            target.check(case, response, _STATEFUL)
+
+    Chains.run(settings=settings(_QUICK, max_examples=30, stateful_step_count=15))
