@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static crun curl gcc libseccomp2 libsystemd-dev pkg-config procps python3-dev python3-venv runc uidmap
+PACKAGES := busybox-static crun curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
+	python3-venv runc uidmap zsh
 
-.PHONY: test test-runtimes demo bench soak docs help clean packages compiled guest-kernel force
+.PHONY: test test-runtimes demo bench soak docs man help clean packages compiled guest-kernel force
 
 test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -32,6 +33,9 @@ docs: .venv/installed ## build the documentation into build/site; nothing in it 
 
 soak: .venv/installed compiled ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
+	@$(BIN)/python -m tools.man build/man
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typer.testing import CliRunner
 
 from containerd_py.cli.main import app
@@ -9,9 +11,14 @@ from containerd_py.cli.oci import commands
 from containerd_py.cli.oci.arguments import Parser
 from containerd_py.cli.oci.settings import declare
 
+if TYPE_CHECKING:
+    import typer
+    from typer.models import TyperInfo
+
 _PYCTR = """# pyctr
 
-The client of the daemon, for people at a terminal. [Control what runs](../how-to/control.md) tells what its commands do,
+The client of the daemon, for people at a terminal. [Use pyctr at a terminal](../how-to/pyctr.md) tells how it prints and
+completes, [Control what runs](../how-to/control.md) what its commands do,
 [HTTP API](http.md) what the daemon does for them.
 
 """
@@ -23,8 +30,23 @@ What each command of `pyrunc` takes. What it does with it is in [pyrunc](pyrunc.
 
 
 def pyctr() -> str:
-    names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
-    return "".join([_PYCTR, _block(_help([])), *(f"\n## {name}\n\n{_block(_help([name]))}" for name in names)])
+    paths = [[name] for name in _names(app)]
+    paths += [path for group in app.registered_groups for path in _group(group)]
+    return "".join([_PYCTR, _block(_help([])), *(f"\n## {' '.join(path)}\n\n{_block(_help(path))}" for path in paths)])
+
+
+def _names(commands: typer.Typer) -> list[str]:
+    return [str(command.name or getattr(command.callback, "__name__", "")) for command in commands.registered_commands]
+
+
+def _group(group: TyperInfo) -> list[list[str]]:
+    """Return the commands of a group after itself; none where they are those of pyctr by longer names."""
+    inner, name = group.typer_instance, group.name
+    if inner is None or not isinstance(name, str):
+        return []
+    known = {command.callback for command in app.registered_commands}
+    own = [] if known.issuperset(command.callback for command in inner.registered_commands) else _names(inner)
+    return [[name], *([name, one] for one in own)]
 
 
 def pyrunc() -> str:

@@ -87,16 +87,16 @@ class AttendedExec:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """How it is attended. terminal: it has one; interactive: it gets this process's stdin.
-
-    detach_keys: what is typed to leave it, where keys are the payload's else; empty: nothing.
-    """
+    """How it is attended. terminal: it has one; interactive: it gets this process's stdin."""
 
     attended: Attended
     interactive: bool
     terminal: bool
     offset: int | None = None
     detach_keys: bytes = b""
+    """Typed at a terminal of ours they leave it."""
+    sig_proxy: bool = True
+    """Signals to this process are passed on; else they end this process alone."""
 
     @property
     def sized(self) -> bool:
@@ -107,12 +107,16 @@ class Attendance:
         """Keys are the payload's. Without stdin there, Ctrl-C must stay a signal: raw mode would lock the user in."""
         return self.interactive and self.sized
 
+    @property
+    def forwards(self) -> bool:
+        return self.sig_proxy and not self.raw
+
 
 async def attend(attendance: Attendance, begin: Callable[[], Awaitable[None]] | None = None) -> int:
     """Attach, `begin` (start it), stay until its end, and return its exit code.
 
-    Raises LeftBySignal where a signal ended a raw session, Detached where keys did, BrokenPipeError where nobody reads the
-    output any more.
+    Raises Detached where the keys for that were typed, LeftBySignal where a signal ended a session that does not pass it
+    on, BrokenPipeError where nobody reads the output any more.
     """
     attachment = await attendance.attended.attach(attendance.offset)
     return await Foreground(attendance, attachment).run(begin)
@@ -126,7 +130,7 @@ class Foreground:
         self._attendance = attendance
         self._attachment = attachment
         self._renewed = asyncio.Condition()
-        self._signals = SignalQueue(ENDING if attendance.raw else FORWARDED)
+        self._signals = SignalQueue(FORWARDED if attendance.forwards else ENDING)
         self._resized = SignalQueue(RESIZED if attendance.sized else ())
 
     async def run(self, begin: Callable[[], Awaitable[None]] | None) -> int:
@@ -140,7 +144,9 @@ class Foreground:
     async def _stay(self, begin: Callable[[], Awaitable[None]] | None) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._leave_by_signal() if self._attendance.raw else self._forward_signals())]
+                tasks = [
+                    group.create_task(self._forward_signals() if self._attendance.forwards else self._leave_by_signal())
+                ]
                 if self._attendance.sized:
                     await self._send_size()  # before the payload can ask for it
                     tasks.append(group.create_task(self._follow_size()))

@@ -7,11 +7,27 @@ from collections.abc import Sequence
 
 import typer
 
-from containerd_py.cli.commands import control, events, execute, files, follow, host, lifecycle, measure, run, show
+from containerd_py.cli.absent import hint_for
+from containerd_py.cli.commands import (
+    control,
+    events,
+    execs,
+    execute,
+    files,
+    follow,
+    groups,
+    host,
+    lifecycle,
+    measure,
+    run,
+    shell,
+    show,
+)
 from containerd_py.cli.complaints import CANNOT_RUN, complain
+from containerd_py.cli.completion.protocol import ASKED
 from containerd_py.cli.output import silence_stdout
 from containerd_py.cli.settings import Format, FormatOption, Settings, SocketOption
-from containerd_py.client import DEFAULT_SOCKET
+from containerd_py.client.address import DEFAULT_SOCKET
 
 # typer brought its own copy of click in 2026; its errors are found through the one class that it always exported.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -23,8 +39,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    add_completion=False,
 )
-for group in (run, execute, show, lifecycle, control, files, measure, follow, events, host):
+for group in (run, execute, execs, show, lifecycle, control, files, measure, follow, events, host, shell, groups):
     group.register(app)
 
 
@@ -36,17 +53,27 @@ def options(ctx: typer.Context, *, socket: SocketOption = DEFAULT_SOCKET, format
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given and given[0] in ASKED:
+        return _complete(*given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=None if argv is None else list(argv), prog_name="pyctr", standalone_mode=False)
+        code = app(args=given, prog_name="pyctr", standalone_mode=False)
     except _UsageError as error:
         code = _usage_error(error)
     except KeyboardInterrupt:
         code = 130
     _flush()
     return code if isinstance(code, int) else 0
+
+
+def _complete(asked: str, *given: str) -> int:
+    from containerd_py.cli.completion.protocol import answer
+
+    sys.stdout.write("".join(f"{line}\n" for line in answer(typer.main.get_command(app), asked, given)))
+    return 0
 
 
 def _usage_error(error: Exception) -> int:
@@ -58,7 +85,7 @@ def _usage_error(error: Exception) -> int:
             sys.stderr.write(message + "\n")
         return 2
     path = getattr(ctx, "command_path", "pyctr")
-    complain(message[:1].lower() + message[1:].rstrip("."), hint=f"see `{path} --help`")
+    complain(message[:1].lower() + message[1:].rstrip("."), hint=hint_for(message) or f"see `{path} --help`")
     return CANNOT_RUN if getattr(ctx, "info_name", None) in _STARTERS else 2
 
 

@@ -1,4 +1,4 @@
-"""`-v SRC:DST[:ro]` and `--mount type=…,source=…,target=…` → mounts."""
+"""`-v SRC:DST[:ro]`, `--tmpfs DST[:OPTIONS]` and `--mount type=…,source=…,target=…` → mounts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def parse_volume(text: str) -> MountSpec:
     if not source or not target:
         raise _wrong(f"--volume {text!r}: it must be SRC:DST or SRC:DST:ro")
     return _bind(source, target, tuple(one for one in options.split(",") if one), where=f"--volume {text!r}")
+
+
+def parse_tmpfs(text: str) -> MountSpec:
+    """Return the tmpfs of "DST" or "DST:OPTION,…"."""
+    target, _, options = text.partition(":")
+    where = f"--tmpfs {text!r}"
+    return MountSpec(type="tmpfs", target=_absolute(target, where), options=tuple(one for one in options.split(",") if one))
 
 
 def parse_mount(text: str) -> MountSpec:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from containerd_py.wire import ContainerSummary
 
@@ -44,13 +45,13 @@ def write_models(models: Iterable[BaseModel]) -> None:
 
 
 def write_table(
-    headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str] = ()
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str | None, numbers: Sequence[str] = ()
 ) -> None:
-    """Write a table, its column `elastic` cut to the terminal's width where stdout is one.
+    """Write a table, its column `elastic` cut to the terminal's width where stdout is one; None: nothing is cut.
 
     numbers: the columns set to the right.
     """
-    console = _console()
+    console = _console(cut=elastic is not None)
     with console.capture() as captured:  # rich would end the process at a closed pipe by itself
         console.print(_table(headers, rows, elastic=elastic, numbers=numbers))
     sys.stdout.write(captured.get())
@@ -79,7 +80,7 @@ class LiveTable:
         self._live.update(_table(headers, rows, elastic=elastic, numbers=numbers), refresh=True)
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str]) -> Table:
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str | None, numbers: Sequence[str]) -> Table:
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -101,6 +102,36 @@ def write_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         write_line(f"{name:<{width}}  {value}".rstrip())
+
+
+def write_text(text: Text) -> None:
+    """Write one line, with its colours and weights where stdout is a terminal that has some, and NO_COLOR is not set."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        write_line(text.plain)
+        return
+    console = _console()
+    with console.capture() as captured:
+        console.print(text, soft_wrap=True)
+    sys.stdout.write(captured.get())
+    sys.stdout.flush()
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that stdout is, or None where it is none."""
+    return _console().width if sys.stdout.isatty() else None
+
+
+def write_columns(lines: Iterable[str]) -> None:
+    """Write lines whose cells are separated by tabs, the cells of a column below each other."""
+    from rich.cells import cell_len
+
+    rows = [line.split("\t") for line in lines]
+    widths = [
+        max(cell_len(row[column]) for row in rows if column < len(row)) for column in range(max(map(len, rows), default=0))
+    ]
+    for row in rows:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)]
+        write_line("   ".join(cells).rstrip())
 
 
 def silence_stdout() -> None:
@@ -142,8 +173,8 @@ def command_text(args: Sequence[str]) -> str:
     return shlex.join(args)
 
 
-def _console() -> Console:
+def _console(*, cut: bool = True) -> Console:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    width = None if cut and sys.stdout.isatty() else _PIPE_WIDTH
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)

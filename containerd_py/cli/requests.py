@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from containerd_py.cli.health import HEALTH_OPTIONS, parse_health, parse_time
-from containerd_py.cli.mounts import parse_mount, parse_volume
+from containerd_py.cli.mounts import parse_mount, parse_tmpfs, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
+from containerd_py.cli.variables import read_files
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, LogSpec, ResourcesSpec, UpdateRequest
+from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, LogSpec, MountSpec, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ _WITH_A_BUNDLE = (
     "name",
     "interactive",
     "label",
+    "label_file",
     "log_driver",
     "log_opt",
     "restart",
@@ -37,7 +39,7 @@ _WITH_A_BUNDLE = (
     "watchdog",
     *HEALTH_OPTIONS,
 )
-_FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
+_FLAGS = {"args": "ARGS"}
 
 
 def build_request(options: SpecOptions, environment: Mapping[str, str]) -> CreateRequest:
@@ -58,7 +60,7 @@ def reading() -> Iterator[None]:
 def _bundle(options: SpecOptions) -> BundleSpec:
     for name in SpecOptions.__slots__:
         if name not in _WITH_A_BUNDLE and getattr(options, name):
-            flag = _FLAGS.get(name, f"--{name}")
+            flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
             raise _wrong(f"{flag} does not go with --bundle", hint="write it into the bundle's config.json")
     return BundleSpec(bundle=os.path.abspath(options.bundle or ""), **_common(options))
 
@@ -69,13 +71,13 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
     if not options.args:
         raise _wrong("there is no program to run", hint="name it and its arguments after the options")
     given: dict[str, Any] = {
-        "env": parse_environment(options.env or (), environment),
+        "env": parse_environment([*read_files(options.env_file), *(options.env or ())], environment),
         "cwd": options.workdir,
         "user": options.user,
         "hostname": options.hostname,
         "terminal": options.tty,
         "read_only": options.read_only,
-        "mounts": tuple(map(parse_volume, options.volume or ())) + tuple(map(parse_mount, options.mount or ())),
+        "mounts": _mounts(options),
         "resources": _resources(options),
         "network": None if options.network is None else options.network.value,
     }
@@ -83,10 +85,15 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
     return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=tuple(options.args), **chosen, **_common(options))
 
 
+def _mounts(options: SpecOptions) -> tuple[MountSpec, ...]:
+    given = ((parse_volume, options.volume), (parse_mount, options.mount), (parse_tmpfs, options.tmpfs))
+    return tuple(parse(text) for parse, texts in given for text in texts or ())
+
+
 def _common(options: SpecOptions) -> dict[str, Any]:
     given = {
         "name": options.name,
-        "labels": parse_labels(options.label or ()),
+        "labels": parse_labels([*read_files(options.label_file), *(options.label or ())]),
         "stdin": options.interactive,
         "log": _log(options),
         "restart": options.restart,

@@ -1,20 +1,22 @@
 """What holds for every command: the socket, the format, and how its coroutine is run and its failure told."""
 
-import asyncio
 import enum
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from containerd_py.cli.complaints import complain, plain_code
+from containerd_py.cli.completion.daemon import SOCKET_VARIABLE
+from containerd_py.cli.completion.values import formats
 from containerd_py.cli.output import silence_stdout
-from containerd_py.client import DEFAULT_SOCKET, Client
+from containerd_py.client.address import DEFAULT_SOCKET
 from containerd_py.errors import ContainerdError, Internal
 
-SOCKET_VARIABLE = "PYCONTAINERD_SOCKET"
+if TYPE_CHECKING:
+    from containerd_py.client import Client
 
 
 class Format(enum.StrEnum):
@@ -25,15 +27,8 @@ class Format(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Settings:
     socket_path: str = DEFAULT_SOCKET
-    format: Format = Format.TABLE
-
-
-class LeftBySignal(Exception):
-    """A signal made this process leave a container that goes on without it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
+    format: str = Format.TABLE
+    """A `Format`, or a template."""
 
 
 class Detached(Exception):
@@ -44,18 +39,50 @@ class Detached(Exception):
         self.name = name
 
 
+class LeftBySignal(Exception):
+    """A signal made this process leave a container that goes on without it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
 SocketOption = Annotated[
     str, typer.Option("--socket", envvar=SOCKET_VARIABLE, metavar="PATH", help="The daemon's Unix socket.")
 ]
+
+
+def _format(text: str) -> str:
+    if text in list(Format) or "{{" in text:
+        return text
+    raise typer.BadParameter(f"{text!r} is neither table, json nor a template such as '{{{{.ID}}}}'")
+
+
+FORMAT_HELP = "How to print: table, json, or a template as docker has it: '{{.ID}}', 'table {{.ID}}\\t{{.Name}}'."
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="How to print: a table for people, or JSON.", show_default=False)
+    str | None,
+    typer.Option(
+        "--format", metavar="FORMAT", help=FORMAT_HELP, parser=_format, autocompletion=formats, show_default=False
+    ),
 ]
-Action = Callable[[Client], Awaitable[int | None]]
+ShortFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", help=FORMAT_HELP, parser=_format, autocompletion=formats, show_default=False
+    ),
+]
+Action = Callable[["Client"], Awaitable[int | None]]
 
 
-def wants_json(ctx: typer.Context, chosen: Format | None) -> bool:
-    """Return whether to print JSON: the option after the command, else the one before it, decides."""
-    return (chosen or settings_of(ctx).format) is Format.JSON
+def wants_json(ctx: typer.Context, chosen: str | None) -> bool:
+    """Return whether to print JSON: the option after the command, else the one before it, decides.
+
+    For commands that cannot use a template: it is a usage error there. Others use `printing.printer_of`.
+    """
+    text = chosen or settings_of(ctx).format
+    if text not in list(Format):
+        raise typer.BadParameter("this command prints nothing that a template could pick from: table or json")
+    return text == Format.JSON
 
 
 def settings_of(ctx: typer.Context) -> Settings:
@@ -69,6 +96,8 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
     code_of: the exit code for an error that the action raised; the error is told on stderr in one line.
     """
     try:
+        import asyncio  # here, for the completion's sake
+
         code = asyncio.run(_with_client(settings_of(ctx).socket_path, action)) or 0
     except ContainerdError as error:
         complain(error)
@@ -91,5 +120,7 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
 
 
 async def _with_client(socket_path: str, action: Action) -> int | None:
+    from containerd_py.client import Client
+
     async with Client(socket_path) as client:
         return await action(client)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from containerd_py.cli.completion.values import labels, restart_policies, signal_names
+
 
 class NetworkChoice(enum.StrEnum):
     PRIVATE = "private"
@@ -48,7 +50,11 @@ class SpecOptions:
             "--env", "-e", metavar="K[=V]", help="A variable; without =V it is taken from here.", show_default=False
         ),
     ] = None
-    hostname: Annotated[str | None, typer.Option(help="The host name inside.")] = None
+    env_file: Annotated[
+        list[str] | None,
+        typer.Option("--env-file", metavar="FILE", help="Variables, one a line; repeatable.", show_default=False),
+    ] = None
+    hostname: Annotated[str | None, typer.Option("--hostname", "-h", help="The host name inside.")] = None
     user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]|NAME", help="Who runs it.")] = None
     workdir: Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where it starts.")] = None
     volume: Annotated[
@@ -63,19 +69,35 @@ class SpecOptions:
             show_default=False,
         ),
     ] = None
+    tmpfs: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DST[:OPTION,…]", help="Mount a tmpfs at DST: /tmp:size=64m,noexec.", show_default=False),
+    ] = None
     read_only: Annotated[bool, typer.Option("--read-only", help="Mount the root file system read-only.")] = False
-    network: Annotated[NetworkChoice | None, typer.Option(help="The network (default: private).", show_default=False)] = (
-        None
-    )
+    network: Annotated[
+        NetworkChoice | None,
+        typer.Option("--network", "--net", help="The network (default: private).", show_default=False),
+    ] = None
     label: Annotated[
-        list[str] | None, typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False)
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False, autocompletion=labels),
+    ] = None
+    label_file: Annotated[
+        list[str] | None,
+        typer.Option("--label-file", metavar="FILE", help="Labels, one a line; repeatable.", show_default=False),
     ] = None
     restart: Annotated[
-        str | None, typer.Option(metavar="POLICY", help="Start it again: no, on-failure[:N], always, unless-stopped.")
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="Start it again: no, on-failure[:N], always, unless-stopped.",
+            autocompletion=restart_policies,
+        ),
     ] = None
     durable: Annotated[bool, typer.Option("--durable", help="Keep it over a boot of the host.")] = False
     stop_signal: Annotated[
-        str | None, typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).")
+        str | None,
+        typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).", autocompletion=signal_names),
     ] = None
     stop_timeout: Annotated[
         float | None, typer.Option("--stop-timeout", min=0, metavar="SECONDS", help="From then to KILL (default: 10).")
@@ -121,7 +143,9 @@ class SpecOptions:
         ),
     ] = None
     pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")] = None
+    memory: Annotated[
+        str | None, typer.Option("--memory", "-m", metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")
+    ] = None
     cpus: Annotated[float | None, typer.Option(metavar="N", help="At most so many CPUs: 0.5, 2.")] = None
 
 

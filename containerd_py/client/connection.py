@@ -5,8 +5,10 @@ It knows no route; `Client` does.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
+from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
@@ -15,13 +17,12 @@ from containerd_py.client.failures import Model, raise_for_answer, reaching, rea
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
     Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
-DEFAULT_SOCKET = "/run/pycontainerd/pycontainerd.sock"
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/json"}
 _KEY = re.compile(r"[ -~]{1,255}", re.ASCII)
@@ -86,8 +87,12 @@ class Connection:
         answer = await self.exchange(method, path, query, body, key=key)
         return read_model(model, answer, f"{method} {path}")
 
-    async def send(self, method: str, path: str, query: Query, data: bytes | AsyncIterable[bytes]) -> None:
-        """Send bytes as they are, or as they come."""
+    async def send(
+        self, method: str, path: str, query: Query, data: bytes | Iterable[bytes] | AsyncIterable[bytes]
+    ) -> None:
+        """Send bytes as they are, or as they come; a plain iterable (a file) is read in a thread, since it may block."""
+        if not isinstance(data, bytes | AsyncIterable):
+            data = _from_thread(data)
         with reaching(self.socket_path):
             async with self.session.request(method, _BASE + path, params=query, data=data, allow_redirects=False) as answer:
                 await answer.read()
@@ -116,3 +121,9 @@ class Connection:
                 method, _BASE + path, params=query, data=data, headers=headers, allow_redirects=False
             ) as response:
                 yield response
+
+
+async def _from_thread(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    iterator = iter(chunks)
+    while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
+        yield chunk

@@ -11,7 +11,7 @@ from containerd_py.client.lines import whole_lines
 from containerd_py.client.paths import container_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from containerd_py.client.connection import Connection
 
@@ -30,7 +30,7 @@ class Files:
         """Return an iterator over an archive of what is at the path; its members begin with the path's last component."""
         return self._connection.stream("GET", container_path(container, "archive"), {"path": path})
 
-    async def put(self, container: str, path: str, archive: bytes | AsyncIterable[bytes]) -> None:
+    async def put(self, container: str, path: str, archive: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> None:
         """Unpack an archive into the directory at the path; return once all of it is there."""
         await self._connection.send("PUT", container_path(container, "archive"), {"path": path}, archive)
 

@@ -2,25 +2,30 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from containerd_py.cli.commands.arguments import (
     ContainerArgument,
     ContainersArgument,
-    FilterOption,
+    PausedContainersArgument,
+    RunningContainersArgument,
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.each import each, tell
+from containerd_py.cli.commands.each import each, tell, together
 from containerd_py.cli.complaints import complain
+from containerd_py.cli.completion.values import filters_of, restart_policies
 from containerd_py.cli.filters import parse_filters
-from containerd_py.cli.output import write_model
-from containerd_py.cli.requests import build_update
+from containerd_py.cli.printing import printer_of
+from containerd_py.cli.progress import Progress
 from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.client import Client
 from containerd_py.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import Pruned
 
 
 def register(app: typer.Typer) -> None:
@@ -38,21 +43,23 @@ def restart(
     format_: FormatOption = None,
 ) -> None:
     """Stop containers where they run, and start them again."""
+    as_json = wants_json(ctx, format_)
 
-    async def act(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> Callable[[], None]:
         await client.restart(container, timeout, signal)
+        return lambda: tell(container, as_json=as_json)
 
-    _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
+    perform(ctx, lambda client: together(containers, lambda container: one(client, container), doing="restarting"))
 
 
-def pause(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
+def pause(ctx: typer.Context, containers: RunningContainersArgument, *, format_: FormatOption = None) -> None:
     """Stop every process of containers where it stands."""
-    _simple(ctx, containers, Client.pause, as_json=wants_json(ctx, format_))
+    _simple(ctx, containers, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
 
 
-def unpause(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
+def unpause(ctx: typer.Context, containers: PausedContainersArgument, *, format_: FormatOption = None) -> None:
     """Let paused containers go on."""
-    _simple(ctx, containers, Client.resume, as_json=wants_json(ctx, format_))
+    _simple(ctx, containers, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
 
 
 def rename(
@@ -65,7 +72,7 @@ def rename(
     """Give a container another name."""
     as_json = wants_json(ctx, format_)
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
         await client.rename(container, name)
         tell(name, as_json=as_json)
 
@@ -76,19 +83,24 @@ def update(
     ctx: typer.Context,
     containers: ContainersArgument,
     *,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory: 64m, 1g, bytes; -1: no limit.")] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", "-m", metavar="SIZE", help="Memory: 64m, 1g, bytes; -1: no limit.")
+    ] = None,
     cpus: Annotated[float | None, typer.Option(metavar="N", help="CPUs: 0.5, 2; -1: no limit.")] = None,
     pids_limit: Annotated[
         int | None, typer.Option("--pids-limit", metavar="N", help="Processes at most; -1: no limit.")
     ] = None,
     restart: Annotated[
-        str | None, typer.Option(metavar="POLICY", help="no, on-failure[:N], always, unless-stopped.")
+        str | None,
+        typer.Option(metavar="POLICY", help="no, on-failure[:N], always, unless-stopped.", autocompletion=restart_policies),
     ] = None,
     format_: FormatOption = None,
 ) -> None:
     """Change limits, at once where they run, and restart policies."""
 
-    async def act(client: Client, container: str) -> None:
+    async def act(client: "Client", container: str) -> None:
+        from containerd_py.cli.requests import build_update
+
         await client.update(container, build_update(memory, cpus, pids_limit, restart))
 
     _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
@@ -98,27 +110,40 @@ def prune(
     ctx: typer.Context,
     *,
     force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")] = False,
-    filter_: FilterOption = None,
+    filter_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="label=K[=V]",
+            help="Only those with this label.",
+            show_default=False,
+            autocompletion=filters_of(label=("labels",)),
+        ),
+    ] = None,
     format_: FormatOption = None,
 ) -> None:
     """Remove every container that has stopped."""
-    as_json = wants_json(ctx, format_)
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> int:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.templates import Row
+
         labels = parse_filters(filter_ or (), ("label",)).get("label", [])
         if not force and not _agreed():
             return 1
-        pruned = await client.prune(labels)
-        if as_json:
-            write_model(pruned)
-        else:
-            for container in pruned.removed:
-                tell(container, as_json=False)
+        with Progress("removing containers that have stopped", 0):
+            pruned = await client.prune(labels)
+        printer.one(Row(pruned), lambda: _tell_removed(pruned))
         for failure in pruned.failed:
             complain(failure.message)
         return 1 if pruned.failed else 0
 
     perform(ctx, action)
+
+
+def _tell_removed(pruned: "Pruned") -> None:
+    for container in pruned.removed:
+        tell(container, as_json=False)
 
 
 def _agreed() -> bool:
@@ -129,9 +154,9 @@ def _agreed() -> bool:
 
 
 def _simple(
-    ctx: typer.Context, containers: list[str], act: Callable[[Client, str], Awaitable[None]], *, as_json: bool
+    ctx: typer.Context, containers: list[str], act: Callable[["Client", str], Awaitable[None]], *, as_json: bool
 ) -> None:
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> None:
         await act(client, container)
         tell(container, as_json=as_json)
 

@@ -1,16 +1,20 @@
 """events: what happens."""
 
 import contextlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from containerd_py.cli.completion.values import event_filters
 from containerd_py.cli.filters import parse_filters
-from containerd_py.cli.output import printable, write_line, write_model
-from containerd_py.cli.settings import FormatOption, perform, wants_json
+from containerd_py.cli.output import printable, write_line
+from containerd_py.cli.printing import printer_of
+from containerd_py.cli.settings import FormatOption, perform
 from containerd_py.cli.times import moment
-from containerd_py.client import Client
-from containerd_py.wire import Event
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import Event
 
 _KEYS = ("type", "event", "container", "label")
 
@@ -33,19 +37,23 @@ def events(
         list[str] | None,
         typer.Option(
             "--filter",
+            "-f",
             metavar="KEY=VALUE",
             help="Only type=exited, container=NAME, label=K or label=K=V; may be repeated.",
             show_default=False,
+            autocompletion=event_filters,
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as they happen.")] = True,
     format_: FormatOption = None,
 ) -> None:
     """Print events, one a line: number, time, type, container, what belongs to it, and who asked for it."""
-    as_json = wants_json(ctx, format_)
+    printer = printer_of(ctx, format_)
     since, until = moment(since, "--since"), moment(until, "--until")
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.words import event_row
+
         found = parse_filters(filters or (), _KEYS)
         told = client.events(
             since_id,
@@ -58,10 +66,7 @@ def events(
         )
         async with contextlib.aclosing(told):
             async for event in told:
-                if as_json:
-                    write_model(event)
-                else:
-                    write_line(printable(_text(event)))
+                printer.each(event_row(event), lambda told=event: write_line(printable(_text(told))))  # type: ignore[misc]  # mypy#12557
 
     perform(ctx, action)
 
@@ -71,7 +76,7 @@ def _type(word: str) -> str:
     return word if "." in word else f"container.{word}"
 
 
-def _text(event: Event) -> str:
+def _text(event: "Event") -> str:
     words = [str(event.seq), event.time, event.type, event.id or "", event.name or ""]
     words += [f"{name}={value}" for name, value in event.attributes.items()]
     if event.asked_by is not None:

@@ -1,21 +1,20 @@
 """exec: a further process in a container, at the caller's terminal."""
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from containerd_py.cli.commands.arguments import ContainerArgument, InteractiveOption
+from containerd_py.cli.commands.arguments import InteractiveOption, RunningContainerArgument
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.foreground import Attendance, AttendedExec, attend
 from containerd_py.cli.output import printable, write_line, write_model
-from containerd_py.cli.requests import parse_environment, reading
 from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.client import Client
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import ExecSpec
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
 
 # Everything after the container is the program's: `pyctr exec web sh -c 'echo hi'`.
 _PROGRAM_LAST = {"allow_interspersed_args": False}
@@ -27,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def execute(
     ctx: typer.Context,
-    container: ContainerArgument,
+    container: RunningContainerArgument,
     args: Annotated[list[str], typer.Argument(metavar="ARGS...", help="The program and its arguments.")],
     *,
     interactive: InteractiveOption = False,
@@ -36,6 +35,10 @@ def execute(
     env: Annotated[
         list[str] | None,
         typer.Option("--env", "-e", metavar="K[=V]", help="A variable; without =V from here.", show_default=False),
+    ] = None,
+    env_file: Annotated[
+        list[str] | None,
+        typer.Option("--env-file", metavar="FILE", help="Variables, one a line; repeatable.", show_default=False),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]|NAME", help="Who runs it.")] = None,
     group: Annotated[
@@ -54,11 +57,15 @@ def execute(
     """Execute a program in a running container; stay with it until it ends, and exit as it did."""
     as_json = wants_json(ctx, format_)
 
-    async def action(client: Client) -> int:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.foreground import Attendance, AttendedExec, attend
+        from containerd_py.cli.requests import parse_environment, reading
+        from containerd_py.cli.variables import read_files
+        from containerd_py.wire import ExecSpec
+
         _check(tty=tty, detach=detach, interactive=interactive)
-        keys = parse_keys(detach_keys)
         given: dict[str, Any] = {
-            "env": parse_environment(env or (), os.environ),
+            "env": parse_environment([*read_files(env_file), *(env or ())], os.environ),
             "cwd": workdir,
             "user": user,
             "additional_groups": tuple(group or ()),
@@ -78,6 +85,7 @@ def execute(
             else:
                 write_line(printable(made.id))
             return 0
+        keys = parse_keys(detach_keys)
         attendance = Attendance(AttendedExec(client, made.id), interactive, tty, offset=0, detach_keys=keys)
         return await attend(attendance, lambda: client.exec_start(made.id))
 

@@ -4,18 +4,20 @@ import contextlib
 import os
 import secrets
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
-from containerd_py.cli.copying import copy
-from containerd_py.cli.output import printable, write_line, write_model
-from containerd_py.cli.places import parse_place
-from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.cli.streams import write_all
-from containerd_py.client import Client
+from containerd_py.cli.completion.values import places
+from containerd_py.cli.output import printable, write_line
+from containerd_py.cli.printing import printer_of
+from containerd_py.cli.settings import FormatOption, perform
 from containerd_py.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import Change
 
 _LETTERS = {"added": "A", "changed": "C", "deleted": "D"}
 
@@ -27,32 +29,37 @@ def register(app: typer.Typer) -> None:
 
 def cp(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="CONTAINER:PATH, a path, or - for an archive.")],
-    destination: Annotated[str, typer.Argument(metavar="DESTINATION", help="Likewise; one of the two is a container's.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="CONTAINER:PATH, a path, or - for an archive.", autocompletion=places)
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="Likewise; one of the two is a container's.", autocompletion=places)
+    ],
     *,
     archive: Annotated[bool, typer.Option("--archive", "-a", help="Keep owners: else they are root's, or yours.")] = False,
     follow_link: Annotated[bool, typer.Option("--follow-link", "-L", help="Copy what a symlink leads to.")] = False,
 ) -> None:
     """Copy files and directories between a container and here, or as a tar archive by - to and from a pipe."""
 
-    async def action(client: Client) -> int:
-        places = parse_place(source), parse_place(destination)
-        return await copy(client, *places, keep_owners=archive, follow=follow_link)
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.copying import copy
+        from containerd_py.cli.places import parse_place
+
+        return await copy(client, parse_place(source), parse_place(destination), keep_owners=archive, follow=follow_link)
 
     perform(ctx, action)
 
 
 def diff(ctx: typer.Context, container: ContainerArgument, *, format_: FormatOption = None) -> None:
     """Tell what was added (A), changed (C) and deleted (D) in a root file system that is an overlay."""
-    as_json = wants_json(ctx, format_)
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.templates import Row
+
         async with contextlib.aclosing(client.files.changes(container)) as changes:
             async for change in changes:
-                if as_json:
-                    write_model(change)
-                else:
-                    write_line(printable(f"{_LETTERS[change.kind]} {change.path}"))
+                printer.each(Row(change), lambda told=change: write_line(printable(_text(told))))  # type: ignore[misc]  # mypy#12557
 
     perform(ctx, action)
 
@@ -67,7 +74,7 @@ def export(
 ) -> None:
     """Write the root file system of a container as a tar archive."""
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
         if output is None:
             if os.isatty(sys.stdout.fileno()):
                 raise InvalidArgument("cannot write an archive to a terminal", step="export", hint="say --output FILE")
@@ -78,13 +85,19 @@ def export(
     perform(ctx, action)
 
 
-async def _write_export(client: Client, container: str, fd: int) -> None:
+def _text(change: "Change") -> str:
+    return f"{_LETTERS[change.kind]} {change.path}"
+
+
+async def _write_export(client: "Client", container: str, fd: int) -> None:
+    from containerd_py.cli.streams import write_all
+
     async with contextlib.aclosing(client.files.export(container)) as archive:
         async for data in archive:
             await write_all(fd, data)
 
 
-async def _write_file(client: Client, container: str, path: str) -> None:
+async def _write_file(client: "Client", container: str, path: str) -> None:
     """The file is there once it is whole; what is no file, such as a pipe, is written to as it is."""
     special = _is_special(path)
     temporary = path if special else f"{path}.{secrets.token_hex(4)}"

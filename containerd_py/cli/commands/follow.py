@@ -2,24 +2,26 @@
 
 import contextlib
 import json
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from containerd_py.cli.commands.arguments import ContainerArgument
+from containerd_py.cli.commands.arguments import (
+    ContainerArgument,
+    OffsetOption,
+    RunningContainerArgument,
+    SigProxyOption,
+)
+from containerd_py.cli.completion.values import choices
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.cli.streams import write_all
 from containerd_py.cli.times import moment
-from containerd_py.client import Client, FellBehind
 from containerd_py.errors import NotFound
 
-OffsetOption = Annotated[
-    int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
-]
+if TYPE_CHECKING:
+    from containerd_py.client import Client
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +34,10 @@ def logs(
     container: ContainerArgument,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
-    stream: Annotated[str | None, typer.Option(help="Only stdout, or only stderr.", show_default=False)] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(help="Only stdout, or only stderr.", show_default=False, autocompletion=choices("stdout", "stderr")),
+    ] = None,
     offset: OffsetOption = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="What came then or later: RFC 3339, or 10m ago.", show_default=False)
@@ -57,7 +62,7 @@ def logs(
         raise typer.BadParameter("JSON goes with --stream, --offset and --follow only", param_hint="--format")
     moments = moment(since, "--since"), moment(until, "--until")
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
         if as_json:
             await _write_objects(client, container, chosen, offset or 0, follow=follow)
             return
@@ -73,7 +78,7 @@ def logs(
         )
         async with contextlib.aclosing(output) as chunks:
             async for chunk in chunks:
-                await write_all(1, chunk)
+                await _write(chunk)
 
     perform(ctx, action)
 
@@ -86,8 +91,10 @@ def _line_count(text: str | None) -> int | None:
     return int(text)
 
 
-async def _write_objects(client: Client, container: str, chosen: str | None, start: int, *, follow: bool) -> None:
+async def _write_objects(client: "Client", container: str, chosen: str | None, start: int, *, follow: bool) -> None:
     """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
+    from containerd_py.client import FellBehind
+
     position, end = start, None
     try:
         detail = await client.container(container)
@@ -110,7 +117,7 @@ async def _write_objects(client: Client, container: str, chosen: str | None, sta
             return
 
 
-async def _write_lines(client: Client, container: str, chosen: str | None, position: int, end: int | None) -> None:
+async def _write_lines(client: "Client", container: str, chosen: str | None, position: int, end: int | None) -> None:
     """Up to `end`, or to the end of the run. Raises FellBehind, with all that came before it written."""
     lines = Lines()
     try:
@@ -129,27 +136,36 @@ async def _write_lines(client: Client, container: str, chosen: str | None, posit
 
 
 async def _write_line(line: str) -> None:
-    await write_all(1, line.encode() + b"\n")
+    await _write(line.encode() + b"\n")
+
+
+async def _write(data: bytes) -> None:
+    from containerd_py.cli.streams import write_all
+
+    await write_all(1, data)
 
 
 def attach(
     ctx: typer.Context,
-    container: ContainerArgument,
+    container: RunningContainerArgument,
     *,
     stdin: Annotated[bool, typer.Option("--stdin/--no-stdin", help="Send standard input, where it takes any.")] = True,
     offset: OffsetOption = None,
+    sig_proxy: SigProxyOption = True,
     detach_keys: DetachKeysOption = DEFAULT,
 ) -> None:
     """Stay with a container until it ends, and exit as it did."""
 
-    async def action(client: Client) -> int:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
+
         keys = parse_keys(detach_keys)
         detail = await client.container(container)
         # From now on, but as a number: so the client can go on there where the connection is lost.
         start = detail.output_bytes if offset is None else offset
-        attendance = Attendance(
-            AttendedContainer(client, detail.id), stdin and (detail.stdin or detail.terminal), detail.terminal, start, keys
-        )
+        interactive = stdin and (detail.stdin or detail.terminal)
+        attended = AttendedContainer(client, detail.id)
+        attendance = Attendance(attended, interactive, detail.terminal, start, keys, sig_proxy)
         return await attend(attendance)
 
     perform(ctx, action)

@@ -1,20 +1,33 @@
 """start, stop, kill, wait, rm: what is done to containers that exist, one after the other."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from containerd_py.cli.commands.arguments import ContainersArgument, InteractiveOption, StopSignalOption, TimeoutOption
-from containerd_py.cli.commands.each import each, tell
+from containerd_py.cli.commands.arguments import (
+    ContainersArgument,
+    InteractiveOption,
+    RunningContainersArgument,
+    SignalOption,
+    SigProxyOption,
+    StartableContainersArgument,
+    StopSignalOption,
+    TimeoutOption,
+)
+from containerd_py.cli.commands.each import each, tell, together
 from containerd_py.cli.complaints import start_code
+from containerd_py.cli.completion.values import choices
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
-from containerd_py.cli.output import write_line, write_model
+from containerd_py.cli.output import write_line
+from containerd_py.cli.printing import Printer, printer_of
 from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.client import Client
 from containerd_py.errors import Conflict, InvalidArgument
-from containerd_py.wire import Exit
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import Exit
 
 _NO_ENDS = ("healthy", "ready")
 
@@ -26,24 +39,25 @@ def register(app: typer.Typer) -> None:
 
 def start(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: StartableContainersArgument,
     *,
     attach: Annotated[bool, typer.Option("--attach", "-a", help="Stay with it, and exit as it did.")] = False,
     interactive: InteractiveOption = False,
+    sig_proxy: SigProxyOption = True,
     detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Start containers that are created, or have stopped."""
     as_json = wants_json(ctx, format_)
 
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> None:
         await client.start(container)
         tell(container, as_json=as_json)
 
-    async def action(client: Client) -> int:
-        keys = parse_keys(detach_keys)
+    async def action(client: "Client") -> int:
         if attach or interactive:
-            return await _start_attended(client, containers, keys, interactive=interactive)
+            chosen = {"detach_keys": parse_keys(detach_keys), "sig_proxy": sig_proxy}
+            return await _start_attended(client, containers, chosen, interactive=interactive)
         return await each(containers, lambda container: one(client, container), start_code)
 
     perform(ctx, action, start_code)
@@ -51,36 +65,35 @@ def start(
 
 def stop(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: RunningContainersArgument,
     *,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
     format_: FormatOption = None,
 ) -> None:
-    """Stop containers: their stop signal, then SIGKILL."""
-    as_json = wants_json(ctx, format_)
+    """Stop containers, all at once: their stop signal, then SIGKILL."""
+    printer = printer_of(ctx, format_)
 
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> Callable[[], None]:
+        from containerd_py.cli.templates import Row
+
         ended = await client.stop(container, timeout, signal)
-        if as_json:
-            write_model(ended)
-        else:
-            tell(container, as_json=False)
+        return lambda: printer.one(Row(ended, {"Container": container}), lambda: tell(container, as_json=False))
 
-    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
+    perform(ctx, lambda client: together(containers, lambda container: one(client, container), doing="stopping"))
 
 
 def kill(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: RunningContainersArgument,
     *,
-    signal: Annotated[str, typer.Option("--signal", "-s", help="A signal: TERM, SIGTERM or 15.")] = "SIGKILL",
+    signal: SignalOption = "SIGKILL",
     format_: FormatOption = None,
 ) -> None:
     """Send a signal to containers."""
     as_json = wants_json(ctx, format_)
 
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> None:
         await client.kill(container, signal)
         tell(container, as_json=as_json)
 
@@ -92,22 +105,26 @@ def wait(
     containers: ContainersArgument,
     *,
     condition: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit, removed, healthy, ready.")
+        str | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="not-running (the default), next-exit, removed, healthy, ready.",
+            autocompletion=choices("not-running", "next-exit", "removed", "healthy", "ready"),
+        ),
     ] = None,
     format_: FormatOption = None,
 ) -> None:
     """Wait until containers ended, and print their exit codes; or until they are what is asked for, and print that."""
-    as_json = wants_json(ctx, format_)
+    printer = printer_of(ctx, format_)
 
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> None:
+        from containerd_py.cli.templates import Row
+
         if condition in _NO_ENDS:
-            await _wait_until(client, container, condition, as_json=as_json)
+            await _wait_until(client, container, condition, printer)
             return
         ended = await client.wait(container, condition)
-        if as_json:
-            write_model(ended)
-        else:
-            write_line(_code_text(ended))
+        printer.one(Row(ended, {"Container": container}), lambda: write_line(_code_text(ended)))
 
     perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
@@ -122,36 +139,38 @@ def rm(
     """Remove containers."""
     as_json = wants_json(ctx, format_)
 
-    async def one(client: Client, container: str) -> None:
+    async def one(client: "Client", container: str) -> None:
         await client.delete(container, force=force)
         tell(container, as_json=as_json)
 
     perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
-async def _start_attended(client: Client, containers: list[str], keys: bytes, *, interactive: bool) -> int:
+async def _start_attended(client: "Client", containers: list[str], chosen: dict[str, Any], *, interactive: bool) -> int:
+    from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
+
     if len(containers) > 1:
         raise InvalidArgument("cannot attach to more than one container: they would share one terminal", step="parse")
     detail = await client.container(containers[0])
     attended = AttendedContainer(client, detail.id)
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
-        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, keys))
-    attendance = Attendance(attended, interactive, detail.terminal, 0, keys)
+        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, **chosen))
+    attendance = Attendance(attended, interactive, detail.terminal, offset=0, **chosen)
     return await attend(attendance, lambda: client.start(detail.id))
 
 
-async def _wait_until(client: Client, container: str, condition: str, *, as_json: bool) -> None:
+async def _wait_until(client: "Client", container: str, condition: str, printer: Printer) -> None:
     """Raises Conflict where it has ended before."""
+    from containerd_py.cli.templates import Row
+    from containerd_py.wire import Exit
+
     found = await client.wait_until(container, condition)
     if isinstance(found, Exit):
         cause = f"it has ended before, with {_code_text(found)}"
         raise Conflict(f"cannot wait for container {container!r} to be {condition}: {cause}", step="wait")
-    if as_json:
-        write_model(found)
-    else:
-        write_line(found.condition)
+    printer.one(Row(found, {"Container": container}), lambda: write_line(found.condition))
 
 
-def _code_text(ended: Exit) -> str:
+def _code_text(ended: "Exit") -> str:
     return "lost" if ended.exit_code is None else str(ended.exit_code)

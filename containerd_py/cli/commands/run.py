@@ -1,27 +1,35 @@
 """run, create, explain: the commands that take a description of a container."""
 
 import os
-from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from containerd_py.cli.commands.arguments import SigProxyOption
 from containerd_py.cli.complaints import complain, start_code
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
-from containerd_py.cli.output import printable, write_line, write_model
-from containerd_py.cli.requests import build_request
-from containerd_py.cli.settings import Detached, FormatOption, perform, wants_json
+from containerd_py.cli.id_file import IdFile
+from containerd_py.cli.output import printable, write_line
+from containerd_py.cli.printing import Printer, printer_of
+from containerd_py.cli.settings import Detached, FormatOption, perform
 from containerd_py.cli.spec_options import SpecOptions, takes_spec_options
-from containerd_py.client import Client
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound
-from containerd_py.wire import Created, CreateRequest, Explanation
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import Created, Explanation
 
 # Everything after the first argument is the payload's: `pyctr run --rootfs R /bin/sh -c 'echo hi'`.
 _PAYLOAD_LAST = {"allow_interspersed_args": False}
 
 RemoveOption = Annotated[bool, typer.Option("--rm", help="Remove the container when it ended.")]
+IdFileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cidfile", metavar="FILE", help="Write its id into this file, which must not exist.", show_default=False
+    ),
+]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Print the id and do not wait.")]
 
 
@@ -36,41 +44,58 @@ def run(
     options: SpecOptions,
     rm: RemoveOption = False,
     detach: DetachOption = False,
+    cidfile: IdFileOption = None,
+    sig_proxy: SigProxyOption = True,
     detach_keys: DetachKeysOption = DEFAULT,
     format_: FormatOption = None,
 ) -> None:
     """Create a container and start it; stay with it until it ends, and exit as it did."""
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> int:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.requests import build_request
+
         _check_run(options, rm=rm, detach=detach)
         keys = parse_keys(detach_keys)
         request = build_request(options, os.environ)
+        with IdFile(cidfile) as id_file:
+            created = await client.create(request)
+            id_file.write(created.id)
         if detach:
-            return await _run_detached(client, request, lambda created: _tell(created, json=wants_json(ctx, format_)))
-        return await _run_attended(client, request, options, keys, rm=rm)
+            await client.start(created.id)
+            _tell(created, printer)
+            return 0
+        return await _attended(client, created, options, keys, rm=rm, sig_proxy=sig_proxy)
 
     perform(ctx, action, start_code)
 
 
-def create(ctx: typer.Context, *, options: SpecOptions, format_: FormatOption = None) -> None:
+def create(ctx: typer.Context, *, options: SpecOptions, cidfile: IdFileOption = None, format_: FormatOption = None) -> None:
     """Create a container without starting it, and print its id."""
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> None:
-        created = await client.create(build_request(options, os.environ))
-        _tell(created, json=wants_json(ctx, format_))
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.requests import build_request
+
+        request = build_request(options, os.environ)
+        with IdFile(cidfile) as id_file:
+            created = await client.create(request)
+            id_file.write(created.id)
+        _tell(created, printer)
 
     perform(ctx, action, start_code)
 
 
 def explain(ctx: typer.Context, *, options: SpecOptions, format_: FormatOption = None) -> None:
     """Print the kernel operations that running it would take; nothing is made."""
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.requests import build_request
+        from containerd_py.cli.templates import Row
+
         explanation = await client.explain(build_request(options, os.environ))
-        if wants_json(ctx, format_):
-            write_model(explanation)
-        else:
-            _tell_steps(explanation)
+        printer.one(Row(explanation), lambda: _tell_steps(explanation))
 
     perform(ctx, action)
 
@@ -87,34 +112,29 @@ def _check_run(options: SpecOptions, *, rm: bool, detach: bool) -> None:
         raise InvalidArgument("cannot use a terminal: standard input is not one", step="terminal", hint=hint)
 
 
-async def _run_detached(client: Client, request: CreateRequest, tell: Callable[[Created], None]) -> int:
-    created = await client.create(request)
-    await client.start(created.id)
-    tell(created)
-    return 0
+async def _attended(
+    client: "Client", created: "Created", options: SpecOptions, keys: bytes, *, rm: bool, sig_proxy: bool
+) -> int:
+    from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 
-
-async def _run_attended(client: Client, request: CreateRequest, options: SpecOptions, keys: bytes, *, rm: bool) -> int:
-    created = await client.create(request)
+    discarded = rm
     try:
         # Whether a bundle has a terminal, only its config.json knows.
         terminal = options.tty if options.bundle is None else (await client.container(created.id)).terminal
-        attendance = Attendance(AttendedContainer(client, created.id), options.interactive, terminal, 0, keys)
-        code = await attend(attendance, lambda: client.start(created.id))
+        attended = AttendedContainer(client, created.id)
+        attendance = Attendance(attended, options.interactive, terminal, offset=0, detach_keys=keys, sig_proxy=sig_proxy)
+        return await attend(attendance, lambda: client.start(created.id))
     except Detached:
         if rm:
             complain("nobody is left to remove it once it has ended", hint=f"pyctr rm {created.id}")
+        discarded = False
         raise
-    except BaseException:
-        if rm:
+    finally:
+        if discarded:
             await _discard(client, created.id)
-        raise
-    if rm:
-        await _discard(client, created.id)
-    return code
 
 
-async def _discard(client: Client, container: str) -> None:
+async def _discard(client: "Client", container: str) -> None:
     """Remove it, running or not; a failure is told and changes nothing else."""
     try:
         await client.delete(container, force=True)
@@ -124,16 +144,13 @@ async def _discard(client: Client, container: str) -> None:
         complain(error)
 
 
-def _tell(created: Created, *, json: bool) -> None:
-    if json:
-        write_model(created)
-    else:
-        write_line(printable(created.id))
+def _tell(created: "Created", printer: Printer) -> None:
+    from containerd_py.cli.templates import Row
+
+    printer.one(Row(created), lambda: write_line(printable(created.id)))
 
 
-def _tell_steps(explanation: Explanation) -> None:
-    write_line(printable(f"namespaces: {', '.join(explanation.namespaces)}"))
-    numbers = len(str(len(explanation.steps)))
-    names = max((len(step.step) for step in explanation.steps), default=0)
-    for step in explanation.steps:
-        write_line(printable(f"{step.index:>{numbers}}. {step.step:<{names}}  {step.description}"))
+def _tell_steps(explanation: "Explanation") -> None:
+    from containerd_py.cli.chart.steps import write_steps
+
+    write_steps(explanation)

@@ -1,11 +1,12 @@
 """ps, inspect, timeline: what is known about containers."""
 
 import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument, LabelOption
+from containerd_py.cli.completion.values import choices, container_filters
 from containerd_py.cli.filters import parse_filters, single
 from containerd_py.cli.output import (
     age_text,
@@ -14,16 +15,19 @@ from containerd_py.cli.output import (
     status_text,
     write_line,
     write_model,
-    write_models,
     write_table,
 )
-from containerd_py.cli.settings import FormatOption, perform, wants_json
-from containerd_py.client import Client
-from containerd_py.wire import ContainerSummary, TimedStep
+from containerd_py.cli.printing import printer_of
+from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform
+
+if TYPE_CHECKING:
+    from containerd_py.client import Client
+    from containerd_py.wire import ContainerSummary, Timeline
 
 _ID_LENGTH = 12
 _FILTERS = ("status", "label", "name", "since", "before")
 _ALIVE = ("running", "paused", "restarting")
+_SORTS = tuple(sign + key for key in ("created", "started", "name", "status") for sign in ("", "-"))
 
 
 def register(app: typer.Typer) -> None:
@@ -45,70 +49,109 @@ def ps(
             metavar="KEY=VALUE",
             help="Only those with this status, label, name (a part of it), since or before.",
             show_default=False,
+            autocompletion=container_filters,
         ),
     ] = None,
     last: Annotated[
         int | None, typer.Option("--last", "-n", min=1, metavar="N", help="The N that were made last, in any state.")
     ] = None,
+    latest: Annotated[bool, typer.Option("--latest", "-l", help="The one that was made last, in any state.")] = False,
+    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Whole ids and whole commands.")] = False,
     sort: Annotated[
-        str | None, typer.Option(metavar="KEY", help="By created, started, name or status; with - the other way round.")
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="By created, started, name or status; with - the other way round.",
+            autocompletion=choices(*_SORTS),
+        ),
     ] = None,
     format_: FormatOption = None,
 ) -> None:
     """List containers."""
+    printer = printer_of(ctx, format_)
+    limit = 1 if latest else last
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.words import container_row
+
         found = parse_filters(filter_ or (), _FILTERS)
-        shown = () if show_all or last is not None else _ALIVE
+        shown = () if show_all or limit is not None else _ALIVE
         containers = await client.containers(
             found.get("status", shown),
             [*(label or ()), *found.get("label", ())],
             names=found.get("name", ()),
             since=single(found, "since"),
             before=single(found, "before"),
-            sort="-created" if sort is None and last is not None else sort,
-            limit=last,
+            sort="-created" if sort is None and limit is not None else sort,
+            limit=limit,
         )
-        if wants_json(ctx, format_):
-            write_models(containers)
-        elif quiet:
+        if quiet and not printer.as_json:
             for container in containers:
                 write_line(printable(container.id))
-        else:
-            _write_containers(containers)
+            return
+        rows = (container_row(one, whole=no_trunc) for one in containers)
+        printer.all(rows, lambda: _write_containers(containers, whole=no_trunc))
 
     perform(ctx, action)
 
 
-def inspect(ctx: typer.Context, containers: ContainersArgument, *, format_: FormatOption = None) -> None:
+def inspect(ctx: typer.Context, containers: ContainersArgument, *, format_: ShortFormatOption = None) -> None:
     """Print everything about containers, as JSON."""
-    indent = None if wants_json(ctx, format_) else 2
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.words import detail_row
+
         for container in containers:
-            write_model(await client.container(container), indent=indent)
+            detail = await client.container(container)
+            printer.one(detail_row(detail), lambda told=detail: write_model(told, indent=2))  # type: ignore[misc]  # mypy#12557
 
     perform(ctx, action)
 
 
-def timeline(ctx: typer.Context, container: ContainerArgument, *, format_: FormatOption = None) -> None:
-    """Print how long each step of creating and starting a container took."""
+def timeline(
+    ctx: typer.Context,
+    container: ContainerArgument,
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE.svg", help="Draw it into this file, as SVG.", show_default=False),
+    ] = None,
+    format_: FormatOption = None,
+) -> None:
+    """Show how long each step of creating and starting a container took, as bars at a terminal or as a picture."""
+    printer = printer_of(ctx, format_)
 
-    async def action(client: Client) -> None:
+    async def action(client: "Client") -> None:
+        from containerd_py.cli.templates import Row
+
         told = await client.timeline(container)
-        if wants_json(ctx, format_):
-            write_model(told)
-        else:
-            _write_steps(told.steps)
+        if output is not None:
+            await _draw(client, container, told, output)
+            return
+        printer.one(Row(told), lambda: _write_bars(told))
 
     perform(ctx, action)
 
 
-def _write_containers(containers: tuple[ContainerSummary, ...]) -> None:
+async def _draw(client: "Client", container: str, told: "Timeline", path: str) -> None:
+    from containerd_py.cli.chart.picture import draw, save
+
+    name = (await client.container(container)).name
+    save(path, draw(told.steps, title=f"How {name} was started"))
+
+
+def _write_bars(told: "Timeline") -> None:
+    from containerd_py.cli.chart.bars import write_bars
+
+    write_bars(told.steps)
+
+
+def _write_containers(containers: "tuple[ContainerSummary, ...]", *, whole: bool) -> None:
     now = datetime.datetime.now(datetime.UTC)
     rows = [
         (
-            one.id[:_ID_LENGTH],
+            one.id if whole else one.id[:_ID_LENGTH],
             one.name,
             status_text(one),
             "" if one.pid is None else str(one.pid),
@@ -117,10 +160,4 @@ def _write_containers(containers: tuple[ContainerSummary, ...]) -> None:
         )
         for one in containers
     ]
-    write_table(("ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"), rows, elastic="COMMAND")
-
-
-def _write_steps(steps: tuple[TimedStep, ...]) -> None:
-    headers = ("PHASE", "STEP", "DESCRIPTION", "START µs", "DURATION µs")
-    rows = [(one.phase, one.step, one.description, f"{one.start_us:.0f}", f"{one.duration_us:.0f}") for one in steps]
-    write_table(headers, rows, elastic="DESCRIPTION", numbers=headers[3:])
+    write_table(("ID", "NAME", "STATUS", "PID", "CREATED", "COMMAND"), rows, elastic=None if whole else "COMMAND")

@@ -84,7 +84,7 @@ def test_ps_lists_what_runs(daemon: Any, pyctr: Any) -> None:
 
 def test_ps_options(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/containers", {"containers": [CONTAINER]})
-    assert pyctr("ps", "-aq", "-l", "a=b").text == "0123456789abcdef0123\n"
+    assert pyctr("ps", "-aq", "--label", "a=b").text == "0123456789abcdef0123\n"
     assert pyctr("ps", "--format", "json").json == [CONTAINER]
     assert pyctr("--format", "json", "ps").json == [CONTAINER]
     assert len(pyctr("--format", "json", "ps", "--format", "table").text.splitlines()) == 2
@@ -153,6 +153,14 @@ def test_events_are_lines(daemon: Any, pyctr: Any) -> None:
     assert pyctr("events", "--since-id", "3").text == "4 t container.exited a web exit_code=3\n"
     assert pyctr("events", "--no-follow", "--format", "json").json == event
     assert daemon.heard == ["GET /v1/events?follow=true&since_id=3", "GET /v1/events?follow=false"]
+
+
+def test_differences_are_lines_or_as_a_template_has_them(daemon: Any, pyctr: Any) -> None:
+    changes = [{"kind": "added", "path": "/a\x1b"}, {"kind": "deleted", "path": "/b"}]
+    daemon.replies("GET /v1/containers/web/diff", b"".join(json.dumps(one).encode() + b"\n" for one in changes))
+    assert pyctr("diff", "web").text == "A /a\\x1b\nD /b\n"
+    assert [json.loads(line) for line in pyctr("diff", "--format", "json", "web").text.splitlines()] == changes
+    assert pyctr("container", "diff", "--format", "{{.Path}} {{.kind}}", "web").text.endswith("/b deleted\n")
 
 
 def test_events_are_filtered_as_typed(daemon: Any, pyctr: Any) -> None:
@@ -244,19 +252,6 @@ def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
     command = [sys.executable, "-m", "containerd_py.cli.main", "version"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
     assert "6.1" in done.stdout
-
-
-def test_the_shell_completes_names(daemon: Any) -> None:
-    daemon.replies("GET /v1/containers", {"containers": [CONTAINER]})
-    environment = os.environ | {
-        "PYCONTAINERD_SOCKET": daemon.socket_path,
-        "_PYCTR_COMPLETE": "complete_bash",
-        "COMP_WORDS": "pyctr inspect w",
-        "COMP_CWORD": "2",
-    }
-    command = [sys.executable, "-m", "containerd_py.cli.main"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert done.stdout.split() == ["web"]
 
 
 @pytest.mark.parametrize("args", [("wait", "a"), ("logs", "-f", "a"), ("events",)])

@@ -65,7 +65,7 @@ def lines(*documents: Any) -> bytes:
 
 def test_stats_once_measures_a_moment(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/stats", lines(FIRST, ROUND))
-    header, row = pyctr("stats", "--no-stream", "web", "db", "-l", "a=b").text.splitlines()
+    header, row = pyctr("stats", "--no-stream", "web", "db", "--label", "a=b").text.splitlines()
     assert header.split() == [
         "ID",
         "NAME",

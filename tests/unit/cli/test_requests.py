@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from containerd_py.cli.requests import build_request, parse_size
 from containerd_py.cli.spec_options import LogChoice, NetworkChoice, SpecOptions
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import LogSpec
+from containerd_py.wire import ContainerSpec, LogSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def built(environment: Any = None, **options: Any) -> dict[str, Any]:
@@ -163,6 +166,44 @@ def test_how_output_is_kept() -> None:
 def test_log_options_that_are_none(option: str) -> None:
     with pytest.raises(InvalidArgument):
         build_request(SpecOptions(rootfs="/r", args=["a"], log_opt=[option]), {})
+
+
+def test_variables_and_labels_of_files(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("A=file\n# none\n  B=x y\nC\nD\n")
+    (tmp_path / "labels").write_text("tier=front\nkept\n")
+    options = SpecOptions(
+        rootfs="/r", args=["a"], env=["A=option"], env_file=[f"{tmp_path}/env"], label_file=[f"{tmp_path}/labels"]
+    )
+    request = build_request(options, {"C": "here"})
+    assert isinstance(request, ContainerSpec)
+    assert (request.env, request.labels) == ({"A": "option", "B": "x y", "C": "here"}, {"tier": "front", "kept": ""})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "env").write_bytes(content)
+    with pytest.raises(InvalidArgument, match=r"cannot read .*env"):
+        build_request(SpecOptions(rootfs="/r", args=["a"], env_file=[f"{tmp_path}/env"]), {})
+
+
+def test_a_tmpfs() -> None:
+    options = SpecOptions(rootfs="/r", args=["a"], tmpfs=["/t", "/u:size=1m,noexec"])
+    request = build_request(options, {})
+    assert isinstance(request, ContainerSpec)
+    assert [(one.type, one.target, one.options) for one in request.mounts] == [
+        ("tmpfs", "/t", ()),
+        ("tmpfs", "/u", ("size=1m", "noexec")),
+    ]
+    with pytest.raises(InvalidArgument, match="is not absolute"):
+        build_request(SpecOptions(rootfs="/r", args=["a"], tmpfs=["t"]), {})
+
+
+@pytest.mark.parametrize(("field", "flag"), [("env_file", "--env-file"), ("read_only", "--read-only"), ("args", "ARGS")])
+def test_what_does_not_go_with_a_bundle(field: str, flag: str) -> None:
+    given: dict[str, Any] = {"bundle": "/b", field: ["x"]}
+    with pytest.raises(InvalidArgument, match=f"{flag} does not go with --bundle"):
+        build_request(SpecOptions(**given), {})
 
 
 def test_what_outlives_a_boot_says_so() -> None:

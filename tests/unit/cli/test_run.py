@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import termios
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,6 +174,17 @@ def test_a_shared_stdin_stays_blocking(daemon: Any, pyctr: Any) -> None:
     finally:
         os.close(readable)
         os.close(writable)
+
+
+def test_signals_are_kept_where_that_is_asked_for(daemon: Any, pyctr: Any) -> None:
+    daemon.talks.append(_until_closed)
+    child = pyctr.spawn("run", "--no-sig-proxy", *RUN[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while START not in daemon.heard:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out, err) == (130, b"", b"")
+    assert daemon.heard == [CREATE, ATTACH, START]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])

@@ -297,3 +297,33 @@ async def test_what_is_executed(daemon: Any, client: Client) -> None:
     assert daemon.heard[-1] == "DELETE /v1/exec/e1?force=true"
     with pytest.raises(errors.InvalidArgument):
         await client.exec_inspect("../x")
+
+
+@pytest.mark.parametrize(("key", "header"), [("a b", '"a b"'), ('q"\\', '"q\\"\\\\"'), (None, None)])
+async def test_a_creation_carries_its_key(daemon: Any, client: Client, key: str | None, header: str | None) -> None:
+    heard: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        heard.append(request.headers.get("Idempotency-Key"))
+        return web.json_response({"kind": "conflict", "message": "no"}, status=409)
+
+    daemon.on("POST /v1/containers", answer)
+    daemon.on("POST /v1/containers/web/exec", answer)
+    with pytest.raises(errors.Conflict):
+        await client.create(ContainerSpec(rootfs="/r", args=("x",)), key=key)
+    with pytest.raises(errors.Conflict):
+        await client.exec_create("web", ExecSpec(args=("x",)), key=key)
+    assert heard == [header, header]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\r\nb"])
+async def test_a_key_that_is_none_is_not_sent(daemon: Any, client: Client, key: str) -> None:
+    with pytest.raises(errors.InvalidArgument, match="cannot use key"):
+        await client.create(ContainerSpec(rootfs="/r", args=("x",)), key=key)
+    assert daemon.heard == []
+
+
+async def test_what_goes_wrong_in_a_wait_for_an_exec_is_told_late(daemon: Any, client: Client) -> None:
+    daemon.replies("POST /v1/exec/e1/wait", {"kind": "not_found", "message": "it was removed"})
+    with pytest.raises(errors.NotFound, match="it was removed"):
+        await client.exec_wait("e1")

@@ -70,6 +70,7 @@ def test_every_command_is_told() -> None:
     text = option_pages.pyctr()
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     assert names >= {"run", "ps", "logs"}
+    names |= {"execs", "execs ls", "container", "system"}
     assert [name for name in names if f"\n## {name}\n" not in text] == []
     assert [name for name in commands.NAMES if f"\n## {name}\n" not in option_pages.pyrunc()] == []
 

@@ -1,0 +1,75 @@
+"""Docker's words that pyctr has not, with the reason or with what there is instead: for those who type them from habit."""
+
+_IMAGES = "there are no images here: a root file system is a directory that you bring, named with --rootfs"
+_NETWORKS = "there are no networks beside private, none and host, which --network takes"
+_PORTS = "there are no ports: with --network host the container listens at the host's own"
+_VOLUMES = "there are no named volumes: --volume binds a directory of the host"
+_OCI = "write it into an OCI bundle's config.json, and name that with --bundle"
+_CGROUP = "of limits there are --memory, --cpus and --pids-limit; others go into an OCI bundle's config.json"
+
+_ALONE = "containers are started one by one: there is no such group"
+_OF_IMAGES = (
+    *("pull", "push", "build", "buildx", "images", "image", "rmi", "tag", "commit", "save", "load", "import", "history"),
+    *("search", "login", "logout", "manifest", "trust"),
+)
+_OF_GROUPS = ("compose", "swarm", "service", "stack", "node", "pod", "kube", "play", "secret", "config")
+
+COMMANDS = {
+    **dict.fromkeys(_OF_IMAGES, _IMAGES),
+    **dict.fromkeys(_OF_GROUPS, _ALONE),
+    "volume": _VOLUMES,
+    "network": _NETWORKS,
+    "port": _PORTS,
+    "checkpoint": "containers cannot be kept on disk; `pyctr pause` stops one where it stands",
+}
+OPTIONS = {
+    **dict.fromkeys(("--publish", "--publish-all", "-p", "-P", "--expose"), _PORTS),
+    **dict.fromkeys(("--pull", "--platform", "--entrypoint"), _IMAGES),
+    **dict.fromkeys(
+        (
+            "--privileged",
+            "--cap-add",
+            "--cap-drop",
+            "--device",
+            "--ulimit",
+            "--security-opt",
+            "--sysctl",
+            "--group-add",
+            "--userns",
+            "--pid",
+            "--ipc",
+            "--uts",
+            "--cgroupns",
+            "--shm-size",
+            "--oom-score-adj",
+            "--gpus",
+            "--runtime",
+        ),
+        _OCI,
+    ),
+    **dict.fromkeys(("--dns", "--dns-search", "--add-host", "--ip", "--mac-address", "--link"), _NETWORKS),
+    **dict.fromkeys(("--volumes-from", "--volumes", "--volume-driver"), _VOLUMES),
+    **dict.fromkeys(
+        (
+            "--cpu-shares",
+            "-c",
+            "--cpu-period",
+            "--cpu-quota",
+            "--cpuset-cpus",
+            "--cpuset-mems",
+            "--memory-swap",
+            "--memory-reservation",
+            "--blkio-weight",
+            "--kernel-memory",
+        ),
+        _CGROUP,
+    ),
+    "--size": "the size of a container's files is not kept; du on its root file system tells it",
+    "--details": "a log has no details: attributes of a container are its labels",
+}
+
+
+def hint_for(message: str) -> str | None:
+    """Return what to say to "no such command 'pull'" or "no such option: --publish"; None for words that nobody has."""
+    word = message.rpartition(":")[2] if "option" in message else message.partition("'")[2].partition("'")[0]
+    return (OPTIONS if "option" in message else COMMANDS).get(word.split("(")[0].strip(" .'"))

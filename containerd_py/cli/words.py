@@ -1,0 +1,122 @@
+"""Docker's words for what the daemon tells: fields of a template beside those of our own models."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import containerd_py
+from containerd_py.cli.figures import size_text
+from containerd_py.cli.output import age_text, status_text
+from containerd_py.cli.templates import Row, Struct
+
+if TYPE_CHECKING:
+    from containerd_py.wire import (
+        ContainerDetail,
+        ContainerSummary,
+        Event,
+        ExecDetail,
+        Info,
+        Process,
+        Stats,
+        Version,
+    )
+
+ID_LENGTH = 12
+
+
+def container_row(one: ContainerSummary, *, whole: bool = False) -> Row:
+    """whole: its id is not cut."""
+    labels = one.labels
+    words: dict[str, Any] = {
+        "ID": one.id if whole else one.id[:ID_LENGTH],
+        "Names": one.name,
+        "Command": shlex.join(one.args),
+        "CreatedAt": one.created_at,
+        "RunningFor": age_text(one.created_at, datetime.datetime.now(datetime.UTC)),
+        "Status": status_text(one),
+        "State": _state(one),
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
+        "Label": lambda key: labels.get(key, ""),
+    }
+    return Row(one, words)
+
+
+def detail_row(one: ContainerDetail) -> Row:
+    ended = one.exit
+    state = Struct(
+        Status=_state(one),
+        Running=one.status in ("running", "paused"),
+        Paused=one.status == "paused",
+        Restarting=one.next_start_at is not None,
+        OOMKilled=ended is not None and ended.oom_killed,
+        Pid=one.pid or 0,
+        ExitCode=0 if ended is None else ended.exit_code,
+        StartedAt=one.started_at or "",
+        FinishedAt="" if ended is None else ended.finished_at,
+    )
+    process: dict[str, Any] = one.oci.get("process") or {}
+    config = Struct(
+        Hostname=one.oci.get("hostname", ""),
+        Env=process.get("env", []),
+        Cmd=list(one.args),
+        WorkingDir=process.get("cwd", ""),
+        Labels=one.labels,
+        Tty=one.terminal,
+        OpenStdin=one.stdin,
+        StopSignal=one.stop_signal or "SIGTERM",
+    )
+    return Row(one, {"Created": one.created_at, "State": state, "Config": config})
+
+
+def stats_row(one: Stats) -> Row:
+    memory, limit = one.memory, one.memory.limit_bytes
+    used = size_text(memory.working_set_bytes)
+    words = {
+        "Container": one.id[:ID_LENGTH],
+        "ID": one.id[:ID_LENGTH],
+        "CPUPerc": "--" if one.cpu.percent is None else f"{one.cpu.percent:.2f}%",
+        "MemUsage": f"{used} / {'--' if limit is None else size_text(limit)}",
+        "MemPerc": f"{memory.working_set_bytes / limit * 100:.2f}%" if limit else "--",
+        "BlockIO": f"{size_text(one.io.read_bytes)} / {size_text(one.io.write_bytes)}",
+        "PIDs": one.pids.current,
+    }
+    return Row(one, words)
+
+
+def process_row(one: Process) -> Row:
+    return Row(one, {"PPID": one.parent_pid, "UID": one.user_id, "CMD": shlex.join(one.args), "Command": one.name})
+
+
+def event_row(one: Event) -> Row:
+    action = one.type.rpartition(".")[2]
+    actor = Struct(ID=one.id or "", Attributes={"name": one.name or "", **one.attributes})
+    return Row(one, {"Action": action, "Status": action, "Actor": actor})
+
+
+def exec_row(one: ExecDetail) -> Row:
+    running = one.status in ("starting", "running")
+    return Row(one, {"Command": shlex.join(one.args), "Running": running})
+
+
+def info_row(told: Info) -> Row:
+    counts: dict[str, int] = dict(told.containers)  # type: ignore[arg-type]  # its keys are the literals of a state
+    words: dict[str, Any] = {
+        "ContainersRunning": counts.get("running", 0),
+        "ContainersPaused": counts.get("paused", 0),
+        "ContainersStopped": counts.get("stopped", 0),
+    }
+    return Row(told, words)
+
+
+def version_row(told: Version) -> Row:
+    server = Struct(Version=told.version, APIVersion=told.api_version, KernelVersion=told.kernel, Arch=told.machine)
+    return Row(told, {"Server": server, "Client": Struct(Version=containerd_py.__version__)})
+
+
+def _state(one: ContainerSummary) -> str:
+    """In docker's words: "exited" for what we call stopped."""
+    if one.next_start_at is not None:
+        return "restarting"
+    return "exited" if one.status == "stopped" else one.status
