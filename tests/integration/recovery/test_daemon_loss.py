@@ -302,6 +302,7 @@ async def test_a_second_daemon_is_refused(daemon: Daemon, tmp_path: Path) -> Non
     assert "another daemon has it" in second.log
     third = Daemon(tmp_path / "daemon")
     third.state_dir = tmp_path / "daemon/other-state"
+    third.data_dir = tmp_path / "daemon/other-data"
     third.start()
     assert third.wait() == 1
     assert "a daemon listens there already" in third.log

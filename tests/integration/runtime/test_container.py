@@ -280,7 +280,7 @@ def test_without_a_profile_the_same_is_allowed(shop: Workshop, rootfs: Path) -> 
 
 
 KILLING = {"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["read", "brk"], "action": "SCMP_ACT_ALLOW"}]}
-KILLED = "cannot execute /bin/true: the seccomp filter killed the process"
+KILLED = r"cannot execute /bin/true: the seccomp filter \(linux.seccomp\) killed the process"
 
 
 def test_a_filter_that_kills_the_worker_where_it_is_loaded_before_the_user_is_changed(shop: Workshop) -> None:
