@@ -8,7 +8,7 @@
     ├── Forbidden           this caller may not do that
     ├── Unavailable         nothing is wrong with the request; try again later
     ├── DeadlineExceeded    it took longer than was allowed
-    ├── OutOfSpace          no room in the state or data directory
+    ├── OutOfSpace          no room in the state or data directory, or where files are copied to
     └── Internal            a defect of ours or of the host, with what is known about it
 
 Messages read "cannot <verb> <object>: <cause>", in lower case, without a full stop. Only errors that callers
