@@ -100,6 +100,7 @@ def _containers(containers: tuple[ContainerFigures, ...]) -> Iterator[Metric]:
     pids = GaugeMetricFamily(f"{prefix}_pids", "Processes and threads.", labels=labels)
     kills = CounterMetricFamily(f"{prefix}_oom_kills", "Processes killed for want of memory.", labels=labels)
     restarts = GaugeMetricFamily(f"{prefix}_restarts", "Starts by its restart policy in a row.", labels=labels)
+    healthy = GaugeMetricFamily(f"{prefix}_healthy", "1: its health checks succeed; 0: not, or not yet.", labels=labels)
     for one in containers:
         key = (one.id, one.name)
         cpu.add_metric(key, one.cpu_s)
@@ -111,7 +112,9 @@ def _containers(containers: tuple[ContainerFigures, ...]) -> Iterator[Metric]:
         pids.add_metric(key, one.pids)
         kills.add_metric(key, one.oom_kills)
         restarts.add_metric(key, one.restarts)
-    yield from (cpu, memory, limit, anon, file, pids, kills, restarts)
+        if one.healthy is not None:
+            healthy.add_metric(key, one.healthy)
+    yield from (cpu, memory, limit, anon, file, pids, kills, restarts, healthy)
 
 
 def _histogram(name: str, text: str, latencies: Latencies) -> Metric:

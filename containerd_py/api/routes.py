@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from containerd_py.api import (
+    archives,
     attach,
     containers,
     control,
@@ -64,6 +65,11 @@ ROUTES = (
     Route("GET", "/v1/containers/{id}/top", "container_top", measuring.top),
     Route("GET", "/v1/stats", "stats", measuring.all_stats),
     Route("GET", "/v1/containers/{id}/timeline", "container_timeline", containers.timeline),
+    Route("GET", "/v1/containers/{id}/archive", "get_archive", archives.get),
+    Route("PUT", "/v1/containers/{id}/archive", "put_archive", archives.put),
+    Route("GET", "/v1/containers/{id}/archive/stat", "stat_path", archives.stat),
+    Route("GET", "/v1/containers/{id}/export", "export_container", archives.export),
+    Route("GET", "/v1/containers/{id}/diff", "diff_container", archives.diff),
     Route("POST", "/v1/containers/{id}/exec", "create_exec", execs.create),
     Route("GET", "/v1/containers/{id}/exec", "list_execs", execs.list_all),
     Route("GET", "/v1/exec/{id}", "inspect_exec", execs.inspect),

@@ -7,16 +7,17 @@ import platform
 from typing import TYPE_CHECKING, Any, cast
 
 from containerd_py import __version__, wire
+from containerd_py.engine import views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from containerd_py.engine import views
     from containerd_py.engine.examination import Checked
 
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
+_CHECKED = ("running", "paused")
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
@@ -39,6 +40,37 @@ def summary(view: views.ContainerView) -> wire.ContainerSummary:
     return wire.ContainerSummary(**_summary(view))
 
 
+def waited(value: views.Exit | views.Reached) -> wire.Exit | wire.Reached:
+    if isinstance(value, views.Exit):
+        return ended(value)
+    return wire.Reached(condition=cast("Any", value.condition))
+
+
+def health(value: views.HealthView) -> wire.HealthState:
+    return wire.HealthState(
+        status=cast("wire.HealthStatus", value.status),
+        failing_streak=value.failing_streak,
+        since=time(value.since),
+        results=tuple(
+            wire.CheckResult(
+                started_at=time(one.started_at), duration_s=one.duration_s, exit_code=one.exit_code, output=one.output
+            )
+            for one in value.results
+        ),
+    )
+
+
+def notify(value: views.NotifyView) -> wire.NotifyState:
+    return wire.NotifyState(
+        ready=value.ready,
+        ready_at=None if value.ready_at is None else time(value.ready_at),
+        status=value.status,
+        stopping=value.stopping,
+        errno=value.errno,
+        watchdog_s=value.watchdog_s,
+    )
+
+
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
         **_summary(view),
@@ -46,6 +78,8 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         restart=view.restart,
         stop_signal=view.stop_signal,
         stop_timeout_s=view.stop_timeout_s,
+        health_state=None if view.health is None else health(view.health),
+        notify_state=None if view.notify is None else notify(view.notify),
         stdin=view.stdin,
         spec=view.spec,
         oci=view.oci,
@@ -69,6 +103,7 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
         "started_at": None if view.started_at is None else time(view.started_at),
         "exit": None if view.exit is None else ended(view.exit),
         "restart_count": view.restart_count,
+        "health": view.health.status if view.health is not None and view.status in _CHECKED else None,
         "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
     }
 

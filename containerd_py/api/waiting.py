@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from containerd_py.engine.engine import Engine
-    from containerd_py.engine.views import Exit
+    from containerd_py.engine.views import Exit, Reached
 
 
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -33,14 +33,14 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     return await told_late(request, waiting.result())
 
 
-async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit]) -> web.StreamResponse:
+async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reached]) -> web.StreamResponse:
     """Send the head now, and how it ended once that is known."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     try:
         await response.prepare(request)
         async with broken_off_by_errors(request):
             try:
-                body = shown.ended(await end).model_dump_json()
+                body = shown.waited(await end).model_dump_json()
             except ContainerdError as problem:
                 body = replies.error_body(problem).model_dump_json(exclude_none=True)
             await response.write(body.encode() + b"\n")

@@ -113,9 +113,12 @@ def silence_stdout() -> None:
 
 
 def status_text(container: ContainerSummary) -> str:
-    """Return "running", "created", "exited (3)", "lost" for an end that nobody saw, or "restarting (3)" before the next."""
+    """Return "running", "running (healthy)", "created", "exited (3)", "restarting (3)" before the next start, ...
+
+    "lost": nobody saw how it ended.
+    """
     if container.exit is None:
-        return container.status
+        return container.status if container.health is None else f"{container.status} ({container.health})"
     if container.exit.exit_code is None and container.next_start_at is None:
         return "lost"
     word = "exited" if container.next_start_at is None else "restarting"

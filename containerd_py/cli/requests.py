@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from containerd_py.cli.health import HEALTH_OPTIONS, parse_health, parse_time
 from containerd_py.cli.mounts import parse_mount, parse_volume
 from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import InvalidArgument
@@ -30,6 +31,9 @@ _WITH_A_BUNDLE = (
     "restart",
     "stop_signal",
     "stop_timeout",
+    "notify",
+    "watchdog",
+    *HEALTH_OPTIONS,
 )
 _FLAGS = {"args": "ARGS", "tty": "--tty", "read_only": "--read-only", "pids_limit": "--pids-limit"}
 
@@ -86,6 +90,9 @@ def _common(options: SpecOptions) -> dict[str, Any]:
         "restart": options.restart,
         "stop_signal": options.stop_signal,
         "stop_timeout_s": options.stop_timeout,
+        "health": parse_health(options),
+        "notify": options.notify,
+        "watchdog_s": None if options.watchdog is None else parse_time(options.watchdog, "--watchdog"),
     }
     return {name: value for name, value in given.items() if value not in _NOT_GIVEN}
 

@@ -17,6 +17,13 @@ class NetworkChoice(enum.StrEnum):
     HOST = "host"
 
 
+class HealthActionChoice(enum.StrEnum):
+    NONE = "none"
+    KILL = "kill"
+    RESTART = "restart"
+    STOP = "stop"
+
+
 class LogChoice(enum.StrEnum):
     FILE = "file"
     JOURNALD = "journald"
@@ -71,6 +78,36 @@ class SpecOptions:
     ] = None
     stop_timeout: Annotated[
         float | None, typer.Option("--stop-timeout", min=0, metavar="SECONDS", help="From then to KILL (default: 10).")
+    ] = None
+    health_cmd: Annotated[
+        str | None,
+        typer.Option("--health-cmd", metavar="COMMAND", help="Well where this exits with 0: for /bin/sh, or a JSON list."),
+    ] = None
+    health_tcp: Annotated[
+        str | None, typer.Option("--health-tcp", metavar="[ADDRESS:]PORT", help="Well where it takes connections here.")
+    ] = None
+    health_http: Annotated[
+        str | None, typer.Option("--health-http", metavar="[ADDRESS:]PORT[/PATH]", help="Well where it answers a GET here.")
+    ] = None
+    health_interval: Annotated[
+        str | None, typer.Option("--health-interval", metavar="TIME", help="Between checks: 30s (the default), 1m30s.")
+    ] = None
+    health_timeout: Annotated[
+        str | None, typer.Option("--health-timeout", metavar="TIME", help="For each check (default: 30s).")
+    ] = None
+    health_retries: Annotated[
+        int | None, typer.Option("--health-retries", min=1, metavar="N", help="Failures until unhealthy (default: 3).")
+    ] = None
+    health_start_period: Annotated[
+        str | None, typer.Option("--health-start-period", metavar="TIME", help="In which failures do not count.")
+    ] = None
+    health_on_failure: Annotated[
+        HealthActionChoice | None,
+        typer.Option("--health-on-failure", help="What is done when it is unhealthy.", show_default=False),
+    ] = None
+    notify: Annotated[bool, typer.Option("--notify", help="Give it a NOTIFY_SOCKET to tell that it is ready.")] = False
+    watchdog: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --notify: how often it is to tell that it lives.")
     ] = None
     log_driver: Annotated[
         LogChoice | None, typer.Option("--log-driver", help="How output is kept (default: file).", show_default=False)

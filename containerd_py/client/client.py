@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from containerd_py import wire
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.connection import DEFAULT_SOCKET, Connection
 from containerd_py.client.failures import raise_for_late_error, read_model, unreadable
-from containerd_py.errors import InvalidArgument
+from containerd_py.client.files import Files
+from containerd_py.client.lines import whole_lines
+from containerd_py.client.paths import container_path as _path
+from containerd_py.client.paths import exec_path as _exec_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
-_IDENTIFIER: TypeAdapter[str] = TypeAdapter(wire.Identifier)
 _BOOLEAN = {True: "true", False: "false"}
 
 
@@ -29,6 +31,8 @@ class Client:
 
     def __init__(self, socket_path: str = DEFAULT_SOCKET) -> None:
         self._connection = Connection(socket_path)
+        self.files = Files(self._connection)
+        """Files of containers, as archives."""
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
@@ -81,7 +85,7 @@ class Client:
         query += [("type", kind) for kind in types] + [("container", one) for one in containers]
         query += [("label", label) for label in labels]
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/events", query)) as chunks:
-            async for line in _lines(chunks):
+            async for line in whole_lines(chunks):
                 yield _event(line)
 
     # ── containers ────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,6 +156,18 @@ class Client:
         """
         return await self._end(_path(container, "wait"), {} if condition is None else {"condition": condition})
 
+    async def wait_until(self, container: str, condition: str = "healthy") -> wire.Reached | wire.Exit:
+        """Return once a condition that is no end has come: "healthy" or "ready"; or how the run has ended before.
+
+        Raises Conflict for a container that has no health check, or does not notify.
+        """
+        path = _path(container, "wait")
+        answer = await self._connection.exchange("POST", path, {"condition": condition})
+        raise_for_late_error(answer)
+        if b'"condition"' in answer:
+            return read_model(wire.Reached, answer, f"POST {path}")
+        return read_model(wire.Exit, answer, f"POST {path}")
+
     async def rename(self, container: str, name: str) -> None:
         await self._connection.exchange("POST", _path(container, "rename"), {"name": name})
 
@@ -170,7 +186,7 @@ class Client:
         """Yield what it uses: once, or with an interval until it ends."""
         path = _path(container, "stats")
         async with contextlib.aclosing(self._connection.stream("GET", path, _interval(interval_s))) as chunks:
-            async for line in _lines(chunks):
+            async for line in whole_lines(chunks):
                 yield read_model(wire.Stats, line, f"GET {path}")
 
     async def all_stats(
@@ -180,7 +196,7 @@ class Client:
         query = [("container", one) for one in containers] + [("label", label) for label in labels]
         query += _interval(interval_s)
         async with contextlib.aclosing(self._connection.stream("GET", "/v1/stats", query)) as chunks:
-            async for line in _lines(chunks):
+            async for line in whole_lines(chunks):
                 yield read_model(wire.StatsRound, line, "GET /v1/stats")
 
     async def top(self, container: str) -> wire.ProcessList:
@@ -272,23 +288,6 @@ class Client:
         return Attachment(socket, exec_id, offset)
 
 
-def _exec_path(exec_id: str, action: str = "") -> str:
-    return f"/v1/exec/{_identifier(exec_id)}" + (f"/{action}" if action else "")
-
-
-def _path(container: str, action: str = "") -> str:
-    return f"/v1/containers/{_identifier(container)}" + (f"/{action}" if action else "")
-
-
-def _identifier(text: str) -> str:
-    # Checked here because a URL with "..", "/" or "" in it would name another route.
-    try:
-        return _IDENTIFIER.validate_python(text)
-    except ValidationError as error:
-        hint = "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit"
-        raise InvalidArgument(f"cannot look up {text!r}: not an id or a name", step="parse", hint=hint) from error
-
-
 def _interval(seconds: float | None) -> list[tuple[str, str]]:
     return [] if seconds is None else [("follow", "true"), ("interval", str(seconds))]
 
@@ -303,13 +302,3 @@ def _event(line: bytes) -> wire.Event:
         return wire.Event.model_validate_json(line)
     except ValidationError as error:
         raise unreadable("GET /v1/events", error) from error
-
-
-async def _lines(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield the lines that are not empty; a last one without its end is not whole, and left out."""
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line

@@ -8,12 +8,13 @@ import structlog
 
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.runs import Run
-from containerd_py.engine.views import ContainerView, Exit, Status
+from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, NotifyView, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from containerd_py.engine.exec import Exec
@@ -50,6 +51,10 @@ class Container(Attended):
         """What was executed in it, by id, the oldest first."""
         self.poststop_told = False
         """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
+        self.notify: socket.socket | None = None
+        """What the payload's messages of this run come to (sd_notify(3)); the spawner has a duplicate."""
+        self.pauses = 0
+        """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
 
@@ -85,6 +90,15 @@ class Container(Attended):
         except OSError as problem:
             _log.warning("cannot tell whether memory ran out", container=self.id, error=str(problem))
             return 0
+
+    def fds(self) -> dict[str, int]:
+        return super().fds() | ({} if self.notify is None else {"notify": self.notify.fileno()})
+
+    def close(self) -> None:
+        super().close()
+        if self.notify is not None:
+            self.notify.close()
+            self.notify = None
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""
@@ -129,12 +143,29 @@ class Container(Attended):
             next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
+            health=health_of(record),
+            notify=notify_of(record),
             cgroup_paths=self.cgroup.paths,
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
         )
+
+
+def health_of(record: ContainerRecord) -> HealthView | None:
+    state = record.health_state
+    if state is None:
+        return None
+    results = tuple(CheckResult(one.started_at, one.duration_s, one.exit_code, one.output) for one in state.results)
+    return HealthView(state.status, state.failing_streak, state.since, results)
+
+
+def notify_of(record: ContainerRecord) -> NotifyView | None:
+    state = record.notify_state
+    if state is None:
+        return None
+    return NotifyView(state.ready, state.ready_at, state.status, state.stopping, state.errno, state.watchdog_s)
 
 
 def exit_of(ended: ExitRecord | None) -> Exit | None:

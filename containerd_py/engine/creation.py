@@ -13,6 +13,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
+from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.journal import check_labels
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
@@ -64,7 +65,8 @@ class Creation:
     async def compile(self, request: CreateRequest) -> Plan:
         """Return the Plan that a request would be carried out by; nothing is made."""
         container_id = request.id or "0" * 32
-        spec = await document(request, container_id, device_rules=device_rules(self._parts))
+        notify = self._parts.store.notify_directory(container_id)
+        spec = await document(request, container_id, device_rules=device_rules(self._parts), notify=notify)
         path = cgroup_path(self._parts, spec, container_id)
         where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
         return await compiled(spec, container_id, where)
@@ -86,7 +88,8 @@ class Attempt:
 
     async def run(self, request: CreateRequest) -> Container:
         with self._timing("lower"):
-            spec = await document(request, self._id, device_rules=device_rules(self._parts))
+            notify = self._parts.store.notify_directory(self._id)
+            spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
         self._parts.cgroups.check(normalise(spec.linux.resources))
         if request.log.driver == "journald":
             check_labels(request.labels)
@@ -143,6 +146,9 @@ class Attempt:
             restart=request.restart,
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
+            health=definition(request.health),
+            notify=request.notify,
+            watchdog_s=request.watchdog_s,
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
@@ -158,6 +164,8 @@ class Attempt:
             StoredContainer(record=container.record, request=container.request, config=container.config)
         )
         self._made.callback(self._parts.store.remove, container.id)
+        if container.record.notify:
+            self._parts.store.make_notify_directory(container.id)
         self._parts.cgroups.create(path, normalise(spec.linux.resources))
         self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)

@@ -12,10 +12,12 @@ from containerd_py import strict_json
 from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.notify import told
 from containerd_py.runtime.requirements import check_host
 from containerd_py.runtime.spec.models import Mount, Spec, parse
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.userns import may_drop_groups
+from containerd_py.store.containers import NOTIFY_NAME
 from containerd_py.wire import BundleSpec, ContainerSpec
 
 if TYPE_CHECKING:
@@ -24,14 +26,25 @@ if TYPE_CHECKING:
 _LARGEST = 10 << 20
 
 
-async def document(request: CreateRequest, container_id: str, *, device_rules: bool) -> Spec:
-    """Return the OCI document of a request, with an absolute root path. Raises InvalidArgument, NotSupported."""
+async def document(request: CreateRequest, container_id: str, *, device_rules: bool, notify: str = "") -> Spec:
+    """Return the OCI document of a request, with an absolute root path. Raises InvalidArgument, NotSupported.
+
+    notify: the directory of the socket that the payload notifies, where it has one.
+    """
+    if request.watchdog_s is not None and not request.notify:
+        raise InvalidArgument(
+            "cannot create container: watchdog_s: the payload has no socket to notify",
+            step="lower",
+            hint="give notify too, or leave watchdog_s out",
+        )
     if isinstance(request, ContainerSpec):
         spec = await lower(request, container_id, device_rules=device_rules)
     elif isinstance(request, BundleSpec):
         spec = _with_root(parse(await asyncio.to_thread(_read_bundle, request.bundle)), request.bundle)
     else:
         spec = _with_root(parse(request.oci), None)
+    if request.notify:
+        spec = told(spec, notify, NOTIFY_NAME, watchdog_s=request.watchdog_s)
     validate(spec)
     if not isinstance(request, ContainerSpec):  # that asks for nothing of the kind
         await asyncio.to_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))

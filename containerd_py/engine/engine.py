@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from containerd_py.engine.archives import Archives
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.events import EventLog
@@ -22,11 +23,13 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
+from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, has_label, select
 from containerd_py.engine.measuring import Measuring
+from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.parts import OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
@@ -100,10 +103,14 @@ class Engine:
         self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
         self.execs = Execs(self._parts, exec_lifecycle, self._find, closing=lambda: self._closing)
         """What can be done with processes that are executed in containers."""
+        self.archives = Archives(self._parts, self._find, closing=lambda: self._closing)
+        """Files of containers."""
         self.streams = Streams(self._parts, self._find, self.kill, closing=lambda: self._closing)
         """Output, input and terminals of containers."""
         self._measuring = Measuring(self._parts)
         self._supervision = Supervision(self._parts, self._lifecycle)
+        self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
+        self._listening = Listening(self._parts, self._lifecycle)
         self._self_measuring = SelfMeasuring(self._parts)
 
     async def start(self) -> None:
@@ -118,6 +125,8 @@ class Engine:
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         await self._supervision.begin()
+        self._health.begin()
+        self._listening.begin()
         self._self_measuring.begin()
         await warming
 
@@ -127,6 +136,8 @@ class Engine:
         self._self_measuring.close()
         self._supervision.close()
         self._parts.removed.close()
+        self._health.close()
+        self._listening.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
         alive = self.execs.alive() or any(

@@ -33,9 +33,11 @@ SEPARATOR = "/"
 class Exec(Attended):
     """Only `engine.exec_lifecycle` and `engine.exec_recovery` change it."""
 
-    def __init__(self, record: ExecRecord, log: OutputLog) -> None:
+    def __init__(self, record: ExecRecord, log: OutputLog, *, internal: bool = False) -> None:
+        """internal: of the daemon's own, such as a health check: on no record, in no list, in no event."""
         super().__init__(log)
         self.record = record
+        self.internal = internal
         self.run = Run()
         self.pid: int | None = None
         """Of its process, once it is forked; it is on record a moment later."""

@@ -31,7 +31,7 @@ from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Un
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.launcher import open_dialogue
-from containerd_py.runtime.linux.pidfd import identity, pidfd_send_signal
+from containerd_py.runtime.linux.pidfd import identity, pidfd_send_signal, pidfd_send_signal_to_group
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.seccomp.compile import compile_profile
@@ -67,11 +67,28 @@ class ExecLifecycle:
 
     async def create(self, container: Container, request: ExecSpec) -> Exec:
         """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
+        record = await self._recorded(container, request)
+        made = Exec(record, self.log_of(record))
+        async with container.lock:
+            container.check("execute in", Status.RUNNING)
+            await self._save(record)
+            container.execs[made.id] = made
+        self._tell("exec.created", container, made)
+        return made
+
+    async def create_internal(self, container: Container, request: ExecSpec, log: OutputLog) -> Exec:
+        """As `create`, for the daemon's own use: nobody else sees it, and a daemon that comes back ends it."""
+        made = Exec(await self._recorded(container, request), log, internal=True)
+        container.check("execute in", Status.RUNNING)
+        container.execs[made.id] = made
+        return made
+
+    async def _recorded(self, container: Container, request: ExecSpec) -> ExecRecord:
         container.check("execute in", Status.RUNNING)
         if not container.config:
             raise Conflict(f"cannot execute in {container.title}: its document was lost", step="exec")
         document = await lower(request, parse(container.config))
-        record = ExecRecord(
+        return ExecRecord(
             id=secrets.token_hex(16),
             container_id=container.id,
             status="created",
@@ -80,13 +97,6 @@ class ExecLifecycle:
             stdin=request.stdin,
             detach=request.detach,
         )
-        made = Exec(record, self.log_of(record))
-        async with container.lock:
-            container.check("execute in", Status.RUNNING)
-            await self._save(record)
-            container.execs[made.id] = made
-        self._tell("exec.created", container, made)
-        return made
 
     def log_of(self, record: ExecRecord) -> OutputLog:
         log = self._parts.exec_log(record.id, lost=record.lost_output_bytes)
@@ -248,13 +258,16 @@ class ExecLifecycle:
                 self._try_kill(one)
 
     def _try_kill(self, one: Exec) -> None:
+        """What a check of our own has started ends with it: nobody else would ever look for it."""
         if one.pidfd is not None and one.status is not ExecStatus.STOPPED:
             with suppress(ProcessLookupError):
-                pidfd_send_signal(one.pidfd.fileno(), signal.SIGKILL)
+                send = pidfd_send_signal_to_group if one.internal else pidfd_send_signal
+                send(one.pidfd.fileno(), signal.SIGKILL)
 
     async def _forget_oldest(self, container: Container) -> None:
         """Keep the newest of those that have ended; one whose output is still written to is not at its end."""
-        over = [one for one in container.execs.values() if one.status is ExecStatus.STOPPED and one.stdio is None]
+        ended = [one for one in container.execs.values() if one.status is ExecStatus.STOPPED and not one.internal]
+        over = [one for one in ended if one.stdio is None]
         over.sort(key=lambda one: one.record.exit.finished_at.timestamp() if one.record.exit else 0)
         for one in over[: max(0, len(over) - KEPT)]:
             async with one.lock:
@@ -326,7 +339,8 @@ class ExecLifecycle:
         removed.finish()
         removed.close()
         await asyncio.to_thread(removed.log.remove)
-        await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)
+        if not removed.internal:
+            await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)
         removed.deleted = True
         container.execs.pop(removed.id, None)
         self._parts.link.forget(removed.spawn_id)
@@ -337,7 +351,7 @@ class ExecLifecycle:
     async def note(self, one: Exec, record: ExecRecord) -> bool:
         """Store what has happened, as far as that is possible, and let everybody see it; tell whether it is on record."""
         try:
-            await self._save(record)
+            await self._store(one, record)
         except ContainerdError as problem:  # a full disk must not keep anything from ending (SECURITY R14)
             _log.error("cannot record exec", exec=one.id, status=record.status, error=problem.message)
             one.publish(record)
@@ -347,8 +361,12 @@ class ExecLifecycle:
 
     async def _remember(self, one: Exec, record: ExecRecord) -> None:
         """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
-        await self._save(record)
+        await self._store(one, record)
         one.publish(record)
+
+    async def _store(self, one: Exec, record: ExecRecord) -> None:
+        if not one.internal:
+            await self._save(record)
 
     async def _save(self, record: ExecRecord) -> None:
         store = self._parts.store.execs(record.container_id)
@@ -358,7 +376,8 @@ class ExecLifecycle:
             await asyncio.to_thread(store.save, record)
 
     def _tell(self, kind: str, container: Container, one: Exec, **attributes: str) -> None:
-        self._parts.events.publish(kind, container.id, container.name, exec=one.id, **attributes)
+        if not one.internal:
+            self._parts.events.publish(kind, container.id, container.name, exec=one.id, **attributes)
 
     def _tell_exit(self, container: Container, one: Exec) -> None:
         ended = one.exit()

@@ -52,7 +52,8 @@ class Execs:
 
     def of(self, container: str) -> tuple[ExecView, ...]:
         """Return those of a container, the oldest first. Raises NotFound."""
-        return tuple(one.view() for one in self._find_container(container, "list execs of").execs.values())
+        found = self._find_container(container, "list execs of").execs.values()
+        return tuple(one.view() for one in found if not one.internal)
 
     def get(self, reference: str) -> ExecView:
         """Raises NotFound."""
@@ -171,6 +172,7 @@ class Execs:
     def _look_up(self, reference: str, action: str) -> tuple[Container, Exec]:
         """By its id, or the beginning of one that no other begins with."""
         every = [(container, one) for container in self._parts.registry for one in container.execs.values()]
+        every = [pair for pair in every if not pair[1].internal]
         found = [pair for pair in every if pair[1].id == reference] or [
             pair for pair in every if reference and pair[1].id.startswith(reference)
         ]

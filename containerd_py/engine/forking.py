@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from containerd_py.engine import stdio
+from containerd_py.engine.notify.listening import open_socket
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
@@ -36,6 +37,8 @@ class Forking:
                 passed.enter_context(fd)
             # Opening what a plain plan does not need takes no thread.
             opened = passed.enter_context(Opened(plan) if plan.simple else await asyncio.to_thread(Opened, plan))
+            if container.record.notify:
+                container.notify = open_socket(self._parts.store.notify_directory(container.id))
             container.control, worker_end = open_dialogue()
             container.control.settimeout(0)
             passed.enter_context(worker_end)

@@ -14,6 +14,8 @@ import structlog
 from containerd_py.engine import worker
 from containerd_py.engine.changing import Changing
 from containerd_py.engine.containers import EXITED, STARTED, Container, exit_of
+from containerd_py.engine.health.verdict import starting
+from containerd_py.engine.notify.messages import fresh
 from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.restart_policy import after_exit
 from containerd_py.engine.stdio import Stdio
@@ -29,7 +31,7 @@ from containerd_py.signal_names import signal_name
 from containerd_py.store.records import ExitRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.attended import Attended
@@ -52,8 +54,12 @@ class Lifecycle:
         self._execs = execs
         self.pausing = Pausing(parts, self)
         self.changing = Changing(parts, self)
-        self.on_end: Callable[[Container], None] = lambda _container: None
-        """Called once an end is on record and told."""
+        self.on_start: list[Callable[[Container], None]] = []
+        """Called once a start is on record and told."""
+        self.before_end: list[Callable[[Container], Awaitable[None]]] = []
+        """Called, with the lock held, before an end is put on record."""
+        self.on_end: list[Callable[[Container], None]] = []
+        """Called once an end is on record and told; there may be a further run by then."""
 
     # ── start ──
 
@@ -86,6 +92,8 @@ class Lifecycle:
             restart_count=restarts,
             failures=container.record.failures if restarts else 0,
             stopped_on_request=container.stop_asked,
+            health_state=starting(container.record.health),
+            notify_state=fresh(container.record),
         )
         await self.remember_if_possible(container, record)  # it runs: an error would be taken for the opposite
         # Only now: until the start is on record, the control socket is what tells recovery that it has happened.
@@ -94,6 +102,8 @@ class Lifecycle:
         container.release_control()
         self._parts.link.drop(container.id, "control")
         self._parts.events.publish("container.started", container.id, container.name)
+        for told in self.on_start:
+            told(container)
 
     async def remember(self, container: Container, record: ContainerRecord) -> None:
         """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
@@ -148,6 +158,8 @@ class Lifecycle:
                 return
             if container.stdio is not None:
                 container.stdio.drain()
+            for last in self.before_end:
+                await last(container)
             status = await witness(container, status)
             kills = container.oom_kills()
             ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)
@@ -172,7 +184,8 @@ class Lifecycle:
             self._parts.events.publish("container.oom", container.id, container.name, kills=str(kills))
         self._publish_exit(container)
         await self._execs.end_all(container)
-        self.on_end(container)
+        for told in self.on_end:
+            told(container)
 
     def _publish_exit(self, container: Container) -> None:
         ended = container.exit()
@@ -194,10 +207,10 @@ class Lifecycle:
 
     # ── signals ──
 
-    def kill(self, container: Container, number: int) -> None:
+    def kill(self, container: Container, number: int, *, cause: str | None = None) -> None:
         """Send a signal to the payload. Raises Conflict where it has ended. Needs no disk, no fork, no descriptor.
 
-        A paused one takes notice once it is resumed; only SIGKILL ends it at once.
+        A paused one takes notice once it is resumed; only SIGKILL ends it at once. cause: where nobody has asked for it.
         """
         container.check("kill", Status.CREATED, Status.RUNNING, Status.PAUSED)
         try:
@@ -207,7 +220,8 @@ class Lifecycle:
             raise Conflict(f"cannot kill container {container.name!r}: it has ended", step="kill") from None
         if container.status is Status.PAUSED and number == signal.SIGKILL:
             freezer.thaw(container.cgroup)  # what the freezer of cgroup v1 holds does not even die
-        self._parts.events.publish("container.killed", container.id, container.name, signal=signal_name(number))
+        told = {"signal": signal_name(number)} | ({} if cause is None else {"cause": cause})
+        self._parts.events.publish("container.killed", container.id, container.name, **told)
 
     async def stop(self, container: Container, number: int, timeout_s: float) -> Exit:
         """Ask the payload to end by a signal, and end it after `timeout_s` seconds. One that has ended is left alone."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContainerFigures:
-    """Of one run of a container, its cgroups below included."""
+    """Of one run of a container, its cgroups below included. healthy: None for one that is not checked."""
 
     id: str
     name: str
@@ -23,6 +23,7 @@ class ContainerFigures:
     pids: int
     oom_kills: int
     restarts: int
+    healthy: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

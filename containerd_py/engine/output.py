@@ -209,6 +209,26 @@ class DiscardedOutput(OutputLog):
         return not state & (select.POLLHUP | select.POLLERR)
 
 
+class CapturedOutput(OutputLog):
+    """Of a process that the daemon runs for itself: the first `most` bytes, in memory; the rest must not block it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("")
+        self.data = b""
+        self._most = most
+
+    def take(self, pipe: int, stream: Stream) -> bool:
+        state = _poll(pipe)
+        if not state & select.POLLIN:
+            return not state & (select.POLLHUP | select.POLLERR)
+        self.data += os.read(pipe, _MOST)[: self._most - len(self.data)]
+        self.size = len(self.data)  # at its end it stays: whoever drains the pipe is not held by who fills it
+        return True
+
+    def remove(self) -> None:
+        """There are no files."""
+
+
 class OutputReader:
     """One reader of a log. `next` never waits; between its None and waiting for `log.changes` there must be no await."""
 

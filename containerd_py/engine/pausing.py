@@ -34,6 +34,7 @@ class Pausing:
             except ContainerdError:
                 freezer.thaw(container.cgroup)
                 raise
+            container.pauses += 1
             self._parts.events.publish("container.paused", container.id, container.name)
 
     async def resume(self, container: Container) -> None:

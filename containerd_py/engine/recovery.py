@@ -19,6 +19,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import compiled
 from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.notify import listening
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
@@ -105,6 +106,9 @@ class Recovery:
         """Go on with the descriptors that the spawner has kept."""
         kept = inherited.kept
         control = kept.pop("control", None)
+        told = kept.pop("notify", None)
+        if told is not None:
+            container.notify = listening.resumed(told)
         container.pidfd = inherited.pidfd
         if control is not None:
             container.control = dialogue.resumed(control.take())

@@ -107,6 +107,7 @@ def _figures(container: Container, used: Stats) -> ContainerFigures:
         pids=used.pids.current,
         oom_kills=used.memory.oom_kills,
         restarts=container.record.restart_count,
+        healthy=None if container.record.health_state is None else container.record.health_state.status == "healthy",
     )
 
 

@@ -48,7 +48,7 @@ class Supervision:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._restarting: set[str] = set()
         self._active = False
-        lifecycle.on_end = self._arm
+        lifecycle.on_end.append(self._arm)
 
     async def begin(self) -> None:
         """Go on with what is on record as to be started."""
@@ -80,14 +80,16 @@ class Supervision:
             attendant = await self._start_for_somebody(container)
         await attendant.tell("poststart", "running")
 
-    async def restart(self, container: Container, number: int | None, timeout_s: float | None) -> None:
+    async def restart(
+        self, container: Container, number: int | None, timeout_s: float | None, *, cause: str = "request"
+    ) -> None:
         """Stop and start one whatever it does; number, timeout_s: as of `stop`. Raises Conflict, and what both raise."""
         container.check("restart", *_ENDABLE)
         async with container.lock:
             container.check("restart", *_ENDABLE)
             record = container.record.with_(next_start=_now("request"), stopped_on_request=False)
             await self._lifecycle.remember(container, record)
-        self._parts.events.publish("container.restarting", container.id, container.name, cause="request")
+        self._parts.events.publish("container.restarting", container.id, container.name, cause=cause)
         self._restarting.add(container.id)
         try:
             if container.status in (Status.RUNNING, Status.PAUSED):

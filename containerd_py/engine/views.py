@@ -43,6 +43,45 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One health check. exit_code: 0 for success; of a TCP or HTTP check 1 for failure."""
+
+    started_at: datetime
+    duration_s: float
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """status: "starting", "healthy" or "unhealthy", since then; results: the last ones, the oldest first."""
+
+    status: str
+    failing_streak: int
+    since: datetime
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyView:
+    """What a payload has told of itself (sd_notify(3)). watchdog_s: how often at least it says so."""
+
+    ready: bool
+    ready_at: datetime | None
+    status: str
+    stopping: bool
+    errno: int | None
+    watchdog_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What was waited for, where that is no end of a run: "healthy" or "ready"."""
+
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimedStep:
     """phase: "create" or "start"; times in nanoseconds of the monotonic clock, from the arrival of the request."""
 
@@ -79,6 +118,10 @@ class ContainerView:
     spec: dict[str, Any] = field(repr=False)
     oci: dict[str, Any] = field(repr=False)
     timeline: tuple[TimedStep, ...] = field(repr=False, default=())
+    health: HealthView | None = None
+    """Of the run that there is, or was last; None for one that is not checked, or has not run."""
+    notify: NotifyView | None = None
+    """The same; None for one that does not notify."""
 
 
 class ExecStatus(StrEnum):

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
+_NOTIFY = "notify"
+NOTIFY_NAME = "notify.sock"
+"""The socket that a payload notifies, in a directory of its own below the container's."""
+
 _FILES = (_STATE, f"{_STATE}.new", _CONFIG, f"{_CONFIG}.new", _REQUEST)
 
 
@@ -93,15 +97,21 @@ class ContainerStore:
         """Remove what this class wrote, by name (SECURITY R16), and the execs; nothing where it is gone already."""
         directory = self.directory(container_id)
         ExecStore(directory).remove_all()
-        for name in _FILES:
+        for name in (*_FILES, f"{_NOTIFY}/{NOTIFY_NAME}"):
             try:
                 os.unlink(f"{directory}/{name}")
             except FileNotFoundError:
                 continue
+        for path in (self.notify_directory(container_id), directory):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(path)
+
+    def make_notify_directory(self, container_id: str) -> None:
+        """Make what will be bound into the container; `remove` removes it. Raises OutOfSpace or Internal."""
         try:
-            os.rmdir(directory)
-        except FileNotFoundError:
-            return
+            os.mkdir(self.notify_directory(container_id), 0o755)
+        except OSError as problem:
+            raise refused(f"container {container_id!r}", problem) from problem
 
     def load(self, check: Check = _accept) -> tuple[list[StoredContainer], list[Quarantined]]:
         """Read every record. One that cannot be read is set aside, and costs only itself; attempts are removed.
@@ -141,6 +151,9 @@ class ContainerStore:
     def execs(self, container_id: str) -> ExecStore:
         """Return the records of what was executed in a container."""
         return ExecStore(self.directory(container_id), self._quarantine)
+
+    def notify_directory(self, container_id: str) -> str:
+        return f"{self.directory(container_id)}/{_NOTIFY}"
 
     def directory(self, container_id: str) -> str:
         """Return where a container's documents lie."""

@@ -33,6 +33,48 @@ class NextStart(Stored):
     cause: Literal["policy", "request"]
 
 
+class HealthCheck(Stored):
+    """How a container is checked. kind: which of the fields after it count. host: an address; path: of the HTTP request."""
+
+    kind: Literal["exec", "tcp", "http"]
+    args: tuple[str, ...] = ()
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    interval_s: float
+    timeout_s: float
+    retries: int
+    start_period_s: float
+    on_failure: Literal["none", "kill", "restart", "stop"]
+
+
+class HealthResult(Stored):
+    started_at: AwareDatetime
+    duration_s: float
+    exit_code: int
+    output: str
+
+
+class HealthState(Stored):
+    """What the checks of a run have found. since: the status; results: the last ones, as far as they are on record."""
+
+    status: Literal["starting", "healthy", "unhealthy"]
+    failing_streak: int = 0
+    since: AwareDatetime
+    results: tuple[HealthResult, ...] = ()
+
+
+class NotifyState(Stored):
+    """What the payload has told of itself in this run. watchdog_s: how often at least it says so; None: never."""
+
+    ready: bool = False
+    ready_at: AwareDatetime | None = None
+    status: str = ""
+    stopping: bool = False
+    errno: int | None = None
+    watchdog_s: float | None = None
+
+
 class Timing(Stored):
     """When the steps of creation and start ended, in nanoseconds of the monotonic clock.
 
@@ -53,6 +95,8 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
+    health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
+    has not run. watchdog_s: as the creation has it.
     pid, identity, boot_id: which process is the payload's; identity: what no other of that boot has, "" where unknown.
     """
 
@@ -72,6 +116,11 @@ class ContainerRecord(Stored):
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
+    health: HealthCheck | None = None
+    health_state: HealthState | None = None
+    notify: bool = False
+    watchdog_s: float | None = None
+    notify_state: NotifyState | None = None
     labels: dict[str, str] = {}
     stdin: bool = False
     log_driver: Literal["file", "journald", "none"] = "file"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from containerd_py.wire.common import AbsolutePath, Identifier, Signal, Strings, Text, Wire
+from containerd_py.wire.health import HealthSpec, HealthState, HealthStatus
 
 RESTART_PATTERN = r"^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,5})?)$"
 LONGEST_STOP_S = 86_400.0
@@ -69,6 +70,11 @@ class Common(Wire):
     restart: RestartPolicy = "no"
     stop_signal: Signal | None = None
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
+    health: HealthSpec | None = None
+    notify: bool = False
+    """Give the payload a socket by which it tells how it is (sd_notify(3))."""
+    watchdog_s: Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)] | None = None
+    """How often at least it is to say WATCHDOG=1, once it has said READY=1, or be killed."""
 
 
 class ContainerSpec(Common):
@@ -130,6 +136,26 @@ class Exit(Wire):
     """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
 
 
+class Reached(Wire):
+    """What was waited for, where that is no end of a run."""
+
+    condition: Literal["healthy", "ready"]
+
+
+class NotifyState(Wire):
+    """What a payload has told of itself in its run; of the last run where there is none now.
+
+    errno: a number of errno(3). watchdog_s: how often at least it says so.
+    """
+
+    ready: bool
+    ready_at: str | None
+    status: str
+    stopping: bool
+    errno: int | None
+    watchdog_s: float | None
+
+
 class ContainerSummary(Wire):
     id: str
     name: str
@@ -146,6 +172,8 @@ class ContainerSummary(Wire):
     """How often its restart policy has started it, since somebody did."""
     next_start_at: str | None = None
     """When its restart policy starts it again; it is stopped until then."""
+    health: HealthStatus | None = None
+    """Of the run that there is; None where nothing is checked."""
 
 
 class ContainerDetail(ContainerSummary):
@@ -154,6 +182,8 @@ class ContainerDetail(ContainerSummary):
     restart: RestartPolicy = "no"
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
+    health_state: HealthState | None = None
+    notify_state: NotifyState | None = None
     stdin: bool
     spec: dict[str, Any]
     """The request as it was given."""

@@ -16,6 +16,8 @@ EVENT_TYPES = (
     "container.updated",
     "container.paused",
     "container.resumed",
+    "container.health",
+    "container.ready",
     "container.restarting",
     "container.restart_failed",
     "container.deleted",

@@ -13,8 +13,10 @@ from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 from containerd_py.cli.output import write_line, write_model
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.client import Client
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.wire import Exit
+
+_NO_ENDS = ("healthy", "ready")
 
 
 def register(app: typer.Typer) -> None:
@@ -90,14 +92,17 @@ def wait(
     containers: ContainersArgument,
     *,
     condition: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit or removed.")
+        str | None, typer.Option(metavar="CONDITION", help="not-running (the default), next-exit, removed, healthy, ready.")
     ] = None,
     format_: FormatOption = None,
 ) -> None:
-    """Wait until containers ended, and print their exit codes."""
+    """Wait until containers ended, and print their exit codes; or until they are what is asked for, and print that."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: Client, container: str) -> None:
+        if condition in _NO_ENDS:
+            await _wait_until(client, container, condition, as_json=as_json)
+            return
         ended = await client.wait(container, condition)
         if as_json:
             write_model(ended)
@@ -134,6 +139,18 @@ async def _start_attended(client: Client, containers: list[str], keys: bytes, *,
         return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, keys))
     attendance = Attendance(attended, interactive, detail.terminal, 0, keys)
     return await attend(attendance, lambda: client.start(detail.id))
+
+
+async def _wait_until(client: Client, container: str, condition: str, *, as_json: bool) -> None:
+    """Raises Conflict where it has ended before."""
+    found = await client.wait_until(container, condition)
+    if isinstance(found, Exit):
+        cause = f"it has ended before, with {_code_text(found)}"
+        raise Conflict(f"cannot wait for container {container!r} to be {condition}: {cause}", step="wait")
+    if as_json:
+        write_model(found)
+    else:
+        write_line(found.condition)
 
 
 def _code_text(ended: Exit) -> str:

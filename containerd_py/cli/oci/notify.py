@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.spec.models import Spec
 
-_INSIDE = "/run/notify"
 _LONGEST = 4096
-_OPTIONS = ("bind", "nosuid", "noexec", "nodev", "ro")
 
 
 class NotifySocket:
@@ -40,7 +38,7 @@ class NotifySocket:
         Raises InvalidArgument for what is no id, or a directory of somebody else's.
         """
         from containerd_py.runtime.container import check_id
-        from containerd_py.runtime.spec.models import Mount
+        from containerd_py.runtime.notify import told
 
         check_id(self._id)
         os.makedirs(self._all, mode=0o700, exist_ok=True)
@@ -48,12 +46,7 @@ class NotifySocket:
             os.mkdir(self.directory, 0o755)
             self._made = True
         self._check()
-        mount = Mount(destination=_INSIDE, type="bind", source=self.directory, options=_OPTIONS)
-        update: dict[str, object] = {"mounts": (*spec.mounts, mount)}
-        if spec.process is not None:
-            env = (*spec.process.env, f"NOTIFY_SOCKET={_INSIDE}/{os.path.basename(self.path)}")
-            update["process"] = spec.process.model_copy(update={"env": env})
-        return spec.model_copy(update=update)
+        return told(spec, self.directory, os.path.basename(self.path))
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[socket.socket | None]:
@@ -61,15 +54,10 @@ class NotifySocket:
         if not os.path.isdir(self.directory):
             yield None
             return
+        from containerd_py.runtime.notify import listen
+
         self._check()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path)
-            before = os.umask(0)  # the payload's user is not ours
-            try:
-                receiver.bind(self.path)
-            finally:
-                os.umask(before)
+        with listen(self.directory, os.path.basename(self.path)) as receiver:
             yield receiver
 
     def _check(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import cgroup_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,24 @@ _ROUNDS = 64  # of moving what is listed: each round leaves only what was forked
 def pids(cgroup: Cgroup) -> tuple[int, ...]:
     """Return the processes in the cgroup and below it, as this process numbers them."""
     return tuple(sorted(set(_below(cgroup.paths[0])))) if cgroup.paths else ()
+
+
+def is_member(cgroup: Cgroup, pid: int, pidfd: int | None) -> bool:
+    """Tell whether a process is in the cgroup or below it; by its pidfd also one that was, and has ended meanwhile.
+
+    By its number alone, where the kernel tells no more: then it may be another one by now, but of the same container.
+    """
+    number = None if pidfd is None or cgroup.v2 is None else cgroup_id(pidfd)
+    if number is None or cgroup.v2 is None:
+        return pid in pids(cgroup)
+    return any(_inode(path) == number for path, _folders, _files in os.walk(cgroup.v2))
+
+
+def _inode(directory: str) -> int | None:
+    try:
+        return os.stat(directory).st_ino
+    except OSError:
+        return None  # gone meanwhile
 
 
 def populated(directory: str) -> bool:

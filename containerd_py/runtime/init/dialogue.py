@@ -14,6 +14,10 @@
     When a filter with SCMP_ACT_NOTIFY is loaded, before READY or before TIMES:
                         ◄────  LISTENER  the descriptor of the filter's listener
 
+    A plan without a payload has neither AwaitStart nor Exec: its worker tells TIMES after its last step, and ends. What
+    that step has found it tells before it reads or writes anything (operations.archive):
+                        ◄────  FOUND  a JSON object
+
     At any time instead:  ◄────  FAILED  index of the step, errno, a short text
 
 The parent may close its end before START: the worker ends. Where the plan says so, START and what follows go over a
@@ -26,7 +30,7 @@ import json
 import socket
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
@@ -71,7 +75,14 @@ class Listener:
     """A seccomp filter that notifies is loaded; its listener is the message's one descriptor."""
 
 
-Message = Ready | Times | Failed | Asked | Listener
+@dataclass(frozen=True, slots=True)
+class Found:
+    """document: what the step says of it. A worker is trusted, what it tells of is not."""
+
+    document: dict[str, Any]
+
+
+Message = Ready | Times | Failed | Asked | Listener | Found
 
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
@@ -114,6 +125,10 @@ def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
 def send_listener(control: socket.socket, listener: int) -> None:
     """By sendmsg, which is why no filter may ask the listener about that call."""
     send_fds(control, b"N", (listener,))
+
+
+def send_found(control: socket.socket, document: dict[str, Any]) -> None:
+    control.send(b"D" + json.dumps(document).encode())
 
 
 def send_failed(control: socket.socket, index: int, errno: int, text: str) -> None:
@@ -161,5 +176,7 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds
     if kind == b"N":
         return Listener(), fds
+    if kind == b"D":
+        return Found(json.loads(body)), fds
     times = tuple(memoryview(body).cast("Q"))
     return (Ready(times) if kind == b"R" else Times(times)), fds

@@ -65,6 +65,8 @@ class Context:
     directory: str = ""
     program: str = ""
     home: str | None = None
+    covered: dict[tuple[int, int], str] = field(default_factory=dict)
+    """What mounts would hide below the root, by device and inode, where there are no mounts."""
 
     def root_fd(self) -> int:
         if self.root is None:

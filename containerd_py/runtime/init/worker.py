@@ -88,7 +88,8 @@ class Worker:
                 self._report_defect(f"{type(problem).__name__}: {problem}")
                 return 1
             self._ended_ns.append(time.monotonic_ns())
-        return 1
+        dialogue.send_times(context.control, self._ended_ns)  # a plan without Exec is at its end
+        return 0
 
     def _execute(self, context: Context, operation: Operation) -> None:
         if type(operation) is AwaitStart:

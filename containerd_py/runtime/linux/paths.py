@@ -52,13 +52,25 @@ def open_in_root(root: int, path: str, flags: int, *, mode: int = 0, resolve: Re
     Raises OSError: ENOENT, ELOOP (a magic link, or a symlink under NO_SYMLINKS), EAGAIN when the tree was
     renamed under each of 128 attempts.
     """
+    return _open_again(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
+
+
+def open_beneath(directory: int, path: str, flags: int, *, mode: int = 0, resolve: Resolve = NO_RESTRICTION) -> Fd:
+    """Open `path`, which must not lead out of `directory` (EXDEV): not by "..", nor by a symlink that is absolute.
+
+    Raises OSError, as `open_in_root` does.
+    """
+    return _open_again(directory, path, flags, mode, Resolve.BENEATH | Resolve.NO_MAGICLINKS | resolve)
+
+
+def _open_again(directory: int, path: str, flags: int, mode: int, resolve: Resolve) -> Fd:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
+            return openat2(directory, path, flags, mode, resolve)
         except OSError as problem:
             if problem.errno != errno.EAGAIN:
                 raise
-    return openat2(root, path, flags, mode, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS | resolve)
+    return openat2(directory, path, flags, mode, resolve)
 
 
 def make_directories_in_root(

@@ -13,7 +13,7 @@ from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
 from containerd_py.runtime.plan.outline import Entry, UnreadablePlan
 
-FORMAT = 2
+FORMAT = 3
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
@@ -87,7 +87,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the worker does (`operations`, the last one being Exec), and what the parent does for it before.
+    """What the worker does (`operations`, the last one Exec, or it ends after them), and what the parent does before.
 
     namespaces: OCI names of the new namespaces; user: the ids of a new user namespace; time_offsets: lines for
     timens_offsets (time_namespaces(7)).

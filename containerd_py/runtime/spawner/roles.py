@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.freeze import GUARD
@@ -32,6 +33,8 @@ SPAWNER_NAME = "pyc:[0:SPAWN]"
 
 def spawner(arguments: list[str]) -> None:
     process.set_name(SPAWNER_NAME)
+    # Before anything is frozen or entered. Not at the top: a launcher starts often, and needs neither it nor tarfile.
+    import_module("containerd_py.runtime.init.archive")
     if not arguments:
         process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it
     _become_private()

@@ -89,7 +89,7 @@ async def test_a_wait_ends_with_its_client_and_with_the_daemon(daemon: Daemon, r
         await remove(api, container)
 
 
-@pytest.mark.parametrize("query", ["condition=healthy", "condition=", "condition=removed&condition=removed", "x=1"])
+@pytest.mark.parametrize("query", ["condition=well", "condition=", "condition=removed&condition=removed", "x=1"])
 async def test_what_cannot_be_waited_for(api: Api, rootfs: Path, query: str) -> None:
     container = await api.create(rootfs, "/bin/true")
     answer = await api.post(f"/v1/containers/{container}/wait?{query}")

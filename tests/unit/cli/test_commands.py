@@ -29,12 +29,15 @@ CONTAINER = {
     "exit": None,
     "restart_count": 0,
     "next_start_at": None,
+    "health": None,
 }
 DETAIL = CONTAINER | {
     "previous_exit": None,
     "restart": "no",
     "stop_signal": None,
     "stop_timeout_s": None,
+    "health_state": None,
+    "notify_state": None,
     "stdin": False,
     "spec": {},
     "oci": {"ociVersion": "1.2.0"},

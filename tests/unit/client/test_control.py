@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from containerd_py.errors import Internal, NotFound
-from containerd_py.wire import ResourcesSpec, UpdateRequest
+from containerd_py.wire import Exit, Reached, ResourcesSpec, UpdateRequest
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
@@ -27,6 +27,15 @@ async def test_an_error_that_comes_late_is_raised(daemon: Any, client: Client) -
     with pytest.raises(Internal, match="cannot read the daemon's answer"):
         await client.wait("web")
     assert daemon.heard == ["POST /v1/containers/web/wait?condition=removed", "POST /v1/containers/web/wait"]
+
+
+async def test_what_is_waited_for_may_be_no_end(daemon: Any, client: Client) -> None:
+    daemon.replies("POST /v1/containers/web/wait", {"condition": "healthy"})
+    assert await client.wait_until("web") == Reached(condition="healthy")
+    ended = {"exit_code": 3, "reason": "exited", "finished_at": "2026-01-02T03:04:05.000006Z"}
+    daemon.replies("POST /v1/containers/web/wait", ended)
+    assert await client.wait_until("web") == Exit.model_validate(ended)
+    assert daemon.heard == ["POST /v1/containers/web/wait?condition=healthy"] * 2
 
 
 async def test_names_changes_and_lists(daemon: Any, client: Client) -> None:

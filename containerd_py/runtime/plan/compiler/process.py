@@ -39,7 +39,7 @@ def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Oper
     user, sets = process.user, process.capabilities
     yield op.ChangeDirectory(process.cwd, first=user.uid != 0, origin="process.cwd")
     if sets is not None:
-        yield op.LimitBounding(_mask(sets.bounding), origin="process.capabilities.bounding")
+        yield op.LimitBounding(capability_mask(sets.bounding), origin="process.capabilities.bounding")
     umask = _DEFAULT_UMASK if user.umask is None else user.umask
     yield op.SetIdentity(user.uid, user.gid, user.additional_gids, umask, setgroups, origin="process.user")
     if sets is not None:
@@ -49,13 +49,16 @@ def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Oper
 
 
 def _capabilities(sets: Capabilities) -> Operation:
-    permitted, inheritable = _mask(sets.permitted), _mask(sets.inheritable)
+    permitted, inheritable = capability_mask(sets.permitted), capability_mask(sets.inheritable)
     # The kernel takes no ambient capability beyond these (capabilities(7)); documents of runc ask for more.
-    ambient = _mask(sets.ambient) & permitted & inheritable
-    return op.SetCapabilities(_mask(sets.effective), permitted, inheritable, ambient, origin="process.capabilities")
+    ambient = capability_mask(sets.ambient) & permitted & inheritable
+    return op.SetCapabilities(
+        capability_mask(sets.effective), permitted, inheritable, ambient, origin="process.capabilities"
+    )
 
 
-def _mask(names: tuple[str, ...]) -> int:
+def capability_mask(names: tuple[str, ...]) -> int:
+    """Return the bit mask of capabilities by their names."""
     return sum(1 << CAPABILITIES.index(name) for name in set(names))
 
 

@@ -5,6 +5,7 @@ root; build it; confine the process; become the payload. An operation holds what
 One module per subject, as in `runtime.init`.
 """
 
+from containerd_py.runtime.plan.operations.archive import CompareLayers, PackPath, StatPath, TakeRoot, UnpackArchive
 from containerd_py.runtime.plan.operations.attributes import (
     SetAffinity,
     SetIoPriority,
@@ -77,6 +78,7 @@ __all__ = [
     "CloneNull",
     "CloneTree",
     "CloseOnExec",
+    "CompareLayers",
     "EnterRoot",
     "Exec",
     "FindHome",
@@ -94,6 +96,7 @@ __all__ = [
     "OpenProcfs",
     "Operation",
     "Option",
+    "PackPath",
     "PivotRoot",
     "ReadonlyPath",
     "ReadonlyRoot",
@@ -118,5 +121,8 @@ __all__ = [
     "SetScheduler",
     "SetSelinuxLabel",
     "SetSysctl",
+    "StatPath",
+    "TakeRoot",
+    "UnpackArchive",
     "UnshareCgroup",
 ]

@@ -17,6 +17,11 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.AwaitParent(("prestart hooks", "createRuntime hooks")), "wait for prestart hooks, createRuntime hooks"),
     (op.RunHooks("createContainer", "creating", (("/h", ("h",), (), 5),)), "run createContainer hook /h"),
     (op.EnterRoot(), "open the container's root"),
+    (op.TakeRoot(("/dev", "/proc")), "enter the root file system"),
+    (op.StatPath("/a\nb"), r"look at '/a\nb'"),
+    (op.PackPath("/a"), "pack '/a'"),
+    (op.UnpackArchive("/a"), "unpack into '/a'"),
+    (op.CompareLayers(2, "trusted"), "compare the layers of the root file system"),
     (op.UnshareCgroup(), "enter a new cgroup namespace"),
     (
         op.ResetProcess("_ses.a"),

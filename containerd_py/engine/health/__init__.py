@@ -1,0 +1,1 @@
+"""Health checks: what a container is asked (`probes`), what follows of the answer (`verdict`), and when (`watching`)."""

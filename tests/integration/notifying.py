@@ -1,0 +1,87 @@
+"""A payload that says by sd_notify(3) what it is told to say; Python of the host, bound into the container."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.integration.api_client import Api
+
+SAY = r"""
+import array, os, socket, sys, threading, time
+
+peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def say(text, rights=()):
+    peer.sendmsg([text], rights, 0, os.environ["NOTIFY_SOCKET"])
+
+def beat(text):
+    while True:
+        say(text)
+        time.sleep(0.1)
+
+def by_itself():
+    while not os.path.exists("/go"):
+        time.sleep(0.01)
+    say(b"STATUS=by itself")
+
+delay = "delay" in sys.argv
+if not delay:
+    threading.Thread(target=by_itself, daemon=True).start()
+print("up", flush=True)
+for line in sys.stdin.buffer:
+    text = line.rstrip(b"\n").replace(rb"\n", b"\n")
+    how, _, rest = text.partition(b":")
+    if how == b"child":
+        if os.fork() == 0:
+            say(rest)
+            os._exit(0)
+        os.wait()
+    elif how == b"fds":
+        say(rest, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 200))])
+    elif how == b"beat":
+        threading.Thread(target=beat, args=(rest,), daemon=True).start()
+    elif how == b"exit":
+        say(rest)
+        os._exit(7)
+    else:
+        if delay and b"meanwhile" in text:
+            while not os.path.exists("/go"):
+                time.sleep(0.01)
+        try:
+            say(text)
+        except OSError as problem:
+            print(problem, flush=True)
+        if delay and b"meanwhile" in text:
+            open("/said", "w").close()
+time.sleep(1000)
+"""
+
+
+async def talker(api: Api, rootfs: Path, *, delay: bool = False, **fields: Any) -> str:
+    """Return a container that says each line of its input; "\\n" in one is a new line. It can read by then."""
+    for name, target in (("lib", "usr/lib"), ("lib64", "usr/lib64")):
+        if not (rootfs / name).is_symlink():
+            (rootfs / name).symlink_to(target)
+    mounts = [{"source": "/usr", "target": "/usr", "options": ["ro"]}]
+    asked = {"notify": True, "stdin": True, "mounts": mounts} | fields
+    args = ("/usr/bin/python3", "-c", SAY, *(["delay"] if delay else []))
+    container = await api.create(rootfs, *args, **asked)
+    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    return container
+
+
+async def state(api: Api, container: str) -> Any:
+    return (await api.get(f"/v1/containers/{container}")).json["notify_state"]
+
+
+async def say(api: Api, container: str, text: str, **expected: Any) -> None:
+    """Have it say something, and wait until that is heard: until these fields are so."""
+    data = text.replace("\n", "\\n").encode() + b"\n"
+    answer = await api.request("PUT", f"/v1/containers/{container}/stdin", data=data)
+    assert answer.status == 204, answer.body
+    async with asyncio.timeout(20):
+        while True:
+            found = await state(api, container)
+            if {name: found[name] for name in expected} == expected:
+                return
+            await asyncio.sleep(0.01)
