@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from containerd_py.wire import Wire
 
 Ended = TypeVar("Ended")
+    from containerd_py.engine.views import Exit, Reached
 
 
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -38,6 +39,7 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
 async def told_late(
     request: web.Request, end: Coroutine[Any, Any, Ended], show: Callable[[Ended], Wire]
 ) -> web.StreamResponse:
+async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reached]) -> web.StreamResponse:
     """Send the head now, and how it ended once that is known."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     try:
@@ -45,6 +47,7 @@ async def told_late(
         async with broken_off_by_errors(request):
             try:
                 body = show(await end).model_dump_json()
+                body = shown.waited(await end).model_dump_json()
             except ContainerdError as problem:
                 body = replies.error_body(problem).model_dump_json(exclude_none=True)
             await response.write(body.encode() + b"\n")

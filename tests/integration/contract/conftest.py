@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import schemathesis
 from schemathesis import checks as builtin
 from schemathesis.generation import GenerationMode
 
@@ -27,6 +30,18 @@ if TYPE_CHECKING:
     from schemathesis.core.transport import Response
 
 _BASE = "http://localhost"
+
+
+@schemathesis.serializer("application/x-tar")
+def one_file(_context: Any, value: Any) -> bytes:
+    """Whatever is made up is what a file in an archive has in it."""
+    content = value if isinstance(value, bytes) else repr(value).encode("utf-8", "backslashreplace")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("made-up")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return archive.getvalue()
 
 
 @dataclass(frozen=True)

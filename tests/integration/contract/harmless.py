@@ -33,6 +33,8 @@ class Harmless:
         """runs: make it a request for something that runs here, and leave the rest of it as it is."""
         if case.query and "timeout" in case.query:
             case.query["timeout"] = _at_most(case.query["timeout"])
+        if runs and case.query and "path" in case.query:
+            case.query["path"] = "/bin"
         if runs and case.path.endswith("/attach"):
             case.headers.update(_HANDSHAKE)
         if isinstance(case.body, dict):

@@ -236,6 +236,7 @@ def test_creation_has_the_same_forms() -> None:
         {"rootfs": "/a", "args": ["b"], "resources": {"pids": 4_194_305}},
         {"rootfs": "/a", "args": ["b"], "resources": {"pids": 1, "cpus": 0.5, "memory_bytes": None}},
         {"rootfs": "/a", "args": ["b"], "resources": {"cpus": 0}},
+        {"rootfs": "/a", "args": ["b"], "resources": {"cpus": 1e308}},
         {"rootfs": "/" + "a" * 4095, "args": ["b"]},
         {"rootfs": "/a", "args": ["b"], "health": {}},
         {"rootfs": "/a", "args": ["b"], "health": {"exec": []}},
