@@ -51,7 +51,7 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
     await requests.no_body(request)
-    return await waiting.told_late(request, engine.execs.wait(engine.execs.get(_id(request)).id), shown.ended)
+    return await waiting.told_late(request, engine.execs.wait(engine.execs.get(_id(request)).id))
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -12,12 +12,9 @@ from containerd_py.engine.waiting import Condition
 from containerd_py.errors import ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from containerd_py.engine.engine import Engine
-    from containerd_py.wire import Wire
-
-Ended = TypeVar("Ended")
     from containerd_py.engine.views import Exit, Reached
 
 
@@ -33,12 +30,9 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
             f"cannot read parameter 'condition': one of {', '.join(Condition)}, not {text!r}", step="parse"
         )
     waiting = engine.waiting(request.match_info["id"], Condition(text))
-    return await told_late(request, waiting.result(), shown.waited)
+    return await told_late(request, waiting.result())
 
 
-async def told_late(
-    request: web.Request, end: Coroutine[Any, Any, Ended], show: Callable[[Ended], Wire]
-) -> web.StreamResponse:
 async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reached]) -> web.StreamResponse:
     """Send the head now, and how it ended once that is known."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -46,7 +40,6 @@ async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reache
         await response.prepare(request)
         async with broken_off_by_errors(request):
             try:
-                body = show(await end).model_dump_json()
                 body = shown.waited(await end).model_dump_json()
             except ContainerdError as problem:
                 body = replies.error_body(problem).model_dump_json(exclude_none=True)

@@ -127,7 +127,11 @@ async def test_the_spawner_is_killed_and_then_the_daemon(daemon: Daemon, rootfs:
     async with daemon.api() as api:
         container = await start(api, rootfs, "/bin/sleep", "100")
         cat = await begin(api, container, "/bin/cat", stdin=True)
-        await kill_spawner(api)
+        held = len(os.listdir(f"/proc/{await spawner_of(api)}/fd"))
+        successor = await kill_spawner(api)
+        async with asyncio.timeout(10):  # who is there has not been given everything yet
+            while len(os.listdir(f"/proc/{successor}/fd")) < held:
+                await asyncio.sleep(0.01)
     await restart(daemon)
     async with daemon.api() as api, attach(api, cat) as socket:
         client = Attached(socket)

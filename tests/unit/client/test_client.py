@@ -327,26 +327,3 @@ async def test_what_goes_wrong_in_a_wait_for_an_exec_is_told_late(daemon: Any, c
     daemon.replies("POST /v1/exec/e1/wait", {"kind": "not_found", "message": "it was removed"})
     with pytest.raises(errors.NotFound, match="it was removed"):
         await client.exec_wait("e1")
-@pytest.mark.parametrize(("key", "header"), [("k-1", '"k-1"'), ('a "b" \\', '"a \\"b\\" \\\\"')])
-async def test_a_key_is_sent_as_a_string_of_the_header(daemon: Any, client: Client, key: str, header: str) -> None:
-    sent: list[str | None] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        sent.append(request.headers.get("Idempotency-Key"))
-        return web.json_response(
-            {"id": "c1", "name": "web"} if request.path == "/v1/containers" else {"id": "e1"}, status=201
-        )
-
-    daemon.on("POST /v1/containers", answer)
-    daemon.on("POST /v1/containers/web/exec", answer)
-    await client.create(BundleSpec(bundle="/b"), key=key)
-    await client.exec_create("web", ExecSpec(args=("/bin/true",)), key=key)
-    await client.create(BundleSpec(bundle="/b"))
-    assert sent == [header, header, None]
-
-
-@pytest.mark.parametrize("key", ["", "a\n", "\u00e4", "x" * 256])
-async def test_what_cannot_be_a_key_is_not_sent(daemon: Any, client: Client, key: str) -> None:
-    with pytest.raises(errors.InvalidArgument, match="cannot use key"):
-        await client.create(BundleSpec(bundle="/b"), key=key)
-    assert daemon.heard == []
