@@ -43,9 +43,7 @@ class Level:
             children=sum(1 for pid in (daemon, spawner) for _ in _children(pid)),
             mounts=sum(Path(f"/proc/{pid}/mountinfo").read_text().count("\n") for pid in (daemon, spawner)),
             cgroups=sum(1 for _ in _CGROUPS.glob(f"*{cgroup_parent}/*/")),
-            files=frozenset(
-                str(path.relative_to(folder)) for name in ("state", "data") for path in (folder / name).rglob("*")
-            ),
+            files=frozenset(_below(folder, "state", "data")),
             rss_kib=(_rss_kib(daemon), _rss_kib(spawner)),
         )
 
@@ -64,6 +62,14 @@ class Level:
             if now > then + _MAY_GROW_KIB:
                 told.append(f"memory of the {name}: {then} KiB before, {now} KiB now")
         return told
+
+
+def _below(folder: Path, *names: str) -> Iterator[str]:
+    """Relative to `folder`. What goes meanwhile is passed over, as `Path.rglob` does not."""
+    for name in names:
+        for directory, directories, files in os.walk(folder / name):
+            for each in (*directories, *files):
+                yield os.path.relpath(os.path.join(directory, each), folder)
 
 
 def _links(pid: int) -> Iterator[str]:

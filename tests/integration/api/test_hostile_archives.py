@@ -21,7 +21,7 @@ from tests.integration.api_client import BASE, Answer, Api
 from tests.integration.daemon_process import Daemon
 
 SECRET = b"of the host, and nobody else's"
-BROKEN_OFF = r"payload|transfer|disconnected|closed"
+BROKEN_OFF = r"payload|transfer|disconnected|closed|reset"
 _BLOCK = 512
 
 
