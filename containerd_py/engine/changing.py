@@ -1,4 +1,4 @@
-"""Changing containers that exist: their names, limits and restart policies.
+"""Changing containers that exist: their names, limits, restart policies, and whether they outlive a boot.
 
 New limits are on record before they are written, and `updating` with them: a daemon that comes back in between writes them
 again, so that the record and the cgroup tell the same.
@@ -57,9 +57,13 @@ class Changing:
             self._parts.events.publish("container.renamed", container.id, name, old_name=before)
 
     async def update(self, container: Container, asked: UpdateRequest) -> None:
-        """Change limits, at once where it lives, and its restart policy. Raises InvalidArgument, NotSupported, Conflict."""
+        """Change limits, at once where it lives, its restart policy, and whether it outlives a boot.
+
+        Raises InvalidArgument, NotSupported, Conflict, OutOfSpace.
+        """
         limits = limits_document(asked.resources)
-        if not limits and asked.restart is None:
+        others = tuple(name for name in ("restart", "durable") if getattr(asked, name) is not None)
+        if not limits and not others:
             raise InvalidArgument(
                 f"cannot update container {container.name!r}: nothing to change is given",
                 step="parse",
@@ -69,9 +73,9 @@ class Changing:
             container.check("update", *Status)
             if limits:
                 await self._change_limits(container, limits)
-            if asked.restart is not None:
-                await self._lifecycle.remember(container, _with_policy(container.record, asked.restart))
-            fields = [*(f"resources.{name}" for name in sorted(limits)), *(["restart"] if asked.restart else [])]
+            if others:
+                await self._lifecycle.remember(container, _with(container.record, asked))
+            fields = [*(f"resources.{name}" for name in sorted(limits)), *others]
             self._parts.events.publish("container.updated", container.id, container.name, fields=",".join(fields))
 
     async def go_on_with(self, container: Container) -> None:
@@ -141,6 +145,12 @@ def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     resources = merged.setdefault("linux", {}).setdefault("resources", None) or {}
     merged["linux"]["resources"] = resources | {name: (resources.get(name) or {}) | part for name, part in limits.items()}
     return merged
+
+
+def _with(record: ContainerRecord, asked: UpdateRequest) -> ContainerRecord:
+    if asked.durable is not None:
+        record = record.with_(durable=asked.durable)
+    return record if asked.restart is None else _with_policy(record, asked.restart)
 
 
 def _with_policy(record: ContainerRecord, restart: str) -> ContainerRecord:

@@ -1,9 +1,9 @@
 """Throwing away what payloads have sent, with the descriptors in it.
 
 Who closes a descriptor last waits for as long as its sender wants: for a socket that lingers (SO_LINGER, socket(7)), for a
-file system of the sender's own (FUSE). So that is left to threads that nobody waits for, one for each container; and nothing
-more is taken from a container while its thread is held up. A socket in which something waits is not just closed either: with
-the last descriptor of the socket go those in its messages.
+file system of the sender's own (FUSE). So that is left to threads that nobody waits for, one for each container; and
+nothing more is taken from a container while its thread is held up. A socket in which something waits is not just closed
+either: with the last descriptor of the socket go those in its messages.
 """
 
 from __future__ import annotations
