@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class Definitions:
     def __init__(self, store: DefinitionStore) -> None:
         self._store = store
+        self._aside: set[str] = set()
         self._kept: dict[str, Definition | None] = {}
         """What is on the disk; None where it may be anything, since a change of it has failed."""
 
@@ -33,6 +34,7 @@ class Definitions:
         """Blocking: return those that there are, by id, and (id, path, problem) of those that were set aside."""
         self._store.prepare()
         found, broken = self._store.load(check)
+        self._aside = self._store.set_aside()
         by_id = {definition.record.id: definition for definition in found}
         self._kept = dict(by_id)
         return by_id, broken
@@ -60,7 +62,8 @@ class Definitions:
         self._kept.pop(container_id, None)
 
     def has(self, container_id: str) -> bool:
-        return container_id in self._kept
+        """True also for one that was set aside."""
+        return container_id in self._kept or container_id in self._aside
 
 
 def at_rest(record: ContainerRecord) -> ContainerRecord:

@@ -150,6 +150,31 @@ async def test_a_definition_that_is_broken_costs_only_itself(daemon: Daemon, roo
         await remove(api, "whole")
 
 
+async def test_one_that_was_set_aside_finds_its_output_again(daemon: Daemon, rootfs: Path) -> None:
+    """Such as one of a later version, where an older one is started by mistake; and what is not ours is left alone."""
+    daemon.expect_errors()
+    async with daemon.api() as api:
+        container = await started(api, rootfs, SLEEP, durable=True)
+        await output(api, container, 1)
+    place = definition(daemon, container)
+    written = place.read_text()
+    place.write_text(json.dumps(json.loads(written) | {"schema": 2}))
+    (place.parent / "README").write_text("of the administrator")
+    for _ in range(2):
+        await boot(daemon)
+        async with daemon.api() as api:
+            assert await names(api) == {}
+    (aside,) = (daemon.data_dir / "quarantine").iterdir()
+    aside.unlink()
+    place.write_text(written)
+    await boot(daemon)
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}/logs")).body == b"up\n"
+        await remove(api, container)
+    assert (place.parent / "README").read_text() == "of the administrator"
+    place.parent.joinpath("README").unlink()
+
+
 async def test_the_record_is_right_where_both_are_there(daemon: Daemon, rootfs: Path) -> None:
     """Killed between the two writes of a rename, or of a creation: whatever was written, the next daemon agrees with it."""
     async with daemon.api() as api:
