@@ -56,9 +56,10 @@ class Changing:
             self._parts.registry.release_name(container.id, before)
             self._parts.events.publish("container.renamed", container.id, name, old_name=before)
 
-    async def update(self, container: Container, asked: UpdateRequest) -> None:
+    async def update(self, container: Container, asked: UpdateRequest, *, ending: bool) -> None:
         """Change limits, at once where it lives, its restart policy, and whether it outlives a boot.
 
+        ending: somebody is about to stop it, which no policy changes.
         Raises InvalidArgument, NotSupported, Conflict, OutOfSpace.
         """
         limits = limits_document(asked.resources)
@@ -74,7 +75,7 @@ class Changing:
             if limits:
                 await self._change_limits(container, limits)
             if others:
-                await self._lifecycle.remember(container, _with(container.record, asked))
+                await self._lifecycle.remember(container, _with(container.record, asked, ending=ending))
             fields = [*(f"resources.{name}" for name in sorted(limits)), *others]
             self._parts.events.publish("container.updated", container.id, container.name, fields=",".join(fields))
 
@@ -147,18 +148,18 @@ def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _with(record: ContainerRecord, asked: UpdateRequest) -> ContainerRecord:
+def _with(record: ContainerRecord, asked: UpdateRequest, *, ending: bool) -> ContainerRecord:
     if asked.durable is not None:
         record = record.with_(durable=asked.durable)
-    return record if asked.restart is None else _with_policy(record, asked.restart)
+    return record if asked.restart is None else _with_policy(record, asked.restart, ending=ending)
 
 
-def _with_policy(record: ContainerRecord, restart: str) -> ContainerRecord:
+def _with_policy(record: ContainerRecord, restart: str, *, ending: bool) -> ContainerRecord:
     """A start that only the old policy wanted does not come any more."""
     planned = record.next_start
     if planned is not None and planned.cause == "policy" and record.exit is not None:
         wanted = parse_policy(restart).wants(record.exit.exit_code, record.restart_count)
         planned = planned if wanted else None
     alive = record.status in ("created", "running", "paused")
-    stopped = record.stopped_on_request and not alive
+    stopped = record.stopped_on_request and (ending or not alive)
     return record.with_(restart=restart, next_start=planned, stopped_on_request=stopped)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.clock import now
 from containerd_py.engine.restart_policy import planned_start
+from containerd_py.engine.tasks import to_its_end
 from containerd_py.store.records import ContainerRecord, Definition, ExitRecord
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ class Definitions:
         """
         if not record.durable:
             if record.id in self._kept:
-                await asyncio.to_thread(self.remove, record.id)
+                await to_its_end(asyncio.to_thread(self.remove, record.id))
             return
         definition = Definition(record=at_rest(record), request=container.request, config=config or container.config)
         if self._kept.get(record.id) != definition:
             self._kept[record.id] = None
-            await asyncio.to_thread(self._store.save, definition)
+            await to_its_end(asyncio.to_thread(self._store.save, definition))
             self._kept[record.id] = definition
 
     def remove(self, container_id: str) -> None:
