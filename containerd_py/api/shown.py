@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
-_CHECKED = ("running", "paused")
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
@@ -107,7 +106,7 @@ def _summary(view: views.ContainerView) -> dict[str, Any]:
         "started_at": None if view.started_at is None else time(view.started_at),
         "exit": None if view.exit is None else ended(view.exit),
         "restart_count": view.restart_count,
-        "health": view.health.status if view.health is not None and view.status in _CHECKED else None,
+        "health": view.health_now,
         "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
     }
 

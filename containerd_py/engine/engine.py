@@ -155,7 +155,7 @@ class Engine:
         await self._parts.link.close(end=not alive)
         self.execs.close()
         for container in self._parts.registry:
-            container.close()
+            container.leave()
         if not alive:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
         for lock in self._locks:

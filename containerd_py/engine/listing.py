@@ -19,6 +19,11 @@ RESTARTING = "restarting"
 
 STATUSES = (*(status.value for status in Status), RESTARTING)
 
+UNCHECKED = "none"
+"""Asked for as a health: nothing is checked, or nothing runs."""
+
+HEALTHS = ("starting", "healthy", "unhealthy", UNCHECKED)
+
 
 class SortKey(StrEnum):
     CREATED = "created"
@@ -29,12 +34,13 @@ class SortKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Every condition must hold; of `statuses` and of `names` one is enough, and none means all.
+    """Every condition must hold; of `statuses`, of `healths` and of `names` one is enough, and none means all.
 
     names: what the name has in it. since, before: ids of containers; those made after, or before, them.
     """
 
     statuses: tuple[str, ...] = ()
+    healths: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     since: str | None = None
@@ -67,6 +73,7 @@ def has_label(view: ContainerView, label: str) -> bool:
 def _matches(view: ContainerView, listing: Listing) -> bool:
     return (
         (not listing.statuses or view.status in listing.statuses or (RESTARTING in listing.statuses and _waits(view)))
+        and (not listing.healths or (view.health_now or UNCHECKED) in listing.healths)
         and all(has_label(view, label) for label in listing.labels)
         and (not listing.names or any(part in view.name for part in listing.names))
     )

@@ -21,6 +21,7 @@ from containerd_py.engine.creation import cgroup_path, compiled
 from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.notify import listening
+from containerd_py.engine.notify.discarding import retire
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
@@ -211,6 +212,9 @@ class Recovery:
         with suppress(ProcessLookupError):
             pidfd_send_signal(inherited.pidfd.fileno(), signal.SIGKILL)
         inherited.pidfd.close()
+        told = inherited.kept.pop("notify", None)
+        if told is not None:
+            retire(listening.resumed(told))
         for fd in inherited.kept.values():
             fd.close()
         self._parts.link.forget(inherited.id)

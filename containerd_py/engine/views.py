@@ -130,6 +130,11 @@ class ContainerView:
     pids: tuple[int, ...] = ()
     """All its processes, as the daemon numbers them; only where one container is asked for."""
 
+    @property
+    def health_now(self) -> str | None:
+        """How the run that there is is found to be; None where nothing is checked."""
+        return self.health.status if self.health is not None and self.status in (Status.RUNNING, Status.PAUSED) else None
+
 
 class ExecStatus(StrEnum):
     """created: recorded, not started yet; starting: a worker is becoming the program; stopped: it has ended, or failed."""

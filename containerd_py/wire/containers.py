@@ -119,6 +119,7 @@ class UpdateRequest(Wire):
 
     resources: ResourcesSpec | None = None
     restart: RestartPolicy | None = None
+    durable: bool | None = None
 
 
 class Created(Wire):

@@ -7,7 +7,7 @@ import pytest
 
 from containerd_py.engine.listing import Listing, SortKey, select
 from containerd_py.engine.views import ContainerView
-from containerd_py.store.records import NextStart
+from containerd_py.store.records import HealthState, NextStart
 from tests.unit.engine.test_containers import container
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
@@ -17,11 +17,14 @@ def view(container_id: str, name: str, age_s: int, **given: Any) -> ContainerVie
     return container(container_id, name, created_at=T0 + timedelta(seconds=age_s), **given).view()
 
 
+WELL, ILL = (HealthState(status=status, since=T0) for status in ("healthy", "unhealthy"))
+FRONT = {"app": "x", "tier": "front"}
+
 VIEWS = (
-    view("c", "api", 30, status="stopped", labels={"app": "x", "tier": "front"}, started_at=T0 + timedelta(seconds=90)),
-    view("a", "web-1", 10, status="running", labels={"app": "x"}, started_at=T0 + timedelta(seconds=99)),
+    view("c", "api", 30, status="stopped", labels=FRONT, started_at=T0 + timedelta(seconds=90), health_state=WELL),
+    view("a", "web-1", 10, status="running", labels={"app": "x"}, started_at=T0 + timedelta(seconds=99), health_state=WELL),
     view("d", "web-2", 40, status="stopped", next_start=NextStart(at=T0, cause="policy")),
-    view("b", "db", 20, status="paused", labels={"app": ""}),
+    view("b", "db", 20, status="paused", labels={"app": ""}, health_state=ILL),
 )
 
 
@@ -33,6 +36,10 @@ VIEWS = (
         (Listing(statuses=("running", "paused")), "ab"),
         (Listing(statuses=("stopped",)), "cd"),
         (Listing(statuses=("restarting",)), "d"),
+        (Listing(healths=("healthy",)), "a"),
+        (Listing(healths=("healthy", "unhealthy")), "ab"),
+        (Listing(healths=("none",)), "cd"),  # of "c" only its last run was checked
+        (Listing(healths=("starting",)), ""),
         (Listing(labels=("app",)), "abc"),
         (Listing(labels=("app=x",)), "ac"),
         (Listing(labels=("app=",)), "b"),
