@@ -29,7 +29,7 @@ def members(container: Container) -> list[str]:
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"schema": 99}'])
-@pytest.mark.parametrize("place", [None, f"{PLACE}/box"])
+@pytest.mark.parametrize("place", [None, f"{PLACE}/box"], ids=["ours", "asked for"])
 def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content: str, place: str | None) -> None:
     """Its processes are found by the cgroup: where the document says, or where the state root has all of them."""
     asked = {"linux.cgroupsPath": place} if place else {}
@@ -157,7 +157,7 @@ def test_a_full_disk_hinders_nothing_but_creation(shop: Workshop) -> None:
 # ── a creation that is killed ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("place", [None, f"{PLACE}/above/box"])
+@pytest.mark.parametrize("place", [None, f"{PLACE}/above/box"], ids=["ours", "asked for"])
 def test_what_a_killed_creation_left_goes_with_its_parents(shop: Workshop, place: str | None) -> None:
     hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}
     asked = {"linux.cgroupsPath": place} if place else {}
