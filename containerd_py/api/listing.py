@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.replies import Reply
 from containerd_py.engine.listing import STATUSES, Listing, SortKey
@@ -38,7 +37,7 @@ async def list_all(request: web.Request, engine: Engine) -> Reply:
         limit=query.integer("limit", least=1, most=_MOST),
     )
     query.done()
-    return Reply(200, wire.ContainerList(containers=tuple(map(shown.summary, engine.list(listing)))))
+    return Reply(200, shown.container_list(engine.list(listing)))
 
 
 def _order(text: str | None) -> tuple[SortKey, bool]:
