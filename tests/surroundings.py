@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _CGROUPS = Path("/sys/fs/cgroup")
-_PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after their end
+_PATIENCE_S = 10.0  # the kernel lets go of processes and cgroups a moment after their end
 
 SHARED = "PYCONTAINERD_TESTS_SHARE_MACHINE" in os.environ
 """Others than this run of the tests use the machine too: what is there comes and goes."""

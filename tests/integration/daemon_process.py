@@ -52,7 +52,7 @@ class Daemon:
 
     async def answering(self) -> None:
         assert self._process is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while b"event=serving" not in self._log.read_bytes()[self._log_start :]:
                 assert self._process.poll() is None, self.log
                 await asyncio.sleep(0.01)
@@ -70,7 +70,7 @@ class Daemon:
     def wait(self) -> int:
         """Return the exit code of a daemon that ends by itself."""
         assert self._process is not None
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=30)
 
     def end_spawner(self) -> None:
         """Have the spawner end that a daemon without containers left behind, by asking it as the next daemon would."""
@@ -83,7 +83,7 @@ class Daemon:
         if self._process is None:
             return 0
         self._process.terminate()
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=30)
 
     @contextlib.asynccontextmanager
     async def api(self, socket: Path | None = None) -> AsyncIterator[Api]:

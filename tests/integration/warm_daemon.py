@@ -76,7 +76,7 @@ class WarmDaemon:
         self, _kind: type[BaseException] | None, _problem: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._socket.close()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=30)
 
     def start(self, options: Sequence[str], environment: Mapping[str, str], log: IO[bytes]) -> Forked:
         """Start a daemon in our current directory, with its messages in `log`."""

@@ -24,7 +24,7 @@ async def health(api: Api, container: str) -> Any:
 
 async def results(api: Api, container: str, count: int) -> Any:
     """Wait for so many results; return the state then."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len((found := await health(api, container))["results"]) < count:
             await asyncio.sleep(0.01)
     return found
@@ -112,7 +112,7 @@ async def test_none_of_its_processes_outlives_a_check(api: Api, rootfs: Path) ->
     check = ["/bin/sh", "-c", "sleep 777 & echo x >>/checks; sleep 777"]
     container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 0.1, "timeout_s": 0.2})
     await until(api, container, health="unhealthy")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:  # between two checks
             processes = (await api.get(f"/v1/containers/{container}/top")).json["processes"]
             if [one["args"] for one in processes] == [["sleep", "1000"]]:
@@ -125,7 +125,7 @@ async def test_something_is_done_about_it(api: Api, rootfs: Path, action: str) -
     asked = {"exec": ["/bin/false"], "on_failure": action, **OFTEN}
     container = await started(api, rootfs, SLEEP, health=asked, stop_signal="KILL", restart="on-failure:1")
     if action == "restart":
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (found := (await api.get(f"/v1/containers/{container}")).json)["previous_exit"] is None:
                 await asyncio.sleep(0.01)
         assert found["previous_exit"]["signal"] == "SIGKILL"
@@ -176,13 +176,13 @@ async def test_a_paused_container_is_not_checked(api: Api, rootfs: Path) -> None
     assert (await api.post(f"/v1/containers/{paused}/pause")).status == 204
     before = await health(api, paused)
     (rootfs / "checks-b").unlink(missing_ok=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (rootfs / "checks-b").exists() or len((rootfs / "checks-b").read_text()) < 10:
             await asyncio.sleep(0.01)
     assert await health(api, paused) == before
     assert (await api.get(f"/v1/containers/{paused}")).json["health"] == "healthy"
     assert (await api.post(f"/v1/containers/{paused}/resume")).status == 204
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await health(api, paused) == before:
             await asyncio.sleep(0.01)
     for container in (paused, clock):
@@ -195,14 +195,14 @@ async def test_a_check_that_a_pause_has_held_up_does_not_count(api: Api, rootfs:
     await until(api, container, health="healthy")
     other = await started(api, rootfs, SLEEP, health={"exec": ["/bin/sleep", "4"], "interval_s": 0.1})
     size = len((rootfs / "checks").read_text())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len((rootfs / "checks").read_text()) == size:
             await asyncio.sleep(0.01)
     await api.post(f"/v1/containers/{container}/pause")
     await results(api, other, 1)
     await api.post(f"/v1/containers/{container}/resume")
     before = await health(api, container)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await health(api, container) == before:
             await asyncio.sleep(0.01)
     assert [one["status"] for one in await told(api)].count("unhealthy") == 0
@@ -271,7 +271,7 @@ async def test_nothing_is_left_of_a_check_that_is_being_made(daemon: Daemon, roo
     daemon.start()
     await daemon.answering()
     async with daemon.api() as api:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(await programs(api, kept)) > 2:
                 await asyncio.sleep(0.01)
         await remove(api, kept)
@@ -283,7 +283,7 @@ async def programs(api: Api, container: str) -> list[str]:
 
 
 async def being_checked(api: Api, container: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(await programs(api, container)) < 3:
             await asyncio.sleep(0.01)
 
