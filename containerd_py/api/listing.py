@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.replies import Reply
 from containerd_py.engine.listing import HEALTHS, STATUSES, Listing, SortKey
@@ -33,7 +32,7 @@ async def list_all(request: web.Request, engine: Engine) -> Reply:
         limit=query.integer("limit", least=1, most=_MOST),
     )
     query.done()
-    return Reply(200, wire.ContainerList(containers=tuple(map(shown.summary, engine.list(listing)))))
+    return Reply(200, shown.container_list(engine.list(listing)))
 
 
 def _words(query: requests.Query, name: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -94,8 +94,13 @@ class TimedStep:
     duration_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerView:
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class ContainerSummary:
+    """What a list shows of a container: the same object for as long as nothing in it changes.
+
+    health: "starting", "healthy" or "unhealthy", of the run that there is; None where nothing is checked.
+    """
+
     id: str
     name: str
     status: Status
@@ -103,15 +108,21 @@ class ContainerView:
     rootfs: str
     labels: dict[str, str]
     terminal: bool
-    stdin: bool
     pid: int | None
     created_at: datetime
     started_at: datetime | None
     exit: Exit | None
-    previous_exit: Exit | None
-    restart: str
     restart_count: int
     next_start_at: datetime | None
+    health: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    summary: ContainerSummary
+    stdin: bool
+    previous_exit: Exit | None
+    restart: str
     stop_signal: str | None
     stop_timeout_s: float | None
     durable: bool
@@ -129,11 +140,6 @@ class ContainerView:
     """How long this run has lasted so far; None unless it runs, and where nobody knows."""
     pids: tuple[int, ...] = ()
     """All its processes, as the daemon numbers them; only where one container is asked for."""
-
-    @property
-    def health_now(self) -> str | None:
-        """How the run that there is is found to be; None where nothing is checked."""
-        return self.health.status if self.health is not None and self.status in (Status.RUNNING, Status.PAUSED) else None
 
 
 class ExecStatus(StrEnum):

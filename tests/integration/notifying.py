@@ -110,7 +110,7 @@ async def say(api: Api, container: str, text: str, **expected: Any) -> None:
     data = text.replace("\n", "\\n").encode() + b"\n"
     answer = await api.request("PUT", f"/v1/containers/{container}/stdin", data=data)
     assert answer.status == 204, answer.body
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = await state(api, container)
             if {name: found[name] for name in expected} == expected:

@@ -166,7 +166,7 @@ async def test_prune_removes_what_has_stopped(api: Api, rootfs: Path) -> None:
     running = await started(api, rootfs, "exec sleep 100")
     created = await api.create(rootfs, "/bin/true")
     restarting = await started(api, rootfs, "exit 1", restart="always")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (await until(api, restarting, status="stopped"))["restart_count"] >= 3:
             await asyncio.sleep(0.01)
     assert (await api.post("/v1/prune?label=job%3D2")).json == {"removed": [], "freed_bytes": 0, "failed": []}

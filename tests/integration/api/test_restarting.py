@@ -185,7 +185,7 @@ async def test_a_payload_that_is_killed_comes_back_until_it_is_stopped(api: Api,
 async def waiting_for_its_next_start(api: Api, rootfs: Path) -> str:
     """A container that fails at once, caught while its delay is long enough to do something."""
     container = await started(api, rootfs, "echo x; exit 1", restart="always")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = (await api.get(f"/v1/containers/{container}")).json
             if found["restart_count"] >= 4 and found["next_start_at"] and found["status"] == "stopped":

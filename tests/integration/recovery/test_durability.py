@@ -312,7 +312,7 @@ async def test_a_root_that_is_gone_is_told_and_tried_again(daemon: Daemon, rootf
     rootfs.rename(f"{rootfs}.away")
     await boot(daemon)
     async with daemon.api() as api:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while b"container.restart_failed" not in (await api.get("/v1/events?since_id=0&follow=false")).body:
                 await asyncio.sleep(0.01)
         Path(f"{rootfs}.away").rename(rootfs)

@@ -17,7 +17,7 @@ async def again(daemon: Daemon) -> None:
 
 
 async def status(api: Api, container: str, expected: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await state(api, container))["status"] != expected:
             await asyncio.sleep(0.01)
 
@@ -29,7 +29,7 @@ async def test_what_is_said_without_a_daemon_is_not_lost(daemon: Daemon, rootfs:
         await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"STATUS=meanwhile\n")
     daemon.kill()
     (rootfs / "go").touch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (rootfs / "said").exists():
             await asyncio.sleep(0.01)
     await again(daemon)
@@ -65,7 +65,7 @@ async def test_the_loss_of_the_spawner_changes_nothing(daemon: Daemon, rootfs: P
         await say(api, container, "STATUS=before", status="before")
         spawner = (await api.get("/v1/info")).json["spawner_pid"]
         os.kill(spawner, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await api.get("/v1/info")).json["spawner_pid"] in (spawner, None):
                 await asyncio.sleep(0.01)
         await say(api, container, "STATUS=between", status="between")

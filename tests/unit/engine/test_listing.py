@@ -6,25 +6,26 @@ from typing import Any
 import pytest
 
 from containerd_py.engine.listing import Listing, SortKey, select
-from containerd_py.engine.views import ContainerView
+from containerd_py.engine.views import ContainerSummary
 from containerd_py.store.records import HealthState, NextStart
 from tests.unit.engine.test_containers import container
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def view(container_id: str, name: str, age_s: int, **given: Any) -> ContainerView:
-    return container(container_id, name, created_at=T0 + timedelta(seconds=age_s), **given).view()
+def summary(container_id: str, name: str, age_s: int, **given: Any) -> ContainerSummary:
+    return container(container_id, name, created_at=T0 + timedelta(seconds=age_s), **given).summary()
 
 
 WELL, ILL = (HealthState(status=status, since=T0) for status in ("healthy", "unhealthy"))
-FRONT = {"app": "x", "tier": "front"}
+APP = {"app": "x"}
+FRONT = APP | {"tier": "front"}
 
-VIEWS = (
-    view("c", "api", 30, status="stopped", labels=FRONT, started_at=T0 + timedelta(seconds=90), health_state=WELL),
-    view("a", "web-1", 10, status="running", labels={"app": "x"}, started_at=T0 + timedelta(seconds=99), health_state=WELL),
-    view("d", "web-2", 40, status="stopped", next_start=NextStart(at=T0, cause="policy")),
-    view("b", "db", 20, status="paused", labels={"app": ""}, health_state=ILL),
+SUMMARIES = (
+    summary("c", "api", 30, status="stopped", labels=FRONT, started_at=T0 + timedelta(seconds=90), health_state=WELL),
+    summary("a", "web-1", 10, status="running", labels=APP, started_at=T0 + timedelta(seconds=99), health_state=WELL),
+    summary("d", "web-2", 40, status="stopped", next_start=NextStart(at=T0, cause="policy")),
+    summary("b", "db", 20, status="paused", labels={"app": ""}, health_state=ILL),
 )
 
 
@@ -62,4 +63,4 @@ VIEWS = (
     ids=str,
 )
 def test_what_is_listed(listing: Listing, expected: str) -> None:
-    assert "".join(one.id for one in select(VIEWS, listing)) == expected
+    assert "".join(one.id for one in select(SUMMARIES, listing)) == expected
