@@ -55,6 +55,7 @@ class Supervision:
         self._ending: Counter[str] = Counter()
         """How many stops and deletions of a container are under way."""
         self._active = False
+        self._held = False
         lifecycle.on_end.append(self._arm)
 
     async def begin(self) -> None:
@@ -76,11 +77,26 @@ class Supervision:
             timer.cancel()
         self._timers.clear()
 
+    def hold(self) -> None:
+        """Start nothing any more, neither by itself nor for somebody."""
+        self._held = True
+        self.close()
+
+    def check(self, action: str) -> None:
+        """Raises Unavailable where nothing is started any more. action: "start container 'web'"."""
+        if self._held:
+            raise Unavailable(
+                f"cannot {action}: all containers are being stopped",
+                step="shutdown",
+                hint="the host shuts down; if it does not, restart the daemon",
+            )
+
     # ── what is asked for ──
 
     async def start(self, container: Container) -> None:
         """Start one that is created or stopped. Raises Conflict, and what creation and start raise."""
         async with container.lock:
+            self.check(f"start {container.title}")
             container.check("start", Status.CREATED, Status.STOPPED)
             if container.status is Status.STOPPED:
                 await self._lifecycle.remember(container, container.record.with_(next_start=_now("request")))
@@ -91,6 +107,7 @@ class Supervision:
         self, container: Container, number: int | None, timeout_s: float | None, *, cause: str = "request"
     ) -> None:
         """Stop and start one whatever it does; number, timeout_s: as of `stop`. Raises Conflict, and what both raise."""
+        self.check(f"restart {container.title}")
         container.check("restart", *_ENDABLE)
         async with container.lock:
             container.check("restart", *_ENDABLE)
