@@ -1,9 +1,9 @@
 """Containers whose output goes to the journal: the log is read behind the payload, line by line, and sent.
 
 So a journal that is away or slow holds nobody up: output waits in the log's files, within their limits, and what they have
-no room for is counted as lost, and an entry tells of it. How far each stream was sent is on record after each entry, so that a daemon that comes back
-goes on there, and repeats the one entry at most that was sent and not recorded (in the page cache: a crash of the machine
-may repeat what was not synchronised). CONTAINER_LOG_OFFSET is the same in a repeated entry.
+no room for is counted as lost, and an entry tells of it. How far each stream was sent is on record after each entry, so
+that a daemon that comes back goes on there, and repeats the one entry at most that was sent and not recorded (in the page
+cache: a crash of the machine may repeat what was not synchronised). CONTAINER_LOG_OFFSET is the same in a repeated entry.
 """
 
 from __future__ import annotations

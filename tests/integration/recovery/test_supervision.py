@@ -184,7 +184,7 @@ async def on_small_disk(daemon: Daemon) -> AsyncIterator[None]:
         yield
         daemon.stop()
     finally:
-        subprocess.run(["umount", "-l", str(daemon.state_dir)], check=True)
+        await asyncio.to_thread(subprocess.run, ["/usr/bin/umount", "-l", str(daemon.state_dir)], check=True)
     await again(daemon)
 
 
