@@ -39,6 +39,15 @@ async def test_many_that_hang_hold_up_neither_each_other_nor_those_of_others() -
     assert all(ended.acquire(timeout=20) for _ in range(99))
 
 
+async def test_a_host_without_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(BlockingIOError, match="no thread"):
+        await in_own_thread(fail)
+
+
 def test_the_loop_may_end_before_the_work() -> None:
     gate, ended = threading.Event(), threading.Event()
 
