@@ -151,7 +151,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
     assert list((daemon.data_dir / "containers").iterdir()) == []
 
 
-async def test_without_a_log(api: Api, rootfs: Path) -> None:
+async def test_without_a_log(daemon: Daemon, api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/sh", "-c", "echo seen; exit 3", log={"driver": "none"})
     async with attach(api, container) as socket:
         client = Attached(socket)
@@ -159,7 +159,9 @@ async def test_without_a_log(api: Api, rootfs: Path) -> None:
         await client.to_end()
     assert client.channels[1] == b"seen\n"
     (await api.get(f"/v1/containers/{container}/logs")).error(409, "conflict", step="logs")
+    assert not (daemon.data_dir / "containers").exists()
     await remove(api, container)
+    assert list((daemon.state_dir / "transient").iterdir()) == []
 
 
 @pytest.mark.parametrize("log", [{"driver": "syslog"}, {"max_bytes": 1}, {"max_files": 0}, {"colour": 1}, None])
