@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.archive_worker import ArchiveWorker
+from containerd_py.engine.lowering import open_root
 from containerd_py.engine.layers import Overlay, overlay_on
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, InvalidArgument, NotSupported
@@ -85,7 +86,7 @@ class Archives:
         with ExitStack() as passed:
             if placement is not None:
                 passed.enter_context(placement)
-            root = passed.enter_context(await asyncio.to_thread(_open, container.record.rootfs, "root file system"))
+            root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
             standpoint = await self._standpoint(container, spec, placement, inside=False, joined=joined)
             async with self._worker(container, compile_export(spec, standpoint)) as worker:
                 await worker.begin({"root": root.fileno()}, pipe="out", inside=kinds, placement=placement)
@@ -119,7 +120,7 @@ class Archives:
             if placement is not None:
                 passed.enter_context(placement)
             if not inside:
-                root = passed.enter_context(await asyncio.to_thread(_open, container.record.rootfs, "root file system"))
+                root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
                 handles["root"] = root.fileno()
             standpoint = await self._standpoint(container, spec, placement, inside=inside, joined=inside)
             async with self._worker(container, compile_archive(spec, task, standpoint)) as worker:
@@ -165,16 +166,6 @@ def _kinds(spec: Spec, *wanted: str) -> tuple[str, ...]:
     return tuple(kind for kind in wanted if kind in there)
 
 
-def _open(path: str, what: str) -> Fd:
-    """Blocking: it may lie on anything. Raises InvalidArgument."""
-    try:
-        return Fd(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-    except OSError as problem:
-        raise InvalidArgument(
-            f"cannot use {what} {path!r}: {problem.strerror}", step="rootfs", errno=problem.errno
-        ) from problem
-
-
 def _overlay_of(container: Container) -> Overlay:
     """Blocking."""
     rootfs = container.record.rootfs
@@ -209,6 +200,10 @@ def _open_layers(overlay: Overlay, opened: ExitStack) -> dict[str, int]:
 
 
 def _open_layer(path: str) -> Fd:
+    """Blocking: it may lie on anything. Raises InvalidArgument."""
     if not path.startswith("/"):
         raise InvalidArgument(f"cannot use layer {path!r}: it is no absolute path")
-    return _open(path, "layer")
+    try:
+        return Fd(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError as problem:
+        raise InvalidArgument(f"cannot use layer {path!r}: {problem.strerror}", errno=problem.errno) from problem
