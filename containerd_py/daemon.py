@@ -7,13 +7,12 @@ import contextlib
 import os
 import resource
 import signal
-import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from aiohttp import web
 
-from containerd_py import __version__
+from containerd_py import __version__, activation
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.engine import Engine
@@ -25,14 +24,21 @@ from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Iterator
 
+    from containerd_py.activation import Passed
     from containerd_py.config import DaemonConfig
     from containerd_py.sockets import SocketConfig
 
 _log = structlog.get_logger()
 
 _AGAIN_S = 0.2
+
+
+class Door(NamedTuple):
+    connection: socket.socket
+    access: Access
 
 
 async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
@@ -53,7 +59,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         journal_socket=config.journal_socket,
     )
     engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), output=output)
-    passed = _passed_socket()
+    passed = activation.passed(config.sockets)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)
         await engine.start()
@@ -61,35 +67,43 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        doors = [_first_door(config, passed, stack), *(_further_door(one, stack) for one in config.sockets)]
-        runners = [app.runner(app.build(engine, access)) for _connection, access in doors]
+        doors = tuple(_doors(config, passed, stack))
+        runners = [app.runner(app.build(engine, door.access)) for door in doors]
         for runner in runners:
             await runner.setup()
         stack.push_async_callback(_close_all, runners)
-        for runner, (connection, _access) in zip(runners, doors, strict=True):
-            await web.SockSite(runner, connection, backlog=1024).start()
+        for runner, door in zip(runners, doors, strict=True):
+            await web.SockSite(runner, door.connection, backlog=1024).start()
         for one in config.sockets:
             _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
-        _log.info("serving", version=__version__, socket=config.socket if passed is None else "passed", pid=os.getpid())
+        _log.info("serving", version=__version__, socket="passed" if passed.first else config.socket, pid=os.getpid())
         await _serve(stopping)
         engine.stop_streams()
 
 
-def _first_door(
-    config: DaemonConfig, passed: socket.socket | None, stack: contextlib.AsyncExitStack
-) -> tuple[socket.socket, Access]:
-    """Return the socket that everything may be asked at, and its rules."""
-    if passed is not None:
-        return passed, Access(group_allowed=True, socket="passed")
-    connection = listener.open_socket(config.socket, group=config.socket_group)
-    stack.callback(listener.remove, config.socket)
-    return connection, Access(group_allowed=config.socket_group is not None, socket=config.socket)
+def _doors(config: DaemonConfig, passed: Passed, stack: contextlib.AsyncExitStack) -> Iterator[Door]:
+    """Yield each socket that is served with its rules; those that nobody has passed are made here."""
+    if passed.first:
+        for connection in passed.first:
+            path = os.fsdecode(connection.getsockname())
+            yield Door(connection, Access(group_allowed=True, socket=path))
+    else:
+        connection = listener.open_socket(config.socket, group=config.socket_group)
+        stack.callback(listener.remove, config.socket)
+        yield Door(connection, Access(group_allowed=config.socket_group is not None, socket=config.socket))
+    for one in config.sockets:
+        for connection in passed.further.get(one.name or "") or (_made(one, stack),):
+            yield Door(connection, _rules(one))
 
 
-def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[socket.socket, Access]:
+def _made(one: SocketConfig, stack: contextlib.AsyncExitStack) -> socket.socket:
     connection = listener.open_socket(one.path, group=one.group, mode=one.octal_mode)
     stack.callback(listener.remove, one.path)
-    access = Access(
+    return connection
+
+
+def _rules(one: SocketConfig) -> Access:
+    return Access(
         group_allowed=bool(one.octal_mode & 0o066),
         socket=one.path,
         read_only=one.access == "read-only",
@@ -97,7 +111,6 @@ def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[
         users=one.user_ids(),
         groups=one.group_ids(),
     )
-    return connection, access
 
 
 async def _close_all(runners: list[web.AppRunner]) -> None:
@@ -129,18 +142,6 @@ def _notify(*lines: str) -> None:
         import systemd.daemon as systemd
 
         systemd.notify("\n".join(lines))
-
-
-def _passed_socket() -> socket.socket | None:
-    """Return the socket that systemd listens at for us (sd_listen_fds(3)), None without one."""
-    if "LISTEN_FDS" not in os.environ:
-        return None
-    import systemd.daemon as systemd
-
-    for number in systemd.listen_fds():
-        if systemd.is_socket_unix(number, socket.SOCK_STREAM, 1):
-            return socket.socket(fileno=number)
-    return None
 
 
 class Reaper:

@@ -11,8 +11,8 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.archive_worker import ArchiveWorker
-from containerd_py.engine.lowering import open_root
 from containerd_py.engine.layers import Overlay, overlay_on
+from containerd_py.engine.lowering import open_root
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.manager import Placement
@@ -63,7 +63,7 @@ class Archives:
     async def unpacking(self, reference: str, path: str) -> AsyncIterator[ArchiveWorker]:
         """Enter once the directory at the path is there; `feed` takes the archive, `finish` its end.
 
-        Raises NotFound, InvalidArgument, Conflict for what is paused or may not be written to.
+        Raises NotFound, InvalidArgument, Conflict for what is paused or may not be written to. An event tells of it.
         """
         container = self._find(reference, "copy to")
         if container.status is Status.PAUSED:
@@ -73,7 +73,15 @@ class Archives:
                 hint="resume it first",
             )
         async with self._task(container, op.UnpackArchive(path), pipe="in") as worker:
-            yield worker
+            whole = False
+            try:
+                yield worker
+                whole = True
+            finally:  # what was unpacked before an error stays
+                labels = container.record.labels  # it may be deleted by now
+                shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                told = {"path": shown, "whole": str(whole).lower()}
+                self._parts.events.publish("container.unpacked", container.id, container.name, labels, **told)
 
     @asynccontextmanager
     async def exporting(self, reference: str) -> AsyncIterator[ArchiveWorker]:

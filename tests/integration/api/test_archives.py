@@ -1,6 +1,7 @@
 """Files of containers as archives: out, in, in which state, and what is refused."""
 
 import asyncio
+import json
 import os
 import stat
 import tarfile
@@ -384,3 +385,17 @@ async def test_what_is_not_there_is_told(api: Api, container: str) -> None:
     for route in ("export", "diff"):
         (await api.get(f"/v1/containers/nobody/{route}")).error(404, "not_found", step="find")
         (await api.get(f"/v1/containers/{container}/{route}?x=1")).error(400, "invalid_argument")
+
+
+async def test_an_event_tells_what_was_put(api: Api, container: str) -> None:
+    assert (await put(api, container, "/data", tar(member("one", b"1")))).status == 204
+    assert (await put(api, container, "/data", tar(member("two", b"2"), member("../up", b"3")))).status == 400
+    assert (await put(api, container, "/nope", tar(member("three", b"3")))).status == 404
+    lines = (await api.get("/v1/events?since_id=0&follow=false&type=container.unpacked")).body.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["attributes"] for event in events] == [
+        {"path": "/data", "whole": "true"},
+        {"path": "/data", "whole": "false"},
+    ]
+    assert {event["id"] for event in events} == {container}
+    assert {event["asked_by"]["pid"] for event in events} == {os.getpid()}

@@ -52,7 +52,17 @@ async def test_by_time_and_by_lines(api: Api, rootfs: Path) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["since=yesterday", "since=2025-03-01", "since=-1", "until=", "tail=-1", "tail=x", "timestamps=maybe", "since=1e400"],
+    [
+        "since=yesterday",
+        "since=2025-03-01",
+        "since=-1",
+        "until=",
+        "tail=-1",
+        "tail=x",
+        "timestamps=maybe",
+        "since=1e400",
+        "until=1&since=2",
+    ],
 )
 async def test_queries_that_are_wrong(api: Api, rootfs: Path, query: str) -> None:
     container = await api.create(rootfs, "/bin/true")

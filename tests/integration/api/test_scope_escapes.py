@@ -15,7 +15,7 @@ path = "{folder}/web.sock"
 labels = ["team=web"]
 host_paths = ["{folder}/rootfs"]
 """
-SECRET = "of the host"
+SENTINEL = "of the host"
 
 
 @pytest_asyncio.fixture
@@ -44,7 +44,7 @@ async def exchange(web: Api, rootfs: Path, instead: Path) -> None:
 
 async def test_a_source_that_has_become_a_symlink_is_refused(web: Api, rootfs: Path, tmp_path: Path) -> None:
     (tmp_path / "host/tree").mkdir(parents=True)
-    (tmp_path / "host/tree/secret").write_text(SECRET)
+    (tmp_path / "host/tree/secret").write_text(SENTINEL)
     (rootfs / "way/tree").mkdir(parents=True)
     container = await web.create(
         rootfs, "/bin/cat", "/mnt/secret", mounts=[{"target": "/mnt", "source": str(rootfs / "way/tree")}]
@@ -54,13 +54,13 @@ async def test_a_source_that_has_become_a_symlink_is_refused(web: Api, rootfs: P
     told = (await web.post(f"/v1/containers/{container}/start")).error(400, "invalid_argument", errno="ELOOP")
     assert f"{rootfs}/way/tree" in told["message"]
     assert "a symlink stands on the way" in told["hint"]
-    assert SECRET.encode() not in (await web.get(f"/v1/containers/{container}/logs")).body
+    assert SENTINEL.encode() not in (await web.get(f"/v1/containers/{container}/logs")).body
     await web.delete(f"/v1/containers/{container}")
 
 
 async def test_a_root_that_has_become_a_symlink_is_neither_read_nor_written(web: Api, rootfs: Path, tmp_path: Path) -> None:
     (tmp_path / "host/tree").mkdir(parents=True)
-    (tmp_path / "host/tree/secret").write_text(SECRET)
+    (tmp_path / "host/tree/secret").write_text(SENTINEL)
     tree = rootfs / "way/tree"
     (tree / "bin").mkdir(parents=True)
     (tree / "bin/true").write_bytes((rootfs / "bin/busybox").read_bytes())

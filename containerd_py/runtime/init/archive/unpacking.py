@@ -178,6 +178,8 @@ def _check(member: tarfile.TarInfo) -> None:
     for what, text in (("name", member.name), ("link", member.linkname)):
         if "\0" in text:
             raise StepFailed(errno.EINVAL, f"its {what} has a NUL in it")
+    if any("\0" in key for key in member.pax_headers):
+        raise StepFailed(errno.EINVAL, "one of its extended attributes has a NUL in its name")
     if member.issparse():
         raise StepFailed(errno.EINVAL, "it is sparse: pack it without --sparse")
     if member.type not in (*_FILES, *_NODES, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE):
