@@ -33,7 +33,7 @@ _SLOWEST_S = 60.0
 class Asked:
     """What a request for logs says."""
 
-    offset: int
+    offset: int | None
     stream: Stream | None
     follow: bool
     window: Window
@@ -59,7 +59,7 @@ async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     asked = _asked(request)
-    return await _send(request, engine.execs, engine.execs.joinable(request.match_info["id"], "read output of").id, asked)
+    return await _send(request, engine.execs, engine.execs.logged(request.match_info["id"], asked.offset), asked)
 
 
 async def put_stdin(request: web.Request, engine: Engine) -> Reply:
@@ -75,7 +75,7 @@ def _asked(request: web.Request) -> Asked:
     offset = query.integer("offset", least=0, most=LARGEST_OFFSET)
     since_ns, until_ns = query.period()
     asked = Asked(
-        offset=offset or 0,
+        offset=offset,
         stream=_stream(query.text("stream")),
         follow=query.boolean("follow", default=False),
         window=Window(
@@ -93,7 +93,9 @@ def _asked(request: web.Request) -> Asked:
 async def _send(request: web.Request, streaming: Streaming, reference: str, asked: Asked) -> web.StreamResponse:
     response = await begun(request, "application/octet-stream")
     lines = StampedLines() if asked.timestamps else None
-    output = streaming.output(reference, offset=asked.offset, stream=asked.stream, follow=asked.follow, window=asked.window)
+    output = streaming.output(
+        reference, offset=asked.offset or 0, stream=asked.stream, follow=asked.follow, window=asked.window
+    )
     async with broken_off_by_errors(request), contextlib.aclosing(output) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, OutputGap):  # to go on would let the rest be taken for what follows

@@ -346,7 +346,8 @@ async def test_ids_are_those_of_the_containers_user_namespace(api: Api, rootfs: 
         exported = members((await api.get(f"/v1/containers/{container}/export")).body)
         assert (exported["./bin/busybox"].uid, exported[f"./user-{state}"].gid) == (0, 1000)
         beyond = await put(api, container, "/", tar(member("beyond", b"", uid=70_000)))
-        assert "'beyond'" in beyond.error(400, "invalid_argument", errno="EINVAL")["message"]
+        told = beyond.error(400, "invalid_argument", errno="EINVAL")["message"]
+        assert "'beyond': its owner 70000:0 is none of the container's user namespace" in told
         device = await put(api, container, "/", tar(member("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3)))
         device.error(400, "invalid_argument", errno="EPERM")
         await api.post(f"/v1/containers/{container}/stop?timeout=0")
@@ -376,6 +377,8 @@ async def test_wrong_paths_are_refused(api: Api, container: str, query: str, tol
 
 
 async def test_what_is_not_there_is_told(api: Api, container: str) -> None:
+    magic = await api.get(f"/v1/containers/{container}/archive/stat?path=/proc/1/root")
+    assert magic.error(400, "invalid_argument", errno="EACCES")["message"].endswith(": Permission denied")
     assert "'/nope'" in (await get(api, container, "/nope")).error(404, "not_found", errno="ENOENT")["message"]
     (await get(api, container, "/data/file/x")).error(400, "invalid_argument", errno="ENOTDIR")
     (await get(api, container, "/data/link/")).error(404, "not_found")

@@ -58,6 +58,22 @@ async def test_a_source_that_has_become_a_symlink_is_refused(web: Api, rootfs: P
     await web.delete(f"/v1/containers/{container}")
 
 
+async def test_a_conflict_does_not_tell_whose_name_it_is(web: Api, daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        other = await api.create(rootfs, "/bin/true", name="other")
+        mine = await web.create(rootfs, "/bin/true", name="mine")
+        made = await web.post("/v1/containers", json={"rootfs": str(rootfs), "args": ["/bin/true"], "name": "other"})
+        renamed = await web.post(f"/v1/containers/{mine}/rename?name=other")
+        for answer in (made, renamed):
+            told = answer.error(409, "conflict")
+            assert "is taken" in told["message"]
+            assert other[:8] not in answer.body.decode()
+        again = await api.post("/v1/containers", json={"rootfs": str(rootfs), "args": ["/bin/true"], "name": "mine"})
+        assert mine[:12] in again.error(409, "conflict")["message"]
+        for container in (other, mine):
+            await api.delete(f"/v1/containers/{container}")
+
+
 async def test_a_root_that_has_become_a_symlink_is_neither_read_nor_written(web: Api, rootfs: Path, tmp_path: Path) -> None:
     (tmp_path / "host/tree").mkdir(parents=True)
     (tmp_path / "host/tree/secret").write_text(SENTINEL)
