@@ -40,6 +40,40 @@ _WITH_A_BUNDLE = (
     *HEALTH_OPTIONS,
 )
 _FLAGS = {"args": "ARGS"}
+_OPTION_OF = {
+    "rootfs": "--rootfs",
+    "bundle": "--bundle",
+    "args": "ARGS",
+    "name": "--name",
+    "hostname": "--hostname",
+    "user": "--user",
+    "cwd": "--workdir",
+    "env": "--env",
+    "labels": "--label",
+    "restart": "--restart",
+    "stop_signal": "--stop-signal",
+    "stop_timeout_s": "--stop-timeout",
+    "pids": "--pids-limit",
+    "memory_bytes": "--memory",
+    "cpus": "--cpus",
+    "interval_s": "--health-interval",
+    "timeout_s": "--health-timeout",
+    "start_period_s": "--health-start-period",
+    "retries": "--health-retries",
+    "watchdog_s": "--watchdog",
+    "max_bytes": "--log-opt max-size",
+    "max_files": "--log-opt max-file",
+    "tag": "--log-opt tag",
+    "additional_groups": "--group-add",
+    "capabilities": "--cap",
+}
+"""What is typed for a field of the wire."""
+_FORM_OF = {
+    "--name": "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
+    "--workdir": "an absolute path in the container",
+    "--restart": "no, on-failure[:N], always or unless-stopped",
+    "--stop-signal": "a signal's name or number: QUIT, SIGQUIT, 3",
+}
 
 
 def build_request(options: SpecOptions, environment: Mapping[str, str]) -> CreateRequest:
@@ -143,11 +177,12 @@ def build_update(memory: str | None, cpus: float | None, pids_limit: int | None,
         given["cpus"] = None if cpus == -1 else cpus
     if pids_limit is not None:
         given["pids"] = None if pids_limit == -1 else pids_limit
-    try:
+    if not given and restart is None:
+        hint = "name one of --memory, --cpus, --pids-limit and --restart"
+        raise _wrong("nothing is to be changed", hint=hint)
+    with reading():
         changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
         return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
-    except ValidationError as error:
-        raise _unreadable(error) from error
 
 
 def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -181,8 +216,13 @@ def parse_size(text: str, option: str = "--memory") -> int:
 
 def _unreadable(error: ValidationError) -> InvalidArgument:
     first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _wrong(f"{where} {first['input']!r}: {first['msg']}")
+    fields = [str(part) for part in first["loc"]]
+    where = next((_OPTION_OF[one] for one in reversed(fields) if one in _OPTION_OF), ".".join(fields))
+    cause = first["msg"].removeprefix("Value error, ")
+    hint = _FORM_OF.get(where)
+    if hint is not None and first["type"] == "string_pattern_mismatch":
+        cause = "it has another form"
+    return _wrong(f"{where} {first['input']!r}: {cause[:1].lower()}{cause[1:]}", hint=hint)
 
 
 def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:

@@ -70,12 +70,13 @@ def detail_row(one: ContainerDetail) -> Row:
     return Row(one, {"Created": one.created_at, "State": state, "Config": config})
 
 
-def stats_row(one: Stats) -> Row:
+def stats_row(one: Stats, *, whole: bool = False) -> Row:
+    """whole: its id is not cut."""
     memory, limit = one.memory, one.memory.limit_bytes
     used = size_text(memory.working_set_bytes)
     words = {
-        "Container": one.id[:ID_LENGTH],
-        "ID": one.id[:ID_LENGTH],
+        "Container": one.id if whole else one.id[:ID_LENGTH],
+        "ID": one.id if whole else one.id[:ID_LENGTH],
         "CPUPerc": "--" if one.cpu.percent is None else f"{one.cpu.percent:.2f}%",
         "MemUsage": f"{used} / {'--' if limit is None else size_text(limit)}",
         "MemPerc": f"{memory.working_set_bytes / limit * 100:.2f}%" if limit else "--",

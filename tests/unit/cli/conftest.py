@@ -35,6 +35,7 @@ class FakeDaemon:
         self.socket_path = socket_path
         self.heard: list[str] = []
         self.bodies: list[Any] = []
+        self.keys: list[str] = []
         self.talks: list[Talk] = []
         self.exit: dict[str, Any] = {"exit_code": 0, "reason": "exited", "signal": None, "finished_at": TIME}
         self.hanging = threading.Event()
@@ -78,6 +79,8 @@ class FakeDaemon:
         self.heard.append(f"{request.method} {request.path_qs}")
         if request.path.endswith("/attach"):
             return await self._attach(request)
+        if key := request.headers.get("Idempotency-Key"):
+            self.keys.append(key)
         if body := await request.read():
             self.bodies.append(json.loads(body))
         if f"{request.method} {request.path}" in self._hangs:
