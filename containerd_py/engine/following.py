@@ -38,12 +38,7 @@ async def chunks(
     A reader that is slow costs nothing and blocks nobody.
     """
     window = reading.window
-    start = log.size if reading.offset is None else reading.offset
-    if window.kept or window.tail is not None:
-        start = max(start, log.first)
-    if window.tail is not None:
-        start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
-    reader = log.reader(start)
+    reader = log.reader(await start_of(log, reading))
     try:
         while True:
             chunk = reader.next()
@@ -62,6 +57,17 @@ async def chunks(
                 return
     finally:
         reader.close()
+
+
+async def start_of(log: OutputLog, reading: Reading) -> int:
+    """Return the offset at which the reading begins: the byte there may yet be of another stream, or too old."""
+    window = reading.window
+    start = log.size if reading.offset is None else reading.offset
+    if window.kept or window.tail is not None:
+        start = max(start, log.first)
+    if window.tail is not None:
+        start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
+    return start
 
 
 async def _grown(log: OutputLog, until_ns: int | None) -> bool:

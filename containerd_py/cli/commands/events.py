@@ -64,6 +64,7 @@ def events(
             containers=found.get("container", []),
             labels=found.get("label", []),
             follow=follow,
+            resume=True,
         )
         async with contextlib.aclosing(told):
             async for event in told:

@@ -87,7 +87,7 @@ def logs(
     async def action(client: "Client") -> None:
         from containerd_py.cli.streams import write_all
 
-        output = client.exec_logs(exec_id, follow=follow, timestamps=timestamps, tail=tail)
+        output = client.exec_logs(exec_id, follow=follow, timestamps=timestamps, tail=tail, resume=True)
         async with contextlib.aclosing(output) as chunks:
             async for chunk in chunks:
                 await write_all(1, chunk)

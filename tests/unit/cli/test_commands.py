@@ -142,8 +142,8 @@ def test_wait_prints_the_exit_codes(daemon: Any, pyctr: Any) -> None:
 
 def test_logs_are_copied_byte_for_byte(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/containers/a/logs", b"\xff\x00\n" * 50_000)
-    assert pyctr("logs", "-f", "--stream", "stderr", "a").out == b"\xff\x00\n" * 50_000
-    assert daemon.heard == ["GET /v1/containers/a/logs?follow=true&stream=stderr"]
+    assert pyctr("logs", "--stream", "stderr", "a").out == b"\xff\x00\n" * 50_000
+    assert daemon.heard == ["GET /v1/containers/a/logs?follow=false&stream=stderr"]
     assert pyctr("logs", "--stream", "both", "a").code == 2
 
 
@@ -281,7 +281,7 @@ def test_version_and_info(daemon: Any, pyctr: Any) -> None:
         (("update", "--memory-swap", "1", "a"), 2, "an OCI bundle's config.json"),
         (("rm", "-v", "a"), 2, "no named volumes"),
         (("-H", "unix:///x", "ps"), 2, "--socket PATH"),
-        (("run", "--rootf", "x"), 125, "(--rootfs? see `pyctr run --help`)"),
+        (("run", "--rootf", "x"), 125, "--rootfs? see `pyctr run --help`)"),
         (("run", "--network", "bridge"), 125, "'--net': 'bridge' is not one of"),
         (("run", "--colour"), 125, "pyctr run --help"),
         (("ps", "--format", "xml"), 2, "xml"),
@@ -323,6 +323,7 @@ def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
 
 @pytest.mark.parametrize("args", [("wait", "a"), ("logs", "-f", "a"), ("events",)])
 def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[str, ...]) -> None:
+    daemon.replies("GET /v1/containers/a", DETAIL)
     for route in ("POST /v1/containers/a/wait", "GET /v1/containers/a/logs", "GET /v1/events"):
         daemon.hangs(route)
     child = pyctr.spawn(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
