@@ -8,13 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
 
 import containerd_py
 from containerd_py.cli.main import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTAINER = {
     "id": "0123456789abcdef0123",
@@ -323,7 +326,7 @@ def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
 
 @pytest.mark.parametrize("args", [("wait", "a"), ("logs", "-f", "a"), ("events",)])
 def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[str, ...]) -> None:
-    daemon.replies("GET /v1/containers/a", DETAIL)
+    daemon.replies("GET /v1/containers/a", DETAIL | {"id": "a"})
     for route in ("POST /v1/containers/a/wait", "GET /v1/containers/a/logs", "GET /v1/events"):
         daemon.hangs(route)
     child = pyctr.spawn(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -331,6 +334,18 @@ def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[s
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     assert (child.returncode, out, err) == (130, b"", b"")
+
+
+def test_half_an_export_is_no_file(daemon: Any, pyctr: Any, tmp_path: Path) -> None:
+    daemon.hangs("GET /v1/containers/a/export")
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    child = pyctr.spawn("export", "-o", str(folder / "a.tar"), "a")
+    assert daemon.hanging.wait(30)
+    assert list(folder.iterdir()) != []
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == -signal.SIGTERM
+    assert list(folder.iterdir()) == []
 
 
 def test_a_closed_pipe_is_quiet(daemon: Any, pyctr: Any) -> None:
