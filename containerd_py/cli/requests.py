@@ -114,6 +114,7 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
         "mounts": _mounts(options),
         "resources": _resources(options),
         "network": None if options.network is None else options.network.value,
+        "annotations": parse_labels(options.annotation or (), "--annotation"),
     }
     chosen = {name: value for name, value in given.items() if value not in _NOT_GIVEN}
     return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=tuple(options.args), **chosen, **_common(options))
@@ -199,10 +200,10 @@ def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) 
     return parsed
 
 
-def parse_labels(labels: Iterable[str]) -> dict[str, str]:
+def parse_labels(labels: Iterable[str], option: str = "--label") -> dict[str, str]:
     parsed = {label.partition("=")[0]: label.partition("=")[2] for label in labels}
     if "" in parsed:
-        raise _wrong("--label has no name")
+        raise _wrong(f"{option} has no name")
     return parsed
 
 

@@ -82,6 +82,10 @@ class SpecOptions:
         list[str] | None,
         typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False, autocompletion=labels),
     ] = None
+    annotation: Annotated[
+        list[str] | None,
+        typer.Option("--annotation", metavar="K=V", help="An annotation of the OCI document.", show_default=False),
+    ] = None
     label_file: Annotated[
         list[str] | None,
         typer.Option("--label-file", metavar="FILE", help="Labels, one a line; repeatable.", show_default=False),

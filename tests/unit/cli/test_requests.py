@@ -36,6 +36,7 @@ def test_every_option_has_its_field() -> None:
         read_only=True,
         network=NetworkChoice.HOST,
         label=["a=b=c", "d"],
+        annotation=["org.x=y=z"],
         pids_limit=5,
         memory="64m",
         cpus=0.5,
@@ -52,6 +53,7 @@ def test_every_option_has_its_field() -> None:
         "read_only": True,
         "network": "host",
         "labels": {"a": "b=c", "d": ""},
+        "annotations": {"org.x": "y=z"},
         "resources": {"pids": 5, "memory_bytes": 64 << 20, "cpus": 0.5},
     }
 
@@ -102,6 +104,7 @@ def test_mounts(option: str, text: str, mount: dict[str, Any]) -> None:
         ({"args": None}, "no program"),
         ({"env": ["=x"]}, "--env '=x' has no name"),
         ({"label": ["=x"]}, "--label has no name"),
+        ({"annotation": ["=x"]}, "--annotation has no name"),
         ({"name": "a/b"}, "--name 'a/b'"),
         ({"name": ""}, "name ''"),
         ({"workdir": "relative"}, "--workdir 'relative': it has another form"),
