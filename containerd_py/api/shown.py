@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
 _WRITTEN: WeakKeyDictionary[views.ContainerSummary, bytes] = WeakKeyDictionary()
+"""JSON that was written before; it goes with its summary."""
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
@@ -33,6 +34,7 @@ def ended(value: views.Exit) -> wire.Exit:
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
         oom_killed=value.oom_killed,
+        ran_s=value.ran_s,
         finished_at=time(value.finished_at),
     )
 
@@ -96,6 +98,8 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         cgroup_paths=view.cgroup_paths,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        pids=view.pids,
+        running_s=view.running_s,
     )
 
 
@@ -134,6 +138,7 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
         process=view.process,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        running_s=view.running_s,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.clock import now
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
 from containerd_py.engine.views import CheckResult, ContainerSummary, ContainerView, Exit, HealthView, NotifyView, Status
@@ -132,6 +133,11 @@ class Container(Attended):
             known = self._summary = (self.record, self.config, summary_of(self.record, self.config))
         return known[2]
 
+    def _running_s(self) -> float | None:
+        if self.status not in (Status.RUNNING, Status.PAUSED):
+            return None
+        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
+
     def view(self) -> ContainerView:
         record = self.record
         return ContainerView(
@@ -149,6 +155,7 @@ class Container(Attended):
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
+            running_s=self._running_s(),
         )
 
 
@@ -191,7 +198,7 @@ def notify_of(record: ContainerRecord) -> NotifyView | None:
 def exit_of(ended: ExitRecord | None) -> Exit | None:
     if ended is None:
         return None
-    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed)
+    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s)
 
 
 class Registry:
