@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.api.pipes import until_input_waits
 from tests.integration.api.test_execs import begin, create
 from tests.integration.api.test_streams import Attached, attach, remove, start
 from tests.integration.api_client import BASE, Api
@@ -30,7 +31,7 @@ async def test_by_time_and_by_lines(api: Api, rootfs: Path) -> None:
     )
     path = f"/v1/containers/{container}"
     await start(api, container)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, path) != b"one\nerr\n":
             await asyncio.sleep(0.01)
     between = time.time()
@@ -91,7 +92,7 @@ async def test_input_that_nobody_reads_holds_up_its_client_only(api: Api, rootfs
     flooding = asyncio.create_task(
         api.request("PUT", f"/v1/containers/{container}/stdin", data=io.BytesIO(bytes(10_000_000)))
     )
-    await asyncio.sleep(0.2)
+    await until_input_waits(api, container)
     assert not flooding.done()
     assert (await api.get("/v1/_ping")).status == 200
     await remove(api, container)
@@ -114,7 +115,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_input(api: Api, rootfs:
 
     going = asyncio.ensure_future(api.session.put(f"{BASE}/v1/containers/{container}/stdin?close=true", data=body()))
     await sent.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, f"/v1/containers/{container}") != b"begun\n":
             await asyncio.sleep(0.01)
     going.cancel()

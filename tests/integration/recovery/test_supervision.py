@@ -103,7 +103,7 @@ async def test_a_worker_that_no_record_knows_is_ended(daemon: Daemon, rootfs: Pa
     await again(daemon)
     async with daemon.api() as api:
         assert (await api.get(f"/v1/containers/{container}")).json["exit"]["exit_code"] == 5
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not has_ended(pid):
                 await asyncio.sleep(0.01)
         await remove(api, container)
