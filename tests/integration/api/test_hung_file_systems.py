@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.api.restarts import remove, started
 from tests.integration.api_client import Api
-from tests.integration.hung_file_system import hung_file_system
+from tests.integration.mounted import hung_file_system
 
 pytestmark = pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this host has no FUSE")
 
