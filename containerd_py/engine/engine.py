@@ -28,7 +28,7 @@ from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
-from containerd_py.engine.labels import carries
+from containerd_py.engine.labels import carries_all
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
@@ -370,7 +370,7 @@ class Engine:
         labels += scope().labels
 
         def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and all(carries(container.record.labels, label) for label in labels)
+            return (not ids or container.id in ids) and carries_all(container.record.labels, labels)
 
         return self._measuring.all(wanted, interval_s=interval_s)
 

@@ -132,7 +132,6 @@ class ContainerView:
     lost_output_bytes: int
     spec: dict[str, Any] = field(repr=False)
     oci: dict[str, Any] = field(repr=False)
-    timeline: tuple[TimedStep, ...] = field(repr=False, default=())
     health: HealthView | None = None
     """Of the run that there is, or was last; None for one that is not checked, or has not run."""
     notify: NotifyView | None = None
