@@ -14,7 +14,6 @@ from containerd_py.sockets import FIRST_NAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.sockets import SocketConfig
 
 _SERVED = "ListenStream=/run/… is served, and nothing else"
@@ -28,19 +27,21 @@ class Passed:
     further: Mapping[str, tuple[socket.socket, ...]] = field(default_factory=dict)
 
 
-def sorted_out(found: Sequence[tuple[str, Fd]], settings: Sequence[SocketConfig]) -> Passed:
-    """Take over what came by these names. Raises InvalidArgument for what none is for; then all of it is closed."""
+def sorted_out(found: Mapping[int, str], settings: Sequence[SocketConfig]) -> Passed:
+    """Own the descriptors, by the names that came with them. Raises InvalidArgument; then all of them are closed."""
     known = {one.name: one for one in settings if one.name is not None}
     taken: list[tuple[str, socket.socket]] = []
+    left = dict(found)
     try:
-        for name, fd in found:
-            connection = _connection(name, fd)
+        for number, name in sorted(found.items()):
+            connection = _connection(number, name)
             taken.append((name, connection))
+            del left[number]
             _check_kind(name, connection)
             _check_name(name, known, connection)
     except BaseException:
-        for _name, fd in found:
-            fd.close()
+        for number in left:
+            os.close(number)
         for _name, connection in taken:
             connection.close()
         raise
@@ -50,10 +51,11 @@ def sorted_out(found: Sequence[tuple[str, Fd]], settings: Sequence[SocketConfig]
     )
 
 
-def _connection(name: str, fd: Fd) -> socket.socket:
-    if not stat.S_ISSOCK(os.fstat(fd.fileno()).st_mode):
-        raise _refused(name, f"descriptor {fd.fileno()} is no socket", _SERVED)
-    return socket.socket(fileno=fd.take())
+def _connection(number: int, name: str) -> socket.socket:
+    try:
+        return socket.socket(fileno=number)
+    except OSError as problem:  # a FIFO, or a file
+        raise _refused(name, f"descriptor {number} is no socket", _SERVED) from problem
 
 
 def _check_name(name: str, known: Mapping[str, SocketConfig], connection: socket.socket) -> None:

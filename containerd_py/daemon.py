@@ -58,8 +58,8 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread, manager).reload)
+    sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
     store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
-    listening = activation.sorted_out([one for one in passed if not stored(one[0])], config.sockets)
     engine = build_engine(config, store)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(manager.close)
@@ -69,7 +69,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        doors = tuple(_doors(config, listening, stack))
+        doors = tuple(_doors(config, sockets, stack))
         await asyncio.to_thread(_note_socket, config, doors[0].connection)
         runners = [app.runner(app.build(engine, door.access)) for door in doors]
         for runner in runners:
@@ -79,7 +79,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
             await web.SockSite(runner, door.connection, backlog=1024).start()
         for one in config.sockets:
             _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
-        where = "passed" if listening.first else config.socket
+        where = "passed" if sockets.first else config.socket
         _log.info("serving", version=__version__, socket=where, pid=os.getpid())
         await _serve(stopping, engine, manager)
         engine.stop_streams()

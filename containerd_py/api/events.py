@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from containerd_py.api import event_socket, requests, shown, websockets
 from containerd_py.api.streams import LARGEST_OFFSET, begun, broken_off_by_errors, write_in_time
 from containerd_py.engine.selection import Selection
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import InvalidArgument, Unavailable
 from containerd_py.wire import EVENT_TYPES
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     async with broken_off_by_errors(request):
         async for event in engine.events(selection, follow=follow):
             await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
+        left_s = selection.left_s()
+        if follow and (left_s is None or left_s > 0):
+            raise Unavailable("the daemon stops")
     await response.write_eof()
     return response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -13,13 +13,15 @@ from aiohttp import HttpVersion11, web, web_protocol
 from containerd_py.api import requests
 from containerd_py.api.log_lines import StampedLines
 from containerd_py.api.replies import Reply
+from containerd_py.engine.following import Reading
 from containerd_py.engine.views import OutputGap, Stream, Window
-from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from containerd_py.engine.engine import Engine
+    from containerd_py.engine.runs import Run
     from containerd_py.engine.views import OutputChunk
 
 _log = structlog.get_logger()
@@ -27,6 +29,8 @@ _log = structlog.get_logger()
 LARGEST_OFFSET = 2**63 - 1
 _MOST_LINES = 10**9
 _SLOWEST_S = 60.0
+START = "Output-Offset"
+"""The header that tells where the body begins in all output: who has lost the connection goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Streaming(Protocol):
     def output(
         self, reference: str, *, offset: int | None, stream: Stream | None, follow: bool, window: Window
     ) -> AsyncGenerator[OutputChunk | OutputGap, None]: ...
+
+    async def start_of(self, reference: str, reading: Reading) -> int: ...
+
+    def run_of(self, reference: str) -> Run: ...
 
     async def write_stdin(self, reference: str, data: bytes) -> None: ...
 
@@ -91,17 +99,20 @@ def _asked(request: web.Request) -> Asked:
 
 
 async def _send(request: web.Request, streaming: Streaming, reference: str, asked: Asked) -> web.StreamResponse:
-    response = await begun(request, "application/octet-stream")
+    run = streaming.run_of(reference)
+    start = await streaming.start_of(reference, Reading(asked.offset or 0, asked.stream, asked.follow, asked.window))
+    response = await begun(request, "application/octet-stream", {START: str(start)})
     lines = StampedLines() if asked.timestamps else None
-    output = streaming.output(
-        reference, offset=asked.offset or 0, stream=asked.stream, follow=asked.follow, window=asked.window
-    )
+    window = replace(asked.window, tail=None, kept=False)
+    output = streaming.output(reference, offset=start, stream=asked.stream, follow=asked.follow, window=window)
     async with broken_off_by_errors(request), contextlib.aclosing(output) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, OutputGap):  # to go on would let the rest be taken for what follows
                 raise Conflict(f"cannot go on at offset {chunk.start}: output is kept from {chunk.end} on")
             for data in (chunk.data,) if lines is None else lines.feed(chunk):
                 await write_in_time(response, data)
+        if asked.follow and run.output_end is None and not window.is_over():
+            raise Unavailable("the daemon stops")
         for data in () if lines is None else lines.end():
             await write_in_time(response, data)
     await response.write_eof()
@@ -123,7 +134,7 @@ async def _feed(request: web.Request, streaming: Streaming, reference: str) -> R
     return Reply(204)
 
 
-async def begun(request: web.Request, kind: str) -> web.StreamResponse:
+async def begun(request: web.Request, kind: str, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
     """Send the head of an answer whose length nobody knows yet. Raises InvalidArgument for HTTP/1.0.
 
     There it would end with the connection, whatever ended that: a reader could not tell a part from the whole.
@@ -134,7 +145,7 @@ async def begun(request: web.Request, kind: str) -> web.StreamResponse:
             step="http",
             hint="ask by HTTP/1.1; a proxy in between may have to be told so",
         )
-    response = web.StreamResponse(headers={"Content-Type": kind})
+    response = web.StreamResponse(headers={"Content-Type": kind, **(headers or {})})
     await response.prepare(request)
     return response
 

@@ -132,7 +132,8 @@ class Container(Attended):
         if self.deleted:
             raise NotFound(f"cannot {action} container {self.name!r}: it has been deleted")
         if self.status not in allowed:
-            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
+            hint = _way_out(action, self.status, allowed)
+            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action, hint=hint)
 
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
@@ -307,3 +308,13 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+def _way_out(action: str, status: Status, allowed: tuple[Status, ...]) -> str | None:
+    if action == "delete":
+        return "stop it first, or delete it with force"
+    if Status.RUNNING not in allowed:
+        return None
+    return {Status.PAUSED: "resume it first", Status.CREATED: "start it first", Status.STOPPED: "start it first"}.get(
+        status
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.following import ALL, Reading, chunks, start_of
 from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.scope import check_exec, scope
 from containerd_py.engine.streaming import check_kept
@@ -130,6 +130,10 @@ class Execs:
         one = self.joinable(reference, "read output of")
         check_kept(one.title, one.log, offset)
         return one.id
+
+    async def start_of(self, reference: str, reading: Reading) -> int:
+        """Return the offset at which a reading begins. Raises NotFound, Conflict."""
+        return await start_of(self.joinable(reference, "read output of").log, reading)
 
     def joinable(self, reference: str, action: str) -> Exec:
         """Raises NotFound, Conflict for one that is detached."""

@@ -38,13 +38,7 @@ async def chunks(
     A reader that is slow costs nothing and blocks nobody.
     """
     window = reading.window
-    picked = Picked(reading.stream, window.since_ns, window.until_ns)
-    start = log.size if reading.offset is None else reading.offset
-    if window.kept or window.tail is not None:
-        start = max(start, log.first)
-    if window.tail is not None:
-        start = await asyncio.to_thread(tail_offset, log, start, window.tail, picked)
-    reader = log.reader(start, picked)
+    reader = log.reader(await start_of(log, reading), _picked(reading))
     try:
         while True:
             chunk = reader.next()
@@ -63,6 +57,21 @@ async def chunks(
                 return
     finally:
         reader.close()
+
+
+async def start_of(log: OutputLog, reading: Reading) -> int:
+    """Return the offset at which the reading begins: the byte there may yet be of another stream, or too old."""
+    window = reading.window
+    start = log.size if reading.offset is None else reading.offset
+    if window.kept or window.tail is not None:
+        start = max(start, log.first)
+    if window.tail is not None:
+        start = await asyncio.to_thread(tail_offset, log, start, window.tail, _picked(reading))
+    return start
+
+
+def _picked(reading: Reading) -> Picked:
+    return Picked(reading.stream, reading.window.since_ns, reading.window.until_ns)
 
 
 async def _grown(log: OutputLog, until_ns: int | None) -> bool:

@@ -57,10 +57,21 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
 
 
 def _annotations(request: ContainerSpec) -> dict[str, str]:
-    """What an OCI document has no word for. An image may hold nodes of the host's devices: they stay files."""
+    """The caller's, and what an OCI document has no word for. Raises InvalidArgument for a key that is not the caller's.
+
+    An image may hold nodes of the host's devices: they stay files.
+    """
+    for key in request.annotations:
+        if not key or key.startswith(defaults.OWN_ANNOTATIONS):
+            cause = "a key is needed" if not key else "it is the daemon's own"
+            raise InvalidArgument(
+                f"cannot annotate with {key!r}: {cause}",
+                step="lower",
+                hint="init, network and the like are fields of the request",
+            )
     network = {defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {}
     sources = {defaults.SOURCES_ANNOTATION: "no-symlinks"} if scope().limited else {}
-    return {defaults.ROOTFS_ANNOTATION: "nodev"} | network | sources
+    return request.annotations | {defaults.ROOTFS_ANNOTATION: "nodev"} | network | sources
 
 
 def check_environment(variables: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.following import ALL, Reading, chunks, start_of
 from containerd_py.engine.removed import RemovedContainer
 from containerd_py.errors import Conflict, NotFound
 
@@ -48,6 +48,10 @@ class Streams:
         reading = Reading(offset, stream, follow=follow, window=window)
         async for chunk in chunks(found.log, found.run, reading, closing=self._closing):
             yield chunk
+
+    async def start_of(self, reference: str, reading: Reading) -> int:
+        """Return the offset at which a reading begins. Raises NotFound."""
+        return await start_of(self._look_up(reference, "read output of").log, reading)
 
     def logged(self, reference: str, offset: int | None) -> str:
         """Return the id of a container that keeps a log from that offset on. Raises NotFound, Conflict."""

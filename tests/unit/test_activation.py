@@ -8,7 +8,6 @@ import pytest
 
 from containerd_py.activation import sorted_out
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.linux.fd import Fd
 from containerd_py.sockets import SocketConfig
 
 
@@ -26,12 +25,12 @@ def test_each_has_the_rules_of_its_name(tmp_path: Path) -> None:
         SocketConfig(path=str(tmp_path / "web"), name="web", labels=("team=web",)),
         SocketConfig(path=str(tmp_path / "made")),
     )
-    found = [
-        ("pycontainerd.socket", Fd(listening(tmp_path / "one"))),
-        ("web", Fd(listening(tmp_path / "web"))),
-        ("pycontainerd.socket", Fd(listening(tmp_path / "two"))),
-        ("unknown", Fd(listening(tmp_path / "three", mode=0o666))),
-    ]
+    found = {
+        listening(tmp_path / "one"): "pycontainerd.socket",
+        listening(tmp_path / "web"): "web",
+        listening(tmp_path / "two"): "pycontainerd.socket",
+        listening(tmp_path / "three", mode=0o666): "unknown",
+    }
     passed = sorted_out(found, settings)
     assert [one.getsockname() for one in passed.first] == [str(tmp_path / name) for name in ("one", "two", "three")]
     assert [one.getsockname() for one in passed.further["web"]] == [str(tmp_path / "web")]
@@ -58,7 +57,7 @@ def test_what_is_for_nothing_keeps_the_daemon_from_starting(tmp_path: Path, name
     first, last = listening(tmp_path / "first"), listening(tmp_path / "last")
     number = _made(tmp_path, made)
     with pytest.raises(InvalidArgument, match=told) as refused:
-        sorted_out([("pycontainerd.socket", Fd(first)), (name, Fd(number)), ("pycontainerd.socket", Fd(last))], settings)
+        sorted_out({first: "pycontainerd.socket", number: name, last: "pycontainerd.socket"}, settings)
     assert refused.value.message.startswith(f"cannot serve passed socket {name!r}: ")
     for closed in (first, last):
         with pytest.raises(OSError, match="Bad file descriptor"):

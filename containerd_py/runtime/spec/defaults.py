@@ -8,6 +8,9 @@ from containerd_py.runtime.spec.linux import Namespace, NamespaceType
 from containerd_py.runtime.spec.models import Mount
 from containerd_py.runtime.spec.process import Capabilities
 
+OWN_ANNOTATIONS = "org.pycontainerd."
+"""What the keys of these three begin with."""
+
 NETWORK_ANNOTATION = "org.pycontainerd.network"
 """"none": a network namespace in which not even `lo` is up."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.api.pipes import until_input_waits
 from tests.integration.api.test_execs import begin, create
 from tests.integration.api.test_streams import Attached, attach, remove, start
 from tests.integration.api_client import BASE, Api
@@ -30,7 +31,7 @@ async def test_by_time_and_by_lines(api: Api, rootfs: Path) -> None:
     )
     path = f"/v1/containers/{container}"
     await start(api, container)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, path) != b"one\nerr\n":
             await asyncio.sleep(0.01)
     between = time.time()
@@ -91,7 +92,7 @@ async def test_input_that_nobody_reads_holds_up_its_client_only(api: Api, rootfs
     flooding = asyncio.create_task(
         api.request("PUT", f"/v1/containers/{container}/stdin", data=io.BytesIO(bytes(10_000_000)))
     )
-    await asyncio.sleep(0.2)
+    await until_input_waits(api, container)
     assert not flooding.done()
     assert (await api.get("/v1/_ping")).status == 200
     await remove(api, container)
@@ -114,7 +115,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_input(api: Api, rootfs:
 
     going = asyncio.ensure_future(api.session.put(f"{BASE}/v1/containers/{container}/stdin?close=true", data=body()))
     await sent.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, f"/v1/containers/{container}") != b"begun\n":
             await asyncio.sleep(0.01)
     going.cancel()
@@ -162,7 +163,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
     assert list((daemon.data_dir / "containers").iterdir()) == []
 
 
-async def test_without_a_log(api: Api, rootfs: Path) -> None:
+async def test_without_a_log(daemon: Daemon, api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/sh", "-c", "echo seen; exit 3", log={"driver": "none"})
     async with attach(api, container) as socket:
         client = Attached(socket)
@@ -170,7 +171,9 @@ async def test_without_a_log(api: Api, rootfs: Path) -> None:
         await client.to_end()
     assert client.channels[1] == b"seen\n"
     (await api.get(f"/v1/containers/{container}/logs")).error(409, "conflict", step="logs")
+    assert not (daemon.data_dir / "containers").exists()
     await remove(api, container)
+    assert list((daemon.state_dir / "transient").iterdir()) == []
 
 
 @pytest.mark.parametrize("log", [{"driver": "syslog"}, {"max_bytes": 1}, {"max_files": 0}, {"colour": 1}, None])
