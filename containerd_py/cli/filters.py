@@ -31,7 +31,7 @@ _EVENTS = {
 }
 """The same for events."""
 
-MATCHED = ("id", "exited", "health")
+MATCHED = ("id", "exited")
 """Filters of containers that are looked at here."""
 
 
@@ -63,17 +63,13 @@ def event_type(word: str) -> str:
 
 def matcher(found: dict[str, list[str]]) -> Callable[[ContainerSummary], bool] | None:
     """Return what tells whether the filters of `MATCHED` let a container through; None where there are none."""
-    ids, health = found.get("id", []), found.get("health", [])
-    codes = [_exit_code(text) for text in found.get("exited", [])]
-    if not (ids or health or codes):
+    ids, codes = found.get("id", []), [_exit_code(text) for text in found.get("exited", [])]
+    if not (ids or codes):
         return None
 
     def matches(one: ContainerSummary) -> bool:
-        return (
-            (not ids or any(one.id.startswith(text) for text in ids))
-            and (not health or (one.health or "none") in health)
-            and (not codes or (one.exit is not None and one.exit.exit_code in codes))
-        )
+        fits = not ids or any(one.id.startswith(text) for text in ids)
+        return fits and (not codes or (one.exit is not None and one.exit.exit_code in codes))
 
     return matches
 

@@ -169,7 +169,14 @@ def _resources(options: SpecOptions) -> ResourcesSpec | None:
     return ResourcesSpec(**given) if given else None
 
 
-def build_update(memory: str | None, cpus: float | None, pids_limit: int | None, restart: str | None) -> UpdateRequest:
+def build_update(
+    memory: str | None,
+    cpus: float | None,
+    pids_limit: int | None,
+    restart: str | None,
+    *,
+    durable: bool | None = None,
+) -> UpdateRequest:
     """Return what to change; -1 lifts a limit."""
     given: dict[str, Any] = {}
     if memory is not None:
@@ -178,12 +185,13 @@ def build_update(memory: str | None, cpus: float | None, pids_limit: int | None,
         given["cpus"] = None if cpus == -1 else cpus
     if pids_limit is not None:
         given["pids"] = None if pids_limit == -1 else pids_limit
-    if not given and restart is None:
-        hint = "name one of --memory, --cpus, --pids-limit and --restart"
+    if not given and restart is None and durable is None:
+        hint = "name one of --memory, --cpus, --pids-limit, --restart and --durable"
         raise _wrong("nothing is to be changed", hint=hint)
     with reading():
         changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
-        return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
+        changes |= {name: value for name, value in (("restart", restart), ("durable", durable)) if value is not None}
+        return UpdateRequest(**changes)
 
 
 def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:

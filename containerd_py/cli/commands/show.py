@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from containerd_py.wire import ContainerSummary, Timeline
 
 _ID_LENGTH = 12
-_FILTERS = ("status", "label", "name", "since", "before", *MATCHED)
+_FILTERS = ("status", "health", "label", "name", "since", "before", *MATCHED)
 _ALIVE = ("running", "paused", "restarting")
 _SORTS = tuple(sign + key for key in ("created", "started", "name", "status") for sign in ("", "-"))
 
@@ -48,7 +48,7 @@ def ps(
             "--filter",
             "-f",
             metavar="KEY=VALUE",
-            help="Only those with this status, label, name (a part of it), id, exited (a code), health, since or before.",
+            help="Only those with this status, health, label, name (a part of it), id, exited (a code), since or before.",
             show_default=False,
             autocompletion=container_filters,
         ),
@@ -82,6 +82,7 @@ def ps(
             found.get("status", shown),
             [*(label or ()), *found.get("label", ())],
             names=found.get("name", ()),
+            health=found.get("health", ()),
             since=single(found, "since"),
             before=single(found, "before"),
             sort="-created" if sort is None and limit is not None else sort,

@@ -110,11 +110,11 @@ def choices(*values: str) -> Completer:
 
 container_filters = filters_of(
     status=_STATUSES,
+    health=("starting", "healthy", "unhealthy", "none"),
     label=("labels",),
     name=("containers",),
     since=("containers",),
     before=("containers",),
-    health=("healthy", "unhealthy", "starting", "none"),
     exited=("0", "1", "137", "143"),
 )
 event_filters = filters_of(
