@@ -68,8 +68,9 @@ def matcher(found: dict[str, list[str]]) -> Callable[[ContainerSummary], bool] |
         return None
 
     def matches(one: ContainerSummary) -> bool:
-        fits = not ids or any(one.id.startswith(text) for text in ids)
-        return fits and (not codes or (one.exit is not None and one.exit.exit_code in codes))
+        return (not ids or any(one.id.startswith(text) for text in ids)) and (
+            not codes or (one.exit is not None and one.exit.exit_code in codes)
+        )
 
     return matches
 

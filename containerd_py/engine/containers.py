@@ -226,11 +226,17 @@ class Registry:
             if holder is not None:
                 what = "id" if key == container_id else "name"
                 raise Conflict(
-                    f"cannot create container {key!r}: the {what} is taken by {holder[:12]!r}",
+                    f"cannot create container {key!r}: the {what} is taken{self._by(holder)}",
                     step="create",
                     hint="choose another, or delete that container first",
                 )
         self._names[container_id] = self._names[name] = container_id
+
+    def _by(self, holder: str) -> str:
+        """Return " by" whom, where the one who asks may know."""
+        container = self._by_id.get(holder)
+        known = not scope().limited or (container is not None and scope().shows(container.record.labels))
+        return f" by {holder[:12]!r}" if known else ""
 
     def take_name(self, container_id: str, name: str) -> bool:
         """Take a name for an id that is taken already; return False where another container has that name."""
@@ -246,7 +252,7 @@ class Registry:
         holder = self._names.get(name)
         if holder is not None and (holder != container_id or name != container_id):
             raise Conflict(
-                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken by {holder[:12]!r}",
+                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken{self._by(holder)}",
                 step="rename",
                 hint="choose another, or rename that container first",
             )

