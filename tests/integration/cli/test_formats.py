@@ -41,7 +41,7 @@ async def test_every_command_that_shows_takes_a_template(daemon: Daemon, api: Ap
         ("inspect", "-f", "{{.Path}} {{.Args}} {{.State.Health.Status}}", "web"): "/bin/sleep [100] ",
         ("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "web"): "0 0 0",
         ("inspect", "-f", "{{with .HostConfig.RestartPolicy}}{{.Name}} {{.MaximumRetryCount}}{{end}}", "web"): "no 0",
-        ("inspect", "-f", "{{range .Mounts}}{{.Type}}:{{.Destination}}:{{.RW}} {{end}}", "web"): MOUNTS,
+        ("inspect", "-f", "{{range .Mounts}}{{.Type}}:{{.Destination}}:{{.RW}} {{end}}", "web"): f"{MOUNTS} ",
         ("info", "--format", "{{.Containers}} {{.ContainersRunning}}"): "1 1",
         ("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}} {{.pids.current}}"): "web 1 1",
         ("top", "--format", "{{.Pid}} {{.ContainerPid}} {{.CMD}}", "web"): f"{pid} 1 /bin/sleep 100",
