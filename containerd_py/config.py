@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CONFIG_FILE = "/etc/pycontainerd/config.toml"
 _PREFIX = "PYCONTAINERD_"
 _EPILOG = f"""Each option may be set as {_PREFIX}… too. "pycontainerd config check", with the same options, reads the
-settings, prints what holds, and starts nothing. Further sockets are tables [[sockets]] of the file."""
+settings, prints what holds, and starts nothing. "pycontainerd shutdown", with the same options, stops all containers, as at
+a shutdown of the host: by the daemon that runs, else by itself. Further sockets are tables [[sockets]] of the file."""
 _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from containerd_py.config import DaemonConfig
+    from containerd_py.engine.service_manager import ServiceManager
 
 _log = structlog.get_logger()
 
@@ -21,13 +23,22 @@ RELOADED = frozenset({"log_level"})
 
 
 class Reloading:
-    """used: the settings of the start. reread: reads them again, and raises ContainerdError where they are wrong."""
+    """used: the settings of the start. reread: reads them again, and raises ContainerdError where they are wrong.
 
-    def __init__(self, used: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
+    manager: is told when it begins and when it is done, as Type=notify-reload wants it (systemd.service(5)).
+    """
+
+    def __init__(self, used: DaemonConfig, reread: Callable[[], DaemonConfig], manager: ServiceManager) -> None:
         self._used = used
         self._reread = reread
+        self._manager = manager
 
     def reload(self) -> None:
+        self._manager.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._read()
+        self._manager.tell("READY=1")
+
+    def _read(self) -> None:
         """Wrong settings change nothing."""
         try:
             found = self._reread()

@@ -143,8 +143,15 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
 
 
 def pruned(value: views.Pruned) -> wire.Pruned:
-    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
-    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
+    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=_failures(value.failed))
+
+
+def shut_down(value: views.ShutDown) -> wire.ShutDown:
+    return wire.ShutDown(stopped=value.stopped, failed=_failures(value.failed))
+
+
+def _failures(failed: tuple[views.ContainerFailure, ...]) -> tuple[wire.ContainerFailure, ...]:
+    return tuple(wire.ContainerFailure(id=one.id, name=one.name, message=one.message) for one in failed)
 
 
 def event(value: views.Event) -> wire.Event:

@@ -8,6 +8,7 @@ import structlog
 
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.clock import now
+from containerd_py.engine.notify.discarding import Discarding, retire
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
 from containerd_py.engine.views import CheckResult, ContainerSummary, ContainerView, Exit, HealthView, NotifyView, Status
@@ -57,6 +58,8 @@ class Container(Attended):
         """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
         self.notify: socket.socket | None = None
         """What the payload's messages of this run come to (sd_notify(3)); the spawner has a duplicate."""
+        self.discarding = Discarding()
+        """Of what came by `notify`."""
         self.pauses = 0
         """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
@@ -100,10 +103,17 @@ class Container(Attended):
         return super().fds() | ({} if self.notify is None else {"notify": self.notify.fileno()})
 
     def close(self) -> None:
+        if self.notify is not None:
+            retire(self.notify)
+            self.notify = None
         super().close()
+
+    def leave(self) -> None:
+        """As `close`, of one that the next daemon goes on with: what is said meanwhile waits at the spawner."""
         if self.notify is not None:
             self.notify.close()
             self.notify = None
+        super().close()
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""
@@ -127,16 +137,16 @@ class Container(Attended):
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
 
+    def _running_s(self) -> float | None:
+        if self.status not in (Status.RUNNING, Status.PAUSED):
+            return None
+        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
+
     def summary(self) -> ContainerSummary:
         known = self._summary
         if known is None or known[0] is not self.record or known[1] is not self.config:
             known = self._summary = (self.record, self.config, summary_of(self.record, self.config))
         return known[2]
-
-    def _running_s(self) -> float | None:
-        if self.status not in (Status.RUNNING, Status.PAUSED):
-            return None
-        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
 
     def view(self) -> ContainerView:
         record = self.record

@@ -24,6 +24,7 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
+from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
@@ -36,11 +37,14 @@ from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.parts import OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
+from containerd_py.engine.pulse import USUAL_S, Pulse
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
 from containerd_py.engine.scope import check_update, scope
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
+from containerd_py.engine.service_manager import ServiceManager
+from containerd_py.engine.shutting_down import ShuttingDown
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.streaming import Streams
 from containerd_py.engine.supervision import Supervision
@@ -70,14 +74,14 @@ from containerd_py.store.events import EventStore
 from containerd_py.store.removed import RemovedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Pruned, TimedStep
+    from containerd_py.engine.views import Pruned, ShutDown, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -92,7 +96,15 @@ _RESPAWN_PAUSE_S = 0.2
 class Engine:
     """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
 
-    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, output: OutputSettings | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        state_dir: str,
+        data_dir: str,
+        cgroup_parent: str,
+        output: OutputSettings | None = None,
+        fd_store: FdStore | None = None,
+    ) -> None:
         self._state_dir = state_dir
         self._locks: list[Fd] = []
         self._closing = False
@@ -102,7 +114,9 @@ class Engine:
             registry=registry,
             store=ContainerStore(state_dir),
             definitions=Definitions(DefinitionStore(data_dir)),
-            link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
+            link=SpawnerLink(
+                state_dir, fd_store or FdStore(ServiceManager()), on_exit=self._exited, on_lost=self._spawner_lost
+            ),
             cgroups=CgroupManager(features.cgroups),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=tasks,
@@ -131,9 +145,14 @@ class Engine:
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
+        self._pulse = Pulse(self._parts.link, tasks)
+        self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
-    async def start(self) -> None:
-        """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
+    async def start(self, *, shutting_down: bool = False) -> None:
+        """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it.
+
+        shutting_down: nothing is to be started.
+        """
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
         _check_private(self._state_dir)
@@ -143,7 +162,8 @@ class Engine:
         await self._parts.removed.restore()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
-        await self._supervision.begin()
+        if not shutting_down:
+            await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
         self._self_measuring.begin()
@@ -157,6 +177,7 @@ class Engine:
         self._parts.removed.close()
         self._health.close()
         self._listening.close()
+        self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
         alive = self.execs.alive() or any(
@@ -165,11 +186,15 @@ class Engine:
         await self._parts.link.close(end=not alive)
         self.execs.close()
         for container in self._parts.registry:
-            container.close()
+            container.leave()
         if not alive:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
         for lock in self._locks:
             lock.close()
+
+    def begin_pulse(self, beat: Callable[[], None], pause_s: float = USUAL_S) -> None:
+        """Look after the spawner from now on; call `beat` each time that all is well."""
+        self._pulse.begin(beat, pause_s)
 
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
@@ -199,6 +224,7 @@ class Engine:
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
+        self._supervision.check("create container")
         arrived_ns, chosen = arrived_ns or time.monotonic_ns(), key_for(key, request)
 
         def make() -> asyncio.Task[Container]:
@@ -295,6 +321,10 @@ class Engine:
     async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
         return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
+
+    async def shut_down(self) -> ShutDown:
+        """Stop all containers, the newest first, for the host shuts down. Nothing is started any more after that."""
+        return await self._finish(self._shutting_down.run(), "shutdown")
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""

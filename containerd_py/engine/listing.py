@@ -20,6 +20,11 @@ RESTARTING = "restarting"
 
 STATUSES = (*(status.value for status in Status), RESTARTING)
 
+UNCHECKED = "none"
+"""Asked for as a health: nothing is checked, or nothing runs."""
+
+HEALTHS = ("starting", "healthy", "unhealthy", UNCHECKED)
+
 
 class SortKey(StrEnum):
     CREATED = "created"
@@ -30,12 +35,13 @@ class SortKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Every condition must hold; of `statuses` and of `names` one is enough, and none means all.
+    """Every condition must hold; of `statuses`, of `healths` and of `names` one is enough, and none means all.
 
     names: what the name has in it. since, before: ids of containers; those made after, or before, them.
     """
 
     statuses: tuple[str, ...] = ()
+    healths: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     since: str | None = None
@@ -65,6 +71,7 @@ def _matches(summary: ContainerSummary, listing: Listing) -> bool:
     return (
         (not statuses or summary.status in statuses or (RESTARTING in statuses and _waits(summary)))
         and (not labels or all(carries(summary.labels, label) for label in labels))
+        and (not listing.healths or (summary.health or UNCHECKED) in listing.healths)
         and (not names or any(part in summary.name for part in names))
     )
 

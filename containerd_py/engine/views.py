@@ -249,7 +249,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class PruneFailure:
+class ContainerFailure:
     id: str
     name: str
     message: str
@@ -261,7 +261,15 @@ class Pruned:
 
     removed: tuple[str, ...]
     freed_bytes: int
-    failed: tuple[PruneFailure, ...]
+    failed: tuple[ContainerFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """stopped: ids, in the order in which they were told to."""
+
+    stopped: tuple[str, ...]
+    failed: tuple[ContainerFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class UpdateRequest(Wire):
 
     resources: ResourcesSpec | None = None
     restart: RestartPolicy | None = None
+    durable: bool | None = None
 
 
 class Created(Wire):
@@ -210,7 +211,7 @@ class ContainerList(Wire):
     containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
 
 
-class PruneFailure(Wire):
+class ContainerFailure(Wire):
     id: str
     name: str
     message: str
@@ -219,4 +220,10 @@ class PruneFailure(Wire):
 class Pruned(Wire):
     removed: Strings
     freed_bytes: int
-    failed: Annotated[tuple[PruneFailure, ...], Field(strict=False)]
+    failed: Annotated[tuple[ContainerFailure, ...], Field(strict=False)]
+
+
+class ShutDown(Wire):
+    stopped: Strings
+    """Ids, in the order in which they were told to end."""
+    failed: Annotated[tuple[ContainerFailure, ...], Field(strict=False)]

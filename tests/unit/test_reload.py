@@ -9,6 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from containerd_py.config import DaemonConfig, load
+from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.reload import Reloading
 
 
@@ -42,7 +43,7 @@ def reloading(file: Path) -> Reloading:
     def reread() -> DaemonConfig:
         return load(["--config", str(file)], {})
 
-    return Reloading(reread(), reread)
+    return Reloading(reread(), reread, ServiceManager())
 
 
 def test_the_log_level_holds_at_once(file: Path, level: Callable[[], str]) -> None:

@@ -191,7 +191,16 @@ async def test_lists_by_all_parameters(api: Api, rootfs: Path) -> None:
     assert await names(api, f"?before={made[1][:8]}&status=created&status=running") == ["web-b"]
     assert await names(api, "?label=l%3Ddb&status=stopped&status=restarting") == []
     (await api.get("/v1/containers?since=nothing")).error(404, "not_found", step="find")
-    for query in ("sort=size", "sort=", "limit=0", "limit=x", "status=tired", "since=a&since=b", "colour=red"):
+    for query in (
+        "sort=size",
+        "sort=",
+        "limit=0",
+        "limit=x",
+        "status=tired",
+        "health=sick",
+        "since=a&since=b",
+        "colour=red",
+    ):
         (await api.get(f"/v1/containers?{query}")).error(400, "invalid_argument", step="parse")
     for container in made:
         await remove(api, container)

@@ -43,6 +43,8 @@ async def test_a_program_tells_how_it_is(api: Api, rootfs: Path) -> None:
     assert (state["results"][-1]["exit_code"], state["results"][-1]["output"]) == (0, "looking\n")
     (listed,) = (await api.get("/v1/containers")).json["containers"]
     assert listed["health"] == "healthy"
+    for query, count in (("health=healthy", 1), ("health=none&health=starting", 0), ("health=unhealthy&health=healthy", 1)):
+        assert len((await api.get(f"/v1/containers?{query}")).json["containers"]) == count, query
     (rootfs / "well").unlink()
     found = await until(api, container, health="unhealthy")
     assert found["health_state"]["failing_streak"] >= 2

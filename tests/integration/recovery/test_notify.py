@@ -41,6 +41,23 @@ async def test_what_is_said_without_a_daemon_is_not_lost(daemon: Daemon, rootfs:
         await remove(api, container)
 
 
+async def test_what_waits_unheard_holds_up_neither_spawner_nor_daemon(daemon: Daemon, rootfs: Path) -> None:
+    """Sockets that linger, in messages that nobody has taken: they go with the last descriptor of the payload's socket."""
+    async with daemon.api() as api:
+        container = await talker(api, rootfs, "linger")
+    daemon.kill()
+    (rootfs / "go").touch()
+    async with asyncio.timeout(20):
+        while not (rootfs / "gone").exists():
+            await asyncio.sleep(0.01)
+    await again(daemon)
+    async with daemon.api() as api:
+        await until(api, container, status="stopped")
+        for _ in range(2):
+            assert (await api.run(rootfs, "/bin/echo", "on"))[1] == b"on\n"
+        await remove(api, container)
+
+
 async def test_the_loss_of_the_spawner_changes_nothing(daemon: Daemon, rootfs: Path) -> None:
     daemon.expect_errors()
     async with daemon.api() as api:

@@ -116,8 +116,10 @@ class Notified:
         self._socket.settimeout(_PATIENCE_S)
 
     def next(self) -> list[str]:
-        """Return the lines of the next message."""
-        return self._socket.recv(4096).decode().split("\n")
+        """Return the lines of the next message, but for what the manager is to keep."""
+        while (lines := self._socket.recv(4096).decode().split("\n"))[0] in ("FDSTORE=1", "FDSTOREREMOVE=1"):
+            pass
+        return lines
 
     def close(self) -> None:
         self._socket.close()
