@@ -64,7 +64,7 @@ class Guest:
 
 UNIFIED = Guest("unified", "boot-systemd-ns.sh")
 HYBRID = Guest("hybrid", "boot-systemd-ns.sh", cgroups="hybrid", modules=("test_service", "test_shutdown"))
-UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_service", "test_fd_store"))
+UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_exec", "test_fd_store", "test_service"))
 GUESTS = (UNIFIED, HYBRID, UML)
 
 

@@ -15,7 +15,7 @@ cp /usr/bin/busybox $TMPDIR/rootfs/bin/
 run() { # NAME SIGNAL OPTION...
     name=$1 signal=$2
     shift 2
-    pyctr run -d --name "$name" --rootfs $TMPDIR/rootfs -v /out:/out "$@" /bin/busybox sh -c "
+    /usr/bin/pyctr run -d --name "$name" --rootfs $TMPDIR/rootfs -v /out:/out "$@" /bin/busybox sh -c "
         trap 'echo $name $signal >>/out/ended; exit 0' $signal
         echo $name >>/out/up
         while :; do busybox sleep 0.05; done" >/dev/null

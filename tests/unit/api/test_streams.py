@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from containerd_py.api import app, attach, streams
 from containerd_py.api.access import Access
+from containerd_py.engine.following import Reading
 from containerd_py.engine.runs import Run
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.views import OutputChunk, Stream
@@ -43,6 +44,9 @@ class EndlessEngine:
 
     def logged(self, _reference: str, _offset: int) -> str:
         return "abc"
+
+    async def start_of(self, _reference: str, _reading: Reading) -> int:
+        return 0
 
     async def output(self, _reference: str, **_options: Any) -> AsyncIterator[OutputChunk]:
         offset = 0
