@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from containerd_py import __version__, wire
 from containerd_py.engine import views
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
-_CHECKED = ("running", "paused")
+_WRITTEN: WeakKeyDictionary[views.ContainerSummary, bytes] = WeakKeyDictionary()
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
 def time(value: datetime) -> str:
-    """RFC 3339 in UTC, to the microsecond."""
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """RFC 3339 in UTC, to the microsecond. value: in UTC."""
+    return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def ended(value: views.Exit) -> wire.Exit:
@@ -32,12 +33,21 @@ def ended(value: views.Exit) -> wire.Exit:
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
         oom_killed=value.oom_killed,
+        ran_s=value.ran_s,
         finished_at=time(value.finished_at),
     )
 
 
-def summary(view: views.ContainerView) -> wire.ContainerSummary:
-    return wire.ContainerSummary(**_summary(view))
+def container_list(summaries: Sequence[views.ContainerSummary]) -> bytes:
+    """Return the JSON of a `wire.ContainerList`. Of a container that nothing has changed in, what was written before."""
+    return b'{"containers":[' + b",".join(map(_written, summaries)) + b"]}"
+
+
+def _written(summary: views.ContainerSummary) -> bytes:
+    written = _WRITTEN.get(summary)
+    if written is None:
+        written = _WRITTEN[summary] = wire.ContainerSummary(**_summary(summary)).model_dump_json().encode()
+    return written
 
 
 def waited(value: views.Exit | views.Reached) -> wire.Exit | wire.Reached:
@@ -73,7 +83,7 @@ def notify(value: views.NotifyView) -> wire.NotifyState:
 
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
-        **_summary(view),
+        **_summary(view.summary),
         previous_exit=None if view.previous_exit is None else ended(view.previous_exit),
         restart=view.restart,
         stop_signal=view.stop_signal,
@@ -87,25 +97,27 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         cgroup_paths=view.cgroup_paths,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        pids=view.pids,
+        running_s=view.running_s,
     )
 
 
-def _summary(view: views.ContainerView) -> dict[str, Any]:
+def _summary(value: views.ContainerSummary) -> dict[str, Any]:
     return {
-        "id": view.id,
-        "name": view.name,
-        "status": view.status.value,
-        "args": view.args,
-        "rootfs": view.rootfs,
-        "labels": view.labels,
-        "terminal": view.terminal,
-        "pid": view.pid,
-        "created_at": time(view.created_at),
-        "started_at": None if view.started_at is None else time(view.started_at),
-        "exit": None if view.exit is None else ended(view.exit),
-        "restart_count": view.restart_count,
-        "health": view.health.status if view.health is not None and view.status in _CHECKED else None,
-        "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
+        "id": value.id,
+        "name": value.name,
+        "status": value.status.value,
+        "args": value.args,
+        "rootfs": value.rootfs,
+        "labels": value.labels,
+        "terminal": value.terminal,
+        "pid": value.pid,
+        "created_at": time(value.created_at),
+        "started_at": None if value.started_at is None else time(value.started_at),
+        "exit": None if value.exit is None else ended(value.exit),
+        "restart_count": value.restart_count,
+        "health": value.health,
+        "next_start_at": None if value.next_start_at is None else time(value.next_start_at),
     }
 
 
@@ -125,6 +137,7 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
         process=view.process,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        running_s=view.running_s,
     )
 
 

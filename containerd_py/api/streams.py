@@ -63,7 +63,7 @@ async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 
 async def put_stdin(request: web.Request, engine: Engine) -> Reply:
-    return await _feed(request, engine.streams, engine.get(request.match_info["id"]).id)
+    return await _feed(request, engine.streams, engine.get(request.match_info["id"]).summary.id)
 
 
 async def put_exec_stdin(request: web.Request, engine: Engine) -> Reply:

@@ -134,7 +134,14 @@ def _resources(options: SpecOptions) -> ResourcesSpec | None:
     return ResourcesSpec(**given) if given else None
 
 
-def build_update(memory: str | None, cpus: float | None, pids_limit: int | None, restart: str | None) -> UpdateRequest:
+def build_update(
+    memory: str | None,
+    cpus: float | None,
+    pids_limit: int | None,
+    restart: str | None,
+    *,
+    durable: bool | None = None,
+) -> UpdateRequest:
     """Return what to change; -1 lifts a limit."""
     given: dict[str, Any] = {}
     if memory is not None:
@@ -145,7 +152,8 @@ def build_update(memory: str | None, cpus: float | None, pids_limit: int | None,
         given["pids"] = None if pids_limit == -1 else pids_limit
     try:
         changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
-        return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
+        changes |= {name: value for name, value in (("restart", restart), ("durable", durable)) if value is not None}
+        return UpdateRequest(**changes)
     except ValidationError as error:
         raise _unreadable(error) from error
 

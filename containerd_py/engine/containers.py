@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.clock import now
+from containerd_py.engine.notify.discarding import Discarding, retire
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
-from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, NotifyView, Status
+from containerd_py.engine.views import CheckResult, ContainerSummary, ContainerView, Exit, HealthView, NotifyView, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
@@ -38,6 +40,8 @@ _TRANSITIONS = {
 }
 """(status, event) to the next status. What is not here is a defect of ours."""
 
+_ALIVE = (Status.CREATED, Status.RUNNING, Status.PAUSED)
+
 
 class Container(Attended):
     """The state of one container and what is open for it. Only `engine.lifecycle` and `engine.recovery` change it."""
@@ -54,10 +58,13 @@ class Container(Attended):
         """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
         self.notify: socket.socket | None = None
         """What the payload's messages of this run come to (sd_notify(3)); the spawner has a duplicate."""
+        self.discarding = Discarding()
+        """Of what came by `notify`."""
         self.pauses = 0
         """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
+        self._summary: tuple[ContainerRecord, dict[str, Any], ContainerSummary] | None = None
 
     @property
     def id(self) -> str:
@@ -78,7 +85,7 @@ class Container(Attended):
     @property
     def alive(self) -> bool:
         """True while there is a process: a worker or the payload."""
-        return self.status in (Status.CREATED, Status.RUNNING, Status.PAUSED)
+        return self.status in _ALIVE
 
     @property
     def cgroup(self) -> Cgroup:
@@ -96,10 +103,17 @@ class Container(Attended):
         return super().fds() | ({} if self.notify is None else {"notify": self.notify.fileno()})
 
     def close(self) -> None:
+        if self.notify is not None:
+            retire(self.notify)
+            self.notify = None
         super().close()
+
+    def leave(self) -> None:
+        """As `close`, of one that the next daemon goes on with: what is said meanwhile waits at the spawner."""
         if self.notify is not None:
             self.notify.close()
             self.notify = None
+        super().close()
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""
@@ -123,25 +137,24 @@ class Container(Attended):
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
 
+    def _running_s(self) -> float | None:
+        if self.status not in (Status.RUNNING, Status.PAUSED):
+            return None
+        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
+
+    def summary(self) -> ContainerSummary:
+        known = self._summary
+        if known is None or known[0] is not self.record or known[1] is not self.config:
+            known = self._summary = (self.record, self.config, summary_of(self.record, self.config))
+        return known[2]
+
     def view(self) -> ContainerView:
         record = self.record
         return ContainerView(
-            id=record.id,
-            name=record.name,
-            status=self.status,
-            args=tuple(self.config.get("process", {}).get("args", ())),
-            rootfs=record.rootfs,
-            labels=dict(record.labels),
-            terminal=bool(self.config.get("process", {}).get("terminal", False)),
+            summary=self.summary(),
             stdin=record.stdin,
-            pid=record.pid if self.alive else None,
-            created_at=record.created_at,
-            started_at=record.started_at,
-            exit=self.exit(),
             previous_exit=exit_of(record.previous_exit),
             restart=record.restart,
-            restart_count=record.restart_count,
-            next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
             durable=record.durable,
@@ -152,7 +165,29 @@ class Container(Attended):
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
+            running_s=self._running_s(),
         )
+
+
+def summary_of(record: ContainerRecord, config: dict[str, Any]) -> ContainerSummary:
+    status, process = Status(record.status), config.get("process", {})
+    checked = record.health_state if status in (Status.RUNNING, Status.PAUSED) else None
+    return ContainerSummary(
+        id=record.id,
+        name=record.name,
+        status=status,
+        args=tuple(process.get("args", ())),
+        rootfs=record.rootfs,
+        labels=dict(record.labels),
+        terminal=bool(process.get("terminal", False)),
+        pid=record.pid if status in _ALIVE else None,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        exit=exit_of(record.exit),
+        restart_count=record.restart_count,
+        next_start_at=None if record.next_start is None else record.next_start.at,
+        health=None if checked is None else checked.status,
+    )
 
 
 def health_of(record: ContainerRecord) -> HealthView | None:
@@ -173,7 +208,7 @@ def notify_of(record: ContainerRecord) -> NotifyView | None:
 def exit_of(ended: ExitRecord | None) -> Exit | None:
     if ended is None:
         return None
-    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed)
+    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s)
 
 
 class Registry:

@@ -28,8 +28,9 @@ from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
+from containerd_py.engine.labels import carries
 from containerd_py.engine.lifecycle import Lifecycle
-from containerd_py.engine.listing import Listing, has_label, select
+from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
@@ -49,11 +50,21 @@ from containerd_py.engine.streaming import Streams
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
-from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, PlanStep, Status
+from containerd_py.engine.views import (
+    ContainerSummary,
+    ContainerView,
+    EngineInfo,
+    Event,
+    Exit,
+    Explanation,
+    PlanStep,
+    Status,
+)
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
@@ -175,7 +186,7 @@ class Engine:
         await self._parts.link.close(end=not alive)
         self.execs.close()
         for container in self._parts.registry:
-            container.close()
+            container.leave()
         if not alive:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
         for lock in self._locks:
@@ -208,7 +219,7 @@ class Engine:
 
     async def create(
         self, request: CreateRequest, *, arrived_ns: int | None = None, key: str | None = None
-    ) -> ContainerView:
+    ) -> ContainerSummary:
         """Make a container that waits for `start`; with a key once, whoever asks again.
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
@@ -223,10 +234,10 @@ class Engine:
         if chosen is not None:  # who loses the answer asks again
             seen = scope()
             there = ((one.record.key, one) for one in self._parts.registry if seen.shows(one.record.labels))
-            return (await self._once.made(chosen, there, make)).view()
+            return (await self._once.made(chosen, there, make)).summary()
         task = make()
         try:
-            return (await asyncio.shield(task)).view()
+            return (await asyncio.shield(task)).summary()
         except asyncio.CancelledError:  # nobody will ever know its id
             self._parts.tasks.start(self._discard(task), name="discard")
             raise
@@ -247,19 +258,20 @@ class Engine:
         steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
         return Explanation(plan.namespaces, steps)
 
-    def list(self, listing: Listing = Listing()) -> tuple[ContainerView, ...]:  # noqa: B008 - it is frozen
+    def list(self, listing: Listing = Listing()) -> tuple[ContainerSummary, ...]:  # noqa: B008 - it is frozen
         """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
         since, before = (
             None if reference is None else self._find(reference, "list from").id
             for reference in (listing.since, listing.before)
         )
-        views = [container.view() for container in self._parts.registry]
+        summaries = [container.summary() for container in self._parts.registry]
         labels = listing.labels + scope().labels
-        return select(views, dataclasses.replace(listing, since=since, before=before, labels=labels))
+        return select(summaries, dataclasses.replace(listing, since=since, before=before, labels=labels))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
-        return self._find(reference, "inspect").view()
+        container = self._find(reference, "inspect")
+        return dataclasses.replace(container.view(), pids=pids(container.cgroup) if container.alive else ())
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
@@ -357,7 +369,7 @@ class Engine:
         labels += scope().labels
 
         def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
+            return (not ids or container.id in ids) and all(carries(container.record.labels, label) for label in labels)
 
         return self._measuring.all(wanted, interval_s=interval_s)
 

@@ -22,6 +22,7 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.fd_store import PIDFD
 from containerd_py.engine.inventory import Inventory
 from containerd_py.engine.notify import listening
+from containerd_py.engine.notify.discarding import retire
 from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
@@ -220,6 +221,9 @@ class Recovery:
         with suppress(ProcessLookupError):
             pidfd_send_signal(inherited.pidfd.fileno(), signal.SIGKILL)
         inherited.pidfd.close()
+        told = inherited.kept.pop("notify", None)
+        if told is not None:
+            retire(listening.resumed(told))
         for fd in inherited.kept.values():
             fd.close()
         self._parts.link.forget(inherited.id)

@@ -30,7 +30,7 @@ _CREATION = {
     *("rootfs", "args", "env", "cwd", "user", "hostname", "terminal", "read_only", "mounts", "resources", "network"),
 }
 _EXEC = {"args", "env", "cwd", "user", "additional_groups", "terminal", "stdin", "detach", "capabilities"}
-_UPDATE = {"resources", "restart"}
+_UPDATE = {"resources", "restart", "durable"}
 _OPTIONS = {"ro", "rw", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "bind", "rbind"}
 _TMPFS_OPTIONS = ("size=", "mode=", "nr_inodes=")
 _STEP = "access"

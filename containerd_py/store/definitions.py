@@ -85,11 +85,19 @@ class DefinitionStore:
                 broken.append((container_id, self._set_aside(container_id), told(problem)))
         return found, broken
 
+    def set_aside(self) -> set[str]:
+        """Return the ids of which a definition lies aside: whoever mends it and puts it back wants the output too."""
+        try:
+            names = os.listdir(self._quarantine)
+        except FileNotFoundError:
+            return set()
+        return {name.removesuffix(_ENDING).rpartition(".")[0] for name in names if name.endswith(_ENDING)}
+
     def _ids(self) -> Iterator[str]:
         for name in sorted(os.listdir(self._folder)):
             if name.endswith(_ENDING):
                 yield name.removesuffix(_ENDING)
-            else:  # an attempt that was cut off
+            elif name.endswith(f"{_ENDING}.new"):  # an attempt that was cut off; all else is not ours
                 with contextlib.suppress(OSError):
                     os.unlink(f"{self._folder}/{name}")
 

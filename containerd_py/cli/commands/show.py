@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from containerd_py.wire import ContainerSummary, Timeline
 
 _ID_LENGTH = 12
-_FILTERS = ("status", "label", "name", "since", "before")
+_FILTERS = ("status", "health", "label", "name", "since", "before")
 _ALIVE = ("running", "paused", "restarting")
 _SORTS = tuple(sign + key for key in ("created", "started", "name", "status") for sign in ("", "-"))
 
@@ -47,7 +47,7 @@ def ps(
             "--filter",
             "-f",
             metavar="KEY=VALUE",
-            help="Only those with this status, label, name (a part of it), since or before.",
+            help="Only those with this status, health, label, name (a part of it), since or before.",
             show_default=False,
             autocompletion=container_filters,
         ),
@@ -80,6 +80,7 @@ def ps(
             found.get("status", shown),
             [*(label or ()), *found.get("label", ())],
             names=found.get("name", ()),
+            health=found.get("health", ()),
             since=single(found, "since"),
             before=single(found, "before"),
             sort="-created" if sort is None and limit is not None else sort,

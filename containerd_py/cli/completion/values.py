@@ -102,7 +102,12 @@ def choices(*values: str) -> Completer:
 
 
 container_filters = filters_of(
-    status=_STATUSES, label=("labels",), name=("containers",), since=("containers",), before=("containers",)
+    status=_STATUSES,
+    health=("starting", "healthy", "unhealthy", "none"),
+    label=("labels",),
+    name=("containers",),
+    since=("containers",),
+    before=("containers",),
 )
 event_filters = filters_of(
     type=_EVENTS,

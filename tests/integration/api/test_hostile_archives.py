@@ -45,7 +45,7 @@ async def container(api: Api, rootfs: Path) -> AsyncIterator[str]:
 
 
 async def eventually(true: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not await true():
             await asyncio.sleep(0.02)
 

@@ -122,7 +122,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
         path = f"/v1/containers/{container}"
         await start(api, container)
         size = len("".join(f"{n}\n" for n in range(1, 3001)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await api.get(path)).json["output_bytes"] < size:
                 await asyncio.sleep(0.01)
     daemon.kill()
@@ -139,7 +139,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
         answer = await api.get(f"{path}/logs?offset=5")
         assert str(first) in answer.error(409, "conflict", step="logs")["message"]
         async with attach(api, container, "?offset=5") as socket:
-            message = await socket.receive(timeout=10)
+            message = await socket.receive(timeout=30)
             assert (message.data, socket.close_code) == (1013, 1013)
             assert message.extra.endswith(f"offset={first}")
         async with attach(api, container, f"?offset={first}") as socket:

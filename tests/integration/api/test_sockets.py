@@ -237,7 +237,7 @@ async def test_the_log_tells_who_did_what(web: Api, look: Api, daemon: Daemon, s
 async def test_a_quiet_log_tells_it_all_the_same(daemon: Daemon, rootfs: Path) -> None:
     daemon.stop()
     daemon.start(PYCONTAINERD_LOG_LEVEL="error")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not daemon.socket.exists():
             await asyncio.sleep(0.01)
     async with daemon.api() as api:

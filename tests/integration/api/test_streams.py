@@ -263,7 +263,7 @@ async def test_frames_that_are_none(api: Api, rootfs: Path, frame: bytes) -> Non
     container = await api.create(rootfs, "/bin/sleep", "100", terminal=True)
     async with attach(api, container) as socket:
         await socket.send_bytes(frame)
-        message = await socket.receive(timeout=10)
+        message = await socket.receive(timeout=30)
         assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1003)
         assert message.extra.startswith(("cannot read", "cannot parse"))
     await remove(api, container)
@@ -273,7 +273,7 @@ async def test_a_frame_that_is_too_large(api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/cat", stdin=True)
     async with attach(api, container) as socket:
         await socket.send_bytes(bytes(70_000))
-        await socket.receive(timeout=10)
+        await socket.receive(timeout=30)
         assert socket.close_code == 1009
     await remove(api, container)
 
@@ -313,7 +313,7 @@ async def test_replay_becomes_live_without_a_gap_or_a_double_across_files(api: A
 
     await start(api, container)
     clients = [asyncio.create_task(one) for one in (stay(0), come_and_go(), stay(1000))]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await api.get(f"/v1/containers/{container}")).json["output_bytes"] < 300_000:
             await asyncio.sleep(0.01)
     clients.append(asyncio.create_task(stay(5)))

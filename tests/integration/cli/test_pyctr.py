@@ -353,7 +353,7 @@ async def test_exec_at_the_terminal_through_a_restart_of_the_daemon(daemon: Daem
     daemon.start()
     await daemon.answering()
     terminal.seen = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while b"42\r\n" not in terminal.seen:  # what is typed into the connection that is gone is gone too
             terminal.type(b"echo $((40+2))\r")
             with contextlib.suppress(TimeoutError):
@@ -413,7 +413,7 @@ async def test_keys_leave_a_container_that_goes_on(daemon: Daemon, rootfs: Path)
     assert settings(slave) == before
     await end(terminal, slave)
     terminal, slave = await at_terminal(daemon, 20, 80, "attach", "--detach-keys", "ctrl-a,x", "box")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while b"42\r\n" not in terminal.seen:  # what is typed before the terminal is raw is gone
             terminal.type(b"echo $((40+2))\r")
             with contextlib.suppress(TimeoutError):

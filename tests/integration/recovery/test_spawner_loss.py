@@ -90,7 +90,7 @@ async def test_both_die_and_the_container_too(daemon: Daemon, rootfs: Path) -> N
     daemon.kill()
     os.kill(spawner, signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{pid}").exists():
             await asyncio.sleep(0.01)
     daemon.start()

@@ -27,7 +27,7 @@ from containerd_py.runtime.spawner.fork import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 
-LONG_S = 20
+LONG_S = 30
 SLEEP = ("/bin/sleep", "1000")
 OTHER = {
     "protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL = 0; ",

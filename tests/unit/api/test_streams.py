@@ -142,7 +142,7 @@ async def test_a_client_whose_pongs_are_behind_its_input_stays(silent: tuple[Sil
         assert engine.written == 0
         engine.let.set()
         await flooding
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while engine.written < frames * size:
                 await asyncio.sleep(0.01)
         assert not receiving.done()

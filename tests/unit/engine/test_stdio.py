@@ -21,7 +21,7 @@ from containerd_py.runtime.console import window_size
 from containerd_py.runtime.linux.fd import Fd
 from tests.unit.store.small_disk import fill, needs_root, small_disk
 
-LONG_S = 10
+LONG_S = 30
 FLOOD = b"f" * 300_000  # more than a pipe or a terminal holds
 
 
