@@ -28,6 +28,7 @@ _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
     "data_dir": "output of containers",
+    "declared_dir": "directory of declared containers, a file NAME.toml for each, which are kept running",
     "socket_group": "group whose members may use the API (they become root by it)",
     "cgroup_parent": "cgroup below which this daemon makes one for its containers (default: the root)",
     "log_max_bytes": "size of a file of output before another one is begun; 0: never",
@@ -45,6 +46,7 @@ class DaemonConfig(BaseModel):
     socket: str = "/run/pycontainerd/pycontainerd.sock"
     state_dir: str = "/run/pycontainerd"
     data_dir: str = "/var/lib/pycontainerd"
+    declared_dir: str = "/etc/pycontainerd/containers.d"
     socket_group: str | None = None
     cgroup_parent: str = ""
     log_max_bytes: Annotated[int, Field(ge=0)] = 0
@@ -76,7 +78,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
         config = DaemonConfig.model_validate(settings)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot use settings: {describe(problem)}", step="config") from problem
-    for name in ("socket", "state_dir", "data_dir", "journal_socket"):
+    for name in ("socket", "state_dir", "data_dir", "declared_dir", "journal_socket"):
         if not getattr(config, name).startswith("/"):
             raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
     _check_parent(config.cgroup_parent)
