@@ -12,6 +12,7 @@ from aiohttp import web_protocol
 from pydantic import TypeAdapter, ValidationError
 
 from containerd_py import signal_names, strict_json
+from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
 from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest, Wire
@@ -41,18 +42,7 @@ async def create_request(request: web.Request) -> CreateRequest:
     value = strict_json.loads(await _body(request), what="request")
     if not isinstance(value, dict):
         raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
-    forms = [form for form in _FORMS if form in value]
-    if len(forms) != 1:
-        found = "none of them" if not forms else " and ".join(forms)
-        raise InvalidArgument(
-            f"cannot parse request: one of 'rootfs', 'bundle' and 'oci' is needed, not {found}",
-            step="parse",
-            hint='the smallest request is {"rootfs": "/path", "args": ["/bin/program"]}',
-        )
-    try:
-        return _FORMS[forms[0]].model_validate(value)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
+    return read_create_request(value, what="request", example='{"rootfs": "/path", "args": ["/bin/program"]}')
 
 
 async def body_as(request: web.Request, model: type[Model]) -> Model:

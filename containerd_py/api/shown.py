@@ -147,6 +147,21 @@ def pruned(value: views.Pruned) -> wire.Pruned:
     return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=_failures(value.failed))
 
 
+def declared(value: views.Declared) -> wire.Declared:
+    files = tuple(
+        wire.DeclaredFile(
+            file=one.file,
+            container=one.container,
+            name=one.name,
+            status=None if one.status is None else one.status.value,
+            problem=one.problem,
+        )
+        for one in value.files
+    )
+    at = None if value.at is None else time(value.at)
+    return wire.Declared(directory=value.directory, reconciled_at=at, problem=value.problem, files=files)
+
+
 def shut_down(value: views.ShutDown) -> wire.ShutDown:
     return wire.ShutDown(stopped=value.stopped, failed=_failures(value.failed))
 

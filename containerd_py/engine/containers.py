@@ -248,6 +248,10 @@ class Registry:
             if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
                 del self._names[key]
 
+    def holder(self, name: str) -> str | None:
+        """Return the id of the container that has a name, or an id, of this kind."""
+        return self._names.get(name)
+
     def take_another_name(self, container_id: str, name: str) -> None:
         """Take a further name for a container that is there. Raises Conflict."""
         holder = self._names.get(name)

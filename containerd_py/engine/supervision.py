@@ -82,6 +82,10 @@ class Supervision:
         self._held = True
         self.close()
 
+    @property
+    def held(self) -> bool:
+        return self._held
+
     def check(self, action: str) -> None:
         """Raises Unavailable where nothing is started any more. action: "start container 'web'"."""
         if self._held:

@@ -279,6 +279,27 @@ class ShutDown:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """container, name, status: of what was made from it; None without one. problem: why it is not as the file says."""
+
+    file: str
+    container: str | None
+    name: str | None
+    status: Status | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """at: when all of it was looked at last. problem: why the directory could not be read."""
+
+    directory: str | None
+    at: datetime | None
+    problem: str | None
+    files: tuple[DeclaredFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     containers: dict[Status, int]
     state_dir: str

@@ -47,6 +47,13 @@ class IdempotencyKey(Stored):
     digest: str
 
 
+class DeclaredBy(Stored):
+    """The file that declares a container. digest: of all that it was made from, as it was then."""
+
+    file: str
+    digest: str
+
+
 class HealthCheck(Stored):
     """How a container is checked. kind: which of the fields after it count. host: an address; path: of the HTTP request."""
 
@@ -156,6 +163,7 @@ class ContainerRecord(Stored):
     lost_output_bytes: int = 0
     timing: Timing | None = None
     key: IdempotencyKey | None = None
+    declared: DeclaredBy | None = None
 
     def with_(self, **changes: Any) -> ContainerRecord:
         return self.model_copy(update=changes)
