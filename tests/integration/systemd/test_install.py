@@ -11,7 +11,8 @@ GUEST_S = 110
 _LOOK = """
 set -eu
 look() { # what an installation may touch
-    find /opt /etc /usr/bin /usr/sbin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/man /var/lib/pycontainerd \\
+    find /opt /etc /usr/bin /usr/sbin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/man \\
+        /var/lib/pycontainerd \\
         /usr/share/bash-completion /usr/share/zsh /usr/share/fish /run/pycontainerd /sys/fs/cgroup/pycontainerd-* \\
         -not -path '/etc/group*' -not -path '/etc/gshadow*' -not -path '*/__pycache__*' 2>/dev/null | sort
     getent group | sort
