@@ -12,9 +12,10 @@ from aiohttp import web_protocol
 from pydantic import TypeAdapter, ValidationError
 
 from containerd_py import signal_names, strict_json
+from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, Wire
+from containerd_py.wire import Identifier, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -31,7 +32,6 @@ _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _KEY = re.compile(r'[!#-\[\]-~]{1,255}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}"', re.ASCII)
 _SHOWN = 40
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -43,16 +43,9 @@ def reference(request: web.Request) -> str:
 
 async def create_request(request: web.Request) -> CreateRequest:
     """Read the body of create and explain, JSON whatever its content type says. Raises InvalidArgument."""
-    value = await _object(request)
-    forms = [form for form in _FORMS if form in value]
-    if len(forms) != 1:
-        found = "none of them" if not forms else " and ".join(forms)
-        raise InvalidArgument(
-            f"cannot parse request: one of 'rootfs', 'bundle' and 'oci' is needed, not {found}",
-            step="parse",
-            hint='the smallest request is {"rootfs": "/path", "args": ["/bin/program"]}',
-        )
-    return _as_model(value, _FORMS[forms[0]])
+    return read_create_request(
+        await _object(request), what="request", example='{"rootfs": "/path", "args": ["/bin/program"]}'
+    )
 
 
 async def body_as(request: web.Request, model: type[Model]) -> Model:

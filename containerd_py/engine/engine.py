@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from containerd_py.engine.archives import Archives
+from containerd_py.engine.auto_removal import AutoRemoval
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.declaring import Declaring
 from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.examination import examine
@@ -34,7 +36,7 @@ from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
-from containerd_py.engine.parts import OutputSettings, Parts
+from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.pulse import USUAL_S, Pulse
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Pruned, ShutDown, TimedStep
+    from containerd_py.engine.views import Declared, Pruned, ShutDown, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -104,6 +106,7 @@ class Engine:
         cgroup_parent: str,
         output: OutputSettings | None = None,
         fd_store: FdStore | None = None,
+        declared: DeclaredSettings | None = None,
     ) -> None:
         self._state_dir = state_dir
         self._locks: list[Fd] = []
@@ -146,6 +149,10 @@ class Engine:
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
+        self._auto_removal = AutoRemoval(self._parts, self._lifecycle)
+        self._declaring = Declaring(
+            self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
+        )
         self._pulse = Pulse(self._parts.link, tasks)
         self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
@@ -167,6 +174,7 @@ class Engine:
             await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
+        self._auto_removal.begin()
         self._self_measuring.begin()
         await warming
 
@@ -178,6 +186,7 @@ class Engine:
         self._parts.removed.close()
         self._health.close()
         self._listening.close()
+        self._auto_removal.close()
         self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
@@ -192,6 +201,15 @@ class Engine:
             await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
         for lock in self._locks:
             lock.close()
+
+    def reconcile(self) -> None:
+        """Bring about what is declared, in the background: `declared` tells what has come of it."""
+        if not self._supervision.held:
+            self._declaring.begin()
+
+    def declared(self) -> Declared:
+        """Return what has come of the directory of declared containers."""
+        return self._declaring.view()
 
     def begin_pulse(self, beat: Callable[[], None], pause_s: float = USUAL_S) -> None:
         """Look after the spawner from now on; call `beat` each time that all is well."""
@@ -402,7 +420,7 @@ class Engine:
 
     async def examine(self) -> tuple[Checked, ...]:
         """Return what this host can and cannot do."""
-        return await asyncio.to_thread(examine, self._parts, self._state_dir)
+        return await asyncio.to_thread(examine, self._parts, self._state_dir, self.declared())
 
     async def measure(self) -> Measurement:
         """Return what the daemon and its containers use, and what has happened since it began."""

@@ -21,10 +21,10 @@ from containerd_py.store.problems import refused, told
 from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
-_NOTIFY = "notify"
+_NOTIFY, _CREDENTIALS = "notify", "credentials"
 NOTIFY_NAME = "notify.sock"
 """The socket that a payload notifies, in a directory of its own below the container's."""
 
@@ -102,9 +102,33 @@ class ContainerStore:
                 os.unlink(f"{directory}/{name}")
             except FileNotFoundError:
                 continue
+        self._remove_credentials(container_id)
         for path in (self.notify_directory(container_id), directory):
             with contextlib.suppress(FileNotFoundError):
                 os.rmdir(path)
+
+    def _remove_credentials(self, container_id: str) -> None:
+        """In the container it is read-only: so what is in there is ours."""
+        directory = self.credentials_directory(container_id)
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(directory):
+                os.unlink(f"{directory}/{name}")
+            os.rmdir(directory)
+
+    def write_credentials(self, container_id: str, contents: Mapping[str, bytes], owner: tuple[int, int]) -> None:
+        """Make a directory that will be bound into the container; nobody but its payload can read what is in there.
+
+        owner: uid and gid. `remove` removes it. Raises OutOfSpace or Internal.
+        """
+        directory = self.credentials_directory(container_id)
+        try:
+            os.mkdir(directory, 0o755)  # the container's directory above it is root's alone
+            for name, content in contents.items():
+                _write(f"{directory}/{name}", content)
+                os.chown(f"{directory}/{name}", *owner)
+                os.chmod(f"{directory}/{name}", 0o400)
+        except OSError as problem:
+            raise refused(f"container {container_id!r}", problem) from problem
 
     def make_notify_directory(self, container_id: str) -> None:
         """Make what will be bound into the container; `remove` removes it. Raises OutOfSpace or Internal."""
@@ -154,6 +178,9 @@ class ContainerStore:
 
     def notify_directory(self, container_id: str) -> str:
         return f"{self.directory(container_id)}/{_NOTIFY}"
+
+    def credentials_directory(self, container_id: str) -> str:
+        return f"{self.directory(container_id)}/{_CREDENTIALS}"
 
     def directory(self, container_id: str) -> str:
         """Return where a container's documents lie."""

@@ -24,6 +24,7 @@ def inside() -> list[tuple[Guest, str]]:
 
 
 @pytest.mark.timeout(300)  # the first of a guest waits for all of them
+@pytest.mark.xdist_group("guests")  # booted by one process, and once
 @pytest.mark.parametrize(
     ("guest", "test"), [pytest.param(guest, test, id=f"{guest.name}-{test}") for guest, test in inside()]
 )
