@@ -22,6 +22,7 @@ from containerd_py.engine import journal
 from containerd_py.engine.line_cutting import LineCutter, Mark
 from containerd_py.engine.output import SENT, Limits
 from containerd_py.engine.views import OutputGap, Stream
+from containerd_py.journal_entry import encode
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -201,10 +202,10 @@ class Feed:
     def _entry(self, line: Line) -> bytes:
         if self._fields is None or self._fields.record is not self.container.record:
             record = self.container.record
-            self._fields = _Fields(record, journal.encode(_fields_of(record)))
+            self._fields = _Fields(record, encode(_fields_of(record)))
         if self._terminal and line.data.endswith(b"\r") and (line.piece is None or line.piece.last):
             line = replace(line, data=line.data[:-1])  # which the terminal has put there (ONLCR, termios(3))
-        return self._fields.encoded + journal.encode(_fields_of_line(line, self.container.id))
+        return self._fields.encoded + encode(_fields_of_line(line, self.container.id))
 
 
 class _MarkFile:
