@@ -7,14 +7,12 @@ import contextlib
 import os
 import resource
 import signal
-import socket
-import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from aiohttp import web
 
-from containerd_py import __version__, atomic
+from containerd_py import __version__, activation, atomic
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.credentials import Credentials
@@ -29,16 +27,22 @@ from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Iterator
 
+    from containerd_py.activation import Passed
     from containerd_py.config import DaemonConfig
-    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.sockets import SocketConfig
 
 _log = structlog.get_logger()
 
 _AGAIN_S = 0.2
 _SOCKET_FILE = "socket"
+
+
+class Door(NamedTuple):
+    connection: socket.socket
+    access: Access
 
 
 async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
@@ -56,9 +60,9 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         loop.add_signal_handler(number, stopping.set)
     reloading = Reloading(config, reread, manager)
     loop.add_signal_handler(signal.SIGHUP, reloading.reload)
+    sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
     store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
     engine = build_engine(config, store)
-    listening = _passed_socket([fd for name, fd in passed if not stored(name)])
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(manager.close)
         stack.push_async_callback(engine.close)
@@ -67,17 +71,17 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        doors = [_first_door(config, listening, stack), *(_further_door(one, stack) for one in config.sockets)]
-        await asyncio.to_thread(_note_socket, config, doors[0][0])
-        runners = [app.runner(app.build(engine, access)) for _connection, access in doors]
+        doors = tuple(_doors(config, sockets, stack))
+        await asyncio.to_thread(_note_socket, config, doors[0].connection)
+        runners = [app.runner(app.build(engine, door.access)) for door in doors]
         for runner in runners:
             await runner.setup()
         stack.push_async_callback(_close_all, runners)
-        for runner, (connection, _access) in zip(runners, doors, strict=True):
-            await web.SockSite(runner, connection, backlog=1024).start()
+        for runner, door in zip(runners, doors, strict=True):
+            await web.SockSite(runner, door.connection, backlog=1024).start()
         for one in config.sockets:
             _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
-        where = config.socket if listening is None else "passed"
+        where = "passed" if sockets.first else config.socket
         _log.info("serving", version=__version__, socket=where, pid=os.getpid())
         engine.reconcile()
         reloading.also.append(engine.reconcile)
@@ -114,21 +118,29 @@ def _note_socket(config: DaemonConfig, connection: socket.socket) -> None:
         atomic.write(os.path.join(config.state_dir, _SOCKET_FILE), os.fsencode(connection.getsockname()))
 
 
-def _first_door(
-    config: DaemonConfig, passed: socket.socket | None, stack: contextlib.AsyncExitStack
-) -> tuple[socket.socket, Access]:
-    """Return the socket that everything may be asked at, and its rules."""
-    if passed is not None:
-        return passed, Access(group_allowed=True, socket="passed")
-    connection = listener.open_socket(config.socket, group=config.socket_group)
-    stack.callback(listener.remove, config.socket)
-    return connection, Access(group_allowed=config.socket_group is not None, socket=config.socket)
+def _doors(config: DaemonConfig, passed: Passed, stack: contextlib.AsyncExitStack) -> Iterator[Door]:
+    """Yield each socket that is served with its rules; those that nobody has passed are made here."""
+    if passed.first:
+        for connection in passed.first:
+            path = os.fsdecode(connection.getsockname())
+            yield Door(connection, Access(group_allowed=True, socket=path))
+    else:
+        connection = listener.open_socket(config.socket, group=config.socket_group)
+        stack.callback(listener.remove, config.socket)
+        yield Door(connection, Access(group_allowed=config.socket_group is not None, socket=config.socket))
+    for one in config.sockets:
+        for connection in passed.further.get(one.name or "") or (_made(one, stack),):
+            yield Door(connection, _rules(one))
 
 
-def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[socket.socket, Access]:
+def _made(one: SocketConfig, stack: contextlib.AsyncExitStack) -> socket.socket:
     connection = listener.open_socket(one.path, group=one.group, mode=one.octal_mode)
     stack.callback(listener.remove, one.path)
-    access = Access(
+    return connection
+
+
+def _rules(one: SocketConfig) -> Access:
+    return Access(
         group_allowed=bool(one.octal_mode & 0o066),
         socket=one.path,
         read_only=one.access == "read-only",
@@ -136,7 +148,6 @@ def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[
         users=one.user_ids(),
         groups=one.group_ids(),
     )
-    return connection, access
 
 
 async def _close_all(runners: list[web.AppRunner]) -> None:
@@ -160,21 +171,6 @@ async def _serve(stopping: asyncio.Event, engine: Engine, manager: ServiceManage
         engine.begin_pulse(lambda: None)
     await stopping.wait()
     manager.tell("STOPPING=1")
-
-
-def _passed_socket(passed: list[Fd]) -> socket.socket | None:
-    """Return the socket that systemd listens at for us (sd_listen_fds(3)), None without one; the rest is closed."""
-    found: socket.socket | None = None
-    for fd in passed:
-        if found is None and stat.S_ISSOCK(os.fstat(fd.fileno()).st_mode):
-            connection = socket.socket(fileno=fd.take())
-            listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if listens and (connection.family, connection.type) == (socket.AF_UNIX, socket.SOCK_STREAM):
-                found = connection
-            else:
-                connection.close()
-        fd.close()
-    return found
 
 
 class Reaper:

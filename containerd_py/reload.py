@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from containerd_py.config import DaemonConfig
     from containerd_py.engine.service_manager import ServiceManager
+    from containerd_py.sockets import SocketConfig
 
 _log = structlog.get_logger()
 
@@ -49,11 +50,26 @@ class Reloading:
         except ContainerdError as problem:
             _log.error("cannot reload settings: all stay as they are", error=problem.message)
             return
-        changed = {name for name in type(found).model_fields if getattr(found, name) != getattr(self._used, name)}
-        now, later = sorted(changed & RELOADED), sorted(changed - RELOADED)
+        changed: set[str] = {name for name in type(found).model_fields if getattr(found, name) != getattr(self._used, name)}
+        now, later = sorted(changed & RELOADED), sorted(changed - RELOADED - {"sockets"})
+        later += _changed_sockets(self._used.sockets, found.sockets)
         self._used = self._used.model_copy(update={name: getattr(found, name) for name in now})
         if "log_level" in now:
             log.configure(found.log_level)
         _log.info("settings reloaded", changed=" ".join(now) or "nothing")
         if later:
             _log.warning("settings are changed that hold from the next start on", settings=" ".join(later))
+
+
+def _changed_sockets(used: tuple[SocketConfig, ...], found: tuple[SocketConfig, ...]) -> list[str]:
+    """Tell "sockets[PATH].users" for what is another value, "sockets[PATH]" for one that is new, or gone."""
+    before, after = ({one.path: one for one in sockets} for sockets in (used, found))
+    told = []
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old is None or new is None:
+            told.append(f"sockets[{path}]")
+        else:
+            fields = type(new).model_fields
+            told += [f"sockets[{path}].{name}" for name in fields if getattr(old, name) != getattr(new, name)]
+    return told

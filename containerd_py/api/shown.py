@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
 _WRITTEN: WeakKeyDictionary[views.ContainerSummary, bytes] = WeakKeyDictionary()
+"""JSON that was written before; it goes with its summary."""
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 

@@ -132,7 +132,8 @@ class Container(Attended):
         if self.deleted:
             raise NotFound(f"cannot {action} container {self.name!r}: it has been deleted")
         if self.status not in allowed:
-            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
+            hint = _way_out(action, self.status, allowed)
+            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action, hint=hint)
 
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
@@ -225,11 +226,17 @@ class Registry:
             if holder is not None:
                 what = "id" if key == container_id else "name"
                 raise Conflict(
-                    f"cannot create container {key!r}: the {what} is taken by {holder[:12]!r}",
+                    f"cannot create container {key!r}: the {what} is taken{self._by(holder)}",
                     step="create",
                     hint="choose another, or delete that container first",
                 )
         self._names[container_id] = self._names[name] = container_id
+
+    def _by(self, holder: str) -> str:
+        """Return " by" whom, where the one who asks may know."""
+        container = self._by_id.get(holder)
+        known = not scope().limited or (container is not None and scope().shows(container.record.labels))
+        return f" by {holder[:12]!r}" if known else ""
 
     def take_name(self, container_id: str, name: str) -> bool:
         """Take a name for an id that is taken already; return False where another container has that name."""
@@ -249,7 +256,7 @@ class Registry:
         holder = self._names.get(name)
         if holder is not None and (holder != container_id or name != container_id):
             raise Conflict(
-                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken by {holder[:12]!r}",
+                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken{self._by(holder)}",
                 step="rename",
                 hint="choose another, or rename that container first",
             )
@@ -305,3 +312,13 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+def _way_out(action: str, status: Status, allowed: tuple[Status, ...]) -> str | None:
+    if action == "delete":
+        return "stop it first, or delete it with force"
+    if Status.RUNNING not in allowed:
+        return None
+    return {Status.PAUSED: "resume it first", Status.CREATED: "start it first", Status.STOPPED: "start it first"}.get(
+        status
+    )

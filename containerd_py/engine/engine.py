@@ -125,6 +125,7 @@ class Engine:
             journal=Journaling(Journal(output.journal_socket), tasks),
             removed=Removed(RemovedStore(data_dir), output.keep, tasks),
             host=features,
+            state_dir=state_dir,
             data_dir=data_dir,
             cgroup_parent=cgroup_parent,
             log_limits=output.limits,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -20,7 +21,10 @@ Result = TypeVar("Result")
 
 
 async def in_own_thread(work: Callable[Given, Result], /, *args: Given.args, **given: Given.kwargs) -> Result:
-    """Return or raise what `work` does. Cancelled, it goes on by itself, and what comes of it is nobody's."""
+    """Return or raise what `work` does. Cancelled, it goes on by itself, and what comes of it is nobody's.
+
+    Raises BlockingIOError where the host has no room for a thread.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
     context = contextvars.copy_context()
@@ -33,7 +37,10 @@ async def in_own_thread(work: Callable[Given, Result], /, *args: Given.args, **g
         else:
             _tell(loop, _finish, future, result)
 
-    threading.Thread(target=run, name="own", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="own", daemon=True).start()
+    except RuntimeError as problem:
+        raise BlockingIOError(errno.EAGAIN, "no thread can be started") from problem
     return await future
 
 

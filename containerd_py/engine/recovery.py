@@ -23,6 +23,7 @@ from containerd_py.engine.fd_store import PIDFD
 from containerd_py.engine.inventory import Inventory
 from containerd_py.engine.notify import listening
 from containerd_py.engine.notify.discarding import retire
+from containerd_py.engine.output import OutputLog
 from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
@@ -253,7 +254,7 @@ class Recovery:
         """Blocking: undo a creation that was cut off."""
         _log.info("undoing a creation that was cut off", container=record.id)
         self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1))
-        self._parts.output_log(record.id).remove()
+        self._parts.output_log(record.id, record).remove()
         self._parts.definitions.remove(record.id)
         self._parts.store.remove(record.id)
 
@@ -269,9 +270,10 @@ class Recovery:
             if self._parts.registry.get(name) is None:
                 _log.info("removing a cgroup without a container", name=name)
                 self._remove_cgroup(self._parts.cgroups.everywhere(f"{self._parts.cgroup_parent}/{name}"))
-        for name in _folders(os.path.join(self._parts.data_dir, "containers")):
-            if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
-                self._parts.output_log(name).remove()
+        for place in self._parts.output_places():
+            for name in _folders(place):
+                if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
+                    OutputLog(os.path.join(place, name)).remove()
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
             if name not in known:

@@ -18,7 +18,7 @@ from containerd_py.engine.clock import now
 from containerd_py.engine.remaking import Remaking
 from containerd_py.engine.restart_policy import after_failed_attempt, left_s, planned_start
 from containerd_py.engine.views import Status
-from containerd_py.errors import Conflict, ContainerdError, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, OutOfSpace, Unavailable
 from containerd_py.runtime import host
 from containerd_py.signal_names import signal_number
 
@@ -271,10 +271,10 @@ class Supervision:
         await attendant.tell("poststart", "running")
 
     async def _note_failure(self, container: Container, problem: ContainerdError) -> None:
-        """The lock is held. A spawner that has just died is not the container's fault."""
+        """The lock is held. A spawner that has just died is not the container's fault, nor is a full disk."""
         _log.warning("cannot start container again", container=container.id, error=problem.message)
         self._parts.events.publish("container.restart_failed", container.id, container.name, error=problem.message)
-        counted = not isinstance(problem, Unavailable)
+        counted = not isinstance(problem, (Unavailable, OutOfSpace))
         changes = after_failed_attempt(container.record, now(), counted=counted)
         await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
         self._arm(container)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -234,6 +235,10 @@ class Window:
     until_ns: int | None = None
     tail: int | None = None
     kept: bool = False
+
+    def is_over(self) -> bool:
+        """Whether nothing that comes from now on is in it."""
+        return self.until_ns is not None and self.until_ns <= time.time_ns()
 
 
 @dataclass(frozen=True, slots=True)

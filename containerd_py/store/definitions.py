@@ -102,8 +102,7 @@ class DefinitionStore:
                     os.unlink(f"{self._folder}/{name}")
 
     def _read(self, container_id: str) -> Definition:
-        fd = os.open(self._path(container_id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
+        with open(self._path(container_id), "rb", opener=_plainly) as file:
             document = json.load(file)
         if not isinstance(document, dict):
             raise ValueError("it holds no object")  # noqa: TRY004 - the content is wrong
@@ -125,3 +124,8 @@ class DefinitionStore:
 
     def _path(self, container_id: str) -> str:
         return f"{self._folder}/{container_id}{_ENDING}"
+
+
+def _plainly(path: str, flags: int) -> int:
+    """Follow no link, and wait for nobody at a FIFO."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -96,6 +96,8 @@ class ContainerSpec(Common):
     mounts: Annotated[tuple[MountSpec, ...], Field(strict=False)] = ()
     resources: ResourcesSpec = ResourcesSpec()
     network: Network = "private"
+    annotations: dict[Text, Text] = Field(default_factory=dict)
+    """Of the OCI document, for tools that read it."""
 
 
 class BundleSpec(Common):

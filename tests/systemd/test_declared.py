@@ -59,7 +59,8 @@ def test_a_credential_of_the_unit(root: Path) -> None:
     systemctl("restart", SERVICE)
     script = "cat $CREDENTIALS_DIRECTORY/token; echo; sleep 1000"
     (_FOLDER / "box.toml").write_text(
-        f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\ncredentials = ["token"]\nstop_timeout_s = 0\n'
+        f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\n'
+        'credentials = ["token"]\nstop_timeout_s = 0\n'
     )
     systemctl("reload", SERVICE)
     one = eventually(lambda: (one := of_file("box.toml")) and one.status == "running" and one, "it runs")

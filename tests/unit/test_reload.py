@@ -63,6 +63,15 @@ def test_what_does_not_hold_at_once_is_told_each_time(file: Path) -> None:
         assert [line.get("settings") for line in told if line["log_level"] == "warning"] == ["data_dir socket"]
 
 
+def test_what_has_changed_of_which_socket_is_told(file: Path) -> None:
+    file.write_text('[[sockets]]\npath = "/a"\n[[sockets]]\npath = "/b"\n[[sockets]]\npath = "/c"\n')
+    again = reloading(file)
+    file.write_text('[[sockets]]\npath = "/d"\n[[sockets]]\npath = "/c"\n[[sockets]]\npath = "/b"\nusers = [7]\n')
+    with capture_logs() as told:
+        again.reload()
+    assert told[-1]["settings"] == "sockets[/a] sockets[/b].users sockets[/d]"
+
+
 @pytest.mark.parametrize("text", ['log_level = "loud"', "log_level =", 'nothing = "x"'])
 def test_wrong_settings_change_nothing(file: Path, text: str, level: Callable[[], str]) -> None:
     again = reloading(file)

@@ -68,7 +68,10 @@ def retire(receiver: socket.socket) -> None:
 
 def _in_thread(work: Callable[[], None]) -> None:
     """Of its own, which holds nobody up: not one of those that other work waits for, and not the end of the daemon."""
-    threading.Thread(target=work, name="discard", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="discard", daemon=True).start()
+    except RuntimeError:  # the host has no room for a thread: better late than never
+        work()
 
 
 def _finish(done: asyncio.Future[None]) -> None:

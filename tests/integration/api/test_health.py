@@ -144,6 +144,23 @@ async def test_something_is_done_about_it(api: Api, rootfs: Path, action: str) -
     await remove(api, container)
 
 
+async def test_nothing_is_done_about_one_that_is_being_stopped(api: Api, rootfs: Path) -> None:
+    """It goes down, as it was asked to, and is not well meanwhile: that is no reason to start it again."""
+    (rootfs / "well").touch()
+    (rootfs / "bin/rm").symlink_to("busybox")
+    script = "trap 'rm /well; echo down' TERM; echo up; while :; do sleep 0.05; done"
+    check = {"exec": WELL, **OFTEN, "on_failure": "restart"}
+    container = await started(api, rootfs, script, health=check)
+    await until(api, container, health="healthy")
+    stopping = asyncio.create_task(api.post(f"/v1/containers/{container}/stop?timeout=4"))
+    await until(api, container, health="unhealthy")
+    assert (await stopping).json["signal"] == "SIGKILL"
+    assert [name for name, _ in await events(api) if name in ("started", "restarting")] == ["started"]
+    found = (await api.get(f"/v1/containers/{container}")).json
+    assert (found["status"], found["next_start_at"]) == ("stopped", None)
+    await remove(api, container)
+
+
 async def test_failures_in_the_start_period_do_not_count(api: Api, rootfs: Path) -> None:
     asked = {"exec": WELL, "start_period_s": 1000, "interval_s": 0.1, "retries": 1}
     container = await started(api, rootfs, SLEEP, health=asked)

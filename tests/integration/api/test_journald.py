@@ -130,6 +130,11 @@ async def test_what_has_no_room_while_it_waits_is_counted(
     came = sum(len(message) + 1 for message in journal.messages() if message.isdigit())
     assert size - 6 * 4096 <= lost <= size - 8192  # what the reader had open already has been read too
     assert abs(came - (size - lost)) <= 8  # the first may have begun before what was kept
+    gaps = [entry for entry in journal.entries if "CONTAINER_LOST_BYTES" in entry]
+    assert sum(int(entry["CONTAINER_LOST_BYTES"][0]) for entry in gaps) == lost
+    for entry in gaps:
+        assert entry["CONTAINER_ID_FULL"] == [container.encode()]
+        assert entry["MESSAGE"][0].startswith(entry["CONTAINER_LOST_BYTES"][0] + b" bytes of output are lost")
     await remove(api, container)
 
 

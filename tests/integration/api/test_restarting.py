@@ -42,7 +42,7 @@ async def test_a_terminal_and_stdin_are_there_again(api: Api, rootfs: Path) -> N
             f"{BASE}/v1/containers/{container}/attach", protocols=("v5.channel.k8s.io",)
         )
         await attached.send_bytes(b"\x00%d\n" % number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await attached.receive_bytes()).startswith(b"\x03"):
                 pass
         await attached.close()

@@ -68,7 +68,7 @@ async def web(daemon: Daemon, sockets: Path) -> AsyncIterator[Api]:
 
 async def audit(daemon: Daemon, **fields: str) -> dict[str, str]:
     """Wait until the log has an audit line with these fields; return all of it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for line in daemon.log.splitlines():
                 if " event=audit " in line:

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.integration.api.pipes import until_input_waits
 from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
 
@@ -236,7 +237,7 @@ async def test_stdin_flood_to_a_payload_that_never_reads(api: Api, rootfs: Path)
                 await client.send(0, bytes(60_000))
 
         flooding = asyncio.create_task(flood())
-        await asyncio.sleep(0.3)
+        await until_input_waits(api, container)
         assert (await api.get("/v1/_ping")).status == 200
         assert (await api.post(f"/v1/containers/{container}/stop?timeout=0")).json["signal"] == "SIGKILL"
         flooding.cancel()
@@ -385,7 +386,7 @@ async def test_a_grandchild_that_keeps_stdout_open_does_not_hold_the_exit(api: A
     }
     container = (await api.post("/v1/containers", json={"oci": document})).json["id"]
     await start(api, container)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
         assert (await api.get(f"/v1/containers/{container}/logs?follow=true")).body == b"parent\n"
     await remove(api, container)

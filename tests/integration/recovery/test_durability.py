@@ -27,7 +27,7 @@ async def boot(daemon: Daemon, *, serving: bool = True) -> None:
         daemon.kill()
         for pid in (info["spawner_pid"], *alive):
             os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not all(map(has_ended, (info["spawner_pid"], *alive))):
                 await asyncio.sleep(0.01)
     shutil.rmtree(daemon.state_dir)
@@ -349,7 +349,7 @@ async def test_killed_at_any_moment_what_was_answered_holds(daemon: Daemon, root
         daemon.kill()
         await asyncio.gather(*working, return_exceptions=True)
     os.kill(info["spawner_pid"], signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not has_ended(info["spawner_pid"]):
             await asyncio.sleep(0.01)
     await boot(daemon, serving=False)

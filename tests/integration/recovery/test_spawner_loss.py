@@ -21,7 +21,7 @@ async def kill_spawner(api: Api) -> int:
     old = await spawner_of(api)
     assert old is not None
     os.kill(old, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (new := await spawner_of(api)) in (None, old):
             await asyncio.sleep(0.01)
     assert new is not None
@@ -113,7 +113,7 @@ async def test_creations_in_flight_fail_in_a_way_that_can_be_retried(daemon: Dae
         if answer.status != 201:
             answer.error(503, "unavailable")
             assert "try again" in answer.json["hint"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await spawner_of(api) in (None, spawner):
             await asyncio.sleep(0.01)
     made = {answer.json["id"] for answer in answers if answer.status == 201}

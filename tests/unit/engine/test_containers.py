@@ -56,6 +56,23 @@ def test_an_unknown_event_is_a_defect() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "action", "allowed", "hint"),
+    [
+        ("running", "delete", (Status.CREATED, Status.STOPPED), "stop it first, or delete it with force"),
+        ("paused", "execute in", (Status.RUNNING,), "resume it first"),
+        ("stopped", "kill", (Status.CREATED, Status.RUNNING), "start it first"),
+        ("created", "pause", (Status.RUNNING,), "start it first"),
+        ("running", "start", (Status.CREATED, Status.STOPPED), None),
+        ("creating", "pause", (Status.RUNNING,), None),
+    ],
+)
+def test_a_conflict_tells_the_way_out(status: str, action: str, allowed: tuple[Status, ...], hint: str | None) -> None:
+    with pytest.raises(Conflict) as problem:
+        container(status=status).check(action, *allowed)
+    assert problem.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("status", "alive"),
     [("creating", False), ("created", True), ("running", True), ("paused", True), ("stopped", False)],
 )
