@@ -12,7 +12,7 @@ test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \

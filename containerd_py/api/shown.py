@@ -90,6 +90,7 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         stop_signal=view.stop_signal,
         stop_timeout_s=view.stop_timeout_s,
         durable=view.durable,
+        auto_remove=view.auto_remove,
         health_state=None if view.health is None else health(view.health),
         notify_state=None if view.notify is None else notify(view.notify),
         stdin=view.stdin,

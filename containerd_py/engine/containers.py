@@ -159,6 +159,7 @@ class Container(Attended):
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
             durable=record.durable,
+            auto_remove=record.auto_remove,
             health=health_of(record),
             notify=notify_of(record),
             cgroup_paths=self.cgroup.paths,

@@ -182,6 +182,7 @@ class Attempt:
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
             durable=request.durable,
+            auto_remove=request.auto_remove,
             health=definition(request.health),
             notify=request.notify,
             watchdog_s=request.watchdog_s,

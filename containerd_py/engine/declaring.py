@@ -99,7 +99,10 @@ class Declaring:
         await self._supervision.start(container)
 
     async def _make(self, declaration: Declaration, by: DeclaredBy, former: list[Container]) -> Container:
-        """Make it, still without its name, then remove what it takes the place of: what cannot be made costs nothing."""
+        """Make it, and then remove what it takes the place of: what cannot be made costs nothing.
+
+        It has no name until then.
+        """
         request = declaration.request.model_copy(update={"name": None})
         try:
             container = await self._creation.create_declared(request, by, declaration.credentials)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from containerd_py.engine.archives import Archives
+from containerd_py.engine.auto_removal import AutoRemoval
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.declaring import Declaring
@@ -148,6 +149,7 @@ class Engine:
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
+        self._auto_removal = AutoRemoval(self._parts, self._lifecycle)
         self._declaring = Declaring(
             self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
         )
@@ -172,6 +174,7 @@ class Engine:
             await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
+        self._auto_removal.begin()
         self._self_measuring.begin()
         await warming
 
@@ -183,6 +186,7 @@ class Engine:
         self._parts.removed.close()
         self._health.close()
         self._listening.close()
+        self._auto_removal.close()
         self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()

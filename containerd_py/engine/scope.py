@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What is not named here was not judged, and is refused: a field that is new in `wire` as well.
 _CREATION = {
     *("id", "name", "labels", "stdin", "log", "restart", "stop_signal", "stop_timeout_s", "durable"),
-    *("health", "notify", "watchdog_s"),
+    *("auto_remove", "health", "notify", "watchdog_s"),
     *("rootfs", "args", "env", "cwd", "user", "hostname", "terminal", "read_only", "mounts", "resources", "network"),
 }
 _EXEC = {"args", "env", "cwd", "user", "additional_groups", "terminal", "stdin", "detach", "capabilities"}

@@ -200,6 +200,7 @@ class Supervision:
         except ContainerdError:
             if container.record.next_start is not None:
                 await self._lifecycle.remember_if_possible(container, container.record.with_(next_start=None))
+            self._lifecycle.tell_end(container)
             raise
 
     async def _bring_up(self, container: Container) -> Attendant:

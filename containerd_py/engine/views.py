@@ -127,6 +127,7 @@ class ContainerView:
     stop_signal: str | None
     stop_timeout_s: float | None
     durable: bool
+    auto_remove: bool
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int

@@ -116,7 +116,7 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
-    durable: it outlives a boot, by its `Definition`. ever_started: its payload has run, once at least.
+    durable: it outlives a boot, by its `Definition`. auto_remove: it goes with its end. ever_started: its payload has run.
     started_boottime_ns: when its run began, by CLOCK_BOOTTIME in the boot `boot_id`.
     health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
     has not run. watchdog_s: as the creation has it.
@@ -139,6 +139,7 @@ class ContainerRecord(Stored):
     stopped_on_request: bool = False
     ever_started: bool = False
     durable: bool = False
+    auto_remove: bool = False
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
