@@ -1,6 +1,7 @@
 """tests/systemd, in each guest: the package installed as a user would, under a systemd that is real.
 
-Each test of there is one of here, by guest; all of a guest are in one process, which boots it once. What the machine cannot boot is skipped, and in CI fails.
+Each test of there is one of here, by guest; all of a guest are in one process, which boots it once. What the machine cannot
+boot is skipped, and in CI fails.
 """
 
 import ast
