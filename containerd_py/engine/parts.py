@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.attendant import Attendant
 from containerd_py.engine.credentials import Credentials
-from containerd_py.engine.journal import SOCKET
 from containerd_py.engine.journaling import WAITING
 from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
+from containerd_py.journal_entry import SOCKET
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
