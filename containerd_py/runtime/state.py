@@ -58,6 +58,7 @@ class State:
 
     created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
     kept: what else is in the file, by the names that runc has for it (`runtime.kept`).
+    scope: the unit of systemd's that its cgroup is, "" where it is none.
     """
 
     id: str
@@ -72,6 +73,7 @@ class State:
     identity: str = ""
     boot_id: str = ""
     kept: dict[str, Any] = field(default_factory=dict)
+    scope: str = ""
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -98,6 +100,7 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
+            **({"scope": self.scope} if self.scope else {}),
             **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
@@ -121,6 +124,7 @@ class State:
             identity=kept["identity"],
             boot_id=kept["bootId"],
             kept={name: kept[name] for name in _KEPT if name in kept},
+            scope=kept.get("scope", ""),
         )
 
 
