@@ -69,12 +69,12 @@ class Controlled(Known):
                     raise
 
     def _limited(self, cgroup: Cgroup, limits: Limits) -> Cgroup:
-        if not self._state.scope:
+        if not cgroup.scope:
             return cgroup_manager().update(cgroup, limits)
         from containerd_py.runtime import scopes
         from containerd_py.runtime.host import probe
 
-        return scopes.update(self._state.scope, cgroup, limits, probe().cgroups)
+        return scopes.update(cgroup, limits, probe().cgroups)
 
     def _kept_anew(self, cgroup: Cgroup, resources: Resources) -> dict[str, Any]:
         from containerd_py.runtime import kept

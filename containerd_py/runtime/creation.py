@@ -135,7 +135,6 @@ class Creation:
             created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             owner=os.geteuid(),
             boot_id=boot_id(),
-            scope=self._membership.scope,
         )
         self._record(state, plan)
         cgroup = self._membership.make()
@@ -163,7 +162,7 @@ class Creation:
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
             selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
-            scope=self._membership.scope,
+            scope=cgroup.scope,
         )
         profile = self._spec.linux.seccomp
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 class Membership(Protocol):
     """The parts of a creation that differ, in the order in which they are done."""
 
-    scope: str
-    """The unit, "" where it is none."""
-
     def check(self) -> None:
         """Raise for what cannot be had; nothing is made."""
         ...
@@ -48,8 +45,6 @@ class Membership(Protocol):
 
 class OwnCgroup:
     """Made by us before there is a worker."""
-
-    scope = ""
 
     def __init__(self, layout: Layout, path: str, limits: Resources, *, ours: bool) -> None:
         """ours: its parent is nobody else's, and goes when nothing is left in it."""

@@ -32,7 +32,6 @@ class ScopeMembership:
     def __init__(self, layout: Layout, container_id: str, cgroups_path: str, limits: Resources) -> None:
         user = os.geteuid() != 0
         self._place = parse_place(cgroups_path, container_id, default_slice=_USER_SLICE if user else _SYSTEM_SLICE)
-        self.scope = self._place.name
         self._limits = limits
         self._described = f"container {container_id}"
         self._client = Client(addresses(user=user))
@@ -55,7 +54,7 @@ class ScopeMembership:
     def begin(self, worker: Worker) -> None:
         scope = Scope(self._place.name, self._place.slice, self._described)
         properties = self._driver.properties(scope, self._limits)
-        self._starting = self._client.start(self.scope, properties, worker.pid, worker.pidfd.fileno())
+        self._starting = self._client.start(self._place.name, properties, worker.pid, worker.pidfd.fileno())
 
     def wait(self, cgroup: Cgroup, pid: int) -> Cgroup:
         assert self._starting is not None  # noqa: S101 - a worker that asks has been begun with
@@ -66,12 +65,12 @@ class ScopeMembership:
         self._client.close()
 
 
-def update(scope: str, cgroup: Cgroup, limits: Resources, layout: Layout) -> Cgroup:
+def update(cgroup: Cgroup, limits: Resources, layout: Layout) -> Cgroup:
     """Change limits of a scope, live: those that systemd holds first, then the control files.
 
     What the kernel refuses, systemd is told to take back. Raises NotSupported, InvalidArgument, Conflict, Unavailable.
     """
-    user = os.geteuid() != 0
+    scope, user = cgroup.scope, os.geteuid() != 0
     with Client(addresses(user=user)) as client:
         driver = _driver(layout, client, user=user)
         properties = driver.changes(cgroup, limits)

@@ -58,7 +58,6 @@ class State:
 
     created: RFC 3339; owner: user id of who made it; identity, boot_id: what tells its process from every other.
     kept: what else is in the file, by the names that runc has for it (`runtime.kept`).
-    scope: the unit of systemd's that its cgroup is, "" where it is none.
     """
 
     id: str
@@ -73,7 +72,6 @@ class State:
     identity: str = ""
     boot_id: str = ""
     kept: dict[str, Any] = field(default_factory=dict)
-    scope: str = ""
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -100,7 +98,7 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
-            **({"scope": self.scope} if self.scope else {}),
+            **({"scope": self.cgroup.scope} if self.cgroup.scope else {}),
             **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
@@ -117,14 +115,13 @@ class State:
             pid=kept["pid"],
             bundle=kept["bundle"],
             annotations=kept["annotations"],
-            cgroup=Cgroup(kept["cgroupV2"], tuple(kept["cgroupsV1"]), tuple(kept["cgroupParents"])),
+            cgroup=Cgroup(kept["cgroupV2"], tuple(kept["cgroupsV1"]), tuple(kept["cgroupParents"]), kept.get("scope", "")),
             rootfs=kept["rootfs"],
             created=kept["created"],
             owner=kept["owner"],
             identity=kept["identity"],
             boot_id=kept["bootId"],
             kept={name: kept[name] for name in _KEPT if name in kept},
-            scope=kept.get("scope", ""),
         )
 
 

@@ -6,13 +6,14 @@ had, over the bus.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jeepney.auth import BEGIN, AuthenticationError, Authenticator
+from jeepney.auth import BEGIN, NEGOTIATE_UNIX_FD, make_auth_external
 from jeepney.bus import get_connectable_addresses
 
 from containerd_py.errors import NotSupported, Unavailable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _LINE_BYTES = 8192
 _PAUSE_S = 0.01
-_CLOSED = b"(nothing)\r\n"
+_ANSWERS = (b"OK ", b"AGREE_UNIX_FD")
 _GONE_HINT = "is systemd being executed anew? try again; systemctl is-system-running tells"
 
 
@@ -83,7 +84,7 @@ def _tried(addresses: tuple[Address, ...], deadline: float) -> Iterator[tuple[Ad
     for address in addresses:
         try:
             yield address, _open(address.path, deadline)
-        except (OSError, AuthenticationError) as problem:
+        except OSError as problem:
             yield address, getattr(problem, "strerror", None) or str(problem)
 
 
@@ -92,15 +93,28 @@ def _open(path: str, deadline: float) -> socket.socket:
     try:
         connection.settimeout(max(deadline - time.monotonic(), _PAUSE_S))
         connection.connect(path)
-        authenticator = Authenticator(enable_fds=True)
-        for line in authenticator:
-            connection.sendall(line)
-            authenticator.feed(connection.recv(_LINE_BYTES) or _CLOSED)
-        connection.sendall(BEGIN)
+        connection.sendall(b"\0" + make_auth_external() + NEGOTIATE_UNIX_FD + BEGIN)
+        _agreed(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _agreed(connection: socket.socket) -> None:
+    """Wait for the two answers to what was sent as a whole (D-Bus Specification, "Authentication Protocol").
+
+    As a whole, since systemd reads no message that it gets with the last line of it, until another one comes.
+    """
+    answer = b""
+    while answer.count(b"\r\n") < len(_ANSWERS):
+        data = connection.recv(_LINE_BYTES)
+        if not data or len(answer) > _LINE_BYTES:
+            raise ConnectionResetError(errno.ECONNRESET, f"it closed the connection after {answer!r}")
+        answer += data
+    for line, expected in zip(answer.split(b"\r\n"), _ANSWERS, strict=False):
+        if not line.startswith(expected):
+            raise PermissionError(errno.EACCES, f"it answered {line.decode(errors='replace')!r}")
 
 
 def send(connection: socket.socket, data: bytes, fds: tuple[int, ...]) -> int:

@@ -157,11 +157,13 @@ class StartOfScope:
     ) -> None:
         self._client = client
         self._name = name
+        self._wanted = tuple(properties), pid, pidfd, client.manager.version
         self._task = f"start scope {name!r}"
         self._deadline = time.monotonic() + timeout_s
-        version = client.manager.version
-        self._steps = lambda: steps.start(name, properties, pid, pidfd, version)
-        self._exchange = client.begin(self._steps(), self._deadline)
+        self._exchange = self._asked()
+
+    def _asked(self) -> Exchange[None]:
+        return self._client.begin(steps.start(self._name, *self._wanted), self._deadline)
 
     def wait(self) -> None:
         """Return when the process is in the scope. Unavailable and DeadlineExceeded may be retried."""
@@ -173,7 +175,7 @@ class StartOfScope:
                     raise gone(self._task, str(problem)) from problem
                 if self._found():
                     return
-                self._exchange = self._client.begin(self._steps(), self._deadline)
+                self._exchange = self._asked()
             else:
                 return
 

@@ -54,7 +54,7 @@ class ScopeDriver:
 
     def locate(self, place: UnitPlace, resources: Resources) -> Cgroup:
         """Return where its cgroup lies, whether it is there or not."""
-        return self._files.locate(place.path(self._manager.root), resources)
+        return replace(self._files.locate(place.path(self._manager.root), resources), scope=place.name)
 
     def own(self, cgroup: Cgroup) -> Cgroup:
         """Return those of its directories that systemd does not make: in hierarchies of v1 that it does not know."""

@@ -72,12 +72,12 @@ def refused(task: str, error: BusError, properties: Sequence[Property] = ()) -> 
     if error.name in LOST:
         return gone(task, error.text)
     named = next((one for one in properties if one.name in error.text.split() or f"{one.name}," in error.text), None)
-    kind, hint = _KINDS.get(error.name, (Unavailable, _RETRY))
     asked = f" ({named.asked_by})" if named is not None and named.asked_by else ""
     if named is not None and error.name == _READ_ONLY:
-        hint = "a later version may; or have cgroups made without systemd (cgroup_driver cgroupfs)"
-        return NotSupported(f"cannot {task}: this systemd has no property {named.name}{asked}", step="systemd", hint=hint)
-    return kind(f"cannot {task}: {error.text or error.name}{asked}", step="systemd", hint=hint)
+        told = f"cannot {task}: this systemd has no property {named.name}{asked}"
+        return NotSupported(told, step="systemd", hint="a later version may; or have cgroups made without systemd")
+    kind, advice = _KINDS.get(error.name, (Unavailable, _RETRY))
+    return kind(f"cannot {task}: {error.text or error.name}{asked}", step="systemd", hint=advice)
 
 
 def gone(task: str, cause: str) -> Unavailable:

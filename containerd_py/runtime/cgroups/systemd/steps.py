@@ -60,20 +60,23 @@ def forgotten(name: str) -> Steps[None]:
     """Have systemd forget a unit whose processes are gone. One that has some stays: then it is somebody's."""
     with contextlib.suppress(BusError):
         yield Call("ResetFailedUnit", "s", (name,))
-    while True:
-        try:
-            (path,) = yield Call("GetUnit", "s", (name,))
-            state = yield from get_property(path, _UNIT, "ActiveState")
-            if state in _OVER:
+    try:
+        (path,) = yield Call("GetUnit", "s", (name,))
+        state = yield from get_property(path, _UNIT, "ActiveState")
+        if state == "active":  # its processes are in it since then, so that none now means that they have ended
+            if (yield from _processes(name)):
                 return
-            found = yield from _processes(name)
-        except BusError as problem:
-            if problem.name == NO_SUCH_UNIT or "UnknownObject" in problem.name:
-                return
+            yield Call("StopUnit", "ss", (name, "replace"))
+            yield UnitGone(name)
+        elif state == "deactivating":
+            yield UnitGone(name)
+    except BusError as problem:
+        if not _unknown(problem):
             raise
-        if found:
-            return
-        yield UnitGone(name)
+
+
+def _unknown(problem: BusError) -> bool:
+    return problem.name in (NO_SUCH_UNIT, "org.freedesktop.DBus.Error.UnknownObject")
 
 
 def _processes(name: str) -> Steps[Any]:
@@ -95,7 +98,7 @@ def look_after(name: str) -> Steps[bool]:
             if result != "done":
                 raise unfinished(task, result)
     except BusError as problem:
-        if problem.name == NO_SUCH_UNIT or "UnknownObject" in problem.name:
+        if _unknown(problem):
             return False
         raise refused(task, problem) from problem
     return True
@@ -147,5 +150,7 @@ def _variants(properties: Sequence[Property]) -> list[tuple[str, tuple[str, Any]
 
 def _replacing(properties: Sequence[Property]) -> list[tuple[str, tuple[str, Any]]]:
     """A list of devices is added to the one that is there, unless that is emptied first."""
-    emptied: list[tuple[str, tuple[str, Any]]] = [(one.name, (one.signature, [])) for one in properties if one.name == "DeviceAllow" and one.value]
+    emptied: list[tuple[str, tuple[str, Any]]] = [
+        (one.name, (one.signature, [])) for one in properties if one.name == "DeviceAllow" and one.value
+    ]
     return [*emptied, *_variants(properties)]

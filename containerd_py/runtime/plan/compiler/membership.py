@@ -38,7 +38,7 @@ def check_sources(sources: Iterable[Source], placing: Placing) -> None:
     for source in sources:
         if placing.scope and source.path in _places(placing):
             raise NotSupported(
-                f"cannot mount cgroups ({source.origin}.type): with a user namespace they are taken before systemd makes them",
+                f"cannot mount cgroups ({source.origin}.type): with a user namespace they are needed before there are any",
                 step="validate",
                 hint="give the container a cgroup namespace",
             )
