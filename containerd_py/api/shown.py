@@ -32,6 +32,7 @@ def ended(value: views.Exit) -> wire.Exit:
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
         oom_killed=value.oom_killed,
+        ran_s=value.ran_s,
         finished_at=time(value.finished_at),
     )
 
@@ -87,6 +88,8 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         cgroup_paths=view.cgroup_paths,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        pids=view.pids,
+        running_s=view.running_s,
     )
 
 
@@ -125,6 +128,7 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
         process=view.process,
         output_bytes=view.output_bytes,
         lost_output_bytes=view.lost_output_bytes,
+        running_s=view.running_s,
     )
 
 

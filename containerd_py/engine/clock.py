@@ -17,6 +17,12 @@ class Moment:
     boottime_ns: int
     boot_id: str
 
+    def since_s(self, boottime_ns: int | None, boot_id: str) -> float | None:
+        """Return how long ago that was; None where it is not known, or was in another boot."""
+        if boottime_ns is None or boot_id != self.boot_id:
+            return None
+        return (self.boottime_ns - boottime_ns) / 1e9
+
 
 def now() -> Moment:
     return Moment(datetime.now(UTC), time.clock_gettime_ns(time.CLOCK_BOOTTIME), host.boot_id())

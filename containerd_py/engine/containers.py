@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.clock import now
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
 from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, NotifyView, Status
@@ -123,6 +124,11 @@ class Container(Attended):
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
 
+    def _running_s(self) -> float | None:
+        if self.status not in (Status.RUNNING, Status.PAUSED):
+            return None
+        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
+
     def view(self) -> ContainerView:
         record = self.record
         return ContainerView(
@@ -152,6 +158,7 @@ class Container(Attended):
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
+            running_s=self._running_s(),
         )
 
 
@@ -173,7 +180,7 @@ def notify_of(record: ContainerRecord) -> NotifyView | None:
 def exit_of(ended: ExitRecord | None) -> Exit | None:
     if ended is None:
         return None
-    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed)
+    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s)
 
 
 class Registry:

@@ -50,6 +50,7 @@ from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
 from containerd_py.runtime.spec.models import parse
@@ -233,7 +234,8 @@ class Engine:
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
-        return self._find(reference, "inspect").view()
+        container = self._find(reference, "inspect")
+        return dataclasses.replace(container.view(), pids=pids(container.cgroup) if container.alive else ())
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""

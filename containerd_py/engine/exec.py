@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.attended import Attended
+from containerd_py.engine.clock import now
 from containerd_py.engine.containers import exit_of
 from containerd_py.engine.runs import Run
 from containerd_py.engine.views import ExecStatus, ExecView, Exit
@@ -112,6 +113,11 @@ class Exec(Attended):
         self.run.end(self.exit(), self.log.size)
         self.log.changes.announce()
 
+    def _running_s(self) -> float | None:
+        if self.status is not ExecStatus.RUNNING:
+            return None
+        return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
+
     def view(self) -> ExecView:
         record = self.record
         return ExecView(
@@ -129,4 +135,5 @@ class Exec(Attended):
             output_bytes=self.log.size,
             lost_output_bytes=self.log.lost,
             process=record.process,
+            running_s=self._running_s(),
         )

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine import stdio, worker
+from containerd_py.engine.clock import now
 from containerd_py.engine.exec import ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
 from containerd_py.engine.exec_lowering import lower
 from containerd_py.engine.lifecycle import exit_record, witness
@@ -174,7 +175,8 @@ class ExecLifecycle:
 
     async def note_start(self, started: Exec) -> None:
         """Record a start that has happened. The lock is held."""
-        record = started.next_record(EXECUTED, started_at=datetime.now(UTC))
+        moment = now()
+        record = started.next_record(EXECUTED, started_at=moment.wall, started_boottime_ns=moment.boottime_ns)
         try:
             await self._remember(started, record)
         except ContainerdError as problem:  # it runs: an error would be taken for the opposite
@@ -235,7 +237,8 @@ class ExecLifecycle:
             ending = not container.alive or is_exiting(container.record.pid)  # which kills all in its pid namespace
             asked = ended.kill_asked or ending
             kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
-            exit_ = exit_record(status, oom_kills=kills)
+            ran_s = now().since_s(ended.record.started_boottime_ns, ended.record.boot_id)
+            exit_ = exit_record(status, oom_kills=kills, ran_s=ran_s)
             if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()

@@ -186,8 +186,9 @@ class Lifecycle:
                 await last(container)
             status = await witness(container, status)
             kills = container.oom_kills()
-            ended = exit_record(status, oom_kills=kills, asked=container.stop_asked)
-            before = container.record
+            before, moment = container.record, now()
+            ran_s = moment.since_s(before.started_boottime_ns, before.boot_id)
+            ended = exit_record(status, oom_kills=kills, asked=container.stop_asked, ran_s=ran_s)
             if container.stop_asked:
                 before = before.with_(stopped_on_request=True)
             record = container.next_record(
@@ -195,7 +196,7 @@ class Lifecycle:
                 exit=ended,
                 lost_output_bytes=container.log.lost,
                 stopped_on_request=before.stopped_on_request,
-                **after_exit(before, ended, now()),
+                **after_exit(before, ended, moment),
             )
             # A full disk must not keep a stop from ending (SECURITY R14).
             container.exit_recorded = await self.remember_if_possible(container, record)
@@ -337,7 +338,7 @@ async def witness(attended: Attended, status: WaitStatus) -> WaitStatus:
     return status
 
 
-def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) -> ExitRecord:
+def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False, ran_s: float | None = None) -> ExitRecord:
     """asked: somebody has asked for the end, so that a SIGKILL may well be theirs."""
     finished_at, oom = datetime.now(UTC), oom_kills > 0
     if status.signal is not None:
@@ -348,7 +349,10 @@ def exit_record(status: WaitStatus, *, oom_kills: int = 0, asked: bool = False) 
             signal=signal_name(status.signal),
             finished_at=finished_at,
             oom_killed=oom,
+            ran_s=ran_s,
         )
     if status.code is not None:
-        return ExitRecord(exit_code=status.code, reason="exited", signal=None, finished_at=finished_at, oom_killed=oom)
+        return ExitRecord(
+            exit_code=status.code, reason="exited", signal=None, finished_at=finished_at, oom_killed=oom, ran_s=ran_s
+        )
     return ExitRecord(exit_code=None, reason="lost", signal=None, finished_at=finished_at, oom_killed=oom)

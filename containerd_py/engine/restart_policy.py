@@ -58,8 +58,9 @@ def after_exit(record: ContainerRecord, ended: ExitRecord, now: Moment) -> dict[
 
 def _ran_s(record: ContainerRecord, now: Moment) -> float:
     """Return how long a run has lasted; by the wall where it began in another boot, or with an older daemon."""
-    if record.started_boottime_ns is not None and record.boot_id == now.boot_id:
-        return (now.boottime_ns - record.started_boottime_ns) / 1e9
+    ran_s = now.since_s(record.started_boottime_ns, record.boot_id)
+    if ran_s is not None:
+        return ran_s
     return 0.0 if record.started_at is None else (now.wall - record.started_at).total_seconds()
 
 

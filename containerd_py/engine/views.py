@@ -33,6 +33,7 @@ class Exit:
     reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
                never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
+    ran_s:     how long the run has lasted, by a clock that nobody sets; None where nobody knows.
     """
 
     exit_code: int | None
@@ -40,6 +41,7 @@ class Exit:
     signal: str | None
     finished_at: datetime
     oom_killed: bool = False
+    ran_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class ContainerView:
     """Of the run that there is, or was last; None for one that is not checked, or has not run."""
     notify: NotifyView | None = None
     """The same; None for one that does not notify."""
+    running_s: float | None = None
+    """How long this run has lasted so far; None unless it runs, and where nobody knows."""
+    pids: tuple[int, ...] = ()
+    """All its processes, as the daemon numbers them; only where one container is asked for."""
 
 
 class ExecStatus(StrEnum):
@@ -152,6 +158,8 @@ class ExecView:
     output_bytes: int
     lost_output_bytes: int
     process: dict[str, Any] = field(repr=False)
+    running_s: float | None = None
+    """As of a `ContainerView`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class Stored(BaseModel):
 class ExitRecord(Stored):
     """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed.
 
-    "failed": of an exec that was never executed.
+    ran_s: how long the run has lasted, by CLOCK_BOOTTIME; None where nobody knows. "failed": of an exec that was never
+    executed.
     """
 
     exit_code: int | None
@@ -24,6 +25,7 @@ class ExitRecord(Stored):
     signal: str | None
     finished_at: AwareDatetime
     oom_killed: bool = False
+    ran_s: float | None = None
 
 
 class NextStart(Stored):
@@ -162,7 +164,8 @@ class ExecRecord(Stored):
     """A process that was executed in a container. process: its OCI document.
 
     "starting" is the intent: on record before a worker is forked. pid: not None once the worker may have been told to
-    become the program; identity, boot_id: as in a `ContainerRecord`. oom_kills_before: of its container, when it began.
+    become the program; identity, boot_id, started_boottime_ns: as in a `ContainerRecord`. oom_kills_before: of its
+    container, when it began.
     """
 
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
@@ -171,6 +174,7 @@ class ExecRecord(Stored):
     status: Literal["created", "starting", "running", "stopped"]
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None
+    started_boottime_ns: int | None = None
     exit: ExitRecord | None = None
     process: dict[str, Any]
     stdin: bool = False

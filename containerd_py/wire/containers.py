@@ -138,6 +138,8 @@ class Exit(Wire):
     finished_at: str
     oom_killed: bool = False
     """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
+    ran_s: float | None = None
+    """How long it ran, by a clock that nobody sets (CLOCK_BOOTTIME); None where nobody knows."""
 
 
 class Reached(Wire):
@@ -198,6 +200,10 @@ class ContainerDetail(ContainerSummary):
     output_bytes: int
     """How much output is in the log: the offset at which the next byte will stand."""
     lost_output_bytes: int
+    pids: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    """All its processes, in the daemon's pid namespace."""
+    running_s: float | None = None
+    """How long this run has lasted so far, as `Exit.ran_s`; None unless it runs."""
 
 
 class ContainerList(Wire):

@@ -52,6 +52,8 @@ class ExecDetail(Wire):
     """The OCI document of the process."""
     output_bytes: int
     lost_output_bytes: int
+    running_s: float | None = None
+    """How long it has run so far, as `Exit.ran_s`; None unless it runs."""
 
 
 class ExecList(Wire):

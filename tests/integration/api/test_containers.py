@@ -180,6 +180,39 @@ async def test_list_by_status_and_label(api: Api, rootfs: Path) -> None:
         await api.delete(f"/v1/containers/{container}")
 
 
+async def test_inspect_tells_its_processes_and_how_long_it_runs(api: Api, rootfs: Path) -> None:
+    container = await api.create(rootfs, "/bin/sh", "-c", "sleep 100 & read line", stdin=True)
+    url = f"/v1/containers/{container}"
+    created = (await api.get(url)).json
+    assert (created["pids"], created["running_s"]) == ([created["pid"]], None)
+    await api.post(f"{url}/start")
+    while len((one := (await api.get(url)).json)["pids"]) < 2:
+        await asyncio.sleep(0.01)
+    assert one["pid"] in one["pids"]
+    assert 0 < one["running_s"] < (later := (await api.get(url)).json["running_s"])
+    await api.request("PUT", f"{url}/stdin?close=true")
+    ended = (await api.post(f"{url}/wait")).json
+    assert ended["ran_s"] > later
+    gone = (await api.get(url)).json
+    assert (gone["pids"], gone["running_s"], gone["exit"]) == ([], None, ended)
+    assert (await api.delete(url)).status == 204
+
+
+async def test_an_exec_tells_how_long_it_runs(api: Api, rootfs: Path) -> None:
+    container = await api.create(rootfs, "/bin/sleep", "100")
+    await api.post(f"/v1/containers/{container}/start")
+    made = (await api.post(f"/v1/containers/{container}/exec", json={"args": ["/bin/cat"], "stdin": True})).json["id"]
+    assert (await api.get(f"/v1/exec/{made}")).json["running_s"] is None
+    await api.post(f"/v1/exec/{made}/start")
+    running_s = (await api.get(f"/v1/exec/{made}")).json["running_s"]
+    assert running_s > 0
+    await api.request("PUT", f"/v1/exec/{made}/stdin?close=true")
+    ended = (await api.post(f"/v1/exec/{made}/wait")).json
+    assert ended["ran_s"] > running_s
+    assert (await api.get(f"/v1/exec/{made}")).json["running_s"] is None
+    await api.delete(f"/v1/containers/{container}?force=true")
+
+
 async def test_inspect_tells_both_forms_of_the_spec(api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/true", env={"A": "1"})
     detail = (await api.get(f"/v1/containers/{container}")).json

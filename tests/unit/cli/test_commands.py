@@ -45,6 +45,8 @@ DETAIL = CONTAINER | {
     "cgroup_paths": [],
     "output_bytes": 0,
     "lost_output_bytes": 0,
+    "pids": [],
+    "running_s": None,
 }
 EXIT = {
     "exit_code": 3,
@@ -52,6 +54,7 @@ EXIT = {
     "signal": None,
     "finished_at": "2026-01-02T03:04:05.000006Z",
     "oom_killed": False,
+    "ran_s": None,
 }
 INFO = {
     "containers": {"running": 2},

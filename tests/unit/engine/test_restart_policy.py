@@ -135,3 +135,9 @@ def test_attempts_that_fail_are_counted_and_come_to_an_end() -> None:
     assert last == {"next_start": None, "restart_count": 2}
     again = after_failed_attempt(record(restart="on-failure:2", restart_count=1, failures=1), moment(), counted=False)
     assert (again["restart_count"], again["failures"]) == (1, 2)
+
+
+def test_how_long_ago_is_counted_by_a_clock_that_nobody_sets() -> None:
+    assert moment(-50, boottime_s=7).since_s(2 * 10**9, "this") == 5
+    assert moment(7).since_s(2 * 10**9, "another boot") is None
+    assert moment(7).since_s(None, "this") is None
