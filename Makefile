@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static crun curl fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
-	python3-venv runc uidmap zsh
+PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
+	python3-venv runc systemd systemd-container uidmap zsh
 
-.PHONY: test test-runtimes demo bench soak docs man help clean packages compiled guest-kernel force
+.PHONY: test test-runtimes demo bench soak docs man deb install uninstall help clean packages compiled guest-kernel force
 
 test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
@@ -37,6 +37,15 @@ soak: .venv/installed compiled ## find what a daemon does not let go of; ARGS='-
 man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
 	@$(BIN)/python -m tools.man build/man
 
+deb: .venv/installed ## build a Debian package into build/: everything it needs is in it, under /opt/pycontainerd
+	@$(BIN)/python -m tools.package deb build
+
+install: .venv/installed ## install under /opt/pycontainerd, with units, manual pages, completion; DESTDIR=DIR below that
+	@$(BIN)/python -m tools.package install --destdir "$(or $(DESTDIR),/)"
+
+uninstall: .venv/installed ## take away what `make install` has installed; settings and data stay
+	@$(BIN)/python -m tools.package uninstall --destdir "$(or $(DESTDIR),/)"
+
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
 
@@ -51,14 +60,9 @@ packages:
 compiled: .venv/installed
 	@$(BIN)/python -m compileall -q containerd_py
 
-# For tests/integration/cgroups/test_guest.py, where there is a harness: a kernel to run beside this one. Kept in ~/.cache.
+# For the tests that boot a guest (tests/harness): a kernel to run beside this one. Kept in ~/.cache.
 guest-kernel:
-	@for harness in "$$PYCONTAINERD_HARNESS" ../shared/harness; do \
-		if [ -x "$$harness/fetch-kernels.sh" ]; then \
-			"$$harness/fetch-kernels.sh" || echo "no guest kernel: the tests that need one will say so"; \
-			break; \
-		fi; \
-	done
+	@tests/harness/fetch-kernels.sh || echo "no guest kernel: the tests that need one will say so"
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages

@@ -1,14 +1,13 @@
 """The log driver journald with the real journald: in a systemd that the harness boots in namespaces of this machine."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.integration.systemd.guests import UNIFIED
+
 GUEST_S = 55
 LINES = 3000  # below what journald takes of one service in its interval
 SCRIPT = f"""
@@ -40,12 +39,6 @@ journalctl --all --output json CONTAINER_NAME=box >/out/entries
 """
 
 
-def harness() -> Path | None:
-    named = os.environ.get("PYCONTAINERD_HARNESS")
-    places = [Path(named)] if named else [ROOT.parent / "shared/harness"]
-    return next((place for place in places if (place / "boot-systemd-ns.sh").exists()), None)
-
-
 def text(message: object) -> bytes:
     """What is no UTF-8, or not printable, journalctl writes as a list of numbers; nothing at all as null."""
     if message is None:
@@ -55,14 +48,7 @@ def text(message: object) -> bytes:
 
 @pytest.mark.timeout(GUEST_S + 30)
 def test_every_line_in_order_through_a_restart_of_both(tmp_path: Path) -> None:
-    boot = harness()
-    if boot is None:
-        pytest.skip("no harness: set PYCONTAINERD_HARNESS")
-    command = (
-        *(f"{boot}/boot-systemd-ns.sh", "-s", str(ROOT), "-o", str(tmp_path), "-t", str(GUEST_S)),
-        *("-e", "PYTHONDONTWRITEBYTECODE=1", "bash", "-c", SCRIPT),
-    )
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=GUEST_S + 20)
+    done = UNIFIED.run("bash", "-c", SCRIPT, out=tmp_path, timeout_s=GUEST_S)
     log = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{log}"
     assert (tmp_path / "code").read_text() == "0\n"

@@ -1,0 +1,84 @@
+"""The package that guests install, built once; and what each guest has found, once too."""
+
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.systemd.guests import Guest, build_package
+
+_LIMIT_S = 240
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The results of one test inside, a case of each parametrisation."""
+
+    failures: tuple[str, ...]
+    skipped: str | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """by_test: by "module::function". told: what the guest said."""
+
+    by_test: dict[str, Verdict]
+    told: str
+
+
+class Campaign:
+    """Boots each guest at most once, when its first result is asked for."""
+
+    def __init__(self, package: Path, folder: Path) -> None:
+        self._package = package
+        self._folder = folder
+        self._found: dict[str, Findings] = {}
+
+    def findings(self, guest: Guest) -> Findings:
+        if guest.name not in self._found:
+            self._found[guest.name] = self._run(guest)
+        return self._found[guest.name]
+
+    def _run(self, guest: Guest) -> Findings:
+        out = self._folder / guest.name
+        out.mkdir()
+        (out / self._package.name).hardlink_to(self._package)
+        # A guest of User Mode Linux has a file of this machine open for each one that it remembers.
+        forget = "echo 2 >/proc/sys/vm/drop_caches" if guest.fetched else ":"
+        install = f"dpkg --install --no-triggers --force-unsafe-io /out/{self._package.name}"
+        script = f"""
+            {install} >/out/install.log 2>&1 || {{ cat /out/install.log; exit 3; }}
+            {forget}
+            exec {sys.executable} -m pytest -q -p no:cacheprovider -p no:hypothesispytest \\
+                --junitxml /out/junit.xml tests/systemd
+        """
+        done = guest.run("bash", "-c", script, out=out, timeout_s=_LIMIT_S)
+        told = f"{done.stdout}\n{done.stderr}"
+        report = out / "junit.xml"
+        return Findings(_read(report) if report.exists() else {}, told)
+
+
+def _read(report: Path) -> dict[str, Verdict]:
+    cases: dict[str, list[ET.Element]] = {}
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own pytest has written it
+        module = case.get("classname", "").rpartition(".")[2]
+        cases.setdefault(f"{module}::{case.get('name', '').partition('[')[0]}", []).append(case)
+    return {name: _verdict(found) for name, found in cases.items()}
+
+
+def _verdict(cases: list[ET.Element]) -> Verdict:
+    bad = [part for case in cases for kind in ("failure", "error") for part in case.iter(kind)]
+    skips = [part.get("message") or "" for case in cases for part in case.iter("skipped")]
+    return Verdict(tuple(part.text or "" for part in bad), skips[0] if len(skips) == len(cases) else None)
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def campaign(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return Campaign(package, tmp_path_factory.mktemp("guests"))

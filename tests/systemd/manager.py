@@ -1,0 +1,81 @@
+"""The guest's service manager, and our daemon in it, asked as an administrator would."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from containerd_py.client.sync import SyncClient
+from containerd_py.wire import ContainerSpec
+
+SERVICE = "pycontainerd.service"
+PATIENCE_S = 30.0
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def systemctl(*arguments: str) -> str:
+    return run("systemctl", *arguments)
+
+
+def shown(name: str, unit: str = SERVICE) -> str:
+    """Return a property of a unit."""
+    return systemctl("show", "-P", name, unit)
+
+
+def eventually(condition: Callable[[], Any], about: str) -> Any:
+    """Wait until something is true, and return it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not in {PATIENCE_S:.0f} s: {about}"
+        time.sleep(0.05)
+    return found
+
+
+def main_pid() -> int:
+    return int(shown("MainPID"))
+
+
+def spawner_pid() -> int:
+    """Return the pid of the spawner, which is in the service's cgroup."""
+    with SyncClient() as client:
+        pid = client.info().spawner_pid
+    assert pid is not None
+    return pid
+
+
+def started(root: Path, script: str, **fields: Any) -> str:
+    """Return a container that runs a script of its shell."""
+    with SyncClient() as client:
+        spec = ContainerSpec(rootfs=str(root), args=("/bin/sh", "-c", script), **fields)
+        container = client.create(spec).id
+        client.start(container)
+    return container
+
+
+def output(container: str) -> bytes:
+    with SyncClient() as client:
+        return b"".join(client.logs(container))
+
+
+def status(container: str) -> str:
+    with SyncClient() as client:
+        return client.container(container).status
+
+
+def removed(container: str) -> None:
+    with SyncClient() as client:
+        client.delete(container, force=True)
+
+
+def journal(*matches: str) -> list[dict[str, Any]]:
+    """Return the entries of the journal that match, the oldest first."""
+    run("journalctl", "--sync")
+    lines = run("journalctl", "--quiet", "--all", "--output=json", *matches).splitlines()
+    return [json.loads(line) for line in lines]
