@@ -26,6 +26,7 @@ Outcome = TypeVar("Outcome")
 OLDEST = 252
 TIMEOUT_S = 5.0
 _CHUNK_BYTES = 65536
+_PAUSE_S = 0.02
 
 
 def addresses(*, user: bool) -> tuple[Address, ...]:
@@ -94,21 +95,27 @@ class Client:
         self.close()
 
     def _connected(self, deadline: float) -> None:
-        if self._connection is not None:
-            return
-        self._connection, address = connect(self._addresses, deadline)
-        self._conversation = Conversation()
-        task = "reach systemd"
-        try:
-            greeted = self._conversation.begin(greeting(bus=address.bus))
-            self._flush(deadline)
-            self._greeted = self.finish(greeted, task, deadline)
-            check_version(self._greeted.version)
-        except ConnectionLost as problem:
+        """Where systemd goes meanwhile, as when it is executed anew, it is tried again."""
+        while self._connection is None:
+            self._connection, address = connect(self._addresses, deadline)
+            self._conversation = Conversation()
+            try:
+                greeted = self._conversation.begin(greeting(bus=address.bus))
+                self._flush(deadline)
+                self._greeted = self.finish(greeted, "reach systemd", deadline)
+                check_version(self._greeted.version)
+            except ConnectionLost as problem:
+                self.lost(problem, "reach systemd", deadline)
+            except BaseException:
+                self.close()
+                raise
+
+    def lost(self, problem: ConnectionLost, task: str, deadline: float) -> None:
+        """Have a new connection made next time, in a moment. Raises Unavailable where there is no time left for it."""
+        self.close()
+        if time.monotonic() + _PAUSE_S >= deadline:
             raise gone(task, str(problem)) from problem
-        except BaseException:
-            self.close()
-            raise
+        time.sleep(_PAUSE_S)
 
     def _exchanged(self, deadline: float) -> bool:
         """Receive once; return False where nothing comes in time."""
@@ -171,8 +178,7 @@ class StartOfScope:
             try:
                 self._client.finish(self._exchange, self._task, self._deadline)
             except ConnectionLost as problem:
-                if time.monotonic() >= self._deadline:
-                    raise gone(self._task, str(problem)) from problem
+                self._client.lost(problem, self._task, self._deadline)
                 if self._found():
                     return
                 self._exchange = self._asked()
@@ -180,8 +186,9 @@ class StartOfScope:
                 return
 
     def _found(self) -> bool:
-        try:
-            looking = self._client.begin(steps.look_after(self._name), self._deadline)
-            return self._client.finish(looking, self._task, self._deadline)
-        except ConnectionLost as problem:
-            raise gone(self._task, str(problem)) from problem
+        while True:
+            try:
+                looking = self._client.begin(steps.look_after(self._name), self._deadline)
+                return self._client.finish(looking, self._task, self._deadline)
+            except ConnectionLost as problem:
+                self._client.lost(problem, self._task, self._deadline)

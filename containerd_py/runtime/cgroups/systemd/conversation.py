@@ -24,6 +24,10 @@ Started = TypeVar("Started")
 _SYSTEMD = "org.freedesktop.systemd1"
 _MANAGER = "org.freedesktop.systemd1.Manager"
 _BUS = "org.freedesktop.DBus"
+_LOST = tuple(
+    f"org.freedesktop.DBus.Error.{name}" for name in ("NoReply", "Disconnected", "ServiceUnknown", "NameHasNoOwner")
+)
+"""What the bus says for systemd while that is not there, or has gone."""
 
 
 class BusError(Exception):
@@ -190,8 +194,7 @@ class Conversation:
         if exchange is None or exchange.ended:
             return
         if message.header.message_type is MessageType.error:
-            text = message.body[0] if message.body and isinstance(message.body[0], str) else ""
-            self._wait(exchange, exchange.fail(BusError(fields.get(HeaderFields.error_name, ""), text)))
+            self._wait(exchange, exchange.fail(_problem(fields.get(HeaderFields.error_name, ""), message.body)))
         else:
             self._wait(exchange, exchange.advance(message.body))
 
@@ -218,6 +221,11 @@ class Greeted:
 
     version: int
     root: str
+
+
+def _problem(name: str, body: tuple[Any, ...]) -> BusError | ConnectionLost:
+    text = body[0] if body and isinstance(body[0], str) else ""
+    return ConnectionLost(text or name) if name in _LOST else BusError(name, text)
 
 
 def greeting(*, bus: bool) -> Steps[Greeted]:

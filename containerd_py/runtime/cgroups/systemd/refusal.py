@@ -29,14 +29,6 @@ _DENIED = (
     "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
     "org.freedesktop.DBus.Error.AuthFailed",
 )
-LOST = (
-    "org.freedesktop.DBus.Error.NoReply",
-    "org.freedesktop.DBus.Error.Disconnected",
-    "org.freedesktop.DBus.Error.ServiceUnknown",
-    "org.freedesktop.DBus.Error.NameHasNoOwner",
-)
-"""Nobody knows whether it was done."""
-
 _KINDS: dict[str, tuple[type[ContainerdError], str | None]] = {
     UNIT_EXISTS: (Conflict, "systemctl status tells whose it is: stop it, or choose another id"),
     NO_SUCH_UNIT: (NotFound, None),
@@ -69,8 +61,6 @@ def refused(task: str, error: BusError, properties: Sequence[Property] = ()) -> 
             "run as root, allow it by a polkit rule (org.freedesktop.systemd1.manage-units), or use the user's own manager"
         )
         return Forbidden(f"cannot {task}: {error.text or error.name}", step="systemd", errno="EACCES", hint=hint)
-    if error.name in LOST:
-        return gone(task, error.text)
     named = next((one for one in properties if one.name in error.text.split() or f"{one.name}," in error.text), None)
     asked = f" ({named.asked_by})" if named is not None and named.asked_by else ""
     if named is not None and error.name == _READ_ONLY:

@@ -14,7 +14,7 @@ from containerd_py.runtime.cgroups.systemd.conversation import (
     UnitGone,
     get_property,
 )
-from containerd_py.runtime.cgroups.systemd.refusal import LOST, NO_SUCH_UNIT, UNIT_EXISTS, gone, refused, unfinished
+from containerd_py.runtime.cgroups.systemd.refusal import NO_SUCH_UNIT, UNIT_EXISTS, gone, refused, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +48,6 @@ def start(name: str, properties: Sequence[Property], pid: int, pidfd: int, versi
             yield from forgotten(name)
             (job,) = yield Call("StartTransientUnit", "ssa(sv)a(sa(sv))", body)
     except BusError as problem:
-        if problem.name in LOST:
-            raise ConnectionLost(problem.text) from problem
         raise refused(task, problem, properties) from problem
     result = yield JobEnd(job)
     if result != "done":
