@@ -52,7 +52,13 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         keep=Keep(config.removed_keep_s, config.removed_keep_bytes),
         journal_socket=config.journal_socket,
     )
-    engine = Engine(state_dir=config.state_dir, data_dir=config.data_dir, cgroup_parent=config.parent(), output=output)
+    engine = Engine(
+        state_dir=config.state_dir,
+        data_dir=config.data_dir,
+        cgroup_parent=config.parent(),
+        cgroup_driver=config.cgroup_driver,
+        output=output,
+    )
     passed = _passed_socket()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)

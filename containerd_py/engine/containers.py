@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -59,6 +59,10 @@ class Container(Attended):
         """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
+        self.stopped_by: Literal["systemd"] | None = None
+        """Who else has asked for it, beside this daemon."""
+        self.kills_by_slice = 0
+        """Kills for want of memory in this run that only the slice of its scope has counted."""
 
     @property
     def id(self) -> str:
@@ -83,12 +87,12 @@ class Container(Attended):
 
     @property
     def cgroup(self) -> Cgroup:
-        return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1)
+        return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1, scope=self.record.scope)
 
     def oom_kills(self) -> int:
         """The cgroup is made anew for each run, and its counter with it."""
         try:
-            return oom_kills(self.cgroup)
+            return max(oom_kills(self.cgroup), self.kills_by_slice)
         except OSError as problem:
             _log.warning("cannot tell whether memory ran out", container=self.id, error=str(problem))
             return 0
@@ -180,7 +184,9 @@ def notify_of(record: ContainerRecord) -> NotifyView | None:
 def exit_of(ended: ExitRecord | None) -> Exit | None:
     if ended is None:
         return None
-    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s)
+    return Exit(
+        ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s, ended.stopped_by
+    )
 
 
 class Registry:

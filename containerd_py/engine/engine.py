@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from containerd_py.engine.archives import Archives
+from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.definitions import Definitions
@@ -38,6 +39,8 @@ from containerd_py.engine.pruning import prune
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
 from containerd_py.engine.scope import check_update, scope
+from containerd_py.engine.scope_ends import ScopeEnds
+from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.spawner import SpawnerLink
@@ -62,6 +65,7 @@ from containerd_py.store.removed import RemovedStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
 
+    from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
@@ -82,25 +86,42 @@ _RESPAWN_PAUSE_S = 0.2
 class Engine:
     """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
 
-    def __init__(self, *, state_dir: str, data_dir: str, cgroup_parent: str, output: OutputSettings | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        state_dir: str,
+        data_dir: str,
+        cgroup_parent: str,
+        cgroup_driver: Choice = "cgroupfs",
+        output: OutputSettings | None = None,
+    ) -> None:
+        """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
         self._state_dir = state_dir
         self._locks: list[Fd] = []
         self._closing = False
         features, output = host.probe(), output or OutputSettings()
         registry, tasks = Registry(), Tasks()
+        cgroups = CgroupManager(features.cgroups)
+
+        async def reach(slice_name: str) -> SystemdDriver:
+            driver = SystemdDriver(features.cgroups, cgroups, slice_name, tasks)
+            await driver.reach()
+            return driver
+
+        files = CgroupfsDriver(cgroups, features.cgroups, cgroup_parent)
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
             definitions=Definitions(DefinitionStore(data_dir)),
             link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
-            cgroups=CgroupManager(features.cgroups),
+            cgroups=cgroups,
+            drivers=CgroupDrivers(cgroup_driver, files, features.cgroups, reach),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=tasks,
             journal=Journaling(Journal(output.journal_socket), tasks),
             removed=Removed(RemovedStore(data_dir), output.keep, tasks),
             host=features,
             data_dir=data_dir,
-            cgroup_parent=cgroup_parent,
             log_limits=output.limits,
         )
         self._self_measuring = SelfMeasuring(self._parts)
@@ -121,6 +142,7 @@ class Engine:
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
+        self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
 
     async def start(self) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
@@ -131,8 +153,10 @@ class Engine:
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
+        await self._parts.drivers.choose()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
+        self._scope_ends.begin()
         await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
@@ -156,8 +180,7 @@ class Engine:
         self.execs.close()
         for container in self._parts.registry:
             container.close()
-        if not alive:
-            await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
+        await self._parts.drivers.close(used=alive)
         for lock in self._locks:
             lock.close()
 
@@ -296,7 +319,7 @@ class Engine:
         timing = container.record.timing
         if timing is None:
             return ()
-        plan = await compiled(parse(container.config), container.id, container.cgroup)
+        plan = await compiled(parse(container.config), container.id, container.cgroup, self._parts.host.cgroups)
         return timeline(timing, plan)
 
     # ── events ──
@@ -349,9 +372,9 @@ class Engine:
             containers={status: counts[status] for status in Status},
             state_dir=self._state_dir,
             data_dir=self._parts.data_dir,
-            cgroup_driver=self._parts.host.cgroups.driver(),
+            cgroup_driver=self._parts.drivers.current.name,
             cgroup_controllers=self._parts.host.cgroups.controllers(),
-            cgroup_parent=self._parts.cgroup_parent,
+            cgroup_parent=self._parts.drivers.current.parent,
             features=self._parts.host.flags(),
             daemon_pid=os.getpid(),
             spawner_pid=spawner,

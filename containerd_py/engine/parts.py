@@ -13,6 +13,7 @@ from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
 
 if TYPE_CHECKING:
+    from containerd_py.engine.cgroup_drivers import CgroupDrivers
     from containerd_py.engine.containers import Container, Registry
     from containerd_py.engine.definitions import Definitions
     from containerd_py.engine.events import EventLog
@@ -37,7 +38,7 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's.
+    """cgroups: control files, whoever makes the cgroups: that are the drivers.
 
     log_limits: of the output of execs, and of containers that have none of their own.
     """
@@ -47,13 +48,13 @@ class Parts:
     definitions: Definitions
     link: SpawnerLink
     cgroups: CgroupManager
+    drivers: CgroupDrivers
     events: EventLog
     tasks: Tasks
     journal: Journaling
     removed: Removed
     host: HostFeatures
     data_dir: str
-    cgroup_parent: str
     log_limits: Limits = UNLIMITED
 
     def attendant(self, container: Container, pid: int) -> Attendant:

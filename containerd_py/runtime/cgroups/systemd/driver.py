@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported, Unavailable
 from containerd_py.runtime.cgroups import files, members
-from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.controllers import ASKED_BY
 from containerd_py.runtime.cgroups.layout import parse_membership
-from containerd_py.runtime.cgroups.systemd.properties import MANAGED_V1, merged, of_resources, of_scope
+from containerd_py.runtime.cgroups.places import MANAGED_V1, entered
+from containerd_py.runtime.cgroups.systemd.properties import merged, of_resources, of_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.cgroups.resources import Read, Resources
@@ -58,8 +59,7 @@ class ScopeDriver:
 
     def own(self, cgroup: Cgroup) -> Cgroup:
         """Return those of its directories that systemd does not make: in hierarchies of v1 that it does not know."""
-        managed = {f"{self._layout.v1[name]}/" for name in MANAGED_V1 if name in self._layout.v1}
-        return Cgroup(None, tuple(path for path in cgroup.v1 if not path.startswith(tuple(managed))))
+        return entered(cgroup, self._layout)
 
     def make(self, place: UnitPlace, cgroup: Cgroup) -> Cgroup:
         """Make what systemd does not; return the cgroup with the parents that were made for it. Raises Conflict."""

@@ -34,6 +34,14 @@ def scope_of(container_id: str, slice_name: str) -> UnitPlace:
     return UnitPlace(slice_name, _scope(PREFIX, container_id))
 
 
+def container_of(name: str) -> str | None:
+    """Return the id of the container that a scope of `scope_of` is for; None for any other unit."""
+    text = name.removeprefix(f"{PREFIX}-").removesuffix(".scope")
+    if name != f"{PREFIX}-{text}.scope":
+        return None
+    return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)
+
+
 def parse_place(text: str, container_id: str, *, default_slice: str) -> UnitPlace:
     """Read `linux.cgroupsPath` as runc does with --systemd-cgroup: "slice:prefix:name"; "" names none.
 

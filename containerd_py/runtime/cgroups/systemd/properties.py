@@ -25,9 +25,6 @@ CONTROLLERS: dict[str, Translation] = {
 }
 """By the controller's name in `Resources.controllers()`. For the others systemd has no properties: they are files only."""
 
-MANAGED_V1 = ("cpu", "cpuacct", "blkio", "memory", "devices", "pids")
-"""The hierarchies of cgroup v1 in which systemd makes a directory for a delegated unit; the others it does not know."""
-
 _ACCOUNTING = ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")
 
 
