@@ -22,7 +22,7 @@ def inside() -> list[str]:
     ]
 
 
-@pytest.mark.timeout(300)  # the first of a guest waits for all of them
+@pytest.mark.timeout(1300)  # the first of a guest waits for all of them
 @pytest.mark.parametrize("test", inside())
 @pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.name)
 def test_inside(campaign: Campaign, guest: Guest, test: str) -> None:
