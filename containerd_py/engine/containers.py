@@ -16,6 +16,7 @@ from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
 
 if TYPE_CHECKING:
+    from containerd_py.engine.oom_events import OomEvents
     import socket
     from collections.abc import Iterator
 
@@ -61,8 +62,9 @@ class Container(Attended):
         """Somebody has asked for its end: it is not on record where that could not be written."""
         self.stopped_by: Literal["systemd"] | None = None
         """Who else has asked for it, beside this daemon."""
-        self.kills_by_slice = 0
-        """Kills for want of memory in this run that only the slice of its scope has counted."""
+        self.kills_elsewhere = 0
+        """Kills for want of memory in this run of which its own cgroup, a scope's, tells no more."""
+        self.oom_events: OomEvents | None = None
 
     @property
     def id(self) -> str:
@@ -92,7 +94,7 @@ class Container(Attended):
     def oom_kills(self) -> int:
         """The cgroup is made anew for each run, and its counter with it."""
         try:
-            return max(oom_kills(self.cgroup), self.kills_by_slice)
+            return max(oom_kills(self.cgroup), self.kills_elsewhere)
         except OSError as problem:
             _log.warning("cannot tell whether memory ran out", container=self.id, error=str(problem))
             return 0
@@ -105,6 +107,9 @@ class Container(Attended):
         if self.notify is not None:
             self.notify.close()
             self.notify = None
+        if self.oom_events is not None:
+            self.oom_events.close()
+            self.oom_events = None
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""

@@ -62,7 +62,7 @@ class Remaking:
         self._parts.link.forget(container.id)
         container.close()
         container.stdio, container.ended = None, None
-        container.stopped_by, container.kills_by_slice = None, 0
+        container.stopped_by, container.kills_elsewhere = None, 0
         if not container.poststop_told:
             container.poststop_told = True
             await self._parts.attendant(container, 0).tell("poststop", "stopped")

@@ -2,7 +2,7 @@
 
 systemd removes the cgroup of a scope the moment that its last process ends, and its counter of kills with it, often before
 it can be read. The counter of the slice has them too (memory.events of cgroup v2 counts what is below): what that has more
-than all that were read is of the container whose own counter is gone.
+than all that were read is of the container whose own counter is gone. On cgroup v1 no slice counts: see `oom_events`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ScopeEnds:
         if isinstance(driver, SystemdDriver):
             alive = [one for one in self._parts.registry if one.alive and one.cgroup.scope]
             for container in alive:
-                driver.watch(container.cgroup.scope)
+                driver.watch(container)
             self._past_kills = (self._total() or 0) - sum(_own(container) or 0 for container in alive)
 
     async def _look(self, container: Container) -> None:
@@ -44,10 +44,17 @@ class ScopeEnds:
         driver = self._parts.drivers.current
         if not container.cgroup.scope or not isinstance(driver, SystemdDriver):
             return
-        container.kills_by_slice = await asyncio.to_thread(self._kills, container)
+        container.kills_elsewhere = await self._kills_of(container)
         if not container.stop_asked and await driver.stopped_by_systemd(container.cgroup.scope):
             container.stopped_by = "systemd"
             container.stop_asked = True  # by somebody: so it is not started again, and a SIGKILL is no riddle
+
+    async def _kills_of(self, container: Container) -> int:
+        if container.oom_events is None:
+            return await asyncio.to_thread(self._kills, container)
+        if container.oom_kills():
+            return 0  # its own counter is still there
+        return int(await container.oom_events.told())
 
     def _kills(self, container: Container) -> int:
         """Blocking. Return how many of its processes were killed for want of memory."""

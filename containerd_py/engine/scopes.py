@@ -7,6 +7,9 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, TypeVar
 
+import structlog
+
+from containerd_py.engine.oom_events import OomEvents
 from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.supervision import stop_by
 from containerd_py.errors import ContainerdError
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.systemd.property import Property
     from containerd_py.runtime.spec.models import Spec
 
+_log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
 
 _ASK_S = 1.0
@@ -88,7 +92,9 @@ class SystemdDriver:
         properties = self._scopes.properties(_scope(place, container), limits)
         await self._manager.start_scope(place.name, properties, pid, container.pidfd.fileno())
         self._up.add(place.name)
-        return await asyncio.to_thread(self._scopes.settle, container.cgroup, limits, pid)
+        cgroup = await asyncio.to_thread(self._scopes.settle, container.cgroup, limits, pid)
+        self._watch_memory(container)
+        return cgroup
 
     def joining(self, cgroup: Cgroup, resources: Resources) -> Cgroup:
         return self._scopes.joining(cgroup, resources)
@@ -131,9 +137,20 @@ class SystemdDriver:
         if begun.unit in self._up:
             self._asked.add(begun.unit)
 
-    def watch(self, name: str) -> None:
-        """Look at the jobs of a scope that an earlier daemon has made."""
-        self._up.add(name)
+    def watch(self, container: Container) -> None:
+        """Look at a scope that an earlier daemon has made."""
+        self._up.add(container.cgroup.scope)
+        self._watch_memory(container)
+
+    def _watch_memory(self, container: Container) -> None:
+        if "memory" not in self._layout.v1:
+            return
+        if container.oom_events is not None:
+            container.oom_events.close()
+        try:
+            container.oom_events = OomEvents(container.cgroup)
+        except OSError as problem:
+            _log.warning("cannot tell whether memory will run out", container=container.id, error=str(problem))
 
     async def stopped_by_systemd(self, name: str) -> bool:
         """Tell whether the end of a scope was asked for by its unit (systemctl stop); it is forgotten then.
