@@ -16,11 +16,11 @@ from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
 
 if TYPE_CHECKING:
-    from containerd_py.engine.oom_events import OomEvents
     import socket
     from collections.abc import Iterator
 
     from containerd_py.engine.exec import Exec
+    from containerd_py.engine.oom_events import OomEvents
     from containerd_py.engine.output import OutputLog
     from containerd_py.store.records import ContainerRecord, ExitRecord
 

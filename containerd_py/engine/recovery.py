@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
+    from containerd_py.engine.cgroup_drivers import CgroupDriver
     from containerd_py.engine.exec_recovery import ExecRecovery
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
@@ -238,7 +239,7 @@ class Recovery:
                 container_id = driver.container_of(name)
                 if container_id is not None and self._parts.registry.get(container_id) is None:
                     _log.info("removing a cgroup without a container", name=name)
-                    self._remove_cgroup(self._parts.cgroups.everywhere(f"{driver.parent}/{name}"))
+                    self._remove_cgroup(_found(self._parts, driver, name))
         for name in _folders(os.path.join(self._parts.data_dir, "containers")):
             if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
                 self._parts.output_log(name).remove()
@@ -327,11 +328,15 @@ def _place(parts: Parts, container_id: str, config: dict[str, Any]) -> Cgroup:
     for driver in reversed(parts.drivers.all):
         for name in parts.cgroups.children(driver.parent):
             if driver.container_of(name) == container_id:
-                found = parts.cgroups.everywhere(f"{driver.parent}/{name}")
-                return replace(found, scope=name if name.endswith(".scope") else "")
+                return _found(parts, driver, name)
     if not config.get("linux", {}).get("cgroupsPath"):
         return parts.cgroups.everywhere(f"{parts.drivers.all[0].parent}/{container_id}")
     return parts.drivers.current.locate(parse(config), container_id)
+
+
+def _found(parts: Parts, driver: CgroupDriver, name: str) -> Cgroup:
+    """Return the cgroup of a name in the parent of a driver."""
+    return replace(parts.cgroups.everywhere(f"{driver.parent}/{name}"), scope=name if name.endswith(".scope") else "")
 
 
 def _folders(path: str) -> Iterable[str]:

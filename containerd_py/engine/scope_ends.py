@@ -52,9 +52,7 @@ class ScopeEnds:
     async def _kills_of(self, container: Container) -> int:
         if container.oom_events is None:
             return await asyncio.to_thread(self._kills, container)
-        if container.oom_kills():
-            return 0  # its own counter is still there
-        return int(await container.oom_events.told())
+        return container.oom_kills() or int(await container.oom_events.told())
 
     def _kills(self, container: Container) -> int:
         """Blocking. Return how many of its processes were killed for want of memory."""
