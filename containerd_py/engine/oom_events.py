@@ -1,7 +1,7 @@
 """Want of memory in a scope on cgroup v1, where systemd takes the counter of kills away with the cgroup, at once.
 
-The event of memory.oom_control comes when memory runs out, before anybody is killed, and once more when the cgroup is removed
-(cgroup-v1/memory.rst, "OOM Control"; memcg_event_remove). So one that comes while the cgroup is there tells; so does a second.
+The event of memory.oom_control comes when memory runs out, before anybody is killed, and once more when the cgroup goes
+(cgroup-v1/memory.rst, "OOM Control"; memcg_event_remove). So one that comes while it is there tells; so does a second.
 """
 
 from __future__ import annotations
