@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.resources import Resources
     from containerd_py.runtime.cgroups.systemd.client import StartOfScope
+    from containerd_py.runtime.cgroups.systemd.names import UnitPlace
     from containerd_py.runtime.launcher import Worker
 
 _SYSTEM_SLICE = "system.slice"
 _USER_SLICE = "user.slice"
+
+
+def place_of(cgroups_path: str, container_id: str) -> tuple[UnitPlace, str]:
+    """Return the scope of a container of this user's, and the cgroup of the service manager, without asking anybody."""
+    user_id = os.geteuid()
+    root = f"/user.slice/user-{user_id}.slice/user@{user_id}.service" if user_id else ""
+    return parse_place(cgroups_path, container_id, default_slice=_USER_SLICE if user_id else _SYSTEM_SLICE), root
 
 
 class ScopeMembership:
@@ -31,7 +39,7 @@ class ScopeMembership:
 
     def __init__(self, layout: Layout, container_id: str, cgroups_path: str, limits: Resources) -> None:
         user = os.geteuid() != 0
-        self._place = parse_place(cgroups_path, container_id, default_slice=_USER_SLICE if user else _SYSTEM_SLICE)
+        self._place, _usual = place_of(cgroups_path, container_id)
         self._limits = limits
         self._described = f"container {container_id}"
         self._client = Client(addresses(user=user))

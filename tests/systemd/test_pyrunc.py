@@ -115,6 +115,13 @@ def test_a_stop_by_systemd_is_an_end(box: Bundle) -> None:
     assert box.state()["status"] == "stopped"
 
 
+def test_one_whose_record_is_damaged_is_removed_with_its_scope(box: Bundle) -> None:
+    box.start().checked()
+    Path(STATE, box.id, "state.json").write_text("{")
+    box.pyrunc("delete", "--force", box.id).checked()
+    eventually(lambda: not units(box.scope), "the scope is gone")
+
+
 # ── limits ──
 
 
