@@ -2,7 +2,7 @@
 
 systemd removes the cgroup of a scope the moment that its last process ends, and its counter of kills with it, often before
 it can be read. The counter of the slice has them too (memory.events of cgroup v2 counts what is below): what that has more
-than all that were read is of the container whose own counter is gone. On cgroup v1 no slice counts: see `oom_events`.
+than all that were read is of the container whose own counter is gone. On cgroup v1 no slice counts: `oom_events`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ScopeEnds:
     async def _kills_of(self, container: Container) -> int:
         if container.oom_events is None:
             return await asyncio.to_thread(self._kills, container)
-        return container.oom_kills() or int(await container.oom_events.told())
+        return await container.oom_events.killed()
 
     def _kills(self, container: Container) -> int:
         """Blocking. Return how many of its processes were killed for want of memory."""
