@@ -10,7 +10,7 @@ from containerd_py.runtime.cgroups.oom import OomWatch
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
-_LAST_S = 0.1  # what tells, where the cgroup is gone, comes from a queue of the kernel's
+_ATTEMPTS = 10
 _PAUSE_S = 0.01
 
 
@@ -23,11 +23,11 @@ class OomEvents:
 
     async def killed(self) -> int:
         """Return how many of its processes were killed. The payload has ended: what is not known yet comes in a moment."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _LAST_S
-        while not (found := self._watch.killed()) and loop.time() < deadline:
-            await asyncio.sleep(_PAUSE_S)
-        return found
+        for _attempt in range(_ATTEMPTS):
+            if self._watch.killed():
+                break
+            await asyncio.sleep(_PAUSE_S)  # what tells, where the cgroup is gone, comes from a queue of the kernel's
+        return self._watch.killed()
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._watch.fileno())
