@@ -37,7 +37,7 @@ class OomWatch:
     So `killed` may be behind: ask once more when the container has ended.
 
     systemd removes the cgroup of a scope at once, and the counter with it. On v1 the event tells then: it comes once more
-    when the cgroup goes (memcg_event_remove), so one that came while it was there tells of want of memory; so does a second.
+    when the cgroup goes (memcg_event_remove), so one that came while it was there tells of a kill; so does a second.
     """
 
     def __init__(self, cgroup: Cgroup) -> None:
