@@ -12,9 +12,7 @@ test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/unit --numprocesses 2
-	$(BIN)/python -m pytest --ignore tests/oci --ignore tests/unit
-	PYCONTAINERD_TESTS_SHARE_MACHINE=1 $(BIN)/python -m pytest tests/oci --numprocesses 3
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \

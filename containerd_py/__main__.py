@@ -15,27 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHECK = ("config", "check")
+_SHUTDOWN = ("shutdown",)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def main() -> int:
     """Return the exit code: 0 after SIGTERM, 1 where the daemon cannot start, 2 for wrong options.
 
-    `pycontainerd config check`, with the options of the daemon, only reads the settings.
+    `pycontainerd config check`, with the options of the daemon, only reads the settings; `pycontainerd shutdown` stops all
+    containers, and returns 1 where one cannot be stopped.
     """
     with quick_imports():
         import uvloop
 
-        from containerd_py import config, daemon, log
+        from containerd_py import config, daemon, log, shutdown
 
-    only_check = tuple(sys.argv[1 : 1 + len(_CHECK)]) == _CHECK
-    reread = functools.partial(config.load, sys.argv[1 + len(_CHECK) if only_check else 1 :], os.environ)
+    given = next((words for words in (_CHECK, _SHUTDOWN) if tuple(sys.argv[1 : 1 + len(words)]) == words), ())
+    reread = functools.partial(config.load, sys.argv[1 + len(given) :], os.environ)
     try:
         settings = reread()
-        if only_check:
+        if given == _CHECK:
             sys.stdout.write(config.as_toml(settings))
             return 0
         log.configure(settings.log_level)
+        if given == _SHUTDOWN:
+            return uvloop.run(shutdown.run(settings))
         uvloop.run(daemon.run(settings, reread))
     except ContainerdError as problem:
         hint = f" ({problem.hint})" if problem.hint else ""

@@ -6,10 +6,12 @@ import argparse
 import hashlib
 import json
 import os
+import re
+import stat
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from containerd_py import __version__, sockets
 from containerd_py.errors import InvalidArgument
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 CONFIG_FILE = "/etc/pycontainerd/config.toml"
 _PREFIX = "PYCONTAINERD_"
 _EPILOG = f"""Each option may be set as {_PREFIX}… too. "pycontainerd config check", with the same options, reads the
-settings, prints what holds, and starts nothing. Further sockets are tables [[sockets]] of the file."""
+settings, prints what holds, and starts nothing. "pycontainerd shutdown", with the same options, stops all containers, as at
+a shutdown of the host: by the daemon that runs, else by itself. Further sockets are tables [[sockets]] of the file."""
 _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
@@ -37,6 +40,19 @@ _HELP = {
     "journal_socket": "where the journal listens, for the log driver journald",
     "log_level": "debug, info, warning or error",
 }
+_PATHS = ("socket", "state_dir", "data_dir", "journal_socket")
+_LARGEST = 2**63 - 1  # of a file's size
+_LARGEST_FILE = 1 << 20
+_LEAST_LOG_BYTES = 4096
+_LONGEST_PATH, _LONGEST_NAME = 4000, 255  # limits.h has 4096; names of ours come below
+_DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def _no_tiny_files(value: int) -> int:
+    if 0 < value < _LEAST_LOG_BYTES:
+        raise ValueError(f"0, or {_LEAST_LOG_BYTES} at least")
+    return value
 
 
 class DaemonConfig(BaseModel):
@@ -48,10 +64,10 @@ class DaemonConfig(BaseModel):
     socket_group: str | None = None
     cgroup_parent: str = ""
     cgroup_driver: Literal["auto", "systemd", "cgroupfs"] = "auto"
-    log_max_bytes: Annotated[int, Field(ge=0)] = 0
+    log_max_bytes: Annotated[int, Field(ge=0, le=_LARGEST), AfterValidator(_no_tiny_files)] = 0
     log_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
     removed_keep_s: Annotated[int, Field(ge=0, le=86_400)] = 60
-    removed_keep_bytes: Annotated[int, Field(ge=0)] = 64 << 20
+    removed_keep_bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 64 << 20
     journal_socket: str = "/run/systemd/journal/socket"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sockets: Annotated[tuple[SocketConfig, ...], Field(strict=False)] = ()
@@ -77,9 +93,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
         config = DaemonConfig.model_validate(settings)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot use settings: {describe(problem)}", step="config") from problem
-    for name in ("socket", "state_dir", "data_dir", "journal_socket"):
-        if not getattr(config, name).startswith("/"):
-            raise InvalidArgument(f"cannot use settings: {name} must be an absolute path", step="config")
+    for name in _PATHS:
+        _check_path(name, getattr(config, name))
     _check_parent(config.cgroup_parent)
     _check_group(config)
     sockets.check(config.sockets, first=config.socket, private=config.state_dir)
@@ -89,18 +104,35 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
 def _numbers(given: dict[str, str]) -> dict[str, Any]:
     """Read the digits of what is a number; anything else is refused with the other settings."""
     numeric = {name for name, field in DaemonConfig.model_fields.items() if field.annotation is int}
-    return {
-        name: int(value) if name in numeric and value.isascii() and value.isdigit() else value
-        for name, value in given.items()
-    }
+    return {name: int(value) if name in numeric and _DIGITS.fullmatch(value) else value for name, value in given.items()}
+
+
+def _check_path(name: str, path: str) -> None:
+    """For what is told here already, rather than at the first use."""
+    longest = sockets.LONGEST_PATH if name.endswith("socket") else _LONGEST_PATH
+    cause = None
+    if not path.startswith("/"):
+        cause = "must be an absolute path"
+    elif not path.strip("/."):
+        cause = "must not be the root directory"
+    elif _CONTROL.search(path):
+        cause = "has a control character in it"
+    elif len(os.fsencode(path)) > longest or any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.split("/")):
+        cause = f"must not be longer than {longest} bytes, a name in it not longer than {_LONGEST_NAME}"
+    if cause is not None:
+        raise InvalidArgument(f"cannot use settings: {name} {cause}", step="config")
 
 
 def _check_parent(path: str) -> None:
-    if any(part in ("", ".", "..") for part in path.strip("/").split("/")) and path.strip("/"):
+    parts = path.strip("/").split("/") if path.strip("/") else []
+    too_long = len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
+    if any(part in ("", ".", "..") for part in parts) or too_long or _CONTROL.search(path):
         raise InvalidArgument(f"cannot use settings: cgroup_parent {path!r} is no path of a cgroup", step="config")
 
 
 def _check_group(config: DaemonConfig) -> None:
+    if config.socket_group:
+        sockets.check_group("socket_group", config.socket_group)
     folder = os.path.dirname(os.path.normpath(config.socket))
     if config.socket_group and (folder + "/").startswith(os.path.normpath(config.state_dir) + "/"):
         raise InvalidArgument(
@@ -112,7 +144,9 @@ def _check_group(config: DaemonConfig) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pycontainerd", description="A container daemon.", epilog=_EPILOG)
+    parser = argparse.ArgumentParser(
+        prog="pycontainerd", description="A container daemon.", epilog=_EPILOG, allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"pycontainerd {__version__}")
     parser.add_argument("--config", metavar="FILE", help=f"settings in TOML (default: {CONFIG_FILE}, if there)")
     for name, text in _HELP.items():
@@ -157,11 +191,23 @@ def _variable(name: str) -> str:
 
 def _from_file(path: str, *, required: bool) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(_text(path))
     except FileNotFoundError:
         if not required:
             return {}
         raise InvalidArgument(f"cannot read settings {path!r}: no such file", step="config", errno="ENOENT") from None
+    except RecursionError as problem:
+        raise InvalidArgument(f"cannot read settings {path!r}: it is nested too deep", step="config") from problem
     except (OSError, ValueError) as problem:
         raise InvalidArgument(f"cannot read settings {path!r}: {problem}", step="config") from problem
+
+
+def _text(path: str) -> str:
+    """Raises OSError, ValueError. At SIGHUP too, so neither a pipe nor a file without an end may hold up the daemon."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
+    return data.decode()

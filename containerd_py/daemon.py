@@ -7,32 +7,41 @@ import contextlib
 import os
 import resource
 import signal
-import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from aiohttp import web
 
-from containerd_py import __version__
+from containerd_py import __version__, activation, atomic
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
 from containerd_py.engine.engine import Engine
+from containerd_py.engine.fd_store import FdStore, most_of, stored
 from containerd_py.engine.output import Limits
 from containerd_py.engine.parts import OutputSettings
 from containerd_py.engine.removed import Keep
 from containerd_py.engine.scope import Scope
+from containerd_py.engine.service_manager import ServiceManager, take_passed
 from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Iterator
 
+    from containerd_py.activation import Passed
     from containerd_py.config import DaemonConfig
     from containerd_py.sockets import SocketConfig
 
 _log = structlog.get_logger()
 
 _AGAIN_S = 0.2
+_SOCKET_FILE = "socket"
+
+
+class Door(NamedTuple):
+    connection: socket.socket
+    access: Access
 
 
 async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
@@ -40,62 +49,94 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
 
     reread: reads the settings again, at SIGHUP.
     """
+    passed = take_passed(os.environ)
+    manager = ServiceManager(os.environ.get("NOTIFY_SOCKET"))
     set_child_subreaper()  # a witness of exits, should the spawner die
     _raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread).reload)
-    output = OutputSettings(
-        limits=Limits(config.log_max_bytes, config.log_max_files),
-        keep=Keep(config.removed_keep_s, config.removed_keep_bytes),
-        journal_socket=config.journal_socket,
-    )
-    engine = Engine(
-        state_dir=config.state_dir,
-        data_dir=config.data_dir,
-        cgroup_parent=config.parent(),
-        cgroup_driver=config.cgroup_driver,
-        output=output,
-    )
-    passed = _passed_socket()
+    loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread, manager).reload)
+    sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
+    store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
+    engine = build_engine(config, store)
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(manager.close)
         stack.push_async_callback(engine.close)
         await engine.start()
         # uvloop keeps SIGCHLD for itself, though it never has children here: so not by add_signal_handler.
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        doors = [_first_door(config, passed, stack), *(_further_door(one, stack) for one in config.sockets)]
-        runners = [app.runner(app.build(engine, access)) for _connection, access in doors]
+        doors = tuple(_doors(config, sockets, stack))
+        await asyncio.to_thread(_note_socket, config, doors[0].connection)
+        runners = [app.runner(app.build(engine, door.access)) for door in doors]
         for runner in runners:
             await runner.setup()
         stack.push_async_callback(_close_all, runners)
-        for runner, (connection, _access) in zip(runners, doors, strict=True):
-            await web.SockSite(runner, connection, backlog=1024).start()
+        for runner, door in zip(runners, doors, strict=True):
+            await web.SockSite(runner, door.connection, backlog=1024).start()
         for one in config.sockets:
             _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
-        _log.info("serving", version=__version__, socket=config.socket if passed is None else "passed", pid=os.getpid())
-        await _serve(stopping)
+        where = "passed" if sockets.first else config.socket
+        _log.info("serving", version=__version__, socket=where, pid=os.getpid())
+        await _serve(stopping, engine, manager)
         engine.stop_streams()
 
 
-def _first_door(
-    config: DaemonConfig, passed: socket.socket | None, stack: contextlib.AsyncExitStack
-) -> tuple[socket.socket, Access]:
-    """Return the socket that everything may be asked at, and its rules."""
-    if passed is not None:
-        return passed, Access(group_allowed=True, socket="passed")
-    connection = listener.open_socket(config.socket, group=config.socket_group)
-    stack.callback(listener.remove, config.socket)
-    return connection, Access(group_allowed=config.socket_group is not None, socket=config.socket)
+def build_engine(config: DaemonConfig, store: FdStore | None = None) -> Engine:
+    output = OutputSettings(
+        limits=Limits(config.log_max_bytes, config.log_max_files),
+        keep=Keep(config.removed_keep_s, config.removed_keep_bytes),
+        journal_socket=config.journal_socket,
+    )
+    return Engine(
+        state_dir=config.state_dir,
+        data_dir=config.data_dir,
+        cgroup_parent=config.parent(),
+        cgroup_driver=config.cgroup_driver,
+        output=output,
+        fd_store=store,
+    )
 
 
-def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[socket.socket, Access]:
+def served_socket(config: DaemonConfig) -> str:
+    """Return where the daemon of these settings is to be asked: the service manager may have given it another socket."""
+    with contextlib.suppress(OSError), open(os.path.join(config.state_dir, _SOCKET_FILE), encoding="utf-8") as file:
+        return file.read()
+    return config.socket
+
+
+def _note_socket(config: DaemonConfig, connection: socket.socket) -> None:
+    """Blocking. For `served_socket`; a full disk is no reason not to serve."""
+    with contextlib.suppress(OSError):
+        atomic.write(os.path.join(config.state_dir, _SOCKET_FILE), os.fsencode(connection.getsockname()))
+
+
+def _doors(config: DaemonConfig, passed: Passed, stack: contextlib.AsyncExitStack) -> Iterator[Door]:
+    """Yield each socket that is served with its rules; those that nobody has passed are made here."""
+    if passed.first:
+        for connection in passed.first:
+            path = os.fsdecode(connection.getsockname())
+            yield Door(connection, Access(group_allowed=True, socket=path))
+    else:
+        connection = listener.open_socket(config.socket, group=config.socket_group)
+        stack.callback(listener.remove, config.socket)
+        yield Door(connection, Access(group_allowed=config.socket_group is not None, socket=config.socket))
+    for one in config.sockets:
+        for connection in passed.further.get(one.name or "") or (_made(one, stack),):
+            yield Door(connection, _rules(one))
+
+
+def _made(one: SocketConfig, stack: contextlib.AsyncExitStack) -> socket.socket:
     connection = listener.open_socket(one.path, group=one.group, mode=one.octal_mode)
     stack.callback(listener.remove, one.path)
-    access = Access(
+    return connection
+
+
+def _rules(one: SocketConfig) -> Access:
+    return Access(
         group_allowed=bool(one.octal_mode & 0o066),
         socket=one.path,
         read_only=one.access == "read-only",
@@ -103,7 +144,6 @@ def _further_door(one: SocketConfig, stack: contextlib.AsyncExitStack) -> tuple[
         users=one.user_ids(),
         groups=one.group_ids(),
     )
-    return connection, access
 
 
 async def _close_all(runners: list[web.AppRunner]) -> None:
@@ -117,36 +157,16 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(stopping: asyncio.Event) -> None:
+async def _serve(stopping: asyncio.Event, engine: Engine, manager: ServiceManager) -> None:
     """Tell systemd how it goes: ready, alive twice per watchdog period, stopping (sd_notify(3))."""
-    _notify("READY=1", f"STATUS=pycontainerd {__version__}")
-    period_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 2
-    while not stopping.is_set():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(period_s or None):
-                await stopping.wait()
-        if not stopping.is_set():
-            _notify("WATCHDOG=1")
-    _notify("STOPPING=1")
-
-
-def _notify(*lines: str) -> None:
-    if "NOTIFY_SOCKET" in os.environ:
-        import systemd.daemon as systemd
-
-        systemd.notify("\n".join(lines))
-
-
-def _passed_socket() -> socket.socket | None:
-    """Return the socket that systemd listens at for us (sd_listen_fds(3)), None without one."""
-    if "LISTEN_FDS" not in os.environ:
-        return None
-    import systemd.daemon as systemd
-
-    for number in systemd.listen_fds():
-        if systemd.is_socket_unix(number, socket.SOCK_STREAM, 1):
-            return socket.socket(fileno=number)
-    return None
+    manager.tell("READY=1", f"STATUS=pycontainerd {__version__}")
+    watchdog_us = int(os.environ.get("WATCHDOG_USEC", "0"))
+    if watchdog_us:
+        engine.begin_pulse(lambda: manager.tell("WATCHDOG=1"), watchdog_us / 1e6 / 2)
+    else:
+        engine.begin_pulse(lambda: None)
+    await stopping.wait()
+    manager.tell("STOPPING=1")
 
 
 class Reaper:

@@ -24,6 +24,8 @@ def escape(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
         for character in text

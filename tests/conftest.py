@@ -1,21 +1,21 @@
-"""After every test everything is as before: no child, descriptor, mount, cgroup or task is left."""
+"""After every test everything is as before: no child, descriptor, mount, cgroup or task is left.
+
+Where tests run beside each other, each one answers for what is its own process's; the machine is looked at before the
+first of them and after the last.
+"""
 
 import asyncio
 import gc
-import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_ALONE = "PYCONTAINERD_TESTS_SHARE_MACHINE" not in os.environ  # else cgroups of other runs come and go
-_PATIENCE_S = 2.0  # the kernel lets go of processes and cgroups a moment after their end
+from tests.surroundings import SHARED, changes, of_machine, settling
+
+_BEFORE = pytest.StashKey[frozenset[str]]()
+_CHANGES = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,53 +26,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    children: frozenset[str]
-    descriptors: frozenset[str]
-    mounts: str
-    cgroups: frozenset[str]
-
-    def differences(self, after: "Surroundings") -> list[str]:
-        told = [f"child left: {child}" for child in after.children - self.children]
-        told += [f"descriptor left: {fd}" for fd in after.descriptors - self.descriptors]
-        told += [f"cgroup left: {path}" for path in after.cgroups - self.cgroups]
-        if after.mounts != self.mounts:
-            told.append(f"mounts changed: {set(after.mounts.splitlines()) ^ set(self.mounts.splitlines())}")
-        return told
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not SHARED and not hasattr(session.config, "workerinput"):
+        session.config.stash[_BEFORE] = of_machine()
 
 
-def _look() -> Surroundings:
-    gc.collect()
-    return Surroundings(
-        children=frozenset(_children()),
-        descriptors=frozenset(_descriptors()),
-        mounts=Path("/proc/self/mountinfo").read_text(),
-        cgroups=frozenset(_cgroups() if _ALONE else ()),
-    )
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run where something is left that no test answered for."""
+    before = session.config.stash.get(_BEFORE, None)
+    told = [] if before is None else changes(before, of_machine)
+    if told:
+        session.config.stash[_CHANGES] = told
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _cgroups() -> Iterator[str]:
-    yield from map(str, _CGROUPS.glob("*/pycontainerd*"))
-    yield from map(str, _CGROUPS.glob("pycontainerd*"))
-
-
-def _children() -> Iterator[str]:
-    for task in os.listdir("/proc/self/task"):
-        with suppress(FileNotFoundError):  # a thread, or a child, that just ended
-            for pid in Path(f"/proc/self/task/{task}/children").read_text().split():
-                yield f"{pid} {Path(f'/proc/{pid}/comm').read_text().strip()}"
-
-
-def _descriptors() -> Iterator[str]:
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{number}")
-        except FileNotFoundError:
-            continue  # the listing's own
-        # the loop's own (made once per test run) and the sealed interpreter, which is kept for good
-        if not target.startswith(("anon_inode:[eventpoll]", "/memfd:pycontainerd")):
-            yield f"{number} {target}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if told := config.stash.get(_CHANGES, None):
+        terminalreporter.section("the machine is not as before", red=True, bold=True)
+        for line in told:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -87,18 +60,6 @@ def interruptible() -> None:
     """A shell's background job ignores SIGINT, and so would every program that it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@contextmanager
-def settling() -> Iterator[None]:
-    """Fail where something is left of what was done inside."""
-    before = _look()
-    yield
-    deadline = time.monotonic() + _PATIENCE_S
-    while left := before.differences(_look()):
-        if time.monotonic() > deadline:
-            pytest.fail("not settled: " + "; ".join(left))
-        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

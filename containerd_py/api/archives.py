@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
 
-from aiohttp import web, web_protocol
+from aiohttp import web_protocol
 
 from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.replies import Reply
-from containerd_py.api.streams import broken_off_by_errors, write_in_time
+from containerd_py.api.streams import begun, broken_off_by_errors, write_in_time
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from aiohttp import web
 
     from containerd_py.engine.engine import Engine
 
@@ -62,8 +64,7 @@ async def diff(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 async def _send(request: web.Request, source: Chunked, kind: str) -> web.StreamResponse:
     """What goes wrong from here on breaks the answer off: it cannot be told any more."""
-    response = web.StreamResponse(headers={"Content-Type": kind})
-    await response.prepare(request)
+    response = await begun(request, kind)
     async with broken_off_by_errors(request):
         async for data in source.chunks():
             await write_in_time(response, data)

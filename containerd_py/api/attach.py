@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from containerd_py import strict_json
-from containerd_py.api import requests
+from containerd_py.api import requests, websockets
 from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors
 from containerd_py.api.websockets import close_slow, is_asked_for
 from containerd_py.engine.views import OutputGap, Stream
@@ -204,7 +204,7 @@ class Session:
             except Conflict:
                 continue  # input for a payload that takes none any more; its end is told by the other task
             except ContainerdError as problem:
-                await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=problem.message.encode()[:120])
+                await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=websockets.reason(problem.message))
                 return
             finally:
                 self._busy, self._heard = False, True

@@ -20,8 +20,8 @@ async def create(request: web.Request, engine: Engine) -> Reply:
     arrived_ns = time.monotonic_ns()
     requests.Query(request).done()
     key = requests.idempotency_key(request)
-    view = await engine.create(await requests.create_request(request), arrived_ns=arrived_ns, key=key)
-    return Reply(201, wire.Created(id=view.id, name=view.name))
+    made = await engine.create(await requests.create_request(request), arrived_ns=arrived_ns, key=key)
+    return Reply(201, wire.Created(id=made.id, name=made.name))
 
 
 async def inspect(request: web.Request, engine: Engine) -> Reply:

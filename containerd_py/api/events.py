@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from containerd_py.api import event_socket, requests, shown, websockets
-from containerd_py.api.streams import LARGEST_OFFSET, broken_off_by_errors, write_in_time
+from containerd_py.api.streams import LARGEST_OFFSET, begun, broken_off_by_errors, write_in_time
 from containerd_py.engine.selection import Selection
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import InvalidArgument, Unavailable
 from containerd_py.wire import EVENT_TYPES
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from containerd_py.engine.engine import Engine
 
 
@@ -23,22 +23,22 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     query.done()
     if websockets.is_asked_for(request):
         return await event_socket.serve(request, engine.events(selection, follow=follow), selection, follow=follow)
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    await response.prepare(request)
+    response = await begun(request, "application/x-ndjson")
     async with broken_off_by_errors(request):
         async for event in engine.events(selection, follow=follow):
             await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
+        left_s = selection.left_s()
+        if follow and (left_s is None or left_s > 0):
+            raise Unavailable("the daemon stops")
     await response.write_eof()
     return response
 
 
 def _selection(query: requests.Query, engine: Engine) -> Selection:
     since_id = query.integer("since_id", least=0, most=LARGEST_OFFSET)
-    since_ns, until_ns = query.moment("since"), query.moment("until")
+    since_ns, until_ns = query.period()
     if since_id is not None and since_ns is not None:
         raise InvalidArgument("cannot read parameter 'since': there is a 'since_id' already", step="parse")
-    if since_ns is not None and until_ns is not None and until_ns < since_ns:
-        raise InvalidArgument("cannot read parameter 'until': it is before 'since'", step="parse")
     types = query.texts("type")
     for kind in types:
         if kind not in EVENT_TYPES:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.replies import Reply
-from containerd_py.engine.listing import STATUSES, Listing, SortKey
+from containerd_py.engine.listing import HEALTHS, STATUSES, Listing, SortKey
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -20,15 +19,10 @@ _MOST = 1_000_000
 
 async def list_all(request: web.Request, engine: Engine) -> Reply:
     query = requests.Query(request)
-    statuses = query.texts("status")
-    for status in statuses:
-        if status not in STATUSES:
-            raise InvalidArgument(
-                f"cannot read parameter 'status': one of {', '.join(STATUSES)}, not {status!r}", step="parse"
-            )
     sort, descending = _order(query.text("sort"))
     listing = Listing(
-        statuses=statuses,
+        statuses=_words(query, "status", STATUSES),
+        healths=_words(query, "health", HEALTHS),
         labels=query.texts("label"),
         names=query.texts("name"),
         since=query.text("since"),
@@ -38,7 +32,15 @@ async def list_all(request: web.Request, engine: Engine) -> Reply:
         limit=query.integer("limit", least=1, most=_MOST),
     )
     query.done()
-    return Reply(200, wire.ContainerList(containers=tuple(map(shown.summary, engine.list(listing)))))
+    return Reply(200, shown.container_list(engine.list(listing)))
+
+
+def _words(query: requests.Query, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    given = query.texts(name)
+    for word in given:
+        if word not in known:
+            raise InvalidArgument(f"cannot read parameter {name!r}: one of {', '.join(known)}, not {word!r}", step="parse")
+    return given
 
 
 def _order(text: str | None) -> tuple[SortKey, bool]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
-from aiohttp import web
-
 from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.replies import Reply
-from containerd_py.api.streams import broken_off_by_errors, write_in_time
+from containerd_py.api.streams import begun, broken_off_by_errors, write_in_time
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+
+    from aiohttp import web
 
     from containerd_py.engine import figures
     from containerd_py.engine.engine import Engine
@@ -63,8 +63,7 @@ def _interval(query: requests.Query) -> float | None:
 async def _stream(
     request: web.Request, measured: AsyncGenerator[Measured, None], shape: Callable[[Measured], wire.Wire]
 ) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    await response.prepare(request)
+    response = await begun(request, "application/x-ndjson")
     async with broken_off_by_errors(request), contextlib.aclosing(measured):
         async for one in measured:
             await write_in_time(response, shape(one).model_dump_json().encode() + b"\n")

@@ -35,10 +35,10 @@ _RETRY = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """body: a wire model for JSON, text as it is, None for nothing."""
+    """body: a wire model for JSON, bytes for JSON that is written already, text as it is, None for nothing."""
 
     status: int
-    body: Wire | str | None = None
+    body: Wire | bytes | str | None = None
 
 
 def write(reply: Reply) -> web.Response:
@@ -46,6 +46,8 @@ def write(reply: Reply) -> web.Response:
         return web.Response(status=reply.status)
     if isinstance(reply.body, str):
         return web.Response(status=reply.status, text=reply.body)
+    if isinstance(reply.body, bytes):
+        return _json(reply.status, reply.body)
     return _json(reply.status, reply.body.model_dump_json().encode())
 
 

@@ -194,6 +194,13 @@ class Query:
                 hint="write 2025-03-01T09:30:00Z, or seconds since 1970; + is %2B in a URL",
             ) from None
 
+    def period(self) -> tuple[int | None, int | None]:
+        """Read "since" and "until", as `moment` does."""
+        since_ns, until_ns = self.moment("since"), self.moment("until")
+        if since_ns is not None and until_ns is not None and until_ns < since_ns:
+            raise InvalidArgument("cannot read parameter 'until': it is before 'since'", step="parse")
+        return since_ns, until_ns
+
     def identifier(self, name: str) -> str:
         """Return what is to become the name of a container."""
         text = self.text(name)

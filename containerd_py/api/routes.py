@@ -79,6 +79,7 @@ ROUTES = (
     Route("POST", "/v1/containers/{id}/rename", "rename_container", control.rename, CHANGES),
     Route("POST", "/v1/containers/{id}/update", "update_container", control.update, CHANGES),
     Route("POST", "/v1/prune", "prune_containers", control.prune, CHANGES, scoped=True),
+    Route("POST", "/v1/shutdown", "shut_down", system.shut_down, CHANGES),
     Route("POST", "/v1/containers/{id}/pause", "pause_container", control.pause, CHANGES),
     Route("POST", "/v1/containers/{id}/resume", "resume_container", control.resume, CHANGES),
     Route("POST", "/v1/containers/{id}/wait", "wait_container", waiting.wait, READS),

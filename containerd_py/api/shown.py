@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from containerd_py import __version__, wire
 from containerd_py.engine import views
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 API_VERSION = "1"
 OCI_VERSION = "1.3.0"
-_CHECKED = ("running", "paused")
+_WRITTEN: WeakKeyDictionary[views.ContainerSummary, bytes] = WeakKeyDictionary()
+"""JSON that was written before; it goes with its summary."""
 _SEVERITY: tuple[wire.CheckStatus, ...] = ("ok", "warn", "fail")
 
 
 def time(value: datetime) -> str:
-    """RFC 3339 in UTC, to the microsecond."""
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """RFC 3339 in UTC, to the microsecond. value: in UTC."""
+    return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def ended(value: views.Exit) -> wire.Exit:
@@ -38,8 +40,16 @@ def ended(value: views.Exit) -> wire.Exit:
     )
 
 
-def summary(view: views.ContainerView) -> wire.ContainerSummary:
-    return wire.ContainerSummary(**_summary(view))
+def container_list(summaries: Sequence[views.ContainerSummary]) -> bytes:
+    """Return the JSON of a `wire.ContainerList`. Of a container that nothing has changed in, what was written before."""
+    return b'{"containers":[' + b",".join(map(_written, summaries)) + b"]}"
+
+
+def _written(summary: views.ContainerSummary) -> bytes:
+    written = _WRITTEN.get(summary)
+    if written is None:
+        written = _WRITTEN[summary] = wire.ContainerSummary(**_summary(summary)).model_dump_json().encode()
+    return written
 
 
 def waited(value: views.Exit | views.Reached) -> wire.Exit | wire.Reached:
@@ -75,7 +85,7 @@ def notify(value: views.NotifyView) -> wire.NotifyState:
 
 def detail(view: views.ContainerView) -> wire.ContainerDetail:
     return wire.ContainerDetail(
-        **_summary(view),
+        **_summary(view.summary),
         previous_exit=None if view.previous_exit is None else ended(view.previous_exit),
         restart=view.restart,
         stop_signal=view.stop_signal,
@@ -94,22 +104,22 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
     )
 
 
-def _summary(view: views.ContainerView) -> dict[str, Any]:
+def _summary(value: views.ContainerSummary) -> dict[str, Any]:
     return {
-        "id": view.id,
-        "name": view.name,
-        "status": view.status.value,
-        "args": view.args,
-        "rootfs": view.rootfs,
-        "labels": view.labels,
-        "terminal": view.terminal,
-        "pid": view.pid,
-        "created_at": time(view.created_at),
-        "started_at": None if view.started_at is None else time(view.started_at),
-        "exit": None if view.exit is None else ended(view.exit),
-        "restart_count": view.restart_count,
-        "health": view.health.status if view.health is not None and view.status in _CHECKED else None,
-        "next_start_at": None if view.next_start_at is None else time(view.next_start_at),
+        "id": value.id,
+        "name": value.name,
+        "status": value.status.value,
+        "args": value.args,
+        "rootfs": value.rootfs,
+        "labels": value.labels,
+        "terminal": value.terminal,
+        "pid": value.pid,
+        "created_at": time(value.created_at),
+        "started_at": None if value.started_at is None else time(value.started_at),
+        "exit": None if value.exit is None else ended(value.exit),
+        "restart_count": value.restart_count,
+        "health": value.health,
+        "next_start_at": None if value.next_start_at is None else time(value.next_start_at),
     }
 
 
@@ -134,8 +144,15 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
 
 
 def pruned(value: views.Pruned) -> wire.Pruned:
-    failed = tuple(wire.PruneFailure(id=one.id, name=one.name, message=one.message) for one in value.failed)
-    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=failed)
+    return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=_failures(value.failed))
+
+
+def shut_down(value: views.ShutDown) -> wire.ShutDown:
+    return wire.ShutDown(stopped=value.stopped, failed=_failures(value.failed))
+
+
+def _failures(failed: tuple[views.ContainerFailure, ...]) -> tuple[wire.ContainerFailure, ...]:
+    return tuple(wire.ContainerFailure(id=one.id, name=one.name, message=one.message) for one in failed)
 
 
 def event(value: views.Event) -> wire.Event:

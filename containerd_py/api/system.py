@@ -33,6 +33,12 @@ async def doctor(request: web.Request, engine: Engine) -> Reply:
     return Reply(200, shown.examination(await engine.examine()))
 
 
+async def shut_down(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    await requests.no_body(request)
+    return Reply(200, shown.shut_down(await engine.shut_down()))
+
+
 async def explain(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     return Reply(200, shown.explanation(await engine.explain(await requests.create_request(request))))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from containerd_py.api import replies, requests, shown
-from containerd_py.api.streams import broken_off_by_errors
+from containerd_py.api.streams import begun, broken_off_by_errors
 from containerd_py.engine.waiting import Condition
 from containerd_py.errors import ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from aiohttp import web
 
     from containerd_py.engine.engine import Engine
     from containerd_py.engine.views import Exit, Reached
@@ -35,9 +35,8 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reached]) -> web.StreamResponse:
     """Send the head now, and how it ended once that is known."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
     try:
-        await response.prepare(request)
+        response = await begun(request, "application/json")
         async with broken_off_by_errors(request):
             try:
                 body = shown.waited(await end).model_dump_json()

@@ -10,9 +10,16 @@ from aiohttp import WSCloseCode
 if TYPE_CHECKING:
     from aiohttp import web
 
+_LONGEST_REASON = 123  # of the 125 bytes of a control frame (RFC 6455, 5.5.1)
+
 
 def is_asked_for(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def reason(text: str) -> bytes:
+    """Return as much of it as a close frame takes, in whole characters: a client takes anything else for a wrong frame."""
+    return text.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
 
 
 async def close_slow(socket: web.WebSocketResponse, reason: str, *, within_s: float) -> None:

@@ -64,12 +64,31 @@ OPTIONS = {
         ),
         _CGROUP,
     ),
+    **dict.fromkeys(
+        ("-H", "--host", "--url", "--context"), "name the daemon's socket: --socket PATH or PYCONTAINERD_SOCKET"
+    ),
     "--size": "the size of a container's files is not kept; du on its root file system tells it",
     "--details": "a log has no details: attributes of a container are its labels",
 }
 
 
-def hint_for(message: str) -> str | None:
-    """Return what to say to "no such command 'pull'" or "no such option: --publish"; None for words that nobody has."""
-    word = message.rpartition(":")[2] if "option" in message else message.partition("'")[2].partition("'")[0]
-    return (OPTIONS if "option" in message else COMMANDS).get(word.split("(")[0].strip(" .'"))
+_OF_ONE = {
+    ("rm", "-v"): _VOLUMES,
+    ("ps", "-s"): OPTIONS["--size"],
+    ("prune", "-a"): "images are not removed: there are none",
+    ("prune", "--all"): "images are not removed: there are none",
+    ("restart", "-f"): "pyctr restart -t 0 kills at once",
+}
+"""Those that are something else to other commands."""
+
+
+def hint_for(message: str, command: str | None) -> str | None:
+    """Return what to say to "No such command 'pull'." or "No such option: --publish"; None for words that nobody has.
+
+    command: the one that has not that option.
+    """
+    rest = message.partition(" option: ")[2]
+    if not rest:
+        return COMMANDS.get(message.partition("'")[2].partition("'")[0])
+    option = rest.strip(" .'")
+    return _OF_ONE.get((command or "", option)) or OPTIONS.get(option)

@@ -164,7 +164,7 @@ class Foreground:
         """Of the run that was attended: its stream has told it, but where the connection was lost at the last moment."""
         if self._attachment.exit_code is not None:
             return self._attachment.exit_code
-        ended = await _insist(self._attended.wait)
+        ended = await insist(self._attended.wait)
         if ended.exit_code is None:
             raise Internal(f"cannot tell the exit code of {self._attended.name!r}: nobody saw it end", step="wait")
         return ended.exit_code
@@ -192,7 +192,7 @@ class Foreground:
         await self._attachment.close()
         await asyncio.sleep(_RETRY_S)
         try:
-            attachment = await _insist(lambda: self._attended.attach(offset))
+            attachment = await insist(lambda: self._attended.attach(offset))
         except Unavailable:
             raise cause from None
         async with self._renewed:
@@ -263,7 +263,7 @@ async def _send_resize(size: tuple[int, int], attachment: Attachment) -> None:
     await attachment.resize(rows, columns)
 
 
-async def _insist(call: Callable[[], Awaitable[Answer]]) -> Answer:
+async def insist(call: Callable[[], Awaitable[Answer]]) -> Answer:
     """Call again while the daemon is away, for the time that a restart of it may take; then raise Unavailable."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + _RECONNECT_S

@@ -4,9 +4,11 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+import containerd_py
 from containerd_py.cli.absent import hint_for
 from containerd_py.cli.commands import (
     control,
@@ -25,7 +27,7 @@ from containerd_py.cli.commands import (
 )
 from containerd_py.cli.complaints import CANNOT_RUN, complain
 from containerd_py.cli.completion.protocol import ASKED
-from containerd_py.cli.output import silence_stdout
+from containerd_py.cli.output import silence_stdout, write_line
 from containerd_py.cli.settings import Format, FormatOption, Settings, SocketOption
 from containerd_py.client.address import DEFAULT_SOCKET
 
@@ -45,9 +47,28 @@ for group in (run, execute, execs, show, lifecycle, control, files, measure, fol
     group.register(app)
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001  # as typer calls it
+    if asked:
+        write_line(f"pyctr {containerd_py.__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", "-v", help="Print the version of pyctr.", callback=_tell_version, is_eager=True),
+]
+
+
 @app.callback()
-def options(ctx: typer.Context, *, socket: SocketOption = DEFAULT_SOCKET, format_: FormatOption = None) -> None:
+def options(
+    ctx: typer.Context,
+    *,
+    socket: SocketOption = DEFAULT_SOCKET,
+    format_: FormatOption = None,
+    version: VersionOption = False,
+) -> None:
     """Run containers with pycontainerd."""
+    del version
     ctx.obj = Settings(socket, format_ or Format.TABLE)
 
 
@@ -84,8 +105,13 @@ def _usage_error(error: Exception) -> int:
         with contextlib.suppress(BrokenPipeError):
             sys.stderr.write(message + "\n")
         return 2
-    path = getattr(ctx, "command_path", "pyctr")
-    complain(message[:1].lower() + message[1:].rstrip("."), hint=hint_for(message) or f"see `{path} --help`")
+    message, _, meant = message.partition(" (Possible options: ")
+    words = message.replace(": Value error, ", ": ").rstrip(".")
+    hint = hint_for(message, getattr(ctx, "info_name", None))
+    if hint is None:
+        hint = f"did you mean {meant.rstrip(')')}? " if meant else ""
+        hint += f"see `{getattr(ctx, 'command_path', 'pyctr')} --help`"
+    complain(words[:1].lower() + words[1:], hint=hint)
     return CANNOT_RUN if getattr(ctx, "info_name", None) in _STARTERS else 2
 
 

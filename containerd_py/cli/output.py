@@ -6,19 +6,17 @@ import datetime
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pydantic import BaseModel
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from containerd_py.wire import ContainerSummary
 
-_PIPE_WIDTH = 1_000_000  # a table that goes to a program is never cut
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -44,58 +42,6 @@ def write_models(models: Iterable[BaseModel]) -> None:
     write_line("[" + ",".join(model.model_dump_json() for model in models) + "]")
 
 
-def write_table(
-    headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str | None, numbers: Sequence[str] = ()
-) -> None:
-    """Write a table, its column `elastic` cut to the terminal's width where stdout is one; None: nothing is cut.
-
-    numbers: the columns set to the right.
-    """
-    console = _console(cut=elastic is not None)
-    with console.capture() as captured:  # rich would end the process at a closed pipe by itself
-        console.print(_table(headers, rows, elastic=elastic, numbers=numbers))
-    sys.stdout.write(captured.get())
-    sys.stdout.flush()
-
-
-class LiveTable:
-    """A context manager: a table at a terminal that the next one takes the place of."""
-
-    def __init__(self) -> None:
-        from rich.live import Live
-
-        self._live = Live(console=_console(), auto_refresh=False, vertical_overflow="crop")
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_problem: object) -> None:
-        self._live.stop()
-
-    def show(
-        self, headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, numbers: Sequence[str] = ()
-    ) -> None:
-        """As `write_table`."""
-        self._live.update(_table(headers, rows, elastic=elastic, numbers=numbers), refresh=True)
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str | None, numbers: Sequence[str]) -> Table:
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    cells = [tuple(map(printable, row)) for row in rows]
-    for index, header in enumerate(headers):
-        # Left to itself rich would take from every column alike, until none can be read.
-        least = None if header == elastic else max(cell_len(one[index]) for one in (headers, *cells))
-        table.add_column(header, no_wrap=True, min_width=least, justify="right" if header in numbers else "left")
-    for row in cells:
-        table.add_row(*map(Text, row))
-    return table
-
-
 def write_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
     """Write "name: value" lines, the values aligned."""
     rows = [(f"{name}:", printable(str(value))) for name, value in pairs]
@@ -109,8 +55,8 @@ def write_text(text: Text) -> None:
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         write_line(text.plain)
         return
-    console = _console()
-    with console.capture() as captured:
+    console = console_of_stdout()
+    with console.capture() as captured:  # rich would end the process at a closed pipe by itself
         console.print(text, soft_wrap=True)
     sys.stdout.write(captured.get())
     sys.stdout.flush()
@@ -118,20 +64,7 @@ def write_text(text: Text) -> None:
 
 def terminal_width() -> int | None:
     """Return the columns of the terminal that stdout is, or None where it is none."""
-    return _console().width if sys.stdout.isatty() else None
-
-
-def write_columns(lines: Iterable[str]) -> None:
-    """Write lines whose cells are separated by tabs, the cells of a column below each other."""
-    from rich.cells import cell_len
-
-    rows = [line.split("\t") for line in lines]
-    widths = [
-        max(cell_len(row[column]) for row in rows if column < len(row)) for column in range(max(map(len, rows), default=0))
-    ]
-    for row in rows:
-        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)]
-        write_line("   ".join(cells).rstrip())
+    return console_of_stdout().width if sys.stdout.isatty() else None
 
 
 def silence_stdout() -> None:
@@ -173,8 +106,7 @@ def command_text(args: Sequence[str]) -> str:
     return shlex.join(args)
 
 
-def _console(*, cut: bool = True) -> Console:
+def console_of_stdout() -> Console:
     from rich.console import Console
 
-    width = None if cut and sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from containerd_py.cli.output import write_columns, write_line, write_model, write_models
+from containerd_py.cli.output import write_line, write_model, write_models
 from containerd_py.cli.settings import Format, settings_of
+from containerd_py.cli.tables import write_columns
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:

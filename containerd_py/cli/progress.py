@@ -28,9 +28,13 @@ class Progress:
         self._total = total
         self._under_way: list[str] = []
         self._bar: Bar | None = None
+        self._undone = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
+            from containerd_py.cli.signals import left_in_order  # here, for the completion's sake
+
+            self._undone.enter_context(left_in_order())  # the cursor is hidden meanwhile
             self._bar = _bar(counted=self._total > 1)
             self._task = self._bar.add_task("", total=self._total or None, visible=False)
             self._bar.start()
@@ -40,6 +44,7 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+        self._undone.close()
 
     @contextlib.asynccontextmanager
     async def on(self, name: str) -> AsyncIterator[None]:

@@ -40,6 +40,40 @@ _WITH_A_BUNDLE = (
     *HEALTH_OPTIONS,
 )
 _FLAGS = {"args": "ARGS"}
+_OPTION_OF = {
+    "rootfs": "--rootfs",
+    "bundle": "--bundle",
+    "args": "ARGS",
+    "name": "--name",
+    "hostname": "--hostname",
+    "user": "--user",
+    "cwd": "--workdir",
+    "env": "--env",
+    "labels": "--label",
+    "restart": "--restart",
+    "stop_signal": "--stop-signal",
+    "stop_timeout_s": "--stop-timeout",
+    "pids": "--pids-limit",
+    "memory_bytes": "--memory",
+    "cpus": "--cpus",
+    "interval_s": "--health-interval",
+    "timeout_s": "--health-timeout",
+    "start_period_s": "--health-start-period",
+    "retries": "--health-retries",
+    "watchdog_s": "--watchdog",
+    "max_bytes": "--log-opt max-size",
+    "max_files": "--log-opt max-file",
+    "tag": "--log-opt tag",
+    "additional_groups": "--group-add",
+    "capabilities": "--cap",
+}
+"""What is typed for a field of the wire."""
+_FORM_OF = {
+    "--name": "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
+    "--workdir": "an absolute path in the container",
+    "--restart": "no, on-failure[:N], always or unless-stopped",
+    "--stop-signal": "a signal's name or number: QUIT, SIGQUIT, 3",
+}
 
 
 def build_request(options: SpecOptions, environment: Mapping[str, str]) -> CreateRequest:
@@ -80,6 +114,7 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
         "mounts": _mounts(options),
         "resources": _resources(options),
         "network": None if options.network is None else options.network.value,
+        "annotations": parse_labels(options.annotation or (), "--annotation"),
     }
     chosen = {name: value for name, value in given.items() if value not in _NOT_GIVEN}
     return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=tuple(options.args), **chosen, **_common(options))
@@ -134,7 +169,14 @@ def _resources(options: SpecOptions) -> ResourcesSpec | None:
     return ResourcesSpec(**given) if given else None
 
 
-def build_update(memory: str | None, cpus: float | None, pids_limit: int | None, restart: str | None) -> UpdateRequest:
+def build_update(
+    memory: str | None,
+    cpus: float | None,
+    pids_limit: int | None,
+    restart: str | None,
+    *,
+    durable: bool | None = None,
+) -> UpdateRequest:
     """Return what to change; -1 lifts a limit."""
     given: dict[str, Any] = {}
     if memory is not None:
@@ -143,11 +185,13 @@ def build_update(memory: str | None, cpus: float | None, pids_limit: int | None,
         given["cpus"] = None if cpus == -1 else cpus
     if pids_limit is not None:
         given["pids"] = None if pids_limit == -1 else pids_limit
-    try:
+    if not given and restart is None and durable is None:
+        hint = "name one of --memory, --cpus, --pids-limit, --restart and --durable"
+        raise _wrong("nothing is to be changed", hint=hint)
+    with reading():
         changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
-        return UpdateRequest(**changes | ({} if restart is None else {"restart": restart}))
-    except ValidationError as error:
-        raise _unreadable(error) from error
+        changes |= {name: value for name, value in (("restart", restart), ("durable", durable)) if value is not None}
+        return UpdateRequest(**changes)
 
 
 def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -164,10 +208,10 @@ def parse_environment(variables: Iterable[str], environment: Mapping[str, str]) 
     return parsed
 
 
-def parse_labels(labels: Iterable[str]) -> dict[str, str]:
+def parse_labels(labels: Iterable[str], option: str = "--label") -> dict[str, str]:
     parsed = {label.partition("=")[0]: label.partition("=")[2] for label in labels}
     if "" in parsed:
-        raise _wrong("--label has no name")
+        raise _wrong(f"{option} has no name")
     return parsed
 
 
@@ -181,8 +225,13 @@ def parse_size(text: str, option: str = "--memory") -> int:
 
 def _unreadable(error: ValidationError) -> InvalidArgument:
     first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return _wrong(f"{where} {first['input']!r}: {first['msg']}")
+    fields = [str(part) for part in first["loc"]]
+    where = next((_OPTION_OF[one] for one in reversed(fields) if one in _OPTION_OF), ".".join(fields))
+    cause = first["msg"].removeprefix("Value error, ")
+    hint = _FORM_OF.get(where)
+    if hint is not None and first["type"] == "string_pattern_mismatch":
+        cause = "it has another form"
+    return _wrong(f"{where} {first['input']!r}: {cause[:1].lower()}{cause[1:]}", hint=hint)
 
 
 def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:

@@ -2,6 +2,7 @@
 
 import enum
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -105,6 +106,8 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
     except LeftBySignal as left:
         code = left.exit_code
     except Detached as left:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # what the container has written may have no line end
         complain(f"left {left.name!r}: it goes on")
         code = 0
     except BrokenPipeError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 FORWARDED = (
     signal.SIGINT,
@@ -41,3 +43,30 @@ class SignalQueue:
 
     async def next(self) -> signal.Signals:
         return await self._queue.get()
+
+
+@contextlib.contextmanager
+def left_in_order() -> Iterator[None]:
+    """Let what is undone inside of it be undone at SIGTERM and SIGHUP too: a hidden cursor, half a file.
+
+    The signal cancels the task that has entered this, and ends the process once it leaves. One that is ignored stays so.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[signal.Signals] = []
+
+    def leave(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)  # another one ends it at once, whatever it waits for
+        came.append(number)
+        if task is not None:
+            task.cancel()
+
+    heard = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in heard:
+        loop.add_signal_handler(number, leave, number)
+    try:
+        yield
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)
+        if came:
+            os.kill(os.getpid(), came[0])

@@ -82,6 +82,10 @@ class SpecOptions:
         list[str] | None,
         typer.Option("--label", "-l", metavar="K[=V]", help="A label.", show_default=False, autocompletion=labels),
     ] = None
+    annotation: Annotated[
+        list[str] | None,
+        typer.Option("--annotation", metavar="K=V", help="An annotation of the OCI document.", show_default=False),
+    ] = None
     label_file: Annotated[
         list[str] | None,
         typer.Option("--label-file", metavar="FILE", help="Labels, one a line; repeatable.", show_default=False),
@@ -149,20 +153,23 @@ class SpecOptions:
     cpus: Annotated[float | None, typer.Option(metavar="N", help="At most so many CPUs: 0.5, 2.")] = None
 
 
-def takes_spec_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command whose parameter is `options: SpecOptions` be declared to typer with each of them as its own."""
-    own = [one for one in inspect.signature(command).parameters.values() if one.name != "options"]
-    names = [field.name for field in dataclasses.fields(SpecOptions)]
+class Gathering:
+    """A command whose parameter is `options: SpecOptions`, declared to typer with each of these as its own.
 
-    @functools.wraps(command)
-    def gathered(**arguments: Any) -> None:
-        options = SpecOptions(**{name: arguments.pop(name) for name in names})
-        command(**arguments, options=options)
+    typer asks a function's signature and annotations, and has no other way to be told of parameters.
+    """
 
-    parameters = [*own, *_parameters()]
-    gathered.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    gathered.__annotations__ = {one.name: one.annotation for one in parameters}
-    return gathered
+    def __init__(self, command: Callable[..., None]) -> None:
+        functools.update_wrapper(self, command)
+        own = [one for one in inspect.signature(command).parameters.values() if one.name != "options"]
+        parameters = [*own, *_parameters()]
+        self._command = command
+        self.__signature__ = inspect.Signature(parameters)
+        self.__annotations__ = {one.name: one.annotation for one in parameters}
+
+    def __call__(self, **arguments: Any) -> None:
+        options = SpecOptions(**{field.name: arguments.pop(field.name) for field in dataclasses.fields(SpecOptions)})
+        self._command(**arguments, options=options)
 
 
 def _parameters() -> list[inspect.Parameter]:

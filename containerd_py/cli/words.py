@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 ID_LENGTH = 12
+_CPU_PERIOD_US = 100_000
 
 
 def container_row(one: ContainerSummary, *, whole: bool = False) -> Row:
@@ -45,6 +46,7 @@ def container_row(one: ContainerSummary, *, whole: bool = False) -> Row:
 
 def detail_row(one: ContainerDetail) -> Row:
     ended = one.exit
+    health = one.health_state
     state = Struct(
         Status=_state(one),
         Running=one.status in ("running", "paused"),
@@ -55,6 +57,7 @@ def detail_row(one: ContainerDetail) -> Row:
         ExitCode=0 if ended is None else ended.exit_code,
         StartedAt=one.started_at or "",
         FinishedAt="" if ended is None else ended.finished_at,
+        Health=None if health is None else Struct(Status=health.status, FailingStreak=health.failing_streak),
     )
     process: dict[str, Any] = one.oci.get("process") or {}
     config = Struct(
@@ -67,15 +70,46 @@ def detail_row(one: ContainerDetail) -> Row:
         OpenStdin=one.stdin,
         StopSignal=one.stop_signal or "SIGTERM",
     )
-    return Row(one, {"Created": one.created_at, "State": state, "Config": config})
+    words: dict[str, Any] = {"Created": one.created_at, "State": state, "Config": config, "HostConfig": _host_config(one)}
+    return Row(one, {**words, "Path": one.args[0], "Args": list(one.args[1:]), "Mounts": _mounts(one)})
 
 
-def stats_row(one: Stats) -> Row:
+def _host_config(one: ContainerDetail) -> Struct:
+    """Limits of 0 are none, as docker has them."""
+    policy, _, most = one.restart.partition(":")
+    linux: dict[str, Any] = one.oci.get("linux") or {}
+    resources: dict[str, Any] = linux.get("resources") or {}
+    cpu: dict[str, Any] = resources.get("cpu") or {}
+    period_us, quota_us = cpu.get("period") or _CPU_PERIOD_US, max(0, cpu.get("quota") or 0)
+    return Struct(
+        Memory=max(0, (resources.get("memory") or {}).get("limit") or 0),
+        NanoCpus=quota_us * 1_000_000_000 // period_us,
+        PidsLimit=max(0, (resources.get("pids") or {}).get("limit") or 0),
+        ReadonlyRootfs=bool((one.oci.get("root") or {}).get("readonly")),
+        RestartPolicy=Struct(Name=policy, MaximumRetryCount=int(most or 0)),
+    )
+
+
+def _mounts(one: ContainerDetail) -> list[Struct]:
+    return [
+        Struct(
+            Type=mount.get("type") or "bind",
+            Source=mount.get("source", ""),
+            Destination=mount["destination"],
+            Mode=",".join(mount.get("options") or ()),
+            RW="ro" not in (mount.get("options") or ()),
+        )
+        for mount in one.oci.get("mounts") or ()
+    ]
+
+
+def stats_row(one: Stats, *, whole: bool = False) -> Row:
+    """whole: its id is not cut."""
     memory, limit = one.memory, one.memory.limit_bytes
     used = size_text(memory.working_set_bytes)
     words = {
-        "Container": one.id[:ID_LENGTH],
-        "ID": one.id[:ID_LENGTH],
+        "Container": one.id if whole else one.id[:ID_LENGTH],
+        "ID": one.id if whole else one.id[:ID_LENGTH],
         "CPUPerc": "--" if one.cpu.percent is None else f"{one.cpu.percent:.2f}%",
         "MemUsage": f"{used} / {'--' if limit is None else size_text(limit)}",
         "MemPerc": f"{memory.working_set_bytes / limit * 100:.2f}%" if limit else "--",
@@ -103,6 +137,7 @@ def exec_row(one: ExecDetail) -> Row:
 def info_row(told: Info) -> Row:
     counts: dict[str, int] = dict(told.containers)  # type: ignore[arg-type]  # its keys are the literals of a state
     words: dict[str, Any] = {
+        "Containers": sum(counts.values()),
         "ContainersRunning": counts.get("running", 0),
         "ContainersPaused": counts.get("paused", 0),
         "ContainersStopped": counts.get("stopped", 0),

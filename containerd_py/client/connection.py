@@ -70,7 +70,7 @@ class Connection:
         self, method: str, path: str, query: Query = (), body: BaseModel | None = None, *, key: str | None = None
     ) -> bytes:
         """Send one request and return the whole body of its answer. key: of a creation that may be asked for again."""
-        async with self._answer(method, path, query, body, key) as response:
+        async with self.answer(method, path, query, body, key) as response:
             return await response.read()
 
     async def fetch(
@@ -99,7 +99,7 @@ class Connection:
 
     async def stream(self, method: str, path: str, query: Query = ()) -> AsyncGenerator[bytes, None]:
         """Yield the body as it arrives; close the iterator (`aclosing`) to give the connection back early."""
-        async with self._answer(method, path, query, None) as response:
+        async with self.answer(method, path, query, None) as response:
             async for chunk in response.content.iter_any():
                 yield chunk
 
@@ -111,9 +111,10 @@ class Connection:
             return await self.session.ws_connect(_BASE + path, params=query, protocols=protocols)
 
     @contextlib.asynccontextmanager
-    async def _answer(
-        self, method: str, path: str, query: Query, body: BaseModel | None, key: str | None = None
+    async def answer(
+        self, method: str, path: str, query: Query, body: BaseModel | None = None, key: str | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request, and give its answer once its head is there."""
         data = None if body is None else body.model_dump_json(exclude_unset=True).encode()
         headers = ({} if body is None else _JSON) | ({} if key is None else {"Idempotency-Key": f'"{_quoted(key)}"'})
         with reaching(self.socket_path):

@@ -28,6 +28,7 @@ class ContainerCalls(Calls):
         labels: Iterable[str] = (),
         *,
         names: Iterable[str] = (),
+        health: str | Iterable[str] | None = None,
         since: str | None = None,
         before: str | None = None,
         sort: str | None = None,
@@ -36,11 +37,12 @@ class ContainerCalls(Calls):
         """Return the containers, the oldest first.
 
         status: one or several of a container's states, and "restarting". labels: "K" or "K=V", all of which must hold.
-        names: what the name has in it, one of them. since, before: containers; NotFound where there is none such.
+        names: what the name has in it, one of them. health: one or several of "starting", "healthy", "unhealthy", "none".
+        since, before: containers; NotFound where there is none such.
         sort: "created", "started", "name" or "status", with "-" before it for the other way round.
         """
-        statuses = () if status is None else (status,) if isinstance(status, str) else tuple(status)
-        query = [("label", label) for label in labels] + [("status", one) for one in statuses]
+        query = [("label", label) for label in labels] + [("status", one) for one in _several(status)]
+        query += [("health", one) for one in _several(health)]
         query += [("name", name) for name in names]
         query += given(since=since, before=before, sort=sort, limit=limit).items()
         return (await self._connection.fetch(wire.ContainerList, "GET", "/v1/containers", query)).containers
@@ -62,7 +64,7 @@ class ContainerCalls(Calls):
         await self._connection.exchange("POST", container_path(container, "rename"), {"name": name})
 
     async def update(self, container: str, changes: wire.UpdateRequest) -> None:
-        """Change limits, at once where it runs, and its restart policy; a limit that is given as None is lifted.
+        """Change limits, at once where it runs, its restart policy, and whether it outlives a boot; None lifts a limit.
 
         NotFound: there is none such. Conflict: it is being started or removed. NotSupported: the host cannot enforce it.
         OutOfSpace, DeadlineExceeded: nothing has changed.
@@ -75,3 +77,7 @@ class ContainerCalls(Calls):
         labels: "K" or "K=V", all of which must hold. What could not be removed is told in the answer, not raised.
         """
         return await self._connection.fetch(wire.Pruned, "POST", "/v1/prune", [("label", label) for label in labels])
+
+
+def _several(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from containerd_py import wire
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.calls import BOOLEAN, Calls, given
-from containerd_py.client.output import log_query
+from containerd_py.client.output import log_query, log_stream
 from containerd_py.client.paths import container_path, exec_path
 
 if TYPE_CHECKING:
@@ -74,12 +74,13 @@ class ExecCalls(Calls):
         until: str | None = None,
         tail: int | None = None,
         timestamps: bool = False,
+        resume: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """Return an iterator over its output, as `logs` does. NotFound: there is none such. Conflict: none is kept."""
         query = log_query(
             follow=follow, stream=stream, offset=offset, since=since, until=until, tail=tail, timestamps=timestamps
         )
-        return self._connection.stream("GET", exec_path(exec_id, "logs"), query)
+        return log_stream(self._connection, exec_path(exec_id, "logs"), query, resume=resume)
 
     async def exec_write_stdin(
         self, exec_id: str, data: bytes | Iterable[bytes] | AsyncIterable[bytes], *, close: bool = False

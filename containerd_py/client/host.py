@@ -27,6 +27,14 @@ class HostCalls(Calls):
         """Return what the daemon measures, in the text format of Prometheus."""
         return (await self._connection.exchange("GET", "/metrics")).decode()
 
+    async def shut_down(self) -> wire.ShutDown:
+        """Stop all containers, the newest first, for the host shuts down; the daemon starts nothing any more.
+
+        The next boot, and the next daemon, start what restart policies say. What could not be stopped is told in the
+        answer, not raised.
+        """
+        return await self._connection.fetch(wire.ShutDown, "POST", "/v1/shutdown")
+
     async def explain(self, request: wire.CreateRequest) -> wire.Explanation:
         """Return what `create` and `start` would do; nothing is made.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from containerd_py.client import resuming
 from containerd_py.client.attachment import Attachment
 from containerd_py.client.calls import BOOLEAN, Calls, given
 from containerd_py.client.paths import container_path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from containerd_py import wire
+    from containerd_py.client.connection import Connection
 
 
 class OutputCalls(Calls):
@@ -26,16 +28,19 @@ class OutputCalls(Calls):
         until: str | None = None,
         tail: int | None = None,
         timestamps: bool = False,
+        resume: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """Return an iterator over the raw output from `offset` on; with `follow` until the payload ends.
 
         since, until: RFC 3339 with a zone, or seconds since 1970; tail: lines at the end of what is there.
+        resume: where the daemon is restarted meanwhile, go on with the byte that is due, instead of Unavailable.
+        Name it by its id then: names change.
         NotFound: there is no such container. Conflict: nothing is kept of its output, or not that far back.
         """
         query = log_query(
             follow=follow, stream=stream, offset=offset, since=since, until=until, tail=tail, timestamps=timestamps
         )
-        return self._connection.stream("GET", container_path(container, "logs"), query)
+        return log_stream(self._connection, container_path(container, "logs"), query, resume=resume)
 
     async def write_stdin(
         self, container: str, data: bytes | Iterable[bytes] | AsyncIterable[bytes], *, close: bool = False
@@ -57,6 +62,13 @@ class OutputCalls(Calls):
         """
         socket = await self._connection.upgrade(container_path(container, "attach"), given(offset=offset))
         return Attachment(socket, container, offset)
+
+
+def log_stream(connection: Connection, path: str, query: dict[str, str], *, resume: bool) -> AsyncGenerator[bytes, None]:
+    """Return an iterator over the answer to a request for logs, of a container or of an exec."""
+    if resume and query["follow"] == BOOLEAN[True]:
+        return resuming.output(connection, path, query)
+    return connection.stream("GET", path, query)
 
 
 def log_query(

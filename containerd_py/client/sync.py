@@ -102,6 +102,7 @@ class SyncClient:
     doctor = blocking(Client.doctor)
     metrics = blocking(Client.metrics)
     explain = blocking(Client.explain)
+    shut_down = blocking(Client.shut_down)
     events = iterating(Client.events)
 
     create = blocking(Client.create)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.archive_worker import ArchiveWorker
 from containerd_py.engine.layers import Overlay, overlay_on
+from containerd_py.engine.lowering import open_root
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.manager import Placement
@@ -62,7 +63,7 @@ class Archives:
     async def unpacking(self, reference: str, path: str) -> AsyncIterator[ArchiveWorker]:
         """Enter once the directory at the path is there; `feed` takes the archive, `finish` its end.
 
-        Raises NotFound, InvalidArgument, Conflict for what is paused or may not be written to.
+        Raises NotFound, InvalidArgument, Conflict for what is paused or may not be written to. An event tells of it.
         """
         container = self._find(reference, "copy to")
         if container.status is Status.PAUSED:
@@ -72,7 +73,15 @@ class Archives:
                 hint="resume it first",
             )
         async with self._task(container, op.UnpackArchive(path), pipe="in") as worker:
-            yield worker
+            whole = False
+            try:
+                yield worker
+                whole = True
+            finally:  # what was unpacked before an error stays
+                labels = container.record.labels  # it may be deleted by now
+                shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                told = {"path": shown, "whole": str(whole).lower()}
+                self._parts.events.publish("container.unpacked", container.id, container.name, labels, **told)
 
     @asynccontextmanager
     async def exporting(self, reference: str) -> AsyncIterator[ArchiveWorker]:
@@ -85,7 +94,7 @@ class Archives:
         with ExitStack() as passed:
             if placement is not None:
                 passed.enter_context(placement)
-            root = passed.enter_context(await asyncio.to_thread(_open, container.record.rootfs, "root file system"))
+            root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
             standpoint = await self._standpoint(container, spec, placement, inside=False, joined=joined)
             async with self._worker(container, compile_export(spec, standpoint)) as worker:
                 await worker.begin({"root": root.fileno()}, pipe="out", inside=kinds, placement=placement)
@@ -119,7 +128,7 @@ class Archives:
             if placement is not None:
                 passed.enter_context(placement)
             if not inside:
-                root = passed.enter_context(await asyncio.to_thread(_open, container.record.rootfs, "root file system"))
+                root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
                 handles["root"] = root.fileno()
             standpoint = await self._standpoint(container, spec, placement, inside=inside, joined=inside)
             async with self._worker(container, compile_archive(spec, task, standpoint)) as worker:
@@ -165,16 +174,6 @@ def _kinds(spec: Spec, *wanted: str) -> tuple[str, ...]:
     return tuple(kind for kind in wanted if kind in there)
 
 
-def _open(path: str, what: str) -> Fd:
-    """Blocking: it may lie on anything. Raises InvalidArgument."""
-    try:
-        return Fd(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-    except OSError as problem:
-        raise InvalidArgument(
-            f"cannot use {what} {path!r}: {problem.strerror}", step="rootfs", errno=problem.errno
-        ) from problem
-
-
 def _overlay_of(container: Container) -> Overlay:
     """Blocking."""
     rootfs = container.record.rootfs
@@ -209,6 +208,10 @@ def _open_layers(overlay: Overlay, opened: ExitStack) -> dict[str, int]:
 
 
 def _open_layer(path: str) -> Fd:
+    """Blocking: it may lie on anything. Raises InvalidArgument."""
     if not path.startswith("/"):
         raise InvalidArgument(f"cannot use layer {path!r}: it is no absolute path")
-    return _open(path, "layer")
+    try:
+        return Fd(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError as problem:
+        raise InvalidArgument(f"cannot use layer {path!r}: {problem.strerror}", errno=problem.errno) from problem

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Literal
 
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.runtime import hooks
 from containerd_py.runtime.creation import bring_up, hand_over_listener
 from containerd_py.runtime.spec.models import parse
@@ -41,19 +41,19 @@ class Attendant:
         """Do what only the parent can while the worker waits; return the container's state. Raises what a hook did."""
         self.hooked = True
         spec = parse(self._container.config)
-        return await asyncio.to_thread(bring_up, spec, self._state("creating"))
+        return await in_own_thread(bring_up, spec, self._state("creating"))
 
     async def hand_over(self, listener: Fd) -> None:
         """Give the listener of a seccomp filter to the agent that the document names. Raises ContainerdError."""
         spec = parse(self._container.config)
-        await asyncio.to_thread(hand_over_listener, spec, self._state("creating"), listener)
+        await in_own_thread(hand_over_listener, spec, self._state("creating"), listener)
 
     async def tell(self, moment: Literal["poststart", "poststop"], status: str) -> None:
         """Run hooks for what has happened; whatever becomes of them, it cannot be undone."""
         if not self._container.config.get("hooks"):
             return
         wanted = getattr(parse(self._container.config).hooks, moment)
-        await asyncio.to_thread(hooks.run_all, moment, wanted, self._state(status).document())
+        await in_own_thread(hooks.run_all, moment, wanted, self._state(status).document())
 
     def _state(self, status: str) -> State:
         annotations = self._container.config.get("annotations", {})

@@ -1,4 +1,4 @@
-"""Changing containers that exist: their names, limits and restart policies.
+"""Changing containers that exist: their names, limits, restart policies, and whether they outlive a boot.
 
 New limits are on record before they are written, and `updating` with them: a daemon that comes back in between writes them
 again, so that the record and the cgroup tell the same.
@@ -56,10 +56,15 @@ class Changing:
             self._parts.registry.release_name(container.id, before)
             self._parts.events.publish("container.renamed", container.id, name, old_name=before)
 
-    async def update(self, container: Container, asked: UpdateRequest) -> None:
-        """Change limits, at once where it lives, and its restart policy. Raises InvalidArgument, NotSupported, Conflict."""
+    async def update(self, container: Container, asked: UpdateRequest, *, ending: bool) -> None:
+        """Change limits, at once where it lives, its restart policy, and whether it outlives a boot.
+
+        ending: somebody is about to stop it, which no policy changes.
+        Raises InvalidArgument, NotSupported, Conflict, OutOfSpace.
+        """
         limits = limits_document(asked.resources)
-        if not limits and asked.restart is None:
+        others = tuple(name for name in ("restart", "durable") if getattr(asked, name) is not None)
+        if not limits and not others:
             raise InvalidArgument(
                 f"cannot update container {container.name!r}: nothing to change is given",
                 step="parse",
@@ -69,9 +74,9 @@ class Changing:
             container.check("update", *Status)
             if limits:
                 await self._change_limits(container, limits)
-            if asked.restart is not None:
-                await self._lifecycle.remember(container, _with_policy(container.record, asked.restart))
-            fields = [*(f"resources.{name}" for name in sorted(limits)), *(["restart"] if asked.restart else [])]
+            if others:
+                await self._lifecycle.remember(container, _with(container.record, asked, ending=ending))
+            fields = [*(f"resources.{name}" for name in sorted(limits)), *others]
             self._parts.events.publish("container.updated", container.id, container.name, fields=",".join(fields))
 
     async def go_on_with(self, container: Container) -> None:
@@ -145,12 +150,18 @@ def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _with_policy(record: ContainerRecord, restart: str) -> ContainerRecord:
+def _with(record: ContainerRecord, asked: UpdateRequest, *, ending: bool) -> ContainerRecord:
+    if asked.durable is not None:
+        record = record.with_(durable=asked.durable)
+    return record if asked.restart is None else _with_policy(record, asked.restart, ending=ending)
+
+
+def _with_policy(record: ContainerRecord, restart: str, *, ending: bool) -> ContainerRecord:
     """A start that only the old policy wanted does not come any more."""
     planned = record.next_start
     if planned is not None and planned.cause == "policy" and record.exit is not None:
         wanted = parse_policy(restart).wants(record.exit.exit_code, record.restart_count)
         planned = planned if wanted else None
     alive = record.status in ("created", "running", "paused")
-    stopped = record.stopped_on_request and not alive
+    stopped = record.stopped_on_request and (ending or not alive)
     return record.with_(restart=restart, next_start=planned, stopped_on_request=stopped)

@@ -8,9 +8,10 @@ import structlog
 
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.clock import now
+from containerd_py.engine.notify.discarding import Discarding, retire
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
-from containerd_py.engine.views import CheckResult, ContainerView, Exit, HealthView, NotifyView, Status
+from containerd_py.engine.views import CheckResult, ContainerSummary, ContainerView, Exit, HealthView, NotifyView, Status
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.cgroups.oom import oom_kills
@@ -40,6 +41,8 @@ _TRANSITIONS = {
 }
 """(status, event) to the next status. What is not here is a defect of ours."""
 
+_ALIVE = (Status.CREATED, Status.RUNNING, Status.PAUSED)
+
 
 class Container(Attended):
     """The state of one container and what is open for it. Only `engine.lifecycle` and `engine.recovery` change it."""
@@ -56,6 +59,8 @@ class Container(Attended):
         """The hooks for the end of this run have been run: a further start, and a deletion, need not."""
         self.notify: socket.socket | None = None
         """What the payload's messages of this run come to (sd_notify(3)); the spawner has a duplicate."""
+        self.discarding = Discarding()
+        """Of what came by `notify`."""
         self.pauses = 0
         """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
@@ -65,6 +70,7 @@ class Container(Attended):
         self.kills_elsewhere = 0
         """Kills for want of memory in this run of which its own cgroup, a scope's, tells no more."""
         self.oom_events: OomEvents | None = None
+        self._summary: tuple[ContainerRecord, dict[str, Any], ContainerSummary] | None = None
 
     @property
     def id(self) -> str:
@@ -85,7 +91,7 @@ class Container(Attended):
     @property
     def alive(self) -> bool:
         """True while there is a process: a worker or the payload."""
-        return self.status in (Status.CREATED, Status.RUNNING, Status.PAUSED)
+        return self.status in _ALIVE
 
     @property
     def cgroup(self) -> Cgroup:
@@ -103,10 +109,21 @@ class Container(Attended):
         return super().fds() | ({} if self.notify is None else {"notify": self.notify.fileno()})
 
     def close(self) -> None:
+        if self.notify is not None:
+            retire(self.notify)
+            self.notify = None
+        self._close_oom_events()
         super().close()
+
+    def leave(self) -> None:
+        """As `close`, of one that the next daemon goes on with: what is said meanwhile waits at the spawner."""
         if self.notify is not None:
             self.notify.close()
             self.notify = None
+        self._close_oom_events()
+        super().close()
+
+    def _close_oom_events(self) -> None:
         if self.oom_events is not None:
             self.oom_events.close()
             self.oom_events = None
@@ -128,7 +145,8 @@ class Container(Attended):
         if self.deleted:
             raise NotFound(f"cannot {action} container {self.name!r}: it has been deleted")
         if self.status not in allowed:
-            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action)
+            hint = _way_out(action, self.status, allowed)
+            raise Conflict(f"cannot {action} container {self.name!r}: it is {self.status}", step=action, hint=hint)
 
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
@@ -138,25 +156,19 @@ class Container(Attended):
             return None
         return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
 
+    def summary(self) -> ContainerSummary:
+        known = self._summary
+        if known is None or known[0] is not self.record or known[1] is not self.config:
+            known = self._summary = (self.record, self.config, summary_of(self.record, self.config))
+        return known[2]
+
     def view(self) -> ContainerView:
         record = self.record
         return ContainerView(
-            id=record.id,
-            name=record.name,
-            status=self.status,
-            args=tuple(self.config.get("process", {}).get("args", ())),
-            rootfs=record.rootfs,
-            labels=dict(record.labels),
-            terminal=bool(self.config.get("process", {}).get("terminal", False)),
+            summary=self.summary(),
             stdin=record.stdin,
-            pid=record.pid if self.alive else None,
-            created_at=record.created_at,
-            started_at=record.started_at,
-            exit=self.exit(),
             previous_exit=exit_of(record.previous_exit),
             restart=record.restart,
-            restart_count=record.restart_count,
-            next_start_at=None if record.next_start is None else record.next_start.at,
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
             durable=record.durable,
@@ -169,6 +181,27 @@ class Container(Attended):
             oci=self.config,
             running_s=self._running_s(),
         )
+
+
+def summary_of(record: ContainerRecord, config: dict[str, Any]) -> ContainerSummary:
+    status, process = Status(record.status), config.get("process", {})
+    checked = record.health_state if status in (Status.RUNNING, Status.PAUSED) else None
+    return ContainerSummary(
+        id=record.id,
+        name=record.name,
+        status=status,
+        args=tuple(process.get("args", ())),
+        rootfs=record.rootfs,
+        labels=dict(record.labels),
+        terminal=bool(process.get("terminal", False)),
+        pid=record.pid if status in _ALIVE else None,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        exit=exit_of(record.exit),
+        restart_count=record.restart_count,
+        next_start_at=None if record.next_start is None else record.next_start.at,
+        health=None if checked is None else checked.status,
+    )
 
 
 def health_of(record: ContainerRecord) -> HealthView | None:
@@ -208,11 +241,17 @@ class Registry:
             if holder is not None:
                 what = "id" if key == container_id else "name"
                 raise Conflict(
-                    f"cannot create container {key!r}: the {what} is taken by {holder[:12]!r}",
+                    f"cannot create container {key!r}: the {what} is taken{self._by(holder)}",
                     step="create",
                     hint="choose another, or delete that container first",
                 )
         self._names[container_id] = self._names[name] = container_id
+
+    def _by(self, holder: str) -> str:
+        """Return " by" whom, where the one who asks may know."""
+        container = self._by_id.get(holder)
+        known = not scope().limited or (container is not None and scope().shows(container.record.labels))
+        return f" by {holder[:12]!r}" if known else ""
 
     def take_name(self, container_id: str, name: str) -> bool:
         """Take a name for an id that is taken already; return False where another container has that name."""
@@ -228,7 +267,7 @@ class Registry:
         holder = self._names.get(name)
         if holder is not None and (holder != container_id or name != container_id):
             raise Conflict(
-                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken by {holder[:12]!r}",
+                f"cannot rename container {container_id[:12]!r}: the name {name!r} is taken{self._by(holder)}",
                 step="rename",
                 hint="choose another, or rename that container first",
             )
@@ -284,3 +323,13 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+def _way_out(action: str, status: Status, allowed: tuple[Status, ...]) -> str | None:
+    if action == "delete":
+        return "stop it first, or delete it with force"
+    if Status.RUNNING not in allowed:
+        return None
+    return {Status.PAUSED: "resume it first", Status.CREATED: "start it first", Status.STOPPED: "start it first"}.get(
+        status
+    )

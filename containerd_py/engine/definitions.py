@@ -1,8 +1,9 @@
 """Keeping the definitions of durable containers true, and making containers of them after a boot.
 
 A definition is written before what it tells is on record in the state directory, but at creation after it; and it is
-removed before that record. So where a definition is found without a record, the state directory was lost, by a boot: the
-container is brought back. Where both are there the record is right, and the definition is written anew.
+removed before that record, or before that says that the container is not durable any more. So where a definition is found
+without a record, the state directory was lost, by a boot: the container is brought back. Where both are there the record
+is right, and the definition is written anew, or removed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.clock import now
 from containerd_py.engine.restart_policy import planned_start
+from containerd_py.engine.tasks import to_its_end
 from containerd_py.store.records import ContainerRecord, Definition, ExitRecord
 
 if TYPE_CHECKING:
@@ -25,35 +27,44 @@ if TYPE_CHECKING:
 class Definitions:
     def __init__(self, store: DefinitionStore) -> None:
         self._store = store
-        self._kept: dict[str, Definition] = {}
+        self._aside: set[str] = set()
+        self._kept: dict[str, Definition | None] = {}
+        """What is on the disk; None where it may be anything, since a change of it has failed."""
 
     def load(self, check: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Definition], list[tuple[str, str, str]]]:
         """Blocking: return those that there are, by id, and (id, path, problem) of those that were set aside."""
         self._store.prepare()
         found, broken = self._store.load(check)
-        self._kept = {definition.record.id: definition for definition in found}
-        return dict(self._kept), broken
+        self._aside = self._store.set_aside()
+        by_id = {definition.record.id: definition for definition in found}
+        self._kept = dict(by_id)
+        return by_id, broken
 
     async def keep(self, container: Container, record: ContainerRecord, config: dict[str, Any] | None = None) -> None:
-        """Write the definition of a container with this record, where that changes it. Raises OutOfSpace or Internal.
+        """Write the definition of a container with this record, where that changes it; remove that of one not durable.
 
-        config: its document, where it is about to be another one. Nothing is done for one that is not durable.
+        config: its document, where it is about to be another one. Raises OutOfSpace or Internal.
         """
         if not record.durable:
+            if record.id in self._kept:
+                await to_its_end(asyncio.to_thread(self.remove, record.id))
             return
         definition = Definition(record=at_rest(record), request=container.request, config=config or container.config)
         if self._kept.get(record.id) != definition:
-            self._kept.pop(record.id, None)  # what is on the disk is not known until it is written
-            await asyncio.to_thread(self._store.save, definition)
+            self._kept[record.id] = None
+            await to_its_end(asyncio.to_thread(self._store.save, definition))
             self._kept[record.id] = definition
 
     def remove(self, container_id: str) -> None:
         """Blocking. Nothing where there is none. Raises OutOfSpace or Internal."""
-        self._kept.pop(container_id, None)
+        if container_id in self._kept:
+            self._kept[container_id] = None
         self._store.remove(container_id)
+        self._kept.pop(container_id, None)
 
     def has(self, container_id: str) -> bool:
-        return container_id in self._kept
+        """True also for one that was set aside."""
+        return container_id in self._kept or container_id in self._aside
 
 
 def at_rest(record: ContainerRecord) -> ContainerRecord:

@@ -47,7 +47,8 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     if request.init:
         spec = spec.model_copy(update={"annotations": spec.annotations | {INIT_ANNOTATION: "true"}})
     if request.notify:
-        spec = told(spec, notify, NOTIFY_NAME, watchdog_s=request.watchdog_s)
+        place = await asyncio.to_thread(os.path.realpath, notify)
+        spec = told(spec, place, NOTIFY_NAME, watchdog_s=request.watchdog_s)
     validate(spec)
     if not isinstance(request, ContainerSpec):  # that asks for nothing of the kind
         await asyncio.to_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))

@@ -25,17 +25,20 @@ from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
+from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
+from containerd_py.engine.labels import carries
 from containerd_py.engine.lifecycle import Lifecycle
-from containerd_py.engine.listing import Listing, has_label, select
+from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.parts import OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
+from containerd_py.engine.pulse import USUAL_S, Pulse
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
 from containerd_py.engine.scope import check_update, scope
@@ -43,12 +46,23 @@ from containerd_py.engine.scope_ends import ScopeEnds
 from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
+from containerd_py.engine.service_manager import ServiceManager
+from containerd_py.engine.shutting_down import ShuttingDown
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.streaming import Streams
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline
-from containerd_py.engine.views import ContainerView, EngineInfo, Event, Exit, Explanation, PlanStep, Status
+from containerd_py.engine.views import (
+    ContainerSummary,
+    ContainerView,
+    EngineInfo,
+    Event,
+    Exit,
+    Explanation,
+    PlanStep,
+    Status,
+)
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
@@ -63,7 +77,7 @@ from containerd_py.store.events import EventStore
 from containerd_py.store.removed import RemovedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
     from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
@@ -71,7 +85,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Pruned, TimedStep
+    from containerd_py.engine.views import Pruned, ShutDown, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -94,6 +108,7 @@ class Engine:
         cgroup_parent: str,
         cgroup_driver: Choice = "cgroupfs",
         output: OutputSettings | None = None,
+        fd_store: FdStore | None = None,
     ) -> None:
         """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
         self._state_dir = state_dir
@@ -113,7 +128,9 @@ class Engine:
             registry=registry,
             store=ContainerStore(state_dir),
             definitions=Definitions(DefinitionStore(data_dir)),
-            link=SpawnerLink(state_dir, on_exit=self._exited, on_lost=self._spawner_lost),
+            link=SpawnerLink(
+                state_dir, fd_store or FdStore(ServiceManager()), on_exit=self._exited, on_lost=self._spawner_lost
+            ),
             cgroups=cgroups,
             drivers=CgroupDrivers(cgroup_driver, files, features.cgroups, reach),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
@@ -121,6 +138,7 @@ class Engine:
             journal=Journaling(Journal(output.journal_socket), tasks),
             removed=Removed(RemovedStore(data_dir), output.keep, tasks),
             host=features,
+            state_dir=state_dir,
             data_dir=data_dir,
             log_limits=output.limits,
         )
@@ -143,9 +161,14 @@ class Engine:
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
         self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
+        self._pulse = Pulse(self._parts.link, tasks)
+        self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
-    async def start(self) -> None:
-        """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it."""
+    async def start(self, *, shutting_down: bool = False) -> None:
+        """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it.
+
+        shutting_down: nothing is to be started.
+        """
         os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
         os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
         _check_private(self._state_dir)
@@ -157,7 +180,8 @@ class Engine:
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         self._scope_ends.begin()
-        await self._supervision.begin()
+        if not shutting_down:
+            await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
         self._self_measuring.begin()
@@ -171,6 +195,7 @@ class Engine:
         self._parts.removed.close()
         self._health.close()
         self._listening.close()
+        self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
         alive = self.execs.alive() or any(
@@ -179,10 +204,14 @@ class Engine:
         await self._parts.link.close(end=not alive)
         self.execs.close()
         for container in self._parts.registry:
-            container.close()
+            container.leave()
         await self._parts.drivers.close(used=alive)
         for lock in self._locks:
             lock.close()
+
+    def begin_pulse(self, beat: Callable[[], None], pause_s: float = USUAL_S) -> None:
+        """Look after the spawner from now on; call `beat` each time that all is well."""
+        self._pulse.begin(beat, pause_s)
 
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
@@ -207,11 +236,12 @@ class Engine:
 
     async def create(
         self, request: CreateRequest, *, arrived_ns: int | None = None, key: str | None = None
-    ) -> ContainerView:
+    ) -> ContainerSummary:
         """Make a container that waits for `start`; with a key once, whoever asks again.
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
+        self._supervision.check("create container")
         arrived_ns, chosen = arrived_ns or time.monotonic_ns(), key_for(key, request)
 
         def make() -> asyncio.Task[Container]:
@@ -221,10 +251,10 @@ class Engine:
         if chosen is not None:  # who loses the answer asks again
             seen = scope()
             there = ((one.record.key, one) for one in self._parts.registry if seen.shows(one.record.labels))
-            return (await self._once.made(chosen, there, make)).view()
+            return (await self._once.made(chosen, there, make)).summary()
         task = make()
         try:
-            return (await asyncio.shield(task)).view()
+            return (await asyncio.shield(task)).summary()
         except asyncio.CancelledError:  # nobody will ever know its id
             self._parts.tasks.start(self._discard(task), name="discard")
             raise
@@ -245,15 +275,15 @@ class Engine:
         steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
         return Explanation(plan.namespaces, steps)
 
-    def list(self, listing: Listing = Listing()) -> tuple[ContainerView, ...]:  # noqa: B008 - it is frozen
+    def list(self, listing: Listing = Listing()) -> tuple[ContainerSummary, ...]:  # noqa: B008 - it is frozen
         """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
         since, before = (
             None if reference is None else self._find(reference, "list from").id
             for reference in (listing.since, listing.before)
         )
-        views = [container.view() for container in self._parts.registry]
+        summaries = [container.summary() for container in self._parts.registry]
         labels = listing.labels + scope().labels
-        return select(views, dataclasses.replace(listing, since=since, before=before, labels=labels))
+        return select(summaries, dataclasses.replace(listing, since=since, before=before, labels=labels))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
@@ -309,6 +339,10 @@ class Engine:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
         return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
 
+    async def shut_down(self) -> ShutDown:
+        """Stop all containers, the newest first, for the host shuts down. Nothing is started any more after that."""
+        return await self._finish(self._shutting_down.run(), "shutdown")
+
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
@@ -352,7 +386,7 @@ class Engine:
         labels += scope().labels
 
         def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and all(has_label(container.view(), label) for label in labels)
+            return (not ids or container.id in ids) and all(carries(container.record.labels, label) for label in labels)
 
         return self._measuring.all(wanted, interval_s=interval_s)
 

@@ -28,6 +28,7 @@ from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.output import DiscardedOutput
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
+from containerd_py.engine.tasks import to_its_end
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
 from containerd_py.runtime import host, process
@@ -385,7 +386,7 @@ class ExecLifecycle:
         if self._parts.store.in_memory:
             store.save(record)
         else:
-            await asyncio.to_thread(store.save, record)
+            await to_its_end(asyncio.to_thread(store.save, record))
 
     def _tell(self, kind: str, container: Container, one: Exec, **attributes: str) -> None:
         if not one.internal:

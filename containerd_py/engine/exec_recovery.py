@@ -20,6 +20,7 @@ from containerd_py.runtime.spec.models import parse
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
+    from containerd_py.engine.inventory import Inventory
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.spawner.client import Inherited
 
@@ -33,7 +34,7 @@ class ExecRecovery:
         self._parts = parts
         self._lifecycle = lifecycle
 
-    async def restore(self, container: Container, inventory: dict[str, Inherited]) -> None:
+    async def restore(self, container: Container, inventory: Inventory) -> None:
         """Bring back what an earlier daemon left in a container; what is taken from the inventory goes on."""
         records, broken = await asyncio.to_thread(self._parts.store.execs(container.id).load)
         for exec_id, problem in broken:
@@ -43,7 +44,7 @@ class ExecRecovery:
             log.resume()
             one = Exec(record, log, container.oom_kills)
             container.execs[one.id] = one
-            inherited = None if one.status is ExecStatus.CREATED else inventory.pop(one.spawn_id, None)
+            inherited = None if one.status is ExecStatus.CREATED else inventory.take(one.spawn_id)
             await self._restore(container, one, inherited)
         if not container.alive:
             await self._lifecycle.end_all(container)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.following import ALL, Reading, chunks, start_of
 from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.scope import check_exec, scope
+from containerd_py.engine.streaming import check_kept
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
@@ -123,6 +124,16 @@ class Execs:
         reading = Reading(offset, stream, follow=follow, window=window)
         async for chunk in chunks(one.log, one.run, reading, closing=self._closing):
             yield chunk
+
+    def logged(self, reference: str, offset: int | None) -> str:
+        """Return the id of one whose output is kept from that offset on. Raises NotFound, Conflict."""
+        one = self.joinable(reference, "read output of")
+        check_kept(one.title, one.log, offset)
+        return one.id
+
+    async def start_of(self, reference: str, reading: Reading) -> int:
+        """Return the offset at which a reading begins. Raises NotFound, Conflict."""
+        return await start_of(self.joinable(reference, "read output of").log, reading)
 
     def joinable(self, reference: str, action: str) -> Exec:
         """Raises NotFound, Conflict for one that is detached."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import closing as closed_at_the_end
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.output_reader import Picked, backwards
 from containerd_py.engine.views import OutputGap, Window
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable
 
     from containerd_py.engine.output import OutputLog
     from containerd_py.engine.runs import Run
@@ -38,30 +38,40 @@ async def chunks(
     A reader that is slow costs nothing and blocks nobody.
     """
     window = reading.window
-    start = log.size if reading.offset is None else reading.offset
-    if window.kept or window.tail is not None:
-        start = max(start, log.first)
-    if window.tail is not None:
-        start = await asyncio.to_thread(tail_offset, log, start, reading.stream, window)
-    reader = log.reader(start)
+    reader = log.reader(await start_of(log, reading), _picked(reading))
     try:
         while True:
             chunk = reader.next()
             if isinstance(chunk, OutputGap):
                 yield chunk
                 continue
+            if chunk is not None and not chunk.data:
+                await asyncio.sleep(0)
+                continue
             if reading.follow and chunk is not None and run.output_end is not None:
                 chunk = chunk.before(run.output_end)
             if chunk is not None:
-                if window.until_ns is not None and chunk.time_ns > window.until_ns:
-                    return
-                if reading.stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
-                    yield chunk
+                yield chunk
                 continue
             if not reading.follow or run.output_end is not None or closing() or not await _grown(log, window.until_ns):
                 return
     finally:
         reader.close()
+
+
+async def start_of(log: OutputLog, reading: Reading) -> int:
+    """Return the offset at which the reading begins: the byte there may yet be of another stream, or too old."""
+    window = reading.window
+    start = log.size if reading.offset is None else reading.offset
+    if window.kept or window.tail is not None:
+        start = max(start, log.first)
+    if window.tail is not None:
+        start = await asyncio.to_thread(tail_offset, log, start, window.tail, _picked(reading))
+    return start
+
+
+def _picked(reading: Reading) -> Picked:
+    return Picked(reading.stream, reading.window.since_ns, reading.window.until_ns)
 
 
 async def _grown(log: OutputLog, until_ns: int | None) -> bool:
@@ -77,44 +87,28 @@ async def _grown(log: OutputLog, until_ns: int | None) -> bool:
     return True
 
 
-def tail_offset(log: OutputLog, start: int, stream: Stream | None, window: Window) -> int:
-    """Blocking: return where the last `tail` lines of the window begin, not before `start`.
+def tail_offset(log: OutputLog, start: int, lines: int, picked: Picked) -> int:
+    """Return where the last `lines` lines of what is picked begin, not before `start`. Blocking, but not for what is older.
 
-    What comes after the last line feed is a line too. It is read twice, so that no list of lines is held.
+    What comes after the last line feed is a line too.
     """
-    lines, last = 0, b"\n"
-    for chunk in _within(log, start, stream, window):
-        lines += chunk.data.count(b"\n")
-        last = chunk.data[-1:]
-    skipped = lines + (last != b"\n") - (window.tail or 0)
-    if skipped <= 0:
-        return start
-    for chunk in _within(log, start, stream, window):
-        found = chunk.data.count(b"\n")
-        if found >= skipped:
-            return chunk.offset + _end_of_line(chunk.data, skipped)
-        skipped -= found
-    return log.size
+    if lines == 0:
+        return log.size
+    left, at_the_end = lines, True
+    for offset, data in backwards(log, start, picked):
+        if at_the_end and data.endswith(b"\n"):
+            left += 1  # that of the last line: what is before it is its beginning
+        at_the_end = False
+        found = data.count(b"\n")
+        if found >= left:
+            return offset + _last_but(data, left) + 1
+        left -= found
+    return start
 
 
-def _end_of_line(data: bytes, number: int) -> int:
-    """Return where the line after the `number`-th line feed begins."""
-    at = 0
+def _last_but(data: bytes, number: int) -> int:
+    """Return where the `number`-th line feed from the end is."""
+    at = len(data)
     for _ in range(number):
-        at = data.index(b"\n", at) + 1
+        at = data.rindex(b"\n", 0, at)
     return at
-
-
-def _within(log: OutputLog, start: int, stream: Stream | None, window: Window) -> Iterator[OutputChunk]:
-    """Yield what is there now."""
-    end = log.size
-    with closed_at_the_end(log.reader(start)) as reader:
-        while (chunk := reader.next()) is not None:
-            if isinstance(chunk, OutputGap):
-                continue
-            if chunk.offset >= end:
-                return
-            if window.until_ns is not None and chunk.time_ns > window.until_ns:
-                return
-            if stream in (None, chunk.stream) and chunk.time_ns >= (window.since_ns or 0):
-                yield chunk

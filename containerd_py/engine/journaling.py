@@ -1,9 +1,9 @@
 """Containers whose output goes to the journal: the log is read behind the payload, line by line, and sent.
 
 So a journal that is away or slow holds nobody up: output waits in the log's files, within their limits, and what they have
-no room for is counted as lost. How far each stream was sent is on record after each entry, so that a daemon that comes back
-goes on there, and repeats the one entry at most that was sent and not recorded (in the page cache: a crash of the machine
-may repeat what was not synchronised). CONTAINER_LOG_OFFSET is the same in a repeated entry.
+no room for is counted as lost, and an entry tells of it. How far each stream was sent is on record after each entry, so
+that a daemon that comes back goes on there, and repeats the one entry at most that was sent and not recorded (in the page
+cache: a crash of the machine may repeat what was not synchronised). CONTAINER_LOG_OFFSET is the same in a repeated entry.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ WAITING = Limits(1 << 20, 64)
 """What may wait for the journal, unless the container says so itself."""
 
 _PRIORITIES = {Stream.STDOUT: b"6", Stream.STDERR: b"3"}
+_GAP_PRIORITY = b"4"
 _STREAMS = (Stream.STDOUT, Stream.STDERR)
 _MARKS = struct.Struct("<QQQQQQ")  # of stdout and stderr: offset, begun + 1 or 0, pieces
 _SHORT_ID = 12
@@ -168,9 +169,14 @@ class Feed:
         """The journal was away, or slower than the payload, for too long."""
         if not self._log.lost:
             _log.error("output is lost that the journal did not take in time", container=self.container.id)
+        if not await self._send(self._cutter.end()):
+            return False
+        if not await self._send_entry(_fields_of_gap(gap)):
+            return False
         self._log.lost += gap.end - gap.start
         self._position = gap.end
-        return await self._send(self._cutter.end())
+        self._marks.pass_over(_STREAMS, gap.end)
+        return True
 
     def _run_is_over(self) -> bool:
         return self._run.output_end is not None and self._position >= self._run.output_end
@@ -186,25 +192,31 @@ class Feed:
     async def _send(self, lines: Iterable[Line]) -> bool:
         """Return False where it gave up: what is not on record as sent, the next daemon sends."""
         for line in lines:
-            try:
-                if not await self._journal.send(self._entry(line), giving_up=lambda: self.giving_up):
-                    return False
-            except OSError as problem:
-                _log.error("cannot send output to the journal", container=self.container.id, error=problem.strerror)
-                self._log.lost += len(line.data)
+            if not await self._send_entry(self._fields_of(line), size=len(line.data)):
+                return False
             self._marks.note(line.stream, line.after)
             self._entries += 1
             if self._entries % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return True
 
-    def _entry(self, line: Line) -> bytes:
+    async def _send_entry(self, fields: Iterable[tuple[str, bytes]], *, size: int = 0) -> bool:
+        """Send fields with those of the container. size: of the output in it, lost where no journal would take it."""
         if self._fields is None or self._fields.record is not self.container.record:
             record = self.container.record
             self._fields = _Fields(record, journal.encode(_fields_of(record)))
+        entry = self._fields.encoded + journal.encode(fields)
+        try:
+            return await self._journal.send(entry, giving_up=lambda: self.giving_up)
+        except OSError as problem:
+            _log.error("cannot send output to the journal", container=self.container.id, error=problem.strerror)
+            self._log.lost += size
+            return True
+
+    def _fields_of(self, line: Line) -> Iterator[tuple[str, bytes]]:
         if self._terminal and line.data.endswith(b"\r") and (line.piece is None or line.piece.last):
             line = replace(line, data=line.data[:-1])  # which the terminal has put there (ONLCR, termios(3))
-        return self._fields.encoded + journal.encode(_fields_of_line(line, self.container.id))
+        return _fields_of_line(line, self.container.id)
 
 
 class _MarkFile:
@@ -272,6 +284,14 @@ def _fields_of(record: ContainerRecord) -> Iterator[tuple[str, bytes]]:
     yield "SYSLOG_IDENTIFIER", name if tag is None else tag
     for key, value in record.labels.items():
         yield journal.label_field(key), value.encode()
+
+
+def _fields_of_gap(gap: OutputGap) -> Iterator[tuple[str, bytes]]:
+    size = gap.end - gap.start
+    yield "MESSAGE", b"%d bytes of output are lost: the journal did not take them in time" % size
+    yield "PRIORITY", _GAP_PRIORITY
+    yield "CONTAINER_LOG_OFFSET", str(gap.start).encode()
+    yield "CONTAINER_LOST_BYTES", str(size).encode()
 
 
 def _fields_of_line(line: Line, container_id: str) -> Iterator[tuple[str, bytes]]:

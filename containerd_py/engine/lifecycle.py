@@ -21,6 +21,7 @@ from containerd_py.engine.notify.messages import fresh
 from containerd_py.engine.pausing import Pausing
 from containerd_py.engine.restart_policy import after_exit
 from containerd_py.engine.stdio import Stdio
+from containerd_py.engine.tasks import to_its_end
 from containerd_py.engine.views import Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
 from containerd_py.runtime.cgroups import freezer
@@ -145,7 +146,7 @@ class Lifecycle:
         if self._parts.store.in_memory:
             self._parts.store.save(record)
         else:
-            await asyncio.to_thread(self._parts.store.save, record)
+            await to_its_end(asyncio.to_thread(self._parts.store.save, record))
 
     # ── streams ──
 

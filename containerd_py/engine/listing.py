@@ -11,13 +11,19 @@ from containerd_py.engine.views import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
-    from containerd_py.engine.views import ContainerView
+    from containerd_py.engine.views import ContainerSummary
 
 RESTARTING = "restarting"
 """Asked for as a status: stopped, and to be started again by its policy."""
 
 STATUSES = (*(status.value for status in Status), RESTARTING)
+
+UNCHECKED = "none"
+"""Asked for as a health: nothing is checked, or nothing runs."""
+
+HEALTHS = ("starting", "healthy", "unhealthy", UNCHECKED)
 
 
 class SortKey(StrEnum):
@@ -29,12 +35,13 @@ class SortKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Every condition must hold; of `statuses` and of `names` one is enough, and none means all.
+    """Every condition must hold; of `statuses`, of `healths` and of `names` one is enough, and none means all.
 
     names: what the name has in it. since, before: ids of containers; those made after, or before, them.
     """
 
     statuses: tuple[str, ...] = ()
+    healths: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     since: str | None = None
@@ -44,45 +51,41 @@ class Listing:
     limit: int | None = None
 
 
-def select(views: Iterable[ContainerView], listing: Listing) -> tuple[ContainerView, ...]:
-    """since and before must be ids of some of `views`."""
-    oldest_first = sorted(views, key=_age)
-    ages = {view.id: _age(view) for view in oldest_first}
-    after = None if listing.since is None else ages[listing.since]
-    until = None if listing.before is None else ages[listing.before]
-    found = [
-        view
-        for view in oldest_first
-        if (after is None or _age(view) > after) and (until is None or _age(view) < until) and _matches(view, listing)
-    ]
-    found.sort(key=_KEYS[listing.sort], reverse=listing.descending)
+def select(summaries: Iterable[ContainerSummary], listing: Listing) -> tuple[ContainerSummary, ...]:
+    """since and before must be ids of some of `summaries`."""
+    found = sorted(summaries, key=_age)
+    if listing.since is not None or listing.before is not None:
+        places = {summary.id: place for place, summary in enumerate(found)}
+        after = 0 if listing.since is None else places[listing.since] + 1
+        found = found[after : None if listing.before is None else places[listing.before]]
+    found = [summary for summary in found if _matches(summary, listing)]
+    if listing.sort is not SortKey.CREATED:
+        found.sort(key=_KEYS[listing.sort])
+    if listing.descending:
+        found.reverse()
     return tuple(found[: listing.limit])
 
 
-def has_label(view: ContainerView, label: str) -> bool:
-    """label: "key" or "key=value"."""
-    return carries(view.labels, label)
-
-
-def _matches(view: ContainerView, listing: Listing) -> bool:
+def _matches(summary: ContainerSummary, listing: Listing) -> bool:
+    statuses, labels, names = listing.statuses, listing.labels, listing.names
     return (
-        (not listing.statuses or view.status in listing.statuses or (RESTARTING in listing.statuses and _waits(view)))
-        and all(has_label(view, label) for label in listing.labels)
-        and (not listing.names or any(part in view.name for part in listing.names))
+        (not statuses or summary.status in statuses or (RESTARTING in statuses and _waits(summary)))
+        and (not labels or all(carries(summary.labels, label) for label in labels))
+        and (not listing.healths or (summary.health or UNCHECKED) in listing.healths)
+        and (not names or any(part in summary.name for part in names))
     )
 
 
-def _waits(view: ContainerView) -> bool:
-    return view.status is Status.STOPPED and view.next_start_at is not None
+def _waits(summary: ContainerSummary) -> bool:
+    return summary.status is Status.STOPPED and summary.next_start_at is not None
 
 
-def _age(view: ContainerView) -> tuple[float, str]:
-    return view.created_at.timestamp(), view.id
+def _age(summary: ContainerSummary) -> tuple[datetime, str]:
+    return summary.created_at, summary.id
 
 
-_KEYS: dict[SortKey, Callable[[ContainerView], tuple[float | str, str]]] = {
-    SortKey.CREATED: _age,
-    SortKey.STARTED: lambda view: (view.started_at.timestamp() if view.started_at else 0.0, view.id),
-    SortKey.NAME: lambda view: (view.name, view.id),
-    SortKey.STATUS: lambda view: (view.status.value, view.id),
+_KEYS: dict[SortKey, Callable[[ContainerSummary], tuple[float | str, str]]] = {
+    SortKey.STARTED: lambda summary: (summary.started_at.timestamp() if summary.started_at else 0.0, summary.id),
+    SortKey.NAME: lambda summary: (summary.name, summary.id),
+    SortKey.STATUS: lambda summary: (summary.status.value, summary.id),
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux
 from containerd_py.runtime.spec.models import Mount, Root, Spec
@@ -19,10 +21,13 @@ from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.wire import ContainerSpec, MountSpec
 
 _ROOT = ResolvedUser(0, 0, (), "/root")
 _SHORT_ID = 12
+_AT_FDCWD = -100
+_HINTS = {errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path"}
 _PERIOD_US = 100_000  # the kernel's own default (cgroup-v2.rst, "cpu.max")
 _LEAST_QUOTA_US = 1_000
 
@@ -52,9 +57,21 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
 
 
 def _annotations(request: ContainerSpec) -> dict[str, str]:
-    """What an OCI document has no word for. An image may hold nodes of the host's devices: they stay files."""
+    """The caller's, and what an OCI document has no word for. Raises InvalidArgument for a key that is not the caller's.
+
+    An image may hold nodes of the host's devices: they stay files.
+    """
+    for key in request.annotations:
+        if not key or key.startswith(defaults.OWN_ANNOTATIONS):
+            cause = "a key is needed" if not key else "it is the daemon's own"
+            raise InvalidArgument(
+                f"cannot annotate with {key!r}: {cause}",
+                step="lower",
+                hint="init, network and the like are fields of the request",
+            )
     network = {defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {}
-    return {defaults.ROOTFS_ANNOTATION: "nodev"} | network
+    sources = {defaults.SOURCES_ANNOTATION: "no-symlinks"} if scope().limited else {}
+    return request.annotations | {defaults.ROOTFS_ANNOTATION: "nodev"} | network | sources
 
 
 def check_environment(variables: Mapping[str, str]) -> None:
@@ -71,12 +88,18 @@ def _resolve(rootfs: str, text: str) -> ResolvedUser:
 
 
 def open_root(rootfs: str) -> Fd:
-    """Blocking: a root may lie on anything. Raises InvalidArgument."""
+    """Blocking: a root may lie on anything. Raises InvalidArgument.
+
+    Without symlinks, as the worker of a start opens it: what may lie above it is another container's to change.
+    """
     try:
-        return Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        return openat2(_AT_FDCWD, rootfs, os.O_PATH | os.O_DIRECTORY, 0, Resolve.NO_SYMLINKS)
     except OSError as problem:
         raise InvalidArgument(
-            f"cannot use root file system {rootfs!r}: {problem.strerror}", step="rootfs", errno=problem.errno
+            f"cannot use root file system {rootfs!r}: {os.strerror(problem.errno or 0)}",
+            step="rootfs",
+            errno=problem.errno,
+            hint=_HINTS.get(problem.errno or 0),
         ) from problem
 
 

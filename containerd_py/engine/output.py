@@ -11,9 +11,7 @@ import errno
 import os
 import re
 import select
-import struct
 import time
-from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,18 +19,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from containerd_py.engine.changes import Changes
-from containerd_py.engine.views import OutputChunk, OutputGap, Stream
+from containerd_py.engine.output_reader import ENTRY, EVERYTHING, STREAMS, OutputReader, Picked
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerd_py.engine.views import Stream
+
 _log = structlog.get_logger()
 
-_ENTRY = struct.Struct("<QQQ")  # offset, nanoseconds since the epoch, index of the stream
-_STREAMS = (Stream.STDOUT, Stream.STDERR)
 _MOST = 1 << 20  # of one splice; a pipe holds 64 KiB unless somebody has enlarged it
-_CHUNK = 32_768  # of one read: fits a WebSocket frame with its channel (SECURITY R19)
 _SPLICE_F_MOVE = 1
 _SPLICE_F_NONBLOCK = 2
 _NAME = re.compile(r"output(?:\.([0-9]+))?(?:\.index)?", re.ASCII)
@@ -104,8 +101,8 @@ class OutputLog:
         assert self._data is not None and self._index is not None  # noqa: S101, PT018 - opened just now
         room = self.limits.max_bytes - (self.size - self.bases[-1]) if self.limits.max_bytes else _MOST
         # The entry comes before its bytes: whatever is there after a crash then belongs to an entry.
-        entry = _ENTRY.pack(self.size, time.time_ns(), _STREAMS.index(stream))
-        if os.pwrite(self._index.fileno(), entry, self._entries * _ENTRY.size) != _ENTRY.size:
+        entry = ENTRY.pack(self.size, time.time_ns(), STREAMS.index(stream))
+        if os.pwrite(self._index.fileno(), entry, self._entries * ENTRY.size) != ENTRY.size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._entries += 1
         flags = _SPLICE_F_MOVE | _SPLICE_F_NONBLOCK
@@ -146,7 +143,7 @@ class OutputLog:
         if base not in self.bases:
             self.bases.append(base)
         self.size = base + os.fstat(self._data.fileno()).st_size
-        self._entries = os.fstat(self._index.fileno()).st_size // _ENTRY.size
+        self._entries = os.fstat(self._index.fileno()).st_size // ENTRY.size
 
     def path(self, base: int) -> str:
         """Return the path of the file whose first byte is at an offset."""
@@ -155,9 +152,9 @@ class OutputLog:
     def _path_in(self, directory: str, base: int) -> str:
         return os.path.join(directory, f"output.{base}" if base else "output")
 
-    def reader(self, offset: int) -> OutputReader:
+    def reader(self, offset: int, picked: Picked = EVERYTHING) -> OutputReader:
         """Return a reader that begins at `offset`."""
-        return OutputReader(self, offset)
+        return OutputReader(self, offset, picked)
 
     def close(self) -> None:
         self.changes.announce()
@@ -229,79 +226,6 @@ class CapturedOutput(OutputLog):
         """There are no files."""
 
 
-class OutputReader:
-    """One reader of a log. `next` never waits; between its None and waiting for `log.changes` there must be no await."""
-
-    def __init__(self, log: OutputLog, offset: int) -> None:
-        self._log = log
-        self._offset = offset
-        self._base = 0
-        self._entry = 0
-        self._files: tuple[Fd, Fd] | None = None
-
-    def next(self) -> OutputChunk | OutputGap | None:
-        """Return the next bytes of one stream, or that some are kept no more; None where there is nothing more yet."""
-        while self._offset < self._log.size:
-            if self._files is None:
-                gap = self._open()
-                if gap is not None or self._files is None:
-                    return gap
-            chunk = self._read()
-            if chunk is not None:
-                self._offset += len(chunk.data)
-                return chunk
-            if not self._log.bases or self._base >= self._log.bases[-1]:
-                return None
-            self.close()  # its end: what follows is in another file
-        return None
-
-    def _open(self) -> OutputGap | None:
-        """Open the file that the offset lies in, or tell that it is gone."""
-        bases = self._log.bases
-        if bases and self._offset < bases[0]:
-            gap = OutputGap(self._offset, bases[0])
-            self._offset = bases[0]
-            return gap
-        if bases:
-            self._base = bases[bisect_right(bases, self._offset) - 1]
-            self._entry = 0
-            self._files = self._log.open_for_reading(self._base)
-        return None
-
-    def _read(self) -> OutputChunk | None:
-        assert self._files is not None  # noqa: S101 - opened by the caller
-        data_fd, index_fd = (fd.fileno() for fd in self._files)
-        stream, time_ns, end = self._segment(index_fd)
-        data = os.pread(data_fd, max(0, min(end - self._offset, _CHUNK)), self._offset - self._base)
-        return OutputChunk(stream, self._offset, data, time_ns) if data else None
-
-    def _segment(self, index: int) -> tuple[Stream, int, int]:
-        """Return the stream of the byte at the offset, when it came, and where its run ends."""
-        count = os.fstat(index).st_size // _ENTRY.size
-        if count == 0:  # the index was lost: what it told cannot be known any more
-            return Stream.STDOUT, 0, self._log.size
-        if self._entry == 0:
-            self._entry = self._find(index, count)
-        while self._entry + 1 < count and _entry(index, self._entry + 1)[0] <= self._offset:
-            self._entry += 1
-        end = _entry(index, self._entry + 1)[0] if self._entry + 1 < count else self._log.size
-        _offset, time_ns, stream = _entry(index, self._entry)
-        return _STREAMS[stream], time_ns, min(end, self._log.size)
-
-    def _find(self, index: int, count: int) -> int:
-        """Return the last entry that begins at the offset or before it, by halving."""
-        low, high = 0, count
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if _entry(index, middle)[0] <= self._offset else (low, middle)
-        return low
-
-    def close(self) -> None:
-        for fd in self._files or ():
-            fd.close()
-        self._files = None
-
-
 def _open_pair(path: str) -> tuple[Fd, Fd] | None:
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -331,12 +255,6 @@ def _unlink(path: str) -> None:
     for name in (path, f"{path}.index"):
         with suppress(FileNotFoundError):
             os.unlink(name)
-
-
-def _entry(index: int, number: int) -> tuple[int, int, int]:
-    """Return (offset, time, stream) of an entry."""
-    offset, time_ns, stream = _ENTRY.unpack(os.pread(index, _ENTRY.size, number * _ENTRY.size))
-    return offset, time_ns, stream
 
 
 def _poll(fd: int) -> int:

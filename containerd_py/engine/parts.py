@@ -54,18 +54,22 @@ class Parts:
     journal: Journaling
     removed: Removed
     host: HostFeatures
+    state_dir: str
     data_dir: str
     log_limits: Limits = UNLIMITED
 
     def attendant(self, container: Container, pid: int) -> Attendant:
         return Attendant(container, self.store.directory(container.id), pid)
 
-    def output_log(self, container_id: str, record: ContainerRecord | None = None) -> OutputLog:
-        """record: not needed to remove it."""
-        directory = os.path.join(self.data_dir, "containers", container_id)
-        if record is None:
-            return OutputLog(directory)
+    def output_log(self, container_id: str, record: ContainerRecord) -> OutputLog:
+        """What is not to be kept is never on a disk: the state directory is in memory, where it is below /run."""
+        kept, transient = self.output_places()
+        directory = os.path.join(transient if record.log_driver == "none" else kept, container_id)
         return OutputLog(directory, lost=record.lost_output_bytes, limits=self._limits(record))
+
+    def output_places(self) -> tuple[str, str]:
+        """Return the directories below which output is: what is kept, and what is for attached clients alone."""
+        return os.path.join(self.data_dir, "containers"), os.path.join(self.state_dir, "transient")
 
     def _limits(self, record: ContainerRecord) -> Limits:
         if record.log_driver == "none":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.listing import has_label
-from containerd_py.engine.views import Pruned, PruneFailure, Status
+from containerd_py.engine.labels import carries
+from containerd_py.engine.views import ContainerFailure, Pruned, Status
 from containerd_py.errors import Conflict, ContainerdError, NotFound
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 async def prune(parts: Parts, supervision: Supervision, labels: tuple[str, ...]) -> Pruned:
     """Remove one after the other; one that cannot be removed is told, and costs only itself."""
     removed: list[str] = []
-    failed: list[PruneFailure] = []
+    failed: list[ContainerFailure] = []
     freed_bytes = 0
     for container in parts.registry:
-        if not _is_done_with(container) or not all(has_label(container.view(), label) for label in labels):
+        if not _is_done_with(container) or not all(carries(container.record.labels, label) for label in labels):
             continue
         size = container.log.size
         try:
@@ -28,7 +28,7 @@ async def prune(parts: Parts, supervision: Supervision, labels: tuple[str, ...])
         except (NotFound, Conflict):
             continue  # somebody was faster: it is removed, or started
         except ContainerdError as problem:
-            failed.append(PruneFailure(container.id, container.name, problem.message))
+            failed.append(ContainerFailure(container.id, container.name, problem.message))
         else:
             removed.append(container.id)
             freed_bytes += size

@@ -1,8 +1,16 @@
-"""Waiting until a descriptor can be read or written. One waiter for each descriptor and direction."""
+"""Whether a descriptor can be read or written, and waiting until it can. One waiter for each descriptor and direction."""
 
 from __future__ import annotations
 
 import asyncio
+import select
+
+
+def is_readable(fd: int) -> bool:
+    """Tell whether it can be read now; of a pidfd, whether its process has ended."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def readable(fd: int) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +20,12 @@ from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import compiled
 from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.fd_store import PIDFD
+from containerd_py.engine.inventory import Inventory
 from containerd_py.engine.notify import listening
+from containerd_py.engine.notify.discarding import retire
+from containerd_py.engine.output import OutputLog
+from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
@@ -33,7 +37,6 @@ from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterable
 
     from containerd_py.engine.cgroup_drivers import CgroupDriver
@@ -64,9 +67,11 @@ class Recovery:
         definitions, broken = await asyncio.to_thread(self._parts.definitions.load, _check)
         for container_id, path, problem in broken:
             _log.error("definition set aside", container=container_id, path=path, problem=problem)
-        inventory = {entry.id: entry for entry in await self._parts.link.start()}
+        link = self._parts.link
+        inventory = Inventory(await link.start(), link.store)
+        rebuilt: dict[str, Inherited] = {}
         for lost in quarantined:
-            stored += self._rebuild(lost, inventory.get(lost.id), definitions.get(lost.id))
+            stored += self._rebuild(lost, inventory, rebuilt, definitions.get(lost.id))
         known = {entry.record.id for entry in stored}
         for container_id, definition in definitions.items():
             if container_id not in known:
@@ -74,12 +79,13 @@ class Recovery:
         for entry in stored:  # all ids before any name: a record with another's id as its name must not cost that one
             self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
-            await self._restore(entry, inventory.pop(entry.record.id, None))
+            await self._restore(entry, rebuilt.get(entry.record.id) or inventory.take(entry.record.id))
         for container in self._parts.registry:
             await self._execs.restore(container, inventory)
             await self._define(container)
-        for stranger in inventory.values():
+        for stranger in inventory.rest():
             self._dismiss(stranger)
+        self._settle(inventory.recalled)
         await asyncio.to_thread(self._sweep)
 
     # ── one container ──
@@ -137,13 +143,16 @@ class Recovery:
             container.close()
 
     async def _note_missed_start(self, container: Container) -> None:
-        """The daemon may have died between asking for a start and recording it: the control socket tells."""
+        """The daemon may have died between asking for a start and recording it: the control socket tells.
+
+        It can be read where the worker has said something since it was ready, or has become the payload.
+        """
         try:
             container.plan = plan = await _plan(container, self._parts.host.cgroups)
         except ContainerdError as problem:
             _log.error("cannot be started any more", container=container.id, error=problem.message)
             return
-        if container.control is not None and not _has_news(container.control):
+        if container.control is not None and not is_readable(container.control.fileno()):
             return
         try:
             attendant = self._parts.attendant(container, container.record.pid or 0)
@@ -195,12 +204,14 @@ class Recovery:
             _log.error("cannot record definition", container=container.id, error=problem.message)
 
     def _rebuild(
-        self, lost: Quarantined, inherited: Inherited | None, definition: Definition | None
+        self, lost: Quarantined, inventory: Inventory, rebuilt: dict[str, Inherited], definition: Definition | None
     ) -> list[StoredContainer]:
         """A record that cannot be read costs its history only: a process that is still there can be killed and deleted."""
         _log.error("record set aside", container=lost.id, path=lost.path, problem=lost.problem)
+        inherited = inventory.take(lost.id)
         if inherited is None:
             return []
+        rebuilt[lost.id] = inherited
         stored = _rebuilt(self._parts, lost, inherited, definition)
         self._parts.store.create(stored)
         if stored.record.notify:
@@ -212,17 +223,39 @@ class Recovery:
         with suppress(ProcessLookupError):
             pidfd_send_signal(inherited.pidfd.fileno(), signal.SIGKILL)
         inherited.pidfd.close()
+        told = inherited.kept.pop("notify", None)
+        if told is not None:
+            retire(listening.resumed(told))
         for fd in inherited.kept.values():
             fd.close()
         self._parts.link.forget(inherited.id)
 
     # ── what is left over ──
 
+    def _settle(self, recalled: set[str]) -> None:
+        """Three hold the same from now on: this daemon, the spawner, the service manager."""
+        wanted: dict[str, dict[str, int]] = {}
+        for container in self._parts.registry:
+            found = [
+                (container.id, container.record.pid, container),
+                *((e.spawn_id, e.pid, e) for e in container.execs.values()),
+            ]
+            for spawn_id, pid, attended in found:
+                if attended.pidfd is None:
+                    continue
+                wanted[spawn_id] = {PIDFD: attended.pidfd.fileno()} | attended.fds()
+                if spawn_id in recalled:
+                    self._parts.link.adopt(spawn_id, pid or 0, attended.pidfd, attended.fds())
+        for stranger in self._parts.link.settle_store(wanted):
+            with suppress(ProcessLookupError):
+                pidfd_send_signal(stranger.fileno(), signal.SIGKILL)
+            stranger.close()
+
     def _undo(self, record: ContainerRecord) -> None:
         """Blocking: undo a creation that was cut off."""
         _log.info("undoing a creation that was cut off", container=record.id)
         self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1, scope=record.scope))
-        self._parts.output_log(record.id).remove()
+        self._parts.output_log(record.id, record).remove()
         self._parts.definitions.remove(record.id)
         self._parts.store.remove(record.id)
 
@@ -240,9 +273,10 @@ class Recovery:
                 if container_id is not None and self._parts.registry.get(container_id) is None:
                     _log.info("removing a cgroup without a container", name=name)
                     self._remove_cgroup(_found(self._parts, driver, name))
-        for name in _folders(os.path.join(self._parts.data_dir, "containers")):
-            if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
-                self._parts.output_log(name).remove()
+        for place in self._parts.output_places():
+            for name in _folders(place):
+                if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
+                    OutputLog(os.path.join(place, name)).remove()
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
             if name not in known:
@@ -274,13 +308,6 @@ class Recovery:
             if container.id not in known and container.pidfd is not None and container.record.pid is not None:
                 self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
             self._execs.hand_over(container, known)
-
-
-def _has_news(control: socket.socket) -> bool:
-    """True where the worker has said something since it was ready, or has closed its end by becoming the payload."""
-    poll = select.poll()
-    poll.register(control, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 async def _plan(container: Container, layout: Layout) -> Plan:

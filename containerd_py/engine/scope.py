@@ -30,7 +30,7 @@ _CREATION = {
     *("rootfs", "args", "env", "cwd", "user", "hostname", "terminal", "read_only", "mounts", "resources", "network"),
 }
 _EXEC = {"args", "env", "cwd", "user", "additional_groups", "terminal", "stdin", "detach", "capabilities"}
-_UPDATE = {"resources", "restart"}
+_UPDATE = {"resources", "restart", "durable"}
 _OPTIONS = {"ro", "rw", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "bind", "rbind"}
 _TMPFS_OPTIONS = ("size=", "mode=", "nr_inodes=")
 _STEP = "access"
@@ -137,11 +137,16 @@ def _check_paths(request: ContainerSpec, allowed: tuple[str, ...]) -> None:
 
 
 def _check_host_path(place: str, path: str, allowed: tuple[str, ...]) -> None:
-    """It is opened by its name later, and at each start again: so only root may be able to change what that leads to."""
-    if os.path.normpath(path) != path or os.path.realpath(path) != path:
-        raise _refusal(f"{place}: {path!r} has a link, '.' or '..' on its way")
-    if not any(path == one or path.startswith(one.rstrip("/") + "/") for one in allowed):
+    """It is opened by its name later, and at each start again: so only root may be able to change what that leads to.
+
+    A container's root can, in a tree of its own: so it is opened without following links then (`lowering`).
+    """
+    if os.path.normpath(path) != path:
+        raise _refusal(f"{place}: {path!r} has '.', '..' or '//' on its way")
+    if not any(path == one or path.startswith(one.rstrip("/") + "/") for one in allowed):  # of others nothing is told
         raise _refusal(f"{place}: {path!r} is not below a directory that this socket may use", hint=_HINT)
+    if os.path.realpath(path) != path:
+        raise _refusal(f"{place}: {path!r} has a link on its way")
     try:
         changeable = _changeable(path)
     except OSError as problem:

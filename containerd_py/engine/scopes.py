@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from containerd_py.engine.oom_events import OomEvents
-from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.supervision import stop_by
+from containerd_py.engine.systemd_bus import SystemdBus
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.systemd import steps
@@ -52,7 +52,7 @@ class SystemdDriver:
         self._slice = slice_name
         self._tasks = tasks
         user = os.geteuid() != 0
-        self._manager = ServiceManager(addresses(user=user), tasks, on_job=self._job_begun)
+        self._manager = SystemdBus(addresses(user=user), tasks, on_job=self._job_begun)
         self._scopes = ScopeDriver(layout, cgroups, self._manager.greeted, user=user)
         self._up: set[str] = set()
         self._asked: set[str] = set()

@@ -1,196 +1,130 @@
-"""The daemon's one connection to systemd: what is asked on it does not block, and it is made again when it is lost."""
+"""What the service manager (systemd) and the daemon say to each other: sd_notify(3), sd_listen_fds(3).
+
+Written out here: libsystemd's calls wait for the manager, and give a descriptor without a name or a name for all of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import time
+import os
+import socket
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import structlog
 
-from containerd_py.errors import ContainerdError
-from containerd_py.runtime.cgroups.systemd import steps
-from containerd_py.runtime.cgroups.systemd.bus import connect, send
-from containerd_py.runtime.cgroups.systemd.client import TIMEOUT_S, check_version
-from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost, Conversation, Greeted, greeting
-from containerd_py.runtime.cgroups.systemd.refusal import gone, late
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.passing import send_fds
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Sequence
-
-    from containerd_py.engine.tasks import Tasks
-    from containerd_py.runtime.cgroups.systemd.bus import Address
-    from containerd_py.runtime.cgroups.systemd.conversation import JobBegun, Steps
-    from containerd_py.runtime.cgroups.systemd.property import Property
+    from collections.abc import MutableMapping
 
 _log = structlog.get_logger()
-Outcome = TypeVar("Outcome")
 
-_CHUNK_BYTES = 65536
-_PAUSE_S = 0.02
-_AGAIN_S = 1.0
+_FIRST = 3  # SD_LISTEN_FDS_START
+_MOST_WAITING = 8192
 
 
 class ServiceManager:
-    """`connect` before use. on_job: told of each job that systemd begins, as long as there is a connection."""
+    """Tells the manager what it should know, in order, and never waits for it. Without an address nothing is told."""
 
-    def __init__(
-        self,
-        where: tuple[Address, ...],
-        tasks: Tasks,
-        *,
-        on_job: Callable[[JobBegun], None] = lambda _job: None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> None:
-        self._addresses = where
-        self._tasks = tasks
-        self._on_job = on_job
-        self._timeout_s = timeout_s
-        self._connecting = asyncio.Lock()
-        self._connection: socket.socket | None = None
-        self._conversation = Conversation(on_job)
-        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._closed = False
-        self.greeted = Greeted(0, "")
-        """Whom it is connected to, or was."""
+    def __init__(self, address: str | None = None) -> None:
+        """address: of $NOTIFY_SOCKET, a path or "@" and an abstract name."""
+        self._address = None if address is None else address.replace("@", "\0", 1) if address[:1] == "@" else address
+        self._socket: socket.socket | None = None
+        self._unsent: deque[tuple[bytes, Fd | None]] = deque()
+        self._broken = False
 
-    async def connect(self) -> Greeted:
-        """Raises Unavailable, DeadlineExceeded, NotSupported where systemd is too old."""
-        await self._connected(time.monotonic() + self._timeout_s)
-        return self.greeted
+    @property
+    def there(self) -> bool:
+        return self._address is not None
 
-    async def perform(self, wanted: Steps[Outcome], task: str, *, timeout_s: float | None = None) -> Outcome:
-        """Do it to its end. Raises what the steps raise, ConnectionLost among them, and DeadlineExceeded."""
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + timeout_s
-        await self._connected(deadline)
-        return await self._exchanged(wanted, task, timeout_s)
-
-    async def start_scope(self, name: str, properties: Sequence[Property], pid: int, pidfd: int) -> None:
-        """Return when the process is in the scope. Where the connection is lost, it is looked for on a new one."""
-        deadline, task = time.monotonic() + self._timeout_s, f"start scope {name!r}"
-        asked = False
-        while True:
-            try:
-                await self._connected(deadline)
-                rest_s = max(deadline - time.monotonic(), _PAUSE_S)
-                if asked and await self._exchanged(steps.look_after(name), task, rest_s):
-                    return
-                asked = True
-                await self._exchanged(steps.start(name, properties, pid, pidfd, self.greeted.version), task, rest_s)
-            except ConnectionLost as problem:
-                if time.monotonic() + _PAUSE_S >= deadline:
-                    raise gone(task, str(problem)) from problem
-                await asyncio.sleep(_PAUSE_S)
-            else:
-                return
-
-    def close(self) -> None:
-        self._closed = True
-        self._drop("the daemon ends")
-
-    # ── the connection ──
-
-    async def _connected(self, deadline: float) -> None:
-        async with self._connecting:
-            while self._connection is None:
-                connection, address = await asyncio.to_thread(connect, self._addresses, deadline)
-                self._take(connection)
-                try:
-                    self.greeted = await self._exchanged(
-                        greeting(bus=address.bus), "reach systemd", max(deadline - time.monotonic(), _PAUSE_S)
-                    )
-                    check_version(self.greeted.version)
-                except ConnectionLost as problem:
-                    self._drop(str(problem))
-                    if time.monotonic() + _PAUSE_S >= deadline:
-                        raise gone("reach systemd", str(problem)) from problem
-                    await asyncio.sleep(_PAUSE_S)
-                except BaseException:
-                    self._drop("it cannot be used")
-                    raise
-
-    def _take(self, connection: socket.socket) -> None:
-        connection.setblocking(False)  # noqa: FBT003 - socket's own
-        self._connection, self._conversation = connection, Conversation(self._on_job)
-        self._unsent.clear()
-        asyncio.get_running_loop().add_reader(connection.fileno(), self._receive)
-
-    def _drop(self, cause: str) -> None:
-        """Close the connection; tell everybody who waits."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(connection.fileno())
-            loop.remove_writer(connection.fileno())
-            connection.close()
-        self._conversation.lost(ConnectionLost(cause))
-
-    def _lose(self, cause: str) -> None:
-        """Unless the daemon ends, make it again at once: jobs are told on it."""
-        self._drop(cause)
-        if not self._closed:
-            _log.info("connection to systemd lost", cause=cause)
-            self._tasks.start(self._connect_again(), name="systemd")
-
-    async def _connect_again(self) -> None:
-        while not self._closed and self._connection is None:
-            try:
-                await self.connect()
-            except ContainerdError as problem:
-                _log.warning("cannot reach systemd", error=problem.message)
-                await asyncio.sleep(_AGAIN_S)
-
-    # ── what goes over it ──
-
-    async def _exchanged(self, wanted: Steps[Outcome], task: str, timeout_s: float) -> Outcome:
-        ended = asyncio.Event()
-        exchange = self._conversation.begin(wanted, ended.set)
-        self._flush()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await ended.wait()
-        except TimeoutError:
-            exchange.abandon(late(task, timeout_s))
-        except BaseException:
-            exchange.abandon(ConnectionLost("nobody waits for it any more"))
-            raise
-        return exchange.result()
-
-    def _receive(self) -> None:
-        if self._connection is None:
+    def tell(self, *lines: str, fd: int | None = None) -> None:
+        """fd: goes with it; it stays the caller's, who may close it at once."""
+        if self._address is None:
+            return
+        data = "\n".join(lines).encode()
+        if self._unsent:
+            self._queue(data, fd)
             return
         try:
-            data = self._connection.recv(_CHUNK_BYTES)
+            self._send(data, fd)
         except BlockingIOError:
-            return
+            self._queue(data, fd)
+            self._wait()
         except OSError as problem:
-            self._lose(problem.strerror or str(problem))
-            return
-        if not data:
-            self._lose("it closed the connection")
-            return
-        self._conversation.received(data)
-        self._flush()
+            self._tell_problem(problem)
 
-    def _flush(self) -> None:
-        """Send what goes at once; the rest when there is room for it."""
-        self._unsent.extend(self._conversation.outgoing())
-        connection, loop = self._connection, asyncio.get_running_loop()
-        while self._unsent and connection is not None:
-            data, fds = self._unsent.popleft()
+    def _send(self, data: bytes, fd: int | None) -> None:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            # Connected: else a socket is always writable, however full the manager's queue is (unix(7)).
+            self._socket.connect(self._address or "")
+        try:
+            send_fds(self._socket, data, [] if fd is None else [fd])
+        except BlockingIOError:
+            raise
+        except OSError:
+            self._hang_up()  # it may listen at another socket by the next time
+            raise
+        self._broken = False
+
+    def _queue(self, data: bytes, fd: int | None) -> None:
+        if len(self._unsent) < _MOST_WAITING:
+            self._unsent.append((data, None if fd is None else Fd(os.dup(fd))))
+
+    def _wait(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().add_writer(self._socket.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        while self._unsent:
+            data, fd = self._unsent[0]
             try:
-                sent = send(connection, data, fds)
+                self._send(data, None if fd is None else fd.fileno())
             except BlockingIOError:
-                self._unsent.appendleft((data, fds))
-                loop.add_writer(connection.fileno(), self._flush)
+                self._wait()
                 return
             except OSError as problem:
-                self._lose(problem.strerror or str(problem))
-                return
-            if sent < len(data):
-                self._unsent.appendleft((data[sent:], ()))
-        if connection is not None:
-            loop.remove_writer(connection.fileno())
+                self._tell_problem(problem)
+            self._unsent.popleft()
+            if fd is not None:
+                fd.close()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+
+    def _tell_problem(self, problem: OSError) -> None:
+        if not self._broken:
+            _log.warning("cannot tell the service manager", address=self._address, error=str(problem))
+        self._broken = True
+
+    def close(self) -> None:
+        """What could not be sent is dropped."""
+        for _data, fd in self._unsent:
+            if fd is not None:
+                fd.close()
+        self._unsent.clear()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+
+def take_passed(environment: MutableMapping[str, str]) -> list[tuple[str, Fd]]:
+    """Return the descriptors that the manager has passed to this process, by name, and forget the variables.
+
+    Nothing where they are meant for another process. To be called before anything else is opened.
+    """
+    count, names, pid = (environment.pop(f"LISTEN_{name}", "") for name in ("FDS", "FDNAMES", "PID"))
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return []
+    named = names.split(":") if names else []
+    passed = []
+    for index in range(int(count)):
+        os.set_inheritable(_FIRST + index, False)  # noqa: FBT003 - os's own signature
+        passed.append((named[index] if index < len(named) else "unknown", Fd(_FIRST + index)))
+    return passed

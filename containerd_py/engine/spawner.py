@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from containerd_py import __version__
+from containerd_py.engine.fd_store import PIDFD, SPAWNER
 from containerd_py.engine.latencies import Latencies
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.plan import FORMAT
 from containerd_py.runtime.spawner import client, protocol
-from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Ready, Refused, Spawned, SpawnerClient
+from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Pong, Ready, Refused, Spawned, SpawnerClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.engine.fd_store import FdStore
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.spawner.fork import ForkRequest
 
@@ -34,15 +39,28 @@ _REAP_PAUSE_S = 0.01
 
 
 class SpawnerLink:
-    """One spawner at a time. `on_exit` is called for each end of a container, `on_lost` when the spawner has died."""
+    """One spawner at a time. `on_exit` is called for each end of a container, `on_lost` when the spawner has died.
 
-    def __init__(self, state_dir: str, *, on_exit: Callable[[str, WaitStatus], None], on_lost: Callable[[], None]) -> None:
+    What the spawner keeps, `store` keeps too.
+    """
+
+    def __init__(
+        self,
+        state_dir: str,
+        store: FdStore,
+        *,
+        on_exit: Callable[[str, WaitStatus], None],
+        on_lost: Callable[[], None],
+    ) -> None:
         self._state_dir = state_dir
+        self.store = store
         self._on_exit = on_exit
         self._on_lost = on_lost
         self._client: SpawnerClient | None = None
         self._asked: dict[int, asyncio.Future[Spawned]] = {}
+        self._pinged: dict[int, asyncio.Future[None]] = {}
         self._hello: Hello | None = None
+        self._process: Fd | None = None
         self.round_trips = Latencies()
         self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
 
@@ -51,15 +69,36 @@ class SpawnerLink:
         return self._hello.pid if self._hello and self._client else None
 
     async def start(self) -> list[Inherited]:
-        """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable."""
+        """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable.
+
+        One that does not answer is ended, where the service manager has kept the means, and replaced.
+        """
+        former = self.store.recall(SPAWNER).get(PIDFD)
         try:
-            async with asyncio.timeout(_START_S):
-                return await self._start()
+            return await self._start_in_time(former)
         except (TimeoutError, OSError) as problem:
             self._hang_up()
             raise Unavailable(
                 f"cannot start spawner: {problem or 'it did not answer'}", step="spawner", hint="see the log of the daemon"
             ) from problem
+        finally:
+            if former is not None:
+                former.close()
+
+    async def _start_in_time(self, former: Fd | None) -> list[Inherited]:
+        try:
+            async with asyncio.timeout(_START_S):
+                return await self._start()
+        except TimeoutError:
+            if former is None:
+                raise
+        _log.error("spawner of an earlier daemon does not answer; it is ended")
+        self._hang_up()
+        with suppress(ProcessLookupError):
+            pidfd_send_signal(former.fileno(), signal.SIGKILL)
+        await readable(former.fileno())
+        async with asyncio.timeout(_START_S):
+            return await self._start()
 
     async def _start(self) -> list[Inherited]:
         self._reap()
@@ -72,7 +111,8 @@ class SpawnerLink:
                 inventory = await self._upgrade(directory, inventory)
         finally:
             os.close(directory)
-        assert self._client is not None  # noqa: S101 - `_meet` has set it
+        assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
+        self._hold(self._hello.pid)
         asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
         return inventory
 
@@ -119,48 +159,100 @@ class SpawnerLink:
         self._hang_up()
         return await self._meet_alive(directory)
 
+    def _hold(self, pid: int) -> None:
+        """It answered a moment ago: so that is its pid."""
+        self._let_go()
+        with suppress(ProcessLookupError):
+            self._process = Fd(os.pidfd_open(pid))
+            self.store.keep(SPAWNER, {PIDFD: self._process.fileno()})
+
+    def _let_go(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def settle_store(self, wanted: dict[str, dict[str, int]]) -> list[Fd]:
+        """See `FdStore.settle`; the spawner itself is wanted too."""
+        own = {} if self._process is None else {SPAWNER: {PIDFD: self._process.fileno()}}
+        return self.store.settle(wanted | own)
+
+    async def answers(self, *, within_s: float) -> bool:
+        """Tell whether the spawner is able to answer. One that is not is ended: so it is replaced, as one that has died.
+
+        True where it is being replaced already: that has deadlines of its own.
+        """
+        link = self._client
+        if link is None:
+            return True
+        seq = link.ping()
+        self._send_rest(link)
+        self._pinged[seq] = answer = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within_s):
+                await answer
+        except TimeoutError:
+            if link is self._client and self._process is not None:
+                _log.error("spawner does not answer; it is ended", pid=self.pid, waited_s=within_s)
+                with suppress(ProcessLookupError):
+                    pidfd_send_signal(self._process.fileno(), signal.SIGKILL)
+            return False
+        else:
+            return True
+        finally:
+            self._pinged.pop(seq, None)
+
     async def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> Spawned:
         """Have a worker forked. Raises Unavailable: nothing made."""
         link, asked_ns = self._link(), time.monotonic_ns()
         seq = link.spawn(container_id, worker, keep)
         self._send_rest(link)
+        if keep:
+            self.store.keep(container_id, keep)
         future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
         self._asked[seq] = future
         try:
             spawned = await future
+            if keep:
+                self.store.keep(container_id, {PIDFD: spawned.pidfd.fileno()})
             self.round_trips.note((time.monotonic_ns() - asked_ns) / 1e9)
             return spawned
         finally:
             self._asked.pop(seq, None)
 
     def keep(self, container_id: str, fds: dict[str, int]) -> None:
+        self.store.keep(container_id, fds)
         if self._client:
             self._client.keep(container_id, fds)
             self._send_rest(self._client)
 
     def drop(self, container_id: str, *names: str) -> None:
+        self.store.drop(container_id, *names)
         if self._client:
             self._client.drop(container_id, *names)
             self._send_rest(self._client)
 
     def adopt(self, container_id: str, pid: int, pidfd: Fd, keep: dict[str, int]) -> None:
+        """The service manager has these already, or is told by `FdStore.settle`."""
         if self._client:
             self._client.adopt(container_id, pid, pidfd.fileno(), keep)
             self._send_rest(self._client)
 
     def forget(self, container_id: str) -> None:
+        self.store.forget(container_id)
         if self._client:
             self._client.forget(container_id)
             self._send_rest(self._client)
 
     async def close(self, *, end: bool) -> None:
         """Leave the spawner alone with the containers; with `end` it ends itself, if it has none."""
+        self._let_go()
         if self._client is None:
             return
         link, self._client = self._client, None
         asyncio.get_running_loop().remove_reader(link.fileno())
         if end:
             link.quit()
+            self.store.forget(SPAWNER)
             await _gone(link)
             await self._reap_all()
             await asyncio.to_thread(client.remove_socket, self._state_dir)
@@ -202,6 +294,10 @@ class SpawnerLink:
                 future = self._asked.get(told.seq)
                 if future is not None and not future.done():
                     future.set_exception(launcher.refusal(told.errno, told.text))
+            case Pong():
+                pinged = self._pinged.get(told.seq)
+                if pinged is not None and not pinged.done():
+                    pinged.set_result(None)
             case Exited():
                 self._on_exit(told.id, told.status)
 
@@ -220,6 +316,9 @@ class SpawnerLink:
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(_lost())
+        for pinged in self._pinged.values():
+            if not pinged.done():
+                pinged.set_result(None)
         self._on_lost()
 
     async def _reap_all(self) -> None:

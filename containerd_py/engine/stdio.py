@@ -151,8 +151,9 @@ class Stdio:
         try:
             await future
         finally:
-            loop.remove_writer(number)
-            self._blocked = None
+            if self._blocked is future:  # else it was closed meanwhile, and the number may be another's by now
+                loop.remove_writer(number)
+                self._blocked = None
 
     def resize(self, rows: int, columns: int) -> None:
         """Raises Conflict without a terminal."""
@@ -167,9 +168,11 @@ class Stdio:
         for name in self._sources:
             loop.remove_reader(self._fds[name].fileno())
         self._sources.clear()
-        if self._blocked is not None and not self._blocked.done():
+        if self._blocked is not None:
             loop.remove_writer(self._input())
-            self._blocked.set_exception(_input_closed())
+            if not self._blocked.done():
+                self._blocked.set_exception(_input_closed())
+            self._blocked = None
         for fd in self._fds.values():
             fd.close()
         self._fds.clear()

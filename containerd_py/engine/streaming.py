@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.following import ALL, Reading, chunks
+from containerd_py.engine.following import ALL, Reading, chunks, start_of
 from containerd_py.engine.removed import RemovedContainer
 from containerd_py.errors import Conflict, NotFound
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from containerd_py.engine.containers import Container
+    from containerd_py.engine.output import OutputLog
     from containerd_py.engine.parts import Parts
     from containerd_py.engine.runs import Run
     from containerd_py.engine.views import OutputChunk, OutputGap, Stream, Window
@@ -48,7 +49,11 @@ class Streams:
         async for chunk in chunks(found.log, found.run, reading, closing=self._closing):
             yield chunk
 
-    def logged(self, reference: str, offset: int) -> str:
+    async def start_of(self, reference: str, reading: Reading) -> int:
+        """Return the offset at which a reading begins. Raises NotFound."""
+        return await start_of(self._look_up(reference, "read output of").log, reading)
+
+    def logged(self, reference: str, offset: int | None) -> str:
         """Return the id of a container that keeps a log from that offset on. Raises NotFound, Conflict."""
         found = self._look_up(reference, "read output of")
         if isinstance(found, RemovedContainer):
@@ -56,12 +61,7 @@ class Streams:
                 raise NotFound(f"cannot read output of {found.title}: it has been deleted, and kept no log", step="logs")
         elif found.record.log_driver != "file":
             raise _kept_elsewhere(found)
-        if 0 < offset < found.log.first:
-            raise Conflict(
-                f"cannot read output of {found.title} from offset {offset}: it is kept from {found.log.first} on",
-                step="logs",
-                hint="leave out the offset, or give that one",
-            )
+        check_kept(found.title, found.log, offset)
         return found.id
 
     def joinable(self, reference: str) -> tuple[str, int]:
@@ -105,6 +105,16 @@ class Streams:
             if removed is None:
                 raise
             return removed
+
+
+def check_kept(title: str, log: OutputLog, offset: int | None) -> None:
+    """Raises Conflict for an offset before the first byte that is kept; None is that byte's."""
+    if offset is not None and offset < log.first:
+        raise Conflict(
+            f"cannot read output of {title} from offset {offset}: it is kept from {log.first} on",
+            step="logs",
+            hint="leave out the offset, or give that one",
+        )
 
 
 def _kept_elsewhere(container: Container) -> Conflict:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,11 +18,12 @@ from containerd_py.engine.clock import now
 from containerd_py.engine.remaking import Remaking
 from containerd_py.engine.restart_policy import after_failed_attempt, left_s, planned_start
 from containerd_py.engine.views import Status
-from containerd_py.errors import Conflict, ContainerdError, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, OutOfSpace, Unavailable
 from containerd_py.runtime import host
 from containerd_py.signal_names import signal_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Literal
 
     from containerd_py.engine.attendant import Attendant
@@ -47,7 +50,12 @@ class Supervision:
         self._remaking = Remaking(parts, lifecycle)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._restarting: set[str] = set()
+        self._remade: dict[str, asyncio.Task[None]] = {}
+        """Workers that are being made for containers that have stopped."""
+        self._ending: Counter[str] = Counter()
+        """How many stops and deletions of a container are under way."""
         self._active = False
+        self._held = False
         lifecycle.on_end.append(self._arm)
 
     async def begin(self) -> None:
@@ -69,11 +77,26 @@ class Supervision:
             timer.cancel()
         self._timers.clear()
 
+    def hold(self) -> None:
+        """Start nothing any more, neither by itself nor for somebody."""
+        self._held = True
+        self.close()
+
+    def check(self, action: str) -> None:
+        """Raises Unavailable where nothing is started any more. action: "start container 'web'"."""
+        if self._held:
+            raise Unavailable(
+                f"cannot {action}: all containers are being stopped",
+                step="shutdown",
+                hint="the host shuts down; if it does not, restart the daemon",
+            )
+
     # ── what is asked for ──
 
     async def start(self, container: Container) -> None:
         """Start one that is created or stopped. Raises Conflict, and what creation and start raise."""
         async with container.lock:
+            self.check(f"start {container.title}")
             container.check("start", Status.CREATED, Status.STOPPED)
             if container.status is Status.STOPPED:
                 await self._lifecycle.remember(container, container.record.with_(next_start=_now("request")))
@@ -84,6 +107,7 @@ class Supervision:
         self, container: Container, number: int | None, timeout_s: float | None, *, cause: str = "request"
     ) -> None:
         """Stop and start one whatever it does; number, timeout_s: as of `stop`. Raises Conflict, and what both raise."""
+        self.check(f"restart {container.title}")
         container.check("restart", *_ENDABLE)
         async with container.lock:
             container.check("restart", *_ENDABLE)
@@ -106,8 +130,9 @@ class Supervision:
     async def stop(self, container: Container, number: int | None, timeout_s: float | None) -> Exit:
         """End one for good: nothing starts it again by itself. number: the signal; both None: as its record says."""
         container.check("stop", *_ENDABLE)
-        await self._let_be(container)
-        return await self._lifecycle.stop(container, *stop_by(container, number, timeout_s))
+        with self._end(container):
+            await self._let_be(container)
+            return await self._lifecycle.stop(container, *stop_by(container, number, timeout_s))
 
     async def kill(self, container: Container, number: int) -> None:
         """Send a signal; one that is meant to end the container ends its policy too."""
@@ -119,11 +144,25 @@ class Supervision:
     async def delete(self, container: Container, *, force: bool, keep: bool = True) -> None:
         """keep: as of `Lifecycle.delete`."""
         container.check("delete", *([*_ENDABLE] if force else [Status.CREATED, Status.STOPPED]))
-        await self._let_be(container)
-        await self._lifecycle.delete(container, force=force, keep=keep)
+        with self._end(container):
+            await self._let_be(container)
+            await self._lifecycle.delete(container, force=force, keep=keep)
+
+    @contextmanager
+    def _end(self, container: Container) -> Iterator[None]:
+        self._ending[container.id] += 1
+        try:
+            yield
+        finally:
+            self._ending[container.id] -= 1
+            self._ending += Counter()  # without those of which there is none any more
 
     async def update(self, container: Container, asked: UpdateRequest) -> None:
-        await self._lifecycle.changing.update(container, asked)
+        """A policy that is given anew counts from now on, but not against a stop that is under way."""
+        ending = container.id in self._ending
+        await self._lifecycle.changing.update(container, asked, ending=ending)
+        if asked.restart is not None and not ending:
+            container.stop_asked = container.record.stopped_on_request
         if container.record.next_start is None:
             self._disarm(container.id)
 
@@ -134,10 +173,14 @@ class Supervision:
         if container.record.restart == "no" and container.record.next_start is None:
             return
         try:
-            async with asyncio.timeout(None if container.status is Status.STOPPED else _LOCK_S):
+            async with asyncio.timeout(_LOCK_S):
                 await container.lock.acquire()
         except TimeoutError:
-            return  # `stop_asked` tells, as long as this daemon lives
+            remade = self._remade.get(container.id)
+            if remade is None:
+                return  # `stop_asked` tells, as long as this daemon lives
+            remade.cancel()  # its hooks, or its mounts, may hang for ever
+            await container.lock.acquire()
         try:
             if not container.deleted:
                 record = container.record.with_(next_start=None, stopped_on_request=True)
@@ -159,8 +202,21 @@ class Supervision:
         """The lock is held."""
         container.stop_asked = False
         if container.status is Status.STOPPED:
-            await self._remaking.run(container)
+            await self._remake(container)
         return await self._lifecycle.start(container)
+
+    async def _remake(self, container: Container) -> None:
+        """Raises Conflict where it is stopped or removed meanwhile, besides what `Remaking.run` raises."""
+        task = self._parts.tasks.start(self._remaking.run(container), name=f"remake {container.id}", quiet=True)
+        self._remade[container.id] = task
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not container.stop_asked or _is_cancelled():
+                raise
+            raise Conflict(f"cannot start container {container.name!r}: it was stopped meanwhile", step="start") from None
+        finally:
+            del self._remade[container.id]
 
     async def _go_on_with_restart(self, container: Container) -> None:
         try:
@@ -205,15 +261,16 @@ class Supervision:
             try:
                 attendant = await self._bring_up(container)
             except ContainerdError as problem:
-                await self._note_failure(container, problem)
+                if not container.stop_asked:  # or whoever has asked for that puts it on record
+                    await self._note_failure(container, problem)
                 return
         await attendant.tell("poststart", "running")
 
     async def _note_failure(self, container: Container, problem: ContainerdError) -> None:
-        """The lock is held. A spawner that has just died is not the container's fault."""
+        """The lock is held. A spawner that has just died is not the container's fault, nor is a full disk."""
         _log.warning("cannot start container again", container=container.id, error=problem.message)
         self._parts.events.publish("container.restart_failed", container.id, container.name, error=problem.message)
-        counted = not isinstance(problem, Unavailable)
+        counted = not isinstance(problem, (Unavailable, OutOfSpace))
         changes = after_failed_attempt(container.record, now(), counted=counted)
         await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
         self._arm(container)
@@ -225,6 +282,11 @@ def stop_by(container: Container, number: int | None, timeout_s: float | None) -
     own = signal_number(record.stop_signal) if record.stop_signal else None
     patience_s = record.stop_timeout_s if timeout_s is None else timeout_s
     return number or own or signal.SIGTERM, _STOP_S if patience_s is None else patience_s
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _now(cause: Literal["policy", "request"]) -> NextStart:

@@ -14,6 +14,18 @@ _log = structlog.get_logger()
 Result = TypeVar("Result")
 
 
+async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await it. A cancellation waits for it too: a thread goes on to write a file that somebody else is to write next."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # looked at, so that it is not reported as forgotten
+        raise
+
+
 class Tasks:
     """Tasks that live until they end or until `close`. One that fails is logged here, once."""
 

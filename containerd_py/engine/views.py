@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,8 +97,13 @@ class TimedStep:
     duration_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerView:
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class ContainerSummary:
+    """What a list shows of a container: the same object for as long as nothing in it changes.
+
+    health: "starting", "healthy" or "unhealthy", of the run that there is; None where nothing is checked.
+    """
+
     id: str
     name: str
     status: Status
@@ -105,15 +111,21 @@ class ContainerView:
     rootfs: str
     labels: dict[str, str]
     terminal: bool
-    stdin: bool
     pid: int | None
     created_at: datetime
     started_at: datetime | None
     exit: Exit | None
-    previous_exit: Exit | None
-    restart: str
     restart_count: int
     next_start_at: datetime | None
+    health: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    summary: ContainerSummary
+    stdin: bool
+    previous_exit: Exit | None
+    restart: str
     stop_signal: str | None
     stop_timeout_s: float | None
     durable: bool
@@ -226,6 +238,10 @@ class Window:
     tail: int | None = None
     kept: bool = False
 
+    def is_over(self) -> bool:
+        """Whether nothing that comes from now on is in it."""
+        return self.until_ns is not None and self.until_ns <= time.time_ns()
+
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
@@ -240,7 +256,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class PruneFailure:
+class ContainerFailure:
     id: str
     name: str
     message: str
@@ -252,7 +268,15 @@ class Pruned:
 
     removed: tuple[str, ...]
     freed_bytes: int
-    failed: tuple[PruneFailure, ...]
+    failed: tuple[ContainerFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """stopped: ids, in the order in which they were told to."""
+
+    stopped: tuple[str, ...]
+    failed: tuple[ContainerFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.cgroups import layout
@@ -59,6 +60,7 @@ def parse_release(release: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+@cache
 def boot_id() -> str:
     """Return what tells this boot from every other (random(4))."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

@@ -104,7 +104,10 @@ _HINTS: dict[str, dict[int, str]] = {
         errno.ENOENT: "this kernel has no such parameter in this namespace",
         errno.EINVAL: "the kernel does not take this value",
     },
-    CloneTree.__name__: {errno.ENOENT: "make the mount's source on the host first, or correct its path"},
+    CloneTree.__name__: {
+        errno.ENOENT: "make the mount's source on the host first, or correct its path",
+        errno.ELOOP: "a symlink stands on the way to the mount's source, where this container may have none",
+    },
 }
 
 

@@ -74,7 +74,9 @@ def _open_place(source: Source, root: int) -> Fd:
     flags = os.O_PATH | (0 if source.follow else os.O_NOFOLLOW)
     resolve = NO_RESTRICTION
     if source.handle == ROOT:
-        flags, resolve = flags | os.O_DIRECTORY, Resolve.NO_SYMLINKS
+        flags |= os.O_DIRECTORY
+    if source.handle == ROOT or source.straight:
+        resolve = Resolve.NO_SYMLINKS
     try:
         return open_in_root(root, source.path, flags, resolve=resolve)
     except OSError as problem:
@@ -108,7 +110,7 @@ class _Namespaces:
 
 def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
     try:
-        tree = mounts.clone_tree(_AT_FDCWD, source.path, recursive=source.recursive, follow=source.follow)
+        tree = _clone(source)
     except OSError as problem:
         raise _refused("clone", source, problem) from problem
     try:
@@ -122,6 +124,13 @@ def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
         tree.close()
         raise
     return tree
+
+
+def _clone(source: Source) -> Fd:
+    if not source.straight:
+        return mounts.clone_tree(_AT_FDCWD, source.path, recursive=source.recursive, follow=source.follow)
+    with openat2(_AT_FDCWD, source.path, os.O_PATH, 0, Resolve.NO_SYMLINKS) as place:
+        return mounts.clone_tree(place.fileno(), "", recursive=source.recursive)
 
 
 def _map(tree: Fd, source: Source, namespaces: _Namespaces) -> None:

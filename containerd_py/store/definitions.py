@@ -85,17 +85,24 @@ class DefinitionStore:
                 broken.append((container_id, self._set_aside(container_id), told(problem)))
         return found, broken
 
+    def set_aside(self) -> set[str]:
+        """Return the ids of which a definition lies aside: whoever mends it and puts it back wants the output too."""
+        try:
+            names = os.listdir(self._quarantine)
+        except FileNotFoundError:
+            return set()
+        return {name.removesuffix(_ENDING).rpartition(".")[0] for name in names if name.endswith(_ENDING)}
+
     def _ids(self) -> Iterator[str]:
         for name in sorted(os.listdir(self._folder)):
             if name.endswith(_ENDING):
                 yield name.removesuffix(_ENDING)
-            else:  # an attempt that was cut off
+            elif name.endswith(f"{_ENDING}.new"):  # an attempt that was cut off; all else is not ours
                 with contextlib.suppress(OSError):
                     os.unlink(f"{self._folder}/{name}")
 
     def _read(self, container_id: str) -> Definition:
-        fd = os.open(self._path(container_id), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
+        with open(self._path(container_id), "rb", opener=_plainly) as file:
             document = json.load(file)
         if not isinstance(document, dict):
             raise ValueError("it holds no object")  # noqa: TRY004 - the content is wrong
@@ -117,3 +124,8 @@ class DefinitionStore:
 
     def _path(self, container_id: str) -> str:
         return f"{self._folder}/{container_id}{_ENDING}"
+
+
+def _plainly(path: str, flags: int) -> int:
+    """Follow no link, and wait for nobody at a FIFO."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -96,6 +96,8 @@ class ContainerSpec(Common):
     mounts: Annotated[tuple[MountSpec, ...], Field(strict=False)] = ()
     resources: ResourcesSpec = ResourcesSpec()
     network: Network = "private"
+    annotations: dict[Text, Text] = Field(default_factory=dict)
+    """Of the OCI document, for tools that read it."""
 
 
 class BundleSpec(Common):
@@ -119,6 +121,7 @@ class UpdateRequest(Wire):
 
     resources: ResourcesSpec | None = None
     restart: RestartPolicy | None = None
+    durable: bool | None = None
 
 
 class Created(Wire):
@@ -212,7 +215,7 @@ class ContainerList(Wire):
     containers: Annotated[tuple[ContainerSummary, ...], Field(strict=False)]
 
 
-class PruneFailure(Wire):
+class ContainerFailure(Wire):
     id: str
     name: str
     message: str
@@ -221,4 +224,10 @@ class PruneFailure(Wire):
 class Pruned(Wire):
     removed: Strings
     freed_bytes: int
-    failed: Annotated[tuple[PruneFailure, ...], Field(strict=False)]
+    failed: Annotated[tuple[ContainerFailure, ...], Field(strict=False)]
+
+
+class ShutDown(Wire):
+    stopped: Strings
+    """Ids, in the order in which they were told to end."""
+    failed: Annotated[tuple[ContainerFailure, ...], Field(strict=False)]

@@ -16,6 +16,7 @@ EVENT_TYPES = (
     "container.updated",
     "container.paused",
     "container.resumed",
+    "container.unpacked",
     "container.health",
     "container.ready",
     "container.restarting",

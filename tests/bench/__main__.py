@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench import load, machine, memory
+from tests.bench import load, machine, memory, page
 from tests.bench.connection import Connection, Failed
 from tests.bench.containers import REQUESTS, Lap, created, lap, step_costs
 from tests.bench.daemon import Daemon, body
@@ -47,6 +47,8 @@ def main() -> int:
             sys.stderr.write(f"bench: {failure}\n")
             return 1
     sys.stdout.write(table(results))
+    if options.page:
+        page.put(options.page, table(results))
     if options.json:
         options.json.write_text(json.dumps(dataclasses.asdict(results), indent=2) + "\n")
     return 0
@@ -56,11 +58,17 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure against crun and runc.")
     parser.add_argument("--rounds", type=int, default=100, help="how often each one runs its container (default: 100)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put the table into its block of this page too")
     load.declare(parser)
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds must be 2 or more")
     load.check(parser, options)
+    if options.page:
+        try:
+            page.check(options.page)
+        except (OSError, ValueError) as problem:
+            parser.error(str(problem))
     return options
 
 

@@ -1,6 +1,6 @@
 """A BusyBox root file system, and a daemon."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,8 @@ import pytest_asyncio
 
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
+from tests.integration.warm_daemon import WarmDaemon
+from tests.surroundings import cgroups
 
 APPLETS = (
     "sh",
@@ -54,12 +56,18 @@ def has_ended(pid: int) -> bool:
         return True
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmDaemon]:
+    with WarmDaemon() as process:
+        yield process
+
+
 @pytest_asyncio.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
-    """A daemon that is stopped at the end, with no container left in it, and leaves no spawner."""
+async def daemon(tmp_path: Path, warm: WarmDaemon) -> AsyncIterator[Daemon]:
+    """A daemon that is stopped at the end, with no container left in it, and leaves neither a spawner nor a cgroup."""
     folder = tmp_path / "daemon"
     folder.mkdir()
-    running = Daemon(folder)
+    running = Daemon(folder, warm)
     running.start()
     try:
         await running.answering()
@@ -68,10 +76,11 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
             left = (await api.get("/v1/containers")).json["containers"]
             for container in left:
                 await api.delete(f"/v1/containers/{container['id']}?force=true")
-            spawner = (await api.get("/v1/info")).json["spawner_pid"]
+            info = (await api.get("/v1/info")).json
         assert running.stop() == 0, running.log
         assert not left, "the test left containers"
-        assert has_ended(spawner), "the spawner did not end"
+        assert has_ended(info["spawner_pid"]), "the spawner did not end"
+        assert not list(cgroups(info["cgroup_parent"].strip("/"))), "the daemon left its cgroup"
         assert running.errors_expected or "level=error" not in running.log, running.log
     finally:
         running.close()

@@ -11,17 +11,22 @@ from pathlib import Path
 import aiohttp
 
 from tests.integration.api_client import Api
+from tests.integration.warm_daemon import Forked, WarmDaemon
 
 
 class Daemon:
-    """A daemon process of our own, with everything below one folder."""
+    """A daemon process of our own, with everything below one folder.
 
-    def __init__(self, folder: Path) -> None:
+    warm: what it is forked from the first time. It is executed where there is none, and when it is started again.
+    """
+
+    def __init__(self, folder: Path, warm: WarmDaemon | None = None) -> None:
         self.socket = folder / "api.sock"
         self.state_dir = folder / "state"
         self.data_dir = folder / "data"
         self._log = folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._warm = warm
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._log_start = 0
         self.errors_expected = False
 
@@ -36,20 +41,18 @@ class Daemon:
 
     def start(self, **environment: str) -> None:
         """Start; `answering` waits until it serves."""
+        options = ("--socket", str(self.socket), "--state-dir", str(self.state_dir), "--data-dir", str(self.data_dir))
         with self._log.open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "containerd_py", "--socket", str(self.socket)),
-                    *("--state-dir", str(self.state_dir), "--data-dir", str(self.data_dir)),
-                ],
-                stderr=log,
-                env=os.environ | environment,
-            )
+            if self._warm is not None and self._process is None:
+                self._process = self._warm.start(options, os.environ | environment, log)
+                return
+            command = [sys.executable, "-m", "containerd_py", *options]
+            self._process = subprocess.Popen(command, stderr=log, env=os.environ | environment)
 
     async def answering(self) -> None:
         assert self._process is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while b"event=serving" not in self._log.read_bytes()[self._log_start :]:
                 assert self._process.poll() is None, self.log
                 await asyncio.sleep(0.01)
@@ -67,7 +70,7 @@ class Daemon:
     def wait(self) -> int:
         """Return the exit code of a daemon that ends by itself."""
         assert self._process is not None
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=30)
 
     def end_spawner(self) -> None:
         """Have the spawner end that a daemon without containers left behind, by asking it as the next daemon would."""
@@ -80,7 +83,7 @@ class Daemon:
         if self._process is None:
             return 0
         self._process.terminate()
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=30)
 
     @contextlib.asynccontextmanager
     async def api(self, socket: Path | None = None) -> AsyncIterator[Api]:

@@ -39,6 +39,11 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def of_kind(page: Path, kind: str) -> list[str]:
+    """Return the bodies of all blocks of a kind; "": without one."""
+    return [body for _, one, body, _ in _fences(page.read_text()) if one == kind]
+
+
 def _fences(text: str) -> Iterator[tuple[int, str, str, bool]]:
     """Yield each fence: its line, kind and body, and whether the line before or after it says that it is not executed."""
     lines = text.splitlines()

@@ -1,5 +1,6 @@
 """The daemon's settings: three sources, and what each may not say."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_sources_are_joined_setting_by_setting(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["socket", "state_dir", "data_dir", "socket_group", "cgroup_parent", "log_level"])
 def test_every_setting_has_a_variable_and_a_flag(name: str) -> None:
-    value = {"log_level": "debug", "socket_group": "wheel", "cgroup_parent": "mine"}.get(name, "/x/y")
+    value = {"log_level": "debug", "socket_group": "daemon", "cgroup_parent": "mine"}.get(name, "/x/y")
     other = {} if name != "socket_group" else {"PYCONTAINERD_SOCKET": "/x/y"}
     assert getattr(load([], {f"PYCONTAINERD_{name.upper()}": value} | other), name) == value
     assert getattr(load([f"--{name.replace('_', '-')}", value], other), name) == value
@@ -102,6 +103,22 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
         ('log_level = "loud"', "log_level: "),
         ("socket = 5", "socket: "),
         ('config = "/x"', "config: Extra inputs"),
+        ("log_max_bytes = 1", "log_max_bytes: .*4096 at least"),
+        (f"log_max_bytes = {2**63}", "log_max_bytes: "),
+        (f"removed_keep_bytes = {2**63}", "removed_keep_bytes: "),
+        ('socket = "/a\\u0000b"', "socket has a control character"),
+        ('state_dir = "/a\\nb"', "state_dir has a control character"),
+        ('data_dir = "/."', "data_dir must not be the root"),
+        ('state_dir = "/"', "state_dir must not be the root"),
+        (f'socket = "/{"a" * 107}"', "socket must not be longer than 107"),
+        (f'journal_socket = "/{"a" * 107}"', "journal_socket must not be longer than 107"),
+        (f'data_dir = "/{"a" * 256}"', "data_dir must not be longer"),
+        (f'data_dir = "{"/a" * 2001}"', "data_dir must not be longer"),
+        ('socket_group = "no-such-group"\nsocket = "/x/y"', "socket_group: this host has no group"),
+        ('socket_group = "a\\u0000"\nsocket = "/x/y"', "socket_group: this host has no group"),
+        ('cgroup_parent = "a\\u0000"', "cgroup_parent"),
+        ('cgroup_parent = "a\\nb"', "cgroup_parent"),
+        (f'cgroup_parent = "{"a" * 256}"', "cgroup_parent"),
     ],
 )
 def test_what_the_file_may_not_say(file: Path, text: str, words: str) -> None:
@@ -111,6 +128,22 @@ def test_what_the_file_may_not_say(file: Path, text: str, words: str) -> None:
     assert refused.value.step == "config"
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("x = " + "[" * 3000, "nested"), (f"log_max_bytes = {'9' * 5000}", "digits"), ("#" * (2 << 20), "larger")],
+)
+def test_a_file_that_nobody_can_mean(file: Path, content: str, told: str) -> None:
+    file.write_text(content)
+    with pytest.raises(InvalidArgument, match=rf"cannot read settings '.*config\.toml': .*{told}"):
+        load(["--config", str(file)], {})
+
+
+def test_a_pipe_holds_up_nobody(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(InvalidArgument, match="it is no regular file"):
+        load(["--config", str(file)], {})
+
+
 @pytest.mark.parametrize("name", ["socket", "state_dir", "data_dir"])
 @pytest.mark.parametrize("value", ["relative", "./x", ""])
 def test_paths_must_be_absolute(name: str, value: str) -> None:
@@ -118,9 +151,10 @@ def test_paths_must_be_absolute(name: str, value: str) -> None:
         load([], {f"PYCONTAINERD_{name.upper()}": value})
 
 
-def test_an_unknown_flag_ends_with_usage(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flags", [["--nope"], ["--sock", "/x"], ["extra"]])
+def test_an_unknown_flag_ends_with_usage(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        load(["--nope"], {})
+        load(flags, {})
     assert ended.value.code == 2
     assert "usage: pycontainerd" in capsys.readouterr().err
 
@@ -191,6 +225,6 @@ def test_numbers_come_from_every_source(file: Path) -> None:
     found = load(["--config", str(file), "--log-max-files", "7"], {})
     assert (found.log_max_bytes, found.log_max_files) == (4096, 7)
     assert load([], {"PYCONTAINERD_LOG_MAX_BYTES": "5000"}).log_max_bytes == 5000
-    for wrong in ("-1", "x", "1.5", ""):
+    for wrong in ("-1", "x", "1.5", "", "9" * 5000, "1_0", "\u0661"):
         with pytest.raises(InvalidArgument, match="log_max_bytes"):
             load([], {"PYCONTAINERD_LOG_MAX_BYTES": wrong})

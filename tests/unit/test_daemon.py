@@ -29,7 +29,7 @@ async def test_orphans_are_reaped_though_the_first_child_is_awaited() -> None:
     assert not is_reaped(awaited)
     awaited.wait()
     waiting.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not all(map(is_reaped, orphans)):
             await asyncio.sleep(0.01)
     for orphan in orphans:
@@ -42,7 +42,7 @@ async def test_a_child_that_nobody_awaits_any_more_is_reaped() -> None:
     waiting = {child.pid}
     Reaper(waiting.__contains__).sweep()
     waiting.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_reaped(child):
             await asyncio.sleep(0.01)
     child.wait()

@@ -9,6 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from containerd_py.config import DaemonConfig, load
+from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.reload import Reloading
 
 
@@ -42,7 +43,7 @@ def reloading(file: Path) -> Reloading:
     def reread() -> DaemonConfig:
         return load(["--config", str(file)], {})
 
-    return Reloading(reread(), reread)
+    return Reloading(reread(), reread, ServiceManager())
 
 
 def test_the_log_level_holds_at_once(file: Path, level: Callable[[], str]) -> None:
@@ -60,6 +61,15 @@ def test_what_does_not_hold_at_once_is_told_each_time(file: Path) -> None:
         with capture_logs() as told:
             again.reload()
         assert [line.get("settings") for line in told if line["log_level"] == "warning"] == ["data_dir socket"]
+
+
+def test_what_has_changed_of_which_socket_is_told(file: Path) -> None:
+    file.write_text('[[sockets]]\npath = "/a"\n[[sockets]]\npath = "/b"\n[[sockets]]\npath = "/c"\n')
+    again = reloading(file)
+    file.write_text('[[sockets]]\npath = "/d"\n[[sockets]]\npath = "/c"\n[[sockets]]\npath = "/b"\nusers = [7]\n')
+    with capture_logs() as told:
+        again.reload()
+    assert told[-1]["settings"] == "sockets[/a] sockets[/b].users sockets[/d]"
 
 
 @pytest.mark.parametrize("text", ['log_level = "loud"', "log_level =", 'nothing = "x"'])

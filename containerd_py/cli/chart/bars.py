@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from containerd_py.cli.chart.steps import style_of
-from containerd_py.cli.output import printable, terminal_width, write_table, write_text
+from containerd_py.cli.output import printable, terminal_width, write_text
+from containerd_py.cli.tables import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -70,6 +70,15 @@ InteractiveOption = Annotated[bool, typer.Option("--interactive", "-i", help="Se
 SigProxyOption = Annotated[
     bool, typer.Option("--sig-proxy/--no-sig-proxy", help="Pass signals on to it; without, they end pyctr alone.")
 ]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="Asked for again with the same key, it is the same one: a UUID, or a job's number.",
+        show_default=False,
+    ),
+]
 OffsetOption = Annotated[
     int | None, typer.Option("--offset", min=0, metavar="BYTES", help="From this byte of output on.", show_default=False)
 ]

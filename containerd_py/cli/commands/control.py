@@ -94,14 +94,18 @@ def update(
         str | None,
         typer.Option(metavar="POLICY", help="no, on-failure[:N], always, unless-stopped.", autocompletion=restart_policies),
     ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option("--durable/--no-durable", help="They outlive a boot of the host, or not.", show_default=False),
+    ] = None,
     format_: FormatOption = None,
 ) -> None:
-    """Change limits, at once where they run, and restart policies."""
+    """Change limits, at once where they run, restart policies, and whether containers outlive a boot."""
 
     async def act(client: "Client", container: str) -> None:
         from containerd_py.cli.requests import build_update
 
-        await client.update(container, build_update(memory, cpus, pids_limit, restart))
+        await client.update(container, build_update(memory, cpus, pids_limit, restart, durable=durable))
 
     _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
 

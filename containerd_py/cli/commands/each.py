@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from containerd_py.cli.complaints import complain, plain_code
 from containerd_py.cli.output import printable, write_line
@@ -54,7 +55,7 @@ async def together(
                 try:
                     tell = await task
                 except ContainerdError as error:
-                    progress.aside(lambda failure=error: complain(failure))  # type: ignore[misc]  # mypy#12557
+                    progress.aside(partial(complain, error))
                     code = code_of(error)
                 else:
                     progress.aside(tell)

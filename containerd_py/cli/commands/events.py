@@ -1,12 +1,13 @@
 """events: what happens."""
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from containerd_py.cli.completion.values import event_filters
-from containerd_py.cli.filters import parse_filters
+from containerd_py.cli.filters import event_type, parse_filters
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, perform
@@ -59,21 +60,21 @@ def events(
             since_id,
             since=since,
             until=until,
-            types=[_type(word) for word in found.get("type", []) + found.get("event", [])],
+            types=[event_type(word) for word in found.get("type", []) + found.get("event", [])],
             containers=found.get("container", []),
             labels=found.get("label", []),
             follow=follow,
+            resume=True,
         )
         async with contextlib.aclosing(told):
             async for event in told:
-                printer.each(event_row(event), lambda told=event: write_line(printable(_text(told))))  # type: ignore[misc]  # mypy#12557
+                printer.each(event_row(event), partial(_tell, event))
 
     perform(ctx, action)
 
 
-def _type(word: str) -> str:
-    """Return "container.exited" for "exited"."""
-    return word if "." in word else f"container.{word}"
+def _tell(event: "Event") -> None:
+    write_line(printable(_text(event)))
 
 
 def _text(event: "Event") -> str:

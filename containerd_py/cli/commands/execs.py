@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,9 +17,10 @@ from containerd_py.cli.commands.arguments import (
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.output import age_text, command_text, printable, write_line, write_model, write_table
+from containerd_py.cli.output import age_text, command_text, printable, write_line, write_model
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform, wants_json
+from containerd_py.cli.tables import write_table
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
@@ -65,7 +67,7 @@ def inspect(ctx: typer.Context, execs: ExecsArgument, *, format_: ShortFormatOpt
 
         for one in execs:
             told = await client.exec_inspect(one)
-            printer.one(exec_row(told), lambda detail=told: write_model(detail, indent=2))  # type: ignore[misc]  # mypy#12557
+            printer.one(exec_row(told), partial(write_model, told, indent=2))
 
     perform(ctx, action)
 
@@ -85,7 +87,7 @@ def logs(
     async def action(client: "Client") -> None:
         from containerd_py.cli.streams import write_all
 
-        output = client.exec_logs(exec_id, follow=follow, timestamps=timestamps, tail=tail)
+        output = client.exec_logs(exec_id, follow=follow, timestamps=timestamps, tail=tail, resume=True)
         async with contextlib.aclosing(output) as chunks:
             async for chunk in chunks:
                 await write_all(1, chunk)

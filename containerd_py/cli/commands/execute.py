@@ -1,11 +1,12 @@
 """exec: a further process in a container, at the caller's terminal."""
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from containerd_py.cli.commands.arguments import InteractiveOption, RunningContainerArgument
+from containerd_py.cli.commands.arguments import InteractiveOption, KeyOption, RunningContainerArgument
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
@@ -14,7 +15,10 @@ from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from containerd_py.client import Client
+    from containerd_py.wire import ExecSpec
 
 # Everything after the container is the program's: `pyctr exec web sh -c 'echo hi'`.
 _PROGRAM_LAST = {"allow_interspersed_args": False}
@@ -52,44 +56,65 @@ def execute(
         typer.Option("--cap", metavar="CAP_NAME", help="With this one and no other; repeatable.", show_default=False),
     ] = None,
     detach_keys: DetachKeysOption = DEFAULT,
+    key: KeyOption = None,
     format_: FormatOption = None,
 ) -> None:
     """Execute a program in a running container; stay with it until it ends, and exit as it did."""
     as_json = wants_json(ctx, format_)
+    given = {
+        "cwd": workdir,
+        "user": user,
+        "additional_groups": tuple(group or ()),
+        "terminal": tty,
+        "stdin": interactive,
+        "detach": detach,
+        "privileged": privileged,
+        "capabilities": None if capability is None else tuple(capability),
+    }
 
     async def action(client: "Client") -> int:
-        from containerd_py.cli.foreground import Attendance, AttendedExec, attend
-        from containerd_py.cli.requests import parse_environment, reading
-        from containerd_py.cli.variables import read_files
-        from containerd_py.wire import ExecSpec
-
         _check(tty=tty, detach=detach, interactive=interactive)
-        given: dict[str, Any] = {
-            "env": parse_environment([*read_files(env_file), *(env or ())], os.environ),
-            "cwd": workdir,
-            "user": user,
-            "additional_groups": tuple(group or ()),
-            "terminal": tty,
-            "stdin": interactive,
-            "detach": detach,
-            "privileged": privileged,
-            "capabilities": None if capability is None else tuple(capability),
-        }
-        with reading():
-            request = ExecSpec(args=tuple(args), **{name: value for name, value in given.items() if value})
-        made = await client.exec_create(container, request)
-        if detach:
-            await client.exec_start(made.id)
-            if as_json:
-                write_model(made)
-            else:
-                write_line(printable(made.id))
-            return 0
         keys = parse_keys(detach_keys)
-        attendance = Attendance(AttendedExec(client, made.id), interactive, tty, offset=0, detach_keys=keys)
-        return await attend(attendance, lambda: client.exec_start(made.id))
+        made = await client.exec_create(container, _request(args, given, env, env_file), key=key)
+        begins = key is None or (await client.exec_inspect(made.id)).status == "created"
+        begin = partial(client.exec_start, made.id) if begins else None
+        if not detach:
+            return await _attend(client, made.id, begin, keys, interactive=interactive, terminal=tty)
+        if begin is not None:
+            await begin()
+        if as_json:
+            write_model(made)
+        else:
+            write_line(printable(made.id))
+        return 0
 
     perform(ctx, action, start_code)
+
+
+def _request(args: list[str], given: dict[str, Any], env: list[str] | None, env_file: list[str] | None) -> "ExecSpec":
+    """Return what to execute. given: fields of it; what was not given is left out. Raises InvalidArgument."""
+    from containerd_py.cli.requests import parse_environment, reading
+    from containerd_py.cli.variables import read_files
+    from containerd_py.wire import ExecSpec
+
+    variables = parse_environment([*read_files(env_file), *(env or ())], os.environ)
+    with reading():
+        return ExecSpec(args=tuple(args), **{name: value for name, value in (given | {"env": variables}).items() if value})
+
+
+async def _attend(
+    client: "Client",
+    exec_id: str,
+    begin: "Callable[[], Awaitable[None]] | None",
+    keys: bytes,
+    *,
+    interactive: bool,
+    terminal: bool,
+) -> int:
+    from containerd_py.cli.foreground import Attendance, AttendedExec, attend
+
+    attended = AttendedExec(client, exec_id)
+    return await attend(Attendance(attended, interactive, terminal, offset=0, detach_keys=keys), begin)
 
 
 def _check(*, tty: bool, detach: bool, interactive: bool) -> None:

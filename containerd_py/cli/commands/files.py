@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +60,7 @@ def diff(ctx: typer.Context, container: ContainerArgument, *, format_: FormatOpt
 
         async with contextlib.aclosing(client.files.changes(container)) as changes:
             async for change in changes:
-                printer.each(Row(change), lambda told=change: write_line(printable(_text(told))))  # type: ignore[misc]  # mypy#12557
+                printer.each(Row(change), partial(_tell, change))
 
     perform(ctx, action)
 
@@ -75,14 +76,21 @@ def export(
     """Write the root file system of a container as a tar archive."""
 
     async def action(client: "Client") -> None:
+        from containerd_py.cli.signals import left_in_order
+
         if output is None:
             if os.isatty(sys.stdout.fileno()):
                 raise InvalidArgument("cannot write an archive to a terminal", step="export", hint="say --output FILE")
             await _write_export(client, container, sys.stdout.fileno())
         else:
-            await _write_file(client, container, output)
+            with left_in_order():
+                await _write_file(client, container, output)
 
     perform(ctx, action)
+
+
+def _tell(change: "Change") -> None:
+    write_line(printable(_text(change)))
 
 
 def _text(change: "Change") -> str:

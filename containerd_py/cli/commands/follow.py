@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
@@ -18,10 +19,11 @@ from containerd_py.cli.detach_keys import parse as parse_keys
 from containerd_py.cli.lines import Lines
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.cli.times import moment
-from containerd_py.errors import NotFound
+from containerd_py.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from containerd_py.client import Client
+    from containerd_py.client import Attachment, Client
+    from containerd_py.wire import ContainerDetail
 
 
 def register(app: typer.Typer) -> None:
@@ -66,8 +68,10 @@ def logs(
         if as_json:
             await _write_objects(client, container, chosen, offset or 0, follow=follow)
             return
+        # Followed by its id: it may be renamed while the daemon is away.
+        found = await _find(client, container) if follow else None
         output = client.logs(
-            container,
+            container if found is None else found.id,
             follow=follow,
             stream=chosen,
             offset=offset,
@@ -75,6 +79,7 @@ def logs(
             until=moments[1],
             tail=lines,
             timestamps=timestamps,
+            resume=True,
         )
         async with contextlib.aclosing(output) as chunks:
             async for chunk in chunks:
@@ -91,48 +96,64 @@ def _line_count(text: str | None) -> int | None:
     return int(text)
 
 
-async def _write_objects(client: "Client", container: str, chosen: str | None, start: int, *, follow: bool) -> None:
-    """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
-    from containerd_py.client import FellBehind
-
-    position, end = start, None
+async def _find(client: "Client", container: str) -> "ContainerDetail | None":
+    """Return what there is of it; None for one that was removed a short time ago: it has its output yet."""
     try:
-        detail = await client.container(container)
-        container, end = detail.id, None if follow else detail.output_bytes
-    except NotFound as error:  # one that was removed a short time ago has its output yet, which grows no more
+        return await client.container(container)
+    except NotFound as error:
         if error.hint is None:
             raise
+        return None
+
+
+async def _write_objects(client: "Client", container: str, chosen: str | None, start: int, *, follow: bool) -> None:
+    """Through an attachment: it tells the stream of each byte. Without `follow`, up to what there is now."""
+    from containerd_py.cli.foreground import insist
+    from containerd_py.client import FellBehind
+
+    position, end, lines = start, None, Lines()
+    found = await _find(client, container)
+    if found is not None:
+        container, end = found.id, None if follow else found.output_bytes
     if end is not None and start >= end:
         return
+    attachment = await client.attach(container, position)
     while True:
         try:
-            await _write_lines(client, container, chosen, position, end)
+            async with attachment:
+                await _write_lines(attachment, lines, chosen, position, end)
         except FellBehind as behind:
             if behind.offset is None:
                 raise
             if behind.skipped:
+                await _write_begun(lines)
                 await _write_line(json.dumps({"gap": behind.skipped, "offset": behind.offset - behind.skipped}))
             position = behind.offset
+            attachment = await client.attach(container, position)
+        except Unavailable:  # the daemon is restarted
+            position = attachment.offset or 0
+            attachment = await insist(partial(client.attach, container, position))
         else:
+            await _write_begun(lines)
             return
 
 
-async def _write_lines(client: "Client", container: str, chosen: str | None, position: int, end: int | None) -> None:
-    """Up to `end`, or to the end of the run. Raises FellBehind, with all that came before it written."""
-    lines = Lines()
-    try:
-        async with await client.attach(container, position) as attachment, contextlib.aclosing(aiter(attachment)) as frames:
-            async for channel, data in frames:
-                stream = channel.name.lower()
-                if chosen in (None, stream):
-                    for line in lines.feed(stream, position, data if end is None else data[: end - position]):
-                        await _write_line(line)
-                position += len(data)
-                if end is not None and position >= end:
-                    break
-    finally:
-        for line in lines.end():
-            await _write_line(line)
+async def _write_lines(attachment: "Attachment", lines: Lines, chosen: str | None, position: int, end: int | None) -> None:
+    """Up to `end`, or to the end of the run. Raises FellBehind and Unavailable, with all that came before it written."""
+    async with contextlib.aclosing(aiter(attachment)) as frames:
+        async for channel, data in frames:
+            stream = channel.name.lower()
+            if chosen in (None, stream):
+                for line in lines.feed(stream, position, data if end is None else data[: end - position]):
+                    await _write_line(line)
+            position += len(data)
+            if end is not None and position >= end:
+                return
+
+
+async def _write_begun(lines: Lines) -> None:
+    for line in lines.end():
+        await _write_line(line)
 
 
 async def _write_line(line: str) -> None:

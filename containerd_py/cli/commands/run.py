@@ -1,11 +1,12 @@
 """run, create, explain: the commands that take a description of a container."""
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from containerd_py.cli.commands.arguments import SigProxyOption
+from containerd_py.cli.commands.arguments import KeyOption, SigProxyOption
 from containerd_py.cli.complaints import complain, start_code
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
@@ -13,7 +14,7 @@ from containerd_py.cli.id_file import IdFile
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import Printer, printer_of
 from containerd_py.cli.settings import Detached, FormatOption, perform
-from containerd_py.cli.spec_options import SpecOptions, takes_spec_options
+from containerd_py.cli.spec_options import Gathering, SpecOptions
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Print the id
 
 def register(app: typer.Typer) -> None:
     for name, command in (("run", run), ("create", create), ("explain", explain)):
-        app.command(name, context_settings=_PAYLOAD_LAST)(takes_spec_options(command))
+        app.command(name, context_settings=_PAYLOAD_LAST)(Gathering(command))
 
 
 def run(
@@ -47,6 +48,7 @@ def run(
     cidfile: IdFileOption = None,
     sig_proxy: SigProxyOption = True,
     detach_keys: DetachKeysOption = DEFAULT,
+    key: KeyOption = None,
     format_: FormatOption = None,
 ) -> None:
     """Create a container and start it; stay with it until it ends, and exit as it did."""
@@ -59,18 +61,28 @@ def run(
         keys = parse_keys(detach_keys)
         request = build_request(options, os.environ)
         with IdFile(cidfile) as id_file:
-            created = await client.create(request)
+            created = await client.create(request, key=key)
             id_file.write(created.id)
+        # Who asks again may find that it has been started.
+        begins = key is None or (await client.container(created.id)).status == "created"
         if detach:
-            await client.start(created.id)
+            if begins:
+                await client.start(created.id)
             _tell(created, printer)
             return 0
-        return await _attended(client, created, options, keys, rm=rm, sig_proxy=sig_proxy)
+        return await _attended(client, created, options, keys, begins=begins, rm=rm, sig_proxy=sig_proxy)
 
     perform(ctx, action, start_code)
 
 
-def create(ctx: typer.Context, *, options: SpecOptions, cidfile: IdFileOption = None, format_: FormatOption = None) -> None:
+def create(
+    ctx: typer.Context,
+    *,
+    options: SpecOptions,
+    cidfile: IdFileOption = None,
+    key: KeyOption = None,
+    format_: FormatOption = None,
+) -> None:
     """Create a container without starting it, and print its id."""
     printer = printer_of(ctx, format_)
 
@@ -79,7 +91,7 @@ def create(ctx: typer.Context, *, options: SpecOptions, cidfile: IdFileOption = 
 
         request = build_request(options, os.environ)
         with IdFile(cidfile) as id_file:
-            created = await client.create(request)
+            created = await client.create(request, key=key)
             id_file.write(created.id)
         _tell(created, printer)
 
@@ -113,7 +125,7 @@ def _check_run(options: SpecOptions, *, rm: bool, detach: bool) -> None:
 
 
 async def _attended(
-    client: "Client", created: "Created", options: SpecOptions, keys: bytes, *, rm: bool, sig_proxy: bool
+    client: "Client", created: "Created", options: SpecOptions, keys: bytes, *, begins: bool, rm: bool, sig_proxy: bool
 ) -> int:
     from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 
@@ -123,7 +135,7 @@ async def _attended(
         terminal = options.tty if options.bundle is None else (await client.container(created.id)).terminal
         attended = AttendedContainer(client, created.id)
         attendance = Attendance(attended, options.interactive, terminal, offset=0, detach_keys=keys, sig_proxy=sig_proxy)
-        return await attend(attendance, lambda: client.start(created.id))
+        return await attend(attendance, partial(client.start, created.id) if begins else None)
     except Detached:
         if rm:
             complain("nobody is left to remove it once it has ended", hint=f"pyctr rm {created.id}")

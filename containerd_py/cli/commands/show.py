@@ -1,13 +1,14 @@
 """ps, inspect, timeline: what is known about containers."""
 
 import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument, ContainersArgument, LabelOption
 from containerd_py.cli.completion.values import choices, container_filters
-from containerd_py.cli.filters import parse_filters, single
+from containerd_py.cli.filters import MATCHED, matcher, parse_filters, single
 from containerd_py.cli.output import (
     age_text,
     command_text,
@@ -15,17 +16,17 @@ from containerd_py.cli.output import (
     status_text,
     write_line,
     write_model,
-    write_table,
 )
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform
+from containerd_py.cli.tables import write_table
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
     from containerd_py.wire import ContainerSummary, Timeline
 
 _ID_LENGTH = 12
-_FILTERS = ("status", "label", "name", "since", "before")
+_FILTERS = ("status", "health", "label", "name", "since", "before", *MATCHED)
 _ALIVE = ("running", "paused", "restarting")
 _SORTS = tuple(sign + key for key in ("created", "started", "name", "status") for sign in ("", "-"))
 
@@ -47,7 +48,7 @@ def ps(
             "--filter",
             "-f",
             metavar="KEY=VALUE",
-            help="Only those with this status, label, name (a part of it), since or before.",
+            help="Only those with this status, health, label, name (a part of it), id, exited (a code), since or before.",
             show_default=False,
             autocompletion=container_filters,
         ),
@@ -75,16 +76,20 @@ def ps(
         from containerd_py.cli.words import container_row
 
         found = parse_filters(filter_ or (), _FILTERS)
-        shown = () if show_all or limit is not None else _ALIVE
+        matches = matcher(found)
+        shown = () if show_all or limit is not None or "exited" in found else _ALIVE
         containers = await client.containers(
             found.get("status", shown),
             [*(label or ()), *found.get("label", ())],
             names=found.get("name", ()),
+            health=found.get("health", ()),
             since=single(found, "since"),
             before=single(found, "before"),
             sort="-created" if sort is None and limit is not None else sort,
-            limit=limit,
+            limit=limit if matches is None else None,
         )
+        if matches is not None:
+            containers = tuple(filter(matches, containers))[:limit]
         if quiet and not printer.as_json:
             for container in containers:
                 write_line(printable(container.id))
@@ -104,7 +109,7 @@ def inspect(ctx: typer.Context, containers: ContainersArgument, *, format_: Shor
 
         for container in containers:
             detail = await client.container(container)
-            printer.one(detail_row(detail), lambda told=detail: write_model(told, indent=2))  # type: ignore[misc]  # mypy#12557
+            printer.one(detail_row(detail), partial(write_model, detail, indent=2))
 
     perform(ctx, action)
 

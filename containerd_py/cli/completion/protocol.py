@@ -12,6 +12,8 @@ import importlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from containerd_py.cli.completion.values import NOTHING
+
 WORDS, LINE = "__complete", "__complete_line"
 ASKED = (WORDS, LINE)
 _PATHS = {"file": ":files", "dir": ":directories"}
@@ -32,6 +34,8 @@ def answer(command: Any, asked: str, given: Sequence[str]) -> Iterator[str]:
             directive = _PATHS[item.type]
             continue
         directive = ":none"
+        if item.value.endswith(NOTHING):
+            continue
         about = " ".join((item.help or "").split())
         yield f"{item.value}\t{about}"
     yield directive

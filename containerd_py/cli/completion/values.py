@@ -11,6 +11,8 @@ import typer
 from containerd_py.cli.completion.daemon import Asked
 
 Found = list[tuple[str, str]]
+NOTHING = "\0"
+"""Behind what is typed: nothing may come there, no file either."""
 Completer = Callable[[typer.Context, list[str], str], Found]
 
 _EVENTS = (
@@ -45,7 +47,12 @@ startable_names = of_states("created", "stopped")
 
 
 def places(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
-    """CONTAINER: of a place to copy from or to; what is there none of, and what begins as a path, is a file here."""
+    """CONTAINER: of a place to copy from or to; what is there none of, and what begins as a path, is a file here.
+
+    A path in a container is nobody's to guess: the shell has only files of this host.
+    """
+    if ":" in incomplete and not incomplete.startswith(("/", ".")):
+        return [(incomplete + NOTHING, "")]
     return [] if incomplete.startswith(("/", ".")) else _places(container_names(ctx, args, incomplete))
 
 
@@ -102,7 +109,13 @@ def choices(*values: str) -> Completer:
 
 
 container_filters = filters_of(
-    status=_STATUSES, label=("labels",), name=("containers",), since=("containers",), before=("containers",)
+    status=_STATUSES,
+    health=("starting", "healthy", "unhealthy", "none"),
+    label=("labels",),
+    name=("containers",),
+    since=("containers",),
+    before=("containers",),
+    exited=("0", "1", "137", "143"),
 )
 event_filters = filters_of(
     type=_EVENTS,

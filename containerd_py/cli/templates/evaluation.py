@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from containerd_py.cli.output import printable
 from containerd_py.cli.templates.functions import FUNCTIONS, text_of, truth_of
-from containerd_py.cli.templates.rows import NoSuchField, Row, field_of, header_of, is_function
+from containerd_py.cli.templates.rows import NoSuchField, Row, Struct, field_of, header_of, is_function
 from containerd_py.cli.templates.syntax import Branch, Constant, Function, Node, Operand, Path, Pipeline, Text, parse, wrong
 from containerd_py.errors import InvalidArgument
 
@@ -120,7 +120,9 @@ def _shown(text: str) -> str:
 
 def _noun(value: Any) -> str:
     model = value.model if isinstance(value, Row) else value
-    return f"a {type(model).__name__}" if isinstance(model, BaseModel) else f"{text_of(value)!r}"
+    if isinstance(model, BaseModel):
+        return type(model).__name__
+    return "it" if isinstance(value, Struct) else f"{text_of(value)!r}"
 
 
 def _name(operand: Operand) -> str:

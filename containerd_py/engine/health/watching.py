@@ -173,7 +173,8 @@ class Watching:
             now = after(before, self._check, result, in_start_period=self._in_start_period())
             await self._health.note(self._container, before, now)
         failed = result.exit_code != 0 and now.status == "unhealthy"
-        return failed and self._check.on_failure != "none"
+        ending = self._container.stop_asked  # one that goes down is not well, and not to be started again for that
+        return failed and self._check.on_failure != "none" and not ending
 
     def _in_start_period(self) -> bool:
         return asyncio.get_running_loop().time() < self._grace_ends

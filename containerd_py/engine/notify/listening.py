@@ -16,7 +16,7 @@ from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import notify
 from containerd_py.runtime.cgroups.members import is_member
-from containerd_py.runtime.linux.senders import Datagram, ask_for_senders, receive
+from containerd_py.runtime.linux.senders import Datagram, ask_for_senders, discard, peek
 from containerd_py.store.containers import NOTIFY_NAME
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ _BREATH_S = 0.01
 _LAST = 16
 """So many messages are read at the end of a run: more than wait in the socket (net.unix.max_dgram_qlen)."""
 
+_LAST_S = 0.2
+"""So long, after each of them, until what came with it is thrown away."""
+
+_LONG_S = 5.0
 _CAUSE = "watchdog"
 
 
@@ -147,21 +151,30 @@ class Listener:
             async with self._container.lock:
                 if self.of_run.exit is None and not self._container.deleted:
                     await self._take_one()
+            if not await self._container.discarding.done(_LONG_S):
+                _log.warning("not heard: descriptors that it has sent are slow to be closed", container=self._container.id)
+                await self._container.discarding.done()
             await asyncio.sleep(_BREATH_S)
 
     async def hear_last(self) -> None:
         """Take what is there still; nothing more is waited for. The lock is held."""
         for _ in range(_LAST):
-            if not await self._take_one():
+            if not await self._container.discarding.done(_LAST_S) or not await self._take_one():
                 break
         self._disarm()
 
     async def _take_one(self) -> bool:
         """Hear one message; False where there is none. The lock is held, so that each comes after the one before."""
+        if self._container.discarding.busy:
+            return False
         try:
-            datagram = receive(self._receiver, LONGEST)
+            datagram = peek(self._receiver, LONGEST)
         except OSError:
             return False
+        if datagram.bears:
+            self._container.discarding.begin(self._receiver)
+        else:
+            discard(self._receiver)
         if await self._believed(datagram):
             await self._hear(datagram.data)
         return True

@@ -40,7 +40,7 @@ def fresh(record: ContainerRecord) -> NotifyState | None:
 
 def read(data: bytes, state: NotifyState) -> Heard:
     """Return what a message says of a container in this state."""
-    lines = (line.partition("=") for line in data.decode(errors="replace").splitlines())
+    lines = (line.partition("=") for line in data.decode(errors="replace").split("\n"))  # no other character ends one
     said = {name: value for name, _, value in lines}
     changes: dict[str, object] = {}
     if said.get("READY") == "1" and not state.ready:

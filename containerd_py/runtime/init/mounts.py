@@ -24,12 +24,18 @@ _KERNELS_OWN = (PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC)
 
 @executes(op.CloneTree)
 def clone_tree(context: Context, step: op.CloneTree) -> None:
-    if not step.passed:
+    if not (step.passed or step.straight):
         tree = mounts.clone_tree(_AT_FDCWD, step.source, recursive=step.recursive, follow=step.follow)
     else:
-        with context.take_handle(f"source{step.key}") as place:
+        with _source(context, step) as place:
             tree = mounts.clone_tree(place.fileno(), "", recursive=step.recursive)
     context.trees[step.key] = tree
+
+
+def _source(context: Context, step: op.CloneTree) -> Fd:
+    if step.passed:
+        return context.take_handle(f"source{step.key}")
+    return paths.openat2(_AT_FDCWD, step.source, os.O_PATH, 0, paths.Resolve.NO_SYMLINKS)
 
 
 @executes(op.MountFilesystem)

@@ -17,10 +17,17 @@ _ROOM = 32_768
 
 
 def names(directory: int) -> Iterator[str]:
-    """Yield the names in an open directory, without "." and ".."; it must not be O_PATH."""
+    """Yield the names in an open directory, without "." and ".."; it must not be O_PATH. One that is removed has none."""
     buffer = ctypes.create_string_buffer(_ROOM)
-    while size := call("getdents64", directory, buffer, _ROOM):
+    while size := _read(directory, buffer):
         yield from filter(lambda name: name not in (".", ".."), map(os.fsdecode, _entries(buffer.raw[:size])))
+
+
+def _read(directory: int, buffer: ctypes.Array[ctypes.c_char]) -> int:
+    try:
+        return call("getdents64", directory, buffer, _ROOM)
+    except FileNotFoundError:  # so the kernel calls what was removed while it was open
+        return 0
 
 
 def _entries(data: bytes) -> Iterator[bytes]:

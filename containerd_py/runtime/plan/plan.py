@@ -58,7 +58,8 @@ class Source:
     so mounts that hide something of the host stay where they are (mount_namespaces(7), "locked").
     mapping: of an idmapped mount; user_path: or a user namespace that has it; mapping_recursive: for mounts below too.
     recursive: with all mounts below it; propagation: bits of linux.mounts.Propagation, for all of a detached tree.
-    follow: False to take a symlink at the end of the path as what it is. origin: as of an operation.
+    follow: False to take a symlink at the end of the path as what it is. straight: no symlink may stand anywhere on the
+    way. origin: as of an operation.
     """
 
     handle: str
@@ -69,6 +70,7 @@ class Source:
     mapping_recursive: bool = False
     follow: bool = True
     propagation: int = 0
+    straight: bool = False
     origin: str = field(default="", compare=False)
 
     @property

@@ -71,7 +71,14 @@ class Exited:
     status: WaitStatus
 
 
-Told = Hello | Inherited | Ready | Spawned | Refused | Exited
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+    seq: int
+
+
+Told = Hello | Inherited | Ready | Spawned | Refused | Exited | Pong
 
 
 class SpawnerClient:
@@ -115,6 +122,12 @@ class SpawnerClient:
 
     def forget(self, container_id: str) -> None:
         self._send({"op": "forget", "id": container_id}, [])
+
+    def ping(self) -> int:
+        """Return the number that its answer bears."""
+        self._seq += 1
+        self._send({"op": "ping", "seq": self._seq}, [])
+        return self._seq
 
     def quit(self) -> None:
         self._send({"op": "quit"}, [])
@@ -216,6 +229,8 @@ def _typed(message: Message, numbers: list[int]) -> Told:
             return Spawned(message["seq"], message["pid"], fds[0])
         case "refused":
             return Refused(message["seq"], message["errno"], message["text"])
+        case "pong":
+            return Pong(message["seq"])
         case "exited":
             return Exited(message["id"], WaitStatus(message["code"], message["signal"]))
     _close(fds)

@@ -5,7 +5,9 @@
     with some (or a time namespace)  clone3() ──► stage: setns …, unshare(time), clone3(new namespaces, PARENT) ──► worker
                                                   tells the worker's pid, and ends
 
-The stage is forked since this process is to stay where it is; a launcher, which ends anyway, is its own stage.
+The stage is forked since this process is to stay where it is; a launcher, which ends anyway, is its own stage. One that
+enters a cgroup namespace is in the worker's cgroup before that: where cgroup v2 is mounted with nsdelegate, as systemd
+mounts it, a process that is outside of its own namespace's root gets nowhere (cgroups(7)).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from containerd_py.runtime.init import worker
@@ -50,6 +52,11 @@ class Entering:
 
     def __bool__(self) -> bool:
         return bool(self.joins) or self.time_offsets is not None
+
+    @property
+    def cgroups(self) -> bool:
+        """True where a cgroup namespace is among them."""
+        return any(flags & Clone.NEWCGROUP for _fd, flags in self.joins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,9 @@ def fork_worker(request: ForkRequest) -> tuple[int, Fd]:
 def fork_sibling(request: ForkRequest) -> tuple[int, Fd]:
     """Fork a worker that is this process's own parent's child; this process has entered the namespaces then."""
     _check_alone()
+    if request.cgroup is not None and request.entering.cgroups:
+        _move_into(request.cgroup)
+        request = replace(request, cgroup=None)
     if request.entering:
         GUARD.arm(lambda _text: None)  # it may enter a container's mount namespace (SECURITY R4)
         enter(request.entering, but=request.entered_last())
@@ -125,6 +135,11 @@ def enter(entering: Entering, *, but: tuple[tuple[int, int], ...] = ()) -> None:
         process.setns(*join)
     if offsets is not None:
         _enter_new_time(offsets, entering.time_offsets or "")
+
+
+def _move_into(cgroup: int) -> None:
+    with Fd(os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=cgroup)) as members:
+        os.write(members.fileno(), b"0")
 
 
 def _set_oom_score_adj(value: int) -> None:
@@ -163,10 +178,13 @@ def _fork(request: ForkRequest, parent: Clone) -> tuple[int, Fd]:
 
 
 def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
+    cgroup = request.cgroup if request.entering.cgroups else None
+    if cgroup is not None:
+        request = replace(request, cgroup=None)  # it is born there, by being the stage's
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:
-            stage, pidfd = clone3(Clone(0))
+            stage, pidfd = clone3(Clone(0), cgroup=cgroup)
             if stage == 0:
                 _be_stage(theirs, request)
         data, fds = receive_fds(ours, _LARGEST, 1)

@@ -71,6 +71,7 @@ class Keeper:
             "drop": self._drop,
             "adopt": self._adopt,
             "forget": self._forget,
+            "ping": self._ping,
             "upgrade": self._upgrade,
             "quit": self._quit,
         }
@@ -191,6 +192,9 @@ class Keeper:
             child.forgotten = True  # and closed once it has ended and is reaped
         else:
             child.close()
+
+    def _ping(self, message: Message, _fds: list[Fd]) -> None:
+        self._tell({"op": "pong", "seq": message["seq"]})
 
     def _quit(self, _message: Message, _fds: list[Fd]) -> None:
         if not self._children:

@@ -14,6 +14,8 @@
       adopt    id, pid, keep                     ────►  fds: pidfd, kept …    (from a spawner that died)
       forget   id                                ────►                  (its end is on record: drop everything)
                                ◄────  exited     id, code, signal             (null, null: nobody knows)
+      ping     seq                               ────►                  (is it able to answer?)
+                               ◄────  pong       seq
       upgrade  interpreter's arguments           ────►  fds: sealed interpreter
                                (re-executes itself; the connection ends, the listening socket stays)
       quit                                       ────►                  (only heeded without containers)
@@ -33,7 +35,7 @@ from containerd_py.runtime.linux.passing import receive_fds, send_fds
 if TYPE_CHECKING:
     import socket
 
-PROTOCOL = 2
+PROTOCOL = 3
 LARGEST = 65_536
 MOST_FDS = 64
 

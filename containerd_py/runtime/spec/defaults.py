@@ -8,11 +8,17 @@ from containerd_py.runtime.spec.linux import Namespace, NamespaceType
 from containerd_py.runtime.spec.models import Mount
 from containerd_py.runtime.spec.process import Capabilities
 
+OWN_ANNOTATIONS = "org.pycontainerd."
+"""What the keys of these three begin with."""
+
 NETWORK_ANNOTATION = "org.pycontainerd.network"
 """"none": a network namespace in which not even `lo` is up."""
 
 ROOTFS_ANNOTATION = "org.pycontainerd.rootfs"
 """"nodev": device nodes that lie in the root file system are not devices; those on the container's own /dev are."""
+
+SOURCES_ANNOTATION = "org.pycontainerd.sources"
+""""no-symlinks": a bind's source is refused whose path has a symlink on its way when it is opened, at whatever start."""
 
 INIT_ANNOTATION = "org.pycontainerd.init"
 """"true": the first process is one of ours that reaps and passes signals on, and the payload is its child."""

@@ -16,7 +16,7 @@ async def started(api: Api, rootfs: Path, script: str, **fields: Any) -> str:
 
 async def until(api: Api, container: str, **fields: Any) -> Any:
     """Wait until the container's fields are these; return all of it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = (await api.get(f"/v1/containers/{container}")).json
             if {name: found[name] for name in fields} == fields:
@@ -26,7 +26,7 @@ async def until(api: Api, container: str, **fields: Any) -> Any:
 
 async def output(api: Api, container: str, lines: int) -> bytes:
     """Wait until there are that many lines of output; return all of it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (body := (await api.get(f"/v1/containers/{container}/logs")).body).count(b"\n") < lines:
             await asyncio.sleep(0.01)
     return body

@@ -1,6 +1,7 @@
 """Files of containers as archives: out, in, in which state, and what is refused."""
 
 import asyncio
+import json
 import os
 import stat
 import tarfile
@@ -345,7 +346,8 @@ async def test_ids_are_those_of_the_containers_user_namespace(api: Api, rootfs: 
         exported = members((await api.get(f"/v1/containers/{container}/export")).body)
         assert (exported["./bin/busybox"].uid, exported[f"./user-{state}"].gid) == (0, 1000)
         beyond = await put(api, container, "/", tar(member("beyond", b"", uid=70_000)))
-        assert "'beyond'" in beyond.error(400, "invalid_argument", errno="EINVAL")["message"]
+        told = beyond.error(400, "invalid_argument", errno="EINVAL")["message"]
+        assert "'beyond': its owner 70000:0 is none of the container's user namespace" in told
         device = await put(api, container, "/", tar(member("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3)))
         device.error(400, "invalid_argument", errno="EPERM")
         await api.post(f"/v1/containers/{container}/stop?timeout=0")
@@ -375,6 +377,8 @@ async def test_wrong_paths_are_refused(api: Api, container: str, query: str, tol
 
 
 async def test_what_is_not_there_is_told(api: Api, container: str) -> None:
+    magic = await api.get(f"/v1/containers/{container}/archive/stat?path=/proc/1/root")
+    assert magic.error(400, "invalid_argument", errno="EACCES")["message"].endswith(": Permission denied")
     assert "'/nope'" in (await get(api, container, "/nope")).error(404, "not_found", errno="ENOENT")["message"]
     (await get(api, container, "/data/file/x")).error(400, "invalid_argument", errno="ENOTDIR")
     (await get(api, container, "/data/link/")).error(404, "not_found")
@@ -384,3 +388,17 @@ async def test_what_is_not_there_is_told(api: Api, container: str) -> None:
     for route in ("export", "diff"):
         (await api.get(f"/v1/containers/nobody/{route}")).error(404, "not_found", step="find")
         (await api.get(f"/v1/containers/{container}/{route}?x=1")).error(400, "invalid_argument")
+
+
+async def test_an_event_tells_what_was_put(api: Api, container: str) -> None:
+    assert (await put(api, container, "/data", tar(member("one", b"1")))).status == 204
+    assert (await put(api, container, "/data", tar(member("two", b"2"), member("../up", b"3")))).status == 400
+    assert (await put(api, container, "/nope", tar(member("three", b"3")))).status == 404
+    lines = (await api.get("/v1/events?since_id=0&follow=false&type=container.unpacked")).body.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["attributes"] for event in events] == [
+        {"path": "/data", "whole": "true"},
+        {"path": "/data", "whole": "false"},
+    ]
+    assert {event["id"] for event in events} == {container}
+    assert {event["asked_by"]["pid"] for event in events} == {os.getpid()}

@@ -367,7 +367,7 @@ async def test_a_client_that_does_not_await_the_answer(api: Api, daemon: Daemon,
             client.sendall(
                 b"POST /v1/containers HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(c["status"] == "creating" for c in (await api.get("/v1/containers")).json["containers"]):
             await asyncio.sleep(0.01)
         for container in (await api.get("/v1/containers")).json["containers"]:

@@ -166,7 +166,7 @@ async def test_prune_removes_what_has_stopped(api: Api, rootfs: Path) -> None:
     running = await started(api, rootfs, "exec sleep 100")
     created = await api.create(rootfs, "/bin/true")
     restarting = await started(api, rootfs, "exit 1", restart="always")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (await until(api, restarting, status="stopped"))["restart_count"] >= 3:
             await asyncio.sleep(0.01)
     assert (await api.post("/v1/prune?label=job%3D2")).json == {"removed": [], "freed_bytes": 0, "failed": []}
@@ -191,7 +191,16 @@ async def test_lists_by_all_parameters(api: Api, rootfs: Path) -> None:
     assert await names(api, f"?before={made[1][:8]}&status=created&status=running") == ["web-b"]
     assert await names(api, "?label=l%3Ddb&status=stopped&status=restarting") == []
     (await api.get("/v1/containers?since=nothing")).error(404, "not_found", step="find")
-    for query in ("sort=size", "sort=", "limit=0", "limit=x", "status=tired", "since=a&since=b", "colour=red"):
+    for query in (
+        "sort=size",
+        "sort=",
+        "limit=0",
+        "limit=x",
+        "status=tired",
+        "health=sick",
+        "since=a&since=b",
+        "colour=red",
+    ):
         (await api.get(f"/v1/containers?{query}")).error(400, "invalid_argument", step="parse")
     for container in made:
         await remove(api, container)

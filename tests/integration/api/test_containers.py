@@ -214,9 +214,11 @@ async def test_an_exec_tells_how_long_it_runs(api: Api, rootfs: Path) -> None:
 
 
 async def test_inspect_tells_both_forms_of_the_spec(api: Api, rootfs: Path) -> None:
-    container = await api.create(rootfs, "/bin/true", env={"A": "1"})
+    container = await api.create(rootfs, "/bin/true", env={"A": "1"}, annotations={"org.x": "y"})
     detail = (await api.get(f"/v1/containers/{container}")).json
-    assert detail["spec"] == {"rootfs": str(rootfs), "args": ["/bin/true"], "env": {"A": "1"}}
+    given = {"env": {"A": "1"}, "annotations": {"org.x": "y"}}
+    assert detail["spec"] == {"rootfs": str(rootfs), "args": ["/bin/true"]} | given
+    assert detail["oci"]["annotations"]["org.x"] == "y"
     assert "A=1" in detail["oci"]["process"]["env"]
     assert detail["oci"]["root"] == {"path": str(rootfs), "readonly": False}
     assert all(Path(path).is_dir() for path in detail["cgroup_paths"])

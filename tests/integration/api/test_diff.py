@@ -88,7 +88,7 @@ async def test_what_the_upper_layer_adds_changes_and_deletes(merged: Path, api: 
 async def _until_written(path: Path) -> None:
     import asyncio
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while path.read_text() != "middle1\n":
             await asyncio.sleep(0.02)
 

@@ -24,7 +24,7 @@ async def health(api: Api, container: str) -> Any:
 
 async def results(api: Api, container: str, count: int) -> Any:
     """Wait for so many results; return the state then."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len((found := await health(api, container))["results"]) < count:
             await asyncio.sleep(0.01)
     return found
@@ -43,6 +43,8 @@ async def test_a_program_tells_how_it_is(api: Api, rootfs: Path) -> None:
     assert (state["results"][-1]["exit_code"], state["results"][-1]["output"]) == (0, "looking\n")
     (listed,) = (await api.get("/v1/containers")).json["containers"]
     assert listed["health"] == "healthy"
+    for query, count in (("health=healthy", 1), ("health=none&health=starting", 0), ("health=unhealthy&health=healthy", 1)):
+        assert len((await api.get(f"/v1/containers?{query}")).json["containers"]) == count, query
     (rootfs / "well").unlink()
     found = await until(api, container, health="unhealthy")
     assert found["health_state"]["failing_streak"] >= 2
@@ -112,7 +114,7 @@ async def test_none_of_its_processes_outlives_a_check(api: Api, rootfs: Path) ->
     check = ["/bin/sh", "-c", "sleep 777 & echo x >>/checks; sleep 777"]
     container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 0.1, "timeout_s": 0.2})
     await until(api, container, health="unhealthy")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:  # between two checks
             processes = (await api.get(f"/v1/containers/{container}/top")).json["processes"]
             if [one["args"] for one in processes] == [["sleep", "1000"]]:
@@ -125,7 +127,7 @@ async def test_something_is_done_about_it(api: Api, rootfs: Path, action: str) -
     asked = {"exec": ["/bin/false"], "on_failure": action, **OFTEN}
     container = await started(api, rootfs, SLEEP, health=asked, stop_signal="KILL", restart="on-failure:1")
     if action == "restart":
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (found := (await api.get(f"/v1/containers/{container}")).json)["previous_exit"] is None:
                 await asyncio.sleep(0.01)
         assert found["previous_exit"]["signal"] == "SIGKILL"
@@ -139,6 +141,23 @@ async def test_something_is_done_about_it(api: Api, rootfs: Path, action: str) -
     assert (await told(api))[0] == {"status": "unhealthy", "failing_streak": "2", "on_failure": action}
     lines = map(json.loads, (await api.get("/v1/events?since_id=0&follow=false")).body.splitlines())
     assert {event["asked_by"] is None for event in lines if event["type"] == "container.health"} == {True}
+    await remove(api, container)
+
+
+async def test_nothing_is_done_about_one_that_is_being_stopped(api: Api, rootfs: Path) -> None:
+    """It goes down, as it was asked to, and is not well meanwhile: that is no reason to start it again."""
+    (rootfs / "well").touch()
+    (rootfs / "bin/rm").symlink_to("busybox")
+    script = "trap 'rm /well; echo down' TERM; echo up; while :; do sleep 0.05; done"
+    check = {"exec": WELL, **OFTEN, "on_failure": "restart"}
+    container = await started(api, rootfs, script, health=check)
+    await until(api, container, health="healthy")
+    stopping = asyncio.create_task(api.post(f"/v1/containers/{container}/stop?timeout=4"))
+    await until(api, container, health="unhealthy")
+    assert (await stopping).json["signal"] == "SIGKILL"
+    assert [name for name, _ in await events(api) if name in ("started", "restarting")] == ["started"]
+    found = (await api.get(f"/v1/containers/{container}")).json
+    assert (found["status"], found["next_start_at"]) == ("stopped", None)
     await remove(api, container)
 
 
@@ -176,13 +195,13 @@ async def test_a_paused_container_is_not_checked(api: Api, rootfs: Path) -> None
     assert (await api.post(f"/v1/containers/{paused}/pause")).status == 204
     before = await health(api, paused)
     (rootfs / "checks-b").unlink(missing_ok=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (rootfs / "checks-b").exists() or len((rootfs / "checks-b").read_text()) < 10:
             await asyncio.sleep(0.01)
     assert await health(api, paused) == before
     assert (await api.get(f"/v1/containers/{paused}")).json["health"] == "healthy"
     assert (await api.post(f"/v1/containers/{paused}/resume")).status == 204
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await health(api, paused) == before:
             await asyncio.sleep(0.01)
     for container in (paused, clock):
@@ -195,14 +214,14 @@ async def test_a_check_that_a_pause_has_held_up_does_not_count(api: Api, rootfs:
     await until(api, container, health="healthy")
     other = await started(api, rootfs, SLEEP, health={"exec": ["/bin/sleep", "4"], "interval_s": 0.1})
     size = len((rootfs / "checks").read_text())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len((rootfs / "checks").read_text()) == size:
             await asyncio.sleep(0.01)
     await api.post(f"/v1/containers/{container}/pause")
     await results(api, other, 1)
     await api.post(f"/v1/containers/{container}/resume")
     before = await health(api, container)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await health(api, container) == before:
             await asyncio.sleep(0.01)
     assert [one["status"] for one in await told(api)].count("unhealthy") == 0
@@ -261,7 +280,7 @@ async def test_nothing_is_left_of_a_check_that_is_being_made(daemon: Daemon, roo
         killed = await started(api, rootfs, script, health=asked)
         kept = await started(api, rootfs, script, health=asked)
         for container in (deleted, killed, kept):
-            await being_checked(api, container)
+            pid = await being_checked(api, container)
             assert (await api.get(f"/v1/containers/{container}/exec")).json["execs"] == []
         await remove(api, deleted)
         assert (await api.post(f"/v1/containers/{killed}/kill?signal=KILL")).status == 204
@@ -271,20 +290,24 @@ async def test_nothing_is_left_of_a_check_that_is_being_made(daemon: Daemon, roo
     daemon.start()
     await daemon.answering()
     async with daemon.api() as api:
-        async with asyncio.timeout(20):
-            while len(await programs(api, kept)) > 2:
+        async with asyncio.timeout(30):
+            while pid in await programs(api, kept):  # the next check may be under way
                 await asyncio.sleep(0.01)
         await remove(api, kept)
 
 
-async def programs(api: Api, container: str) -> list[str]:
+async def programs(api: Api, container: str) -> dict[int, str]:
     processes = (await api.get(f"/v1/containers/{container}/top")).json["processes"]
-    return [one["args"][0] for one in processes]
+    return {one["pid"]: one["args"][0] for one in processes}
 
 
-async def being_checked(api: Api, container: str) -> None:
-    async with asyncio.timeout(20):
-        while len(await programs(api, container)) < 3:
+async def being_checked(api: Api, container: str) -> int:
+    """Wait for a check of that test; return the pid of its program, or of the one that answers it."""
+    async with asyncio.timeout(30):
+        while True:
+            for pid, program in (await programs(api, container)).items():
+                if program in ("/bin/sleep", "/bin/cat"):
+                    return pid
             await asyncio.sleep(0.01)
 
 

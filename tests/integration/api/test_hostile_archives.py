@@ -45,7 +45,7 @@ async def container(api: Api, rootfs: Path) -> AsyncIterator[str]:
 
 
 async def eventually(true: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not await true():
             await asyncio.sleep(0.02)
 
@@ -128,6 +128,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a time that is none": (pax(mtime=b"nan") + header(b"t", b"00000000000\0") + END, "time"),
     "a NUL in a name": (pax(path=b"a\0b") + header(b"t", b"00000000000\0") + END, "NUL"),
     "a NUL in a link": (pax(linkpath=b"a\0b") + header(b"t", b"00000000000\0", b"2") + END, "NUL"),
+    "a NUL in an attribute": (pax(**{"SCHILY.xattr.user.a\0b": b"x"}) + header(b"t", b"00000000000\0") + END, "NUL"),
     "a name that is too long": (tar(member("n" * 300, b"")), "name too long"),
     "a sparse file": (pax(**{"GNU.sparse.map": b"0,1"}) + header(b"s", b"00000000000\0") + END, "sparse"),
     "a header without an end": (header(b"h", HUGE, b"x"), "larger"),

@@ -63,7 +63,7 @@ async def test_a_creation_that_was_cut_off_is_made_anew(daemon: Daemon, rootfs: 
     """Killed at some moment of it: whatever there is then, one container is there after the second time."""
     async with daemon.api() as api:
         asking = asyncio.ensure_future(create(api, rootfs, "k"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not os.listdir(daemon.state_dir / "containers"):
                 await asyncio.sleep(0)
         os.kill(daemon.pid, signal.SIGKILL)
@@ -82,7 +82,7 @@ async def test_one_whose_client_has_gone_stays(daemon: Daemon, api: Api, rootfs:
     """Without a key it would be undone: nobody would know its id."""
     async with daemon.api() as leaving:
         asking = asyncio.ensure_future(create(leaving, rootfs, "k"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not os.listdir(daemon.state_dir / "containers"):
                 await asyncio.sleep(0)
         asking.cancel()

@@ -25,7 +25,7 @@ async def children(api: Api, container: str) -> list[str]:
 
 
 async def until_children(api: Api, container: str, states: list[str]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await children(api, container) != states:
             await asyncio.sleep(0.01)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.api.pipes import until_input_waits
 from tests.integration.api.test_execs import begin, create
 from tests.integration.api.test_streams import Attached, attach, remove, start
 from tests.integration.api_client import BASE, Api
@@ -30,7 +31,7 @@ async def test_by_time_and_by_lines(api: Api, rootfs: Path) -> None:
     )
     path = f"/v1/containers/{container}"
     await start(api, container)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, path) != b"one\nerr\n":
             await asyncio.sleep(0.01)
     between = time.time()
@@ -52,7 +53,17 @@ async def test_by_time_and_by_lines(api: Api, rootfs: Path) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["since=yesterday", "since=2025-03-01", "since=-1", "until=", "tail=-1", "tail=x", "timestamps=maybe", "since=1e400"],
+    [
+        "since=yesterday",
+        "since=2025-03-01",
+        "since=-1",
+        "until=",
+        "tail=-1",
+        "tail=x",
+        "timestamps=maybe",
+        "since=1e400",
+        "until=1&since=2",
+    ],
 )
 async def test_queries_that_are_wrong(api: Api, rootfs: Path, query: str) -> None:
     container = await api.create(rootfs, "/bin/true")
@@ -81,7 +92,7 @@ async def test_input_that_nobody_reads_holds_up_its_client_only(api: Api, rootfs
     flooding = asyncio.create_task(
         api.request("PUT", f"/v1/containers/{container}/stdin", data=io.BytesIO(bytes(10_000_000)))
     )
-    await asyncio.sleep(0.2)
+    await until_input_waits(api, container)
     assert not flooding.done()
     assert (await api.get("/v1/_ping")).status == 200
     await remove(api, container)
@@ -104,7 +115,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_input(api: Api, rootfs:
 
     going = asyncio.ensure_future(api.session.put(f"{BASE}/v1/containers/{container}/stdin?close=true", data=body()))
     await sent.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await logs(api, f"/v1/containers/{container}") != b"begun\n":
             await asyncio.sleep(0.01)
     going.cancel()
@@ -122,7 +133,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
         path = f"/v1/containers/{container}"
         await start(api, container)
         size = len("".join(f"{n}\n" for n in range(1, 3001)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await api.get(path)).json["output_bytes"] < size:
                 await asyncio.sleep(0.01)
     daemon.kill()
@@ -136,10 +147,11 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
         first = size - len(kept)
         assert await logs(api, path, offset=first + 10) == kept[10:]
         assert await logs(api, path, tail=2) == b"2999\n3000\n"
+        (await api.get(f"{path}/logs?offset=0")).error(409, "conflict", step="logs")
         answer = await api.get(f"{path}/logs?offset=5")
         assert str(first) in answer.error(409, "conflict", step="logs")["message"]
         async with attach(api, container, "?offset=5") as socket:
-            message = await socket.receive(timeout=10)
+            message = await socket.receive(timeout=30)
             assert (message.data, socket.close_code) == (1013, 1013)
             assert message.extra.endswith(f"offset={first}")
         async with attach(api, container, f"?offset={first}") as socket:
@@ -151,7 +163,7 @@ async def test_a_log_of_limited_size(daemon: Daemon, rootfs: Path) -> None:
     assert list((daemon.data_dir / "containers").iterdir()) == []
 
 
-async def test_without_a_log(api: Api, rootfs: Path) -> None:
+async def test_without_a_log(daemon: Daemon, api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/sh", "-c", "echo seen; exit 3", log={"driver": "none"})
     async with attach(api, container) as socket:
         client = Attached(socket)
@@ -159,13 +171,29 @@ async def test_without_a_log(api: Api, rootfs: Path) -> None:
         await client.to_end()
     assert client.channels[1] == b"seen\n"
     (await api.get(f"/v1/containers/{container}/logs")).error(409, "conflict", step="logs")
+    assert not (daemon.data_dir / "containers").exists()
     await remove(api, container)
+    assert list((daemon.state_dir / "transient").iterdir()) == []
 
 
 @pytest.mark.parametrize("log", [{"driver": "syslog"}, {"max_bytes": 1}, {"max_files": 0}, {"colour": 1}, None])
 async def test_logs_that_cannot_be(api: Api, rootfs: Path, log: Any) -> None:
     body = {"rootfs": str(rootfs), "args": ["/bin/true"], "log": log}
     assert "log" in (await api.post("/v1/containers", json=body)).error(400, "invalid_argument")["message"]
+
+
+async def test_an_exec_whose_first_output_is_gone(daemon: Daemon, rootfs: Path) -> None:
+    daemon.stop()
+    daemon.start(PYCONTAINERD_LOG_MAX_BYTES="4096", PYCONTAINERD_LOG_MAX_FILES="1")
+    await daemon.answering()
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/sleep", "100")
+        await start(api, container)
+        made = await begin(api, container, "/bin/seq", "1", "2000")
+        await api.post(f"/v1/exec/{made}/wait")
+        (await api.get(f"/v1/exec/{made}/logs?offset=0")).error(409, "conflict", step="logs")
+        assert (await api.get(f"/v1/exec/{made}/logs")).body.endswith(b"\n2000\n")
+        await remove(api, container)
 
 
 async def test_of_an_exec(api: Api, rootfs: Path) -> None:

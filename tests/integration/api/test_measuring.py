@@ -17,7 +17,7 @@ MEMORY = 64 << 20
 
 
 async def line(answer: aiohttp.ClientResponse) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         return json.loads(await answer.content.readline())
 
 
@@ -48,7 +48,7 @@ async def test_figures_go_on_until_the_run_ends(api: Api, rootfs: Path) -> None:
     assert second["cpu"]["percent"] > 0
     assert second["cpu"]["usage_ns"] > first["cpu"]["usage_ns"]
     assert (await api.post(f"/v1/containers/{container}/restart?timeout=0")).status == 204
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await answer.read()  # it ends, though the container runs again
     await remove(api, container)
 
@@ -74,7 +74,7 @@ async def test_all_containers_come_in_one_stream(api: Api, rootfs: Path) -> None
     assert two["containers"][0]["cpu"]["percent"] > two["containers"][1]["cpu"]["percent"]
     third = await started(api, rootfs, "exec sleep 100", name="third")
     await remove(api, first)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while [entry["name"] for entry in (await line(answer))["containers"]] != ["second", "third"]:
             pass
     answer.close()
@@ -121,7 +121,7 @@ async def test_the_processes_are_read_from_the_host(api: Api, rootfs: Path) -> N
         (rootfs / "bin" / unseen).unlink()  # nothing is run in it
     container = await started(api, rootfs, "sleep 100 & sleep 101 & echo up; wait", user="5:6", resources={"pids": 3})
     await output(api, container, 1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(found := (await api.get(f"/v1/containers/{container}/top")).json["processes"]) < 3 or any(
             one["name"] != name for one, name in zip(found, ("sh", "sleep", "sleep"), strict=False)
         ):

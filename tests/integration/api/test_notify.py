@@ -1,5 +1,6 @@
 """What a payload tells of itself by sd_notify(3)."""
 
+import asyncio
 import json
 import os
 import socket
@@ -77,6 +78,26 @@ async def test_descriptors_and_long_messages_are_thrown_away(daemon: Daemon, api
     assert (await state(api, container))["ready"] is False
     assert len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before
     await remove(api, container)
+
+
+async def test_a_descriptor_that_is_slow_to_be_closed_holds_up_its_sender_only(
+    daemon: Daemon, api: Api, rootfs: Path
+) -> None:
+    """A socket that lingers: who closes it last waits for as long as the payload has asked for."""
+    container = await talker(api, rootfs)
+    await say(api, container, "linger:", status="given away")
+    await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"STATUS=not heard\n")
+    other = await talker(api, rootfs)
+    await say(api, other, "READY=1", ready=True)
+    assert (await api.run(rootfs, "/bin/echo", "on"))[1] == b"on\n"
+    assert (await state(api, container))["status"] == "given away"
+    async with asyncio.timeout(20):
+        while "slow to be closed" not in daemon.log:
+            await asyncio.sleep(0.05)
+    assert (await api.post(f"/v1/containers/{container}/restart?timeout=0")).status == 204
+    await say(api, container, "READY=1", ready=True)  # with its run the other end has gone too
+    for one in (container, other):
+        await remove(api, one)
 
 
 async def test_any_user_can_say_it(api: Api, rootfs: Path) -> None:

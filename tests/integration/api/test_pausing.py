@@ -21,7 +21,7 @@ async def counting(api: Api, rootfs: Path) -> str:
 
 async def more_than(api: Api, container: str, size: int) -> int:
     """Wait until there is more output than that; return how much."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (found := (await api.get(f"/v1/containers/{container}")).json["output_bytes"]) <= size:
             await asyncio.sleep(0.01)
     return int(found)

@@ -24,7 +24,7 @@ def kept(daemon: Daemon) -> list[Path]:
 
 
 async def until_nothing_is_kept(daemon: Daemon) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while kept(daemon):
             await asyncio.sleep(0.01)
 
@@ -93,7 +93,7 @@ async def test_an_id_that_is_used_again_means_the_newer_one(daemon: Daemon, api:
     await api.post("/v1/containers/again/wait")
     await remove(api, container)
     assert (await api.get("/v1/containers/again/logs")).body == b"newer\n"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(kept(daemon)) > 1:
             await asyncio.sleep(0.01)
 

@@ -42,7 +42,7 @@ async def test_a_terminal_and_stdin_are_there_again(api: Api, rootfs: Path) -> N
             f"{BASE}/v1/containers/{container}/attach", protocols=("v5.channel.k8s.io",)
         )
         await attached.send_bytes(b"\x00%d\n" % number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await attached.receive_bytes()).startswith(b"\x03"):
                 pass
         await attached.close()
@@ -185,7 +185,7 @@ async def test_a_payload_that_is_killed_comes_back_until_it_is_stopped(api: Api,
 async def waiting_for_its_next_start(api: Api, rootfs: Path) -> str:
     """A container that fails at once, caught while its delay is long enough to do something."""
     container = await started(api, rootfs, "echo x; exit 1", restart="always")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = (await api.get(f"/v1/containers/{container}")).json
             if found["restart_count"] >= 4 and found["next_start_at"] and found["status"] == "stopped":
@@ -219,6 +219,87 @@ async def test_a_start_by_policy_that_fails_is_told_and_tried_again(api: Api, ro
     assert len(failed) == 3
     assert all("/bin/sh" in error for error in failed)
     await remove(api, container)
+
+
+async def test_a_policy_that_is_given_anew_counts_though_a_signal_was_ignored(api: Api, rootfs: Path) -> None:
+    """The signal has ended the policy, not the payload; what is asked for later counts."""
+    script = "trap '' TERM; echo up; read a; exit 3"
+    container = await started(api, rootfs, script, stdin=True, restart="always")
+    await output(api, container, 1)
+    assert (await api.post(f"/v1/containers/{container}/kill?signal=TERM")).status == 204
+    assert (await api.post(f"/v1/containers/{container}/update", json={"restart": "on-failure:5"})).status == 204
+    await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"\n")
+    await until(api, container, status="running", restart_count=1)
+    await remove(api, container)
+
+
+async def test_a_policy_that_is_given_anew_does_not_undo_a_stop(api: Api, rootfs: Path) -> None:
+    script = "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done"
+    container = await started(api, rootfs, script)
+    await output(api, container, 1)
+    stopping = asyncio.create_task(api.post(f"/v1/containers/{container}/stop?timeout=2"))
+    await output(api, container, 2)
+    assert (await api.post(f"/v1/containers/{container}/update", json={"restart": "always"})).status == 204
+    assert (await stopping).json["signal"] == "SIGKILL"
+    found = (await api.get(f"/v1/containers/{container}")).json
+    assert (found["status"], found["next_start_at"]) == ("stopped", None)
+    await remove(api, container)
+
+
+async def hooked(api: Api, rootfs: Path, flag: Path, moment: str, **fields: Any) -> dict[str, Any]:
+    """Return a request with a hook that does not end as long as there is that file."""
+    plain = await api.create(rootfs, "/bin/false")
+    document = (await api.get(f"/v1/containers/{plain}")).json["oci"]
+    await remove(api, plain)
+    script = f"cat >/dev/null; while [ -e {flag} ]; do sleep 0.05; done"
+    document["hooks"] = {moment: [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
+    document["linux"].pop("cgroupsPath", None)
+    return {"oci": document} | fields
+
+
+@pytest.mark.parametrize("action", ["stop?timeout=0", "delete"])
+@pytest.mark.parametrize("moment", ["createRuntime", "poststop"])
+async def test_a_start_that_hangs_does_not_keep_it_from_being_stopped(
+    api: Api, rootfs: Path, tmp_path: Path, moment: str, action: str
+) -> None:
+    flag = tmp_path / "flag"
+    body = await hooked(api, rootfs, flag, moment, restart="always")
+    container = (await api.post("/v1/containers", json=body)).json["id"]
+    flag.touch()
+    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    try:
+        await until(api, container, status="stopped")
+        restarting = asyncio.create_task(api.post(f"/v1/containers/{container}/start"))
+        await asyncio.sleep(0.5)  # it hangs: nothing is to be seen of that
+        async with asyncio.timeout(20):
+            if action == "delete":
+                assert (await api.delete(f"/v1/containers/{container}?force=true")).status == 204
+            else:
+                assert (await api.post(f"/v1/containers/{container}/{action}")).json["exit_code"] == 1
+                found = (await api.get(f"/v1/containers/{container}")).json
+                assert (found["status"], found["next_start_at"]) == ("stopped", None)
+            assert (await restarting).status in (404, 409)
+    finally:
+        flag.unlink()
+    if action != "delete":
+        assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+        await remove(api, container)
+
+
+async def test_hooks_that_hang_hold_up_nobody_else(api: Api, rootfs: Path, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    body = await hooked(api, rootfs, flag, "createRuntime")
+    flag.touch()
+    try:
+        many = [asyncio.create_task(api.post("/v1/containers", json=body)) for _ in range(40)]
+        async with asyncio.timeout(20):
+            while sum(one["status"] == "creating" for one in (await api.get("/v1/containers")).json["containers"]) < 40:
+                await asyncio.sleep(0.05)
+            assert (await api.run(rootfs, "/bin/echo", "on"))[1] == b"on\n"
+    finally:
+        flag.unlink()
+    for one in many:
+        await remove(api, (await one).json["id"])
 
 
 # ── with what is executed in it ──

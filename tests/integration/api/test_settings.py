@@ -52,7 +52,7 @@ async def test_a_daemon_reads_its_settings_again_and_serves_on(daemon: Daemon, t
         file.write_text(text)
         before = len(daemon.log)
         os.kill(daemon.pid, signal.SIGHUP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while words not in daemon.log[before:]:
                 await asyncio.sleep(0.01)
     async with daemon.api() as api:

@@ -68,7 +68,7 @@ async def web(daemon: Daemon, sockets: Path) -> AsyncIterator[Api]:
 
 async def audit(daemon: Daemon, **fields: str) -> dict[str, str]:
     """Wait until the log has an audit line with these fields; return all of it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for line in daemon.log.splitlines():
                 if " event=audit " in line:
@@ -237,7 +237,7 @@ async def test_the_log_tells_who_did_what(web: Api, look: Api, daemon: Daemon, s
 async def test_a_quiet_log_tells_it_all_the_same(daemon: Daemon, rootfs: Path) -> None:
     daemon.stop()
     daemon.start(PYCONTAINERD_LOG_LEVEL="error")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not daemon.socket.exists():
             await asyncio.sleep(0.01)
     async with daemon.api() as api:

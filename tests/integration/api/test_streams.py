@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.integration.api.pipes import until_input_waits
 from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
 
@@ -236,7 +237,7 @@ async def test_stdin_flood_to_a_payload_that_never_reads(api: Api, rootfs: Path)
                 await client.send(0, bytes(60_000))
 
         flooding = asyncio.create_task(flood())
-        await asyncio.sleep(0.3)
+        await until_input_waits(api, container)
         assert (await api.get("/v1/_ping")).status == 200
         assert (await api.post(f"/v1/containers/{container}/stop?timeout=0")).json["signal"] == "SIGKILL"
         flooding.cancel()
@@ -263,7 +264,7 @@ async def test_frames_that_are_none(api: Api, rootfs: Path, frame: bytes) -> Non
     container = await api.create(rootfs, "/bin/sleep", "100", terminal=True)
     async with attach(api, container) as socket:
         await socket.send_bytes(frame)
-        message = await socket.receive(timeout=10)
+        message = await socket.receive(timeout=30)
         assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1003)
         assert message.extra.startswith(("cannot read", "cannot parse"))
     await remove(api, container)
@@ -273,7 +274,7 @@ async def test_a_frame_that_is_too_large(api: Api, rootfs: Path) -> None:
     container = await api.create(rootfs, "/bin/cat", stdin=True)
     async with attach(api, container) as socket:
         await socket.send_bytes(bytes(70_000))
-        await socket.receive(timeout=10)
+        await socket.receive(timeout=30)
         assert socket.close_code == 1009
     await remove(api, container)
 
@@ -313,7 +314,7 @@ async def test_replay_becomes_live_without_a_gap_or_a_double_across_files(api: A
 
     await start(api, container)
     clients = [asyncio.create_task(one) for one in (stay(0), come_and_go(), stay(1000))]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await api.get(f"/v1/containers/{container}")).json["output_bytes"] < 300_000:
             await asyncio.sleep(0.01)
     clients.append(asyncio.create_task(stay(5)))
@@ -385,7 +386,7 @@ async def test_a_grandchild_that_keeps_stdout_open_does_not_hold_the_exit(api: A
     }
     container = (await api.post("/v1/containers", json={"oci": document})).json["id"]
     await start(api, container)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
         assert (await api.get(f"/v1/containers/{container}/logs?follow=true")).body == b"parent\n"
     await remove(api, container)

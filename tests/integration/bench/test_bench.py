@@ -18,7 +18,10 @@ def bench(*arguments: str) -> str:
 def test_everything_is_measured(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     size = ("--rounds", "2", "--containers", "8", "--mebibytes", "2")
-    printed = bench("tests.bench", *size, "--json", str(results))
+    page = tmp_path / "page.md"
+    page.write_text("<!-- the output of make bench -->\n\n```\n```\n")
+    printed = bench("tests.bench", *size, "--json", str(results), "--page", str(page))
+    assert printed in page.read_text()
     found = json.loads(results.read_text())
     assert {"pycontainerd", "crun", "runc"} <= set(found["laps"]["contestants"])
     assert found["load"]["crowd"]["running"] == 8

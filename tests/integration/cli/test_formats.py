@@ -11,6 +11,8 @@ from tests.integration.api_client import Api
 from tests.integration.cli.test_pyctr import PYCTR, at_terminal, end, pyctr
 from tests.integration.daemon_process import Daemon
 
+MOUNTS = "proc:/proc:true tmpfs:/dev:true devpts:/dev/pts:true tmpfs:/dev/shm:true mqueue:/dev/mqueue:true sysfs:/sys:false"
+
 
 async def running(api: Api, rootfs: Path, name: str, *args: str, **fields: object) -> str:
     container: str = await api.create(rootfs, *(args or ("/bin/sleep", "100")), name=name, **fields)
@@ -36,6 +38,11 @@ async def test_every_command_that_shows_takes_a_template(daemon: Daemon, api: Ap
         ("inspect", "-f", '{{range .Config.Env}}{{if eq . "A=b"}}{{.}}{{end}}{{end}}', "web"): "A=b",
         ("inspect", "-f", '{{index .Config.Labels "a.b"}} {{.exit}}', "web"): "c ",
         ("container", "inspect", "-f", "{{.Name}}", "web"): "web",
+        ("inspect", "-f", "{{.Path}} {{.Args}} {{.State.Health.Status}}", "web"): "/bin/sleep [100] ",
+        ("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "web"): "0 0 0",
+        ("inspect", "-f", "{{with .HostConfig.RestartPolicy}}{{.Name}} {{.MaximumRetryCount}}{{end}}", "web"): "no 0",
+        ("inspect", "-f", "{{range .Mounts}}{{.Type}}:{{.Destination}}:{{.RW}} {{end}}", "web"): MOUNTS,
+        ("info", "--format", "{{.Containers}} {{.ContainersRunning}}"): "1 1",
         ("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}} {{.pids.current}}"): "web 1 1",
         ("top", "--format", "{{.Pid}} {{.ContainerPid}} {{.CMD}}", "web"): f"{pid} 1 /bin/sleep 100",
     }

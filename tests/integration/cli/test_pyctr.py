@@ -59,7 +59,20 @@ async def test_run_with_every_option(daemon: Daemon, rootfs: Path, tmp_path: Pat
         daemon,
         *("run", "--rm", "--rootfs", str(rootfs), "--name", "full", "--hostname", "box", "-e", "A=b", "-u", "5:6"),
         *("-w", "/bin", "-v", f"{tmp_path}/shared:/mnt:ro", "--mount", "type=tmpfs,target=/scratch,size=1m,noexec"),
-        *("--read-only", "--network", "none", "-l", "tier=front", "--pids-limit", "50", "/bin/sh", "-c", script),
+        *(
+            "--read-only",
+            "--network",
+            "none",
+            "-l",
+            "tier=front",
+            "--annotation",
+            "a=b",
+            "--pids-limit",
+            "50",
+            "/bin/sh",
+            "-c",
+            script,
+        ),
     )
     assert ended.out == "box\n/bin\n5\n6\nb\nshared\nread-only\n1\n"
     assert ended.code == 0
@@ -294,7 +307,7 @@ async def test_exec_passes_output_input_and_exit_code(daemon: Daemon, rootfs: Pa
     detached = await pyctr(daemon, "exec", "-d", "box", "/bin/sh", "-c", "echo unseen; echo x >/there; sleep 100")
     async with daemon.api() as api:
         assert (await api.get(f"/v1/exec/{detached.out.strip()}")).json["detach"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (rootfs / "there").exists():
             await asyncio.sleep(0.01)
     await pyctr(daemon, "rm", "-f", "box")
@@ -353,7 +366,7 @@ async def test_exec_at_the_terminal_through_a_restart_of_the_daemon(daemon: Daem
     daemon.start()
     await daemon.answering()
     terminal.seen = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while b"42\r\n" not in terminal.seen:  # what is typed into the connection that is gone is gone too
             terminal.type(b"echo $((40+2))\r")
             with contextlib.suppress(TimeoutError):
@@ -413,7 +426,7 @@ async def test_keys_leave_a_container_that_goes_on(daemon: Daemon, rootfs: Path)
     assert settings(slave) == before
     await end(terminal, slave)
     terminal, slave = await at_terminal(daemon, 20, 80, "attach", "--detach-keys", "ctrl-a,x", "box")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while b"42\r\n" not in terminal.seen:  # what is typed before the terminal is raw is gone
             terminal.type(b"echo $((40+2))\r")
             with contextlib.suppress(TimeoutError):

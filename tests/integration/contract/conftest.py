@@ -14,13 +14,13 @@ import schemathesis
 from schemathesis import checks as builtin
 from schemathesis.generation import GenerationMode
 
-from tests.conftest import settling
 from tests.integration.api_client import Answer, check_answer
 from tests.integration.conftest import make_rootfs
 from tests.integration.contract.harmless import Harmless
 from tests.integration.contract.population import Population
 from tests.integration.daemon_process import Daemon
 from tests.integration.unix_requests import CUT, UnixAdapter
+from tests.surroundings import settling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(180)
 _ROOT = Path(__file__).parents[3]
-_WITH_DAEMON = {"curl": "rootfs", "limits": ".", "backup": "."}
+_WITH_DAEMON = {"curl": "rootfs", "pyctr": "rootfs", "limits": ".", "files": ".", "backup": "."}
 """Pages of how-to that need a daemon, and what of the folder of the test is their $R."""
 
 
@@ -30,7 +30,23 @@ def test_how_to(name: str, daemon: Daemon, rootfs: Path) -> None:
     _follow(page, folder, variables)
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial/index.md", "README.md"])
+_WHOLE = ("docs/tutorial/index.md", "README.md")
+"""Those that start their daemon themselves."""
+
+
+def test_every_block_is_executed_or_says_why_not() -> None:
+    executed = {*_WHOLE, *(f"docs/how-to/{name}.md" for name in _WITH_DAEMON)}
+    pages = [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
+    left_out = [
+        f"{name}:{block.line}"
+        for page in pages
+        if (name := str(page.relative_to(_ROOT))) not in executed
+        for block in docs_blocks.blocks(page)
+    ]
+    assert left_out == []
+
+
+@pytest.mark.parametrize("page", _WHOLE)
 def test_from_the_first_step_to_the_last(page: str, tmp_path: Path) -> None:
     """With a daemon that the page itself starts, kills and starts again."""
     place = tmp_path / "t"

@@ -33,7 +33,7 @@ async def restart(daemon: Daemon) -> None:
 
 async def output_of(api: Api, container: str, least: int) -> bytes:
     """Wait until there are that many lines of output."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (body := (await api.get(f"/v1/containers/{container}/logs")).body).count(b"\n") < least:
             await asyncio.sleep(0.01)
     return body
@@ -109,7 +109,7 @@ async def test_input_goes_on(daemon: Daemon, rootfs: Path) -> None:
     async with daemon.api() as api:
         async with api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,)) as socket:
             await socket.send_bytes(b"\0after the restart\n")
-            assert (await socket.receive(timeout=10)).data == b"\x01after the restart\n"
+            assert (await socket.receive(timeout=30)).data == b"\x01after the restart\n"
             await socket.send_bytes(b"\xff\0")
         assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
         await remove(api, container)
@@ -123,7 +123,7 @@ async def test_a_terminal_goes_on(daemon: Daemon, rootfs: Path) -> None:
         assert (await api.post(f"/v1/containers/{container}/resize?rows=3&columns=4")).status == 204
         async with api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,)) as socket:
             await socket.send_bytes(b"\0typed\n")
-            assert (await socket.receive(timeout=10)).data.startswith(b"\x01typed\r\n")
+            assert (await socket.receive(timeout=30)).data.startswith(b"\x01typed\r\n")
         await remove(api, container)
 
 
@@ -161,7 +161,7 @@ async def test_sigterm_leaves_containers_alone(daemon: Daemon, rootfs: Path) -> 
         following = await api.session.get(f"{BASE}/v1/containers/{container}/logs?follow=true")
         socket = await api.session.ws_connect(f"{BASE}/v1/containers/{container}/attach", protocols=(PROTOCOL,))
         assert daemon.stop() == 0  # no stream keeps it from stopping
-        message = await socket.receive(timeout=10)
+        message = await socket.receive(timeout=30)
         assert (message.data, socket.close_code) == (1001, 1001)
         assert await following.content.read() == b""
         following.close()
@@ -184,7 +184,7 @@ async def test_a_creation_that_was_cut_off_is_undone(daemon: Daemon, rootfs: Pat
     await daemon.answering()
     async with daemon.api() as api:
         assert (await api.get("/v1/containers")).json["containers"] == []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{detail['pid']}").exists():
             await asyncio.sleep(0.01)
     assert not record.parent.exists()
@@ -254,7 +254,7 @@ async def test_leftovers_without_a_record_are_removed(daemon: Daemon, rootfs: Pa
     shutil.rmtree(daemon.state_dir / "containers" / container)
     daemon.start()
     await daemon.answering()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{detail['pid']}").exists():
             await asyncio.sleep(0.01)
     assert not any(Path(path).exists() for path in detail["cgroup_paths"])

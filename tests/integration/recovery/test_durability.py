@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.restarts import output, remove, started, until
+from tests.integration.api.restarts import events, output, remove, started, until
 from tests.integration.api_client import Api
 from tests.integration.conftest import has_ended
 from tests.integration.daemon_process import Daemon
@@ -27,7 +27,7 @@ async def boot(daemon: Daemon, *, serving: bool = True) -> None:
         daemon.kill()
         for pid in (info["spawner_pid"], *alive):
             os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not all(map(has_ended, (info["spawner_pid"], *alive))):
                 await asyncio.sleep(0.01)
     shutil.rmtree(daemon.state_dir)
@@ -150,6 +150,31 @@ async def test_a_definition_that_is_broken_costs_only_itself(daemon: Daemon, roo
         await remove(api, "whole")
 
 
+async def test_one_that_was_set_aside_finds_its_output_again(daemon: Daemon, rootfs: Path) -> None:
+    """Such as one of a later version, where an older one is started by mistake; and what is not ours is left alone."""
+    daemon.expect_errors()
+    async with daemon.api() as api:
+        container = await started(api, rootfs, SLEEP, durable=True)
+        await output(api, container, 1)
+    place = definition(daemon, container)
+    written = place.read_text()
+    place.write_text(json.dumps(json.loads(written) | {"schema": 2}))
+    (place.parent / "README").write_text("of the administrator")
+    for _ in range(2):
+        await boot(daemon)
+        async with daemon.api() as api:
+            assert await names(api) == {}
+    (aside,) = (daemon.data_dir / "quarantine").iterdir()
+    aside.unlink()
+    place.write_text(written)
+    await boot(daemon)
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}/logs")).body == b"up\n"
+        await remove(api, container)
+    assert (place.parent / "README").read_text() == "of the administrator"
+    place.parent.joinpath("README").unlink()
+
+
 async def test_the_record_is_right_where_both_are_there(daemon: Daemon, rootfs: Path) -> None:
     """Killed between the two writes of a rename, or of a creation: whatever was written, the next daemon agrees with it."""
     async with daemon.api() as api:
@@ -170,6 +195,43 @@ async def test_the_record_is_right_where_both_are_there(daemon: Daemon, rootfs: 
         assert await names(api) == {"one": "stopped", "two": "stopped"}
         for container in (renamed, made):
             await remove(api, container)
+
+
+async def test_it_is_switched_while_it_runs_and_while_it_does_not(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        for name, durable in (("kept", False), ("lost", True)):
+            await started(api, rootfs, SLEEP, name=name, durable=durable)
+        await api.create(rootfs, "/bin/true", name="back")
+        for name, changes in (("kept", {"durable": True}), ("lost", {"durable": False}), ("back", {"durable": True})):
+            answer = await api.post(f"/v1/containers/{name}/update", json=changes | {"restart": "always"})
+            assert answer.status == 204, answer.body
+            found = (await api.get(f"/v1/containers/{name}")).json
+            assert (found["durable"], found["restart"]) == (changes["durable"], "always")
+        assert ("updated", {"fields": "restart,durable"}) in await events(api)
+        left = {one.name for one in (daemon.data_dir / "definitions").iterdir()}
+        assert left == {f"{(await api.get(f'/v1/containers/{name}')).json['id']}.json" for name in ("kept", "back")}
+    await boot(daemon)
+    async with daemon.api() as api:
+        await until(api, "kept", status="running")
+        assert await names(api) == {"kept": "running", "back": "stopped"}
+        for name in await names(api):
+            await remove(api, name)
+
+
+async def test_a_definition_that_its_record_does_not_want_is_removed(daemon: Daemon, rootfs: Path) -> None:
+    """Killed between the two writes of a switch: the definition was written, the record was not."""
+    async with daemon.api() as api:
+        container = await api.create(rootfs, "/bin/true")
+        await api.post(f"/v1/containers/{container}/update", json={"durable": True})
+    record = daemon.state_dir / "containers" / container / "state.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"durable": False}))
+    await again(daemon)
+    async with daemon.api() as api:
+        assert (await api.get(f"/v1/containers/{container}")).json["durable"] is False
+    assert not definition(daemon, container).exists()
+    await boot(daemon)
+    async with daemon.api() as api:
+        assert await names(api) == {}
 
 
 async def test_a_creation_that_was_cut_off_leaves_no_ghost(daemon: Daemon, rootfs: Path) -> None:
@@ -250,7 +312,7 @@ async def test_a_root_that_is_gone_is_told_and_tried_again(daemon: Daemon, rootf
     rootfs.rename(f"{rootfs}.away")
     await boot(daemon)
     async with daemon.api() as api:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while b"container.restart_failed" not in (await api.get("/v1/events?since_id=0&follow=false")).body:
                 await asyncio.sleep(0.01)
         Path(f"{rootfs}.away").rename(rootfs)
@@ -287,7 +349,7 @@ async def test_killed_at_any_moment_what_was_answered_holds(daemon: Daemon, root
         daemon.kill()
         await asyncio.gather(*working, return_exceptions=True)
     os.kill(info["spawner_pid"], signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not has_ended(info["spawner_pid"]):
             await asyncio.sleep(0.01)
     await boot(daemon, serving=False)

@@ -39,7 +39,7 @@ async def wait(api: Api, exec_id: str) -> Any:
 
 
 async def seen(api: Api, exec_id: str, least: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await api.get(f"/v1/exec/{exec_id}")).json["output_bytes"] < least:
             await asyncio.sleep(0.01)
 
@@ -83,7 +83,7 @@ async def test_it_ends_while_there_is_no_daemon(daemon: Daemon, rootfs: Path) ->
         ending = await begin(api, container, "/bin/sh", "-c", "sleep 0.3; echo last; exit 9")
         pid = (await api.get(f"/v1/exec/{ending}")).json["pid"]
     daemon.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{pid}").exists():
             await asyncio.sleep(0.01)
     daemon.start()
@@ -129,7 +129,7 @@ async def test_the_spawner_is_killed_and_then_the_daemon(daemon: Daemon, rootfs:
         cat = await begin(api, container, "/bin/cat", stdin=True)
         held = len(os.listdir(f"/proc/{await spawner_of(api)}/fd"))
         successor = await kill_spawner(api)
-        async with asyncio.timeout(10):  # who is there has not been given everything yet
+        async with asyncio.timeout(30):  # who is there has not been given everything yet
             while len(os.listdir(f"/proc/{successor}/fd")) < held:
                 await asyncio.sleep(0.01)
     await restart(daemon)
@@ -154,7 +154,7 @@ async def test_both_are_killed(daemon: Daemon, rootfs: Path) -> None:
     daemon.kill()
     os.kill(spawner, signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{pid}").exists():
             await asyncio.sleep(0.01)
     daemon.start()
@@ -178,7 +178,7 @@ async def test_a_start_that_had_not_told_the_worker_is_undone(daemon: Daemon, ro
     await daemon.answering()
     async with daemon.api() as api:
         assert (await api.get(f"/v1/exec/{begun}")).json["status"] == "created"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while Path(f"/proc/{pid}").exists():
                 await asyncio.sleep(0.01)
         assert (await api.post(f"/v1/exec/{begun}/start")).status == 204
@@ -196,7 +196,7 @@ async def test_a_start_that_was_not_recorded(daemon: Daemon, rootfs: Path) -> No
     daemon.start()
     await daemon.answering()
     async with daemon.api() as api:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (detail := (await api.get(f"/v1/exec/{running}")).json)["status"] != "running":
                 await asyncio.sleep(0.01)
         assert (await api.get(f"/v1/exec/{ended}")).json["exit"]["exit_code"] == 8
@@ -222,7 +222,7 @@ async def test_a_record_that_cannot_be_read_costs_only_itself(daemon: Daemon, ro
     async with daemon.api() as api:
         listed = (await api.get(f"/v1/containers/{container}/exec")).json["execs"]
         assert [(one["id"], one["status"]) for one in listed] == [(whole, "running")]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while Path(f"/proc/{pid}").exists():
                 await asyncio.sleep(0.01)
         await remove(api, container)
@@ -261,7 +261,7 @@ async def test_starts_in_flight_at_the_loss_of_the_spawner(daemon: Daemon, api: 
     await asyncio.sleep(0.02)
     os.kill(spawner, signal.SIGKILL)
     answers = await asyncio.gather(*starting)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await spawner_of(api) in (None, spawner):
             await asyncio.sleep(0.01)
     for one, answer in zip(made, answers, strict=True):
@@ -290,7 +290,7 @@ async def test_the_daemon_is_killed_in_the_middle_of_starts(daemon: Daemon, root
         await daemon.answering()
         async with daemon.api() as api:
             for number, one in enumerate(made):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while (status := (await api.get(f"/v1/exec/{one}")).json["status"]) == "starting":
                         await asyncio.sleep(0.01)
                 if status == "created":

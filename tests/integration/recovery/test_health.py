@@ -47,13 +47,13 @@ async def test_a_check_that_was_being_made_is_ended(daemon: Daemon, rootfs: Path
     check = {"exec": ["/bin/sleep", "777"], "interval_s": 0.5, "timeout_s": 1000}
     async with daemon.api() as api:
         container = await started(api, rootfs, "exec sleep 1000", health=check)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(pids := await processes(api, container)) < 2:
                 await asyncio.sleep(0.01)
     daemon.kill()
     await again(daemon)
     async with daemon.api() as api:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while set(pids) <= set(await processes(api, container)):
                 await asyncio.sleep(0.01)
         assert (await api.get(f"/v1/containers/{container}/exec")).json["execs"] == []

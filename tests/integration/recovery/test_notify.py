@@ -17,7 +17,7 @@ async def again(daemon: Daemon) -> None:
 
 
 async def status(api: Api, container: str, expected: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await state(api, container))["status"] != expected:
             await asyncio.sleep(0.01)
 
@@ -29,7 +29,7 @@ async def test_what_is_said_without_a_daemon_is_not_lost(daemon: Daemon, rootfs:
         await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"STATUS=meanwhile\n")
     daemon.kill()
     (rootfs / "go").touch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (rootfs / "said").exists():
             await asyncio.sleep(0.01)
     await again(daemon)
@@ -41,6 +41,23 @@ async def test_what_is_said_without_a_daemon_is_not_lost(daemon: Daemon, rootfs:
         await remove(api, container)
 
 
+async def test_what_waits_unheard_holds_up_neither_spawner_nor_daemon(daemon: Daemon, rootfs: Path) -> None:
+    """Sockets that linger, in messages that nobody has taken: they go with the last descriptor of the payload's socket."""
+    async with daemon.api() as api:
+        container = await talker(api, rootfs, "linger")
+    daemon.kill()
+    (rootfs / "go").touch()
+    async with asyncio.timeout(20):
+        while not (rootfs / "gone").exists():
+            await asyncio.sleep(0.01)
+    await again(daemon)
+    async with daemon.api() as api:
+        await until(api, container, status="stopped")
+        for _ in range(2):
+            assert (await api.run(rootfs, "/bin/echo", "on"))[1] == b"on\n"
+        await remove(api, container)
+
+
 async def test_the_loss_of_the_spawner_changes_nothing(daemon: Daemon, rootfs: Path) -> None:
     daemon.expect_errors()
     async with daemon.api() as api:
@@ -48,7 +65,7 @@ async def test_the_loss_of_the_spawner_changes_nothing(daemon: Daemon, rootfs: P
         await say(api, container, "STATUS=before", status="before")
         spawner = (await api.get("/v1/info")).json["spawner_pid"]
         os.kill(spawner, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await api.get("/v1/info")).json["spawner_pid"] in (spawner, None):
                 await asyncio.sleep(0.01)
         await say(api, container, "STATUS=between", status="between")

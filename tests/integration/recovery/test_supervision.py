@@ -1,18 +1,23 @@
 """What is to be started again is started by the next daemon, wherever the one before it was when it died."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import subprocess
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.api.restarts import output, remove, started, until
+from containerd_py.runtime.linux.mounts import MountAttr, attach, new_filesystem
+from tests.integration.api.restarts import events, output, remove, started, until
 from tests.integration.conftest import has_ended
 from tests.integration.daemon_process import Daemon
+from tests.unit.store.small_disk import fill
 
 SAY_AND_SLEEP = "echo up; exec sleep 100"
 
@@ -98,7 +103,7 @@ async def test_a_worker_that_no_record_knows_is_ended(daemon: Daemon, rootfs: Pa
     await again(daemon)
     async with daemon.api() as api:
         assert (await api.get(f"/v1/containers/{container}")).json["exit"]["exit_code"] == 5
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not has_ended(pid):
                 await asyncio.sleep(0.01)
         await remove(api, container)
@@ -163,4 +168,36 @@ async def test_the_output_of_all_runs_is_there_after_a_restart_of_the_daemon(dae
         await api.post(f"/v1/containers/{container}/start")
         await api.post(f"/v1/containers/{container}/wait")
         assert (await api.get(f"/v1/containers/{container}/logs")).body == b"one\none\n"
+        await remove(api, container)
+
+
+@contextlib.asynccontextmanager
+async def on_small_disk(daemon: Daemon) -> AsyncIterator[None]:
+    """Have the daemon's state on a file system of its own, without any container before and after."""
+    daemon.stop()
+    with new_filesystem("tmpfs", (("size", "512k"), ("mode", "700")), MountAttr(0)) as tree:
+        place = os.open(daemon.state_dir, os.O_PATH | os.O_CLOEXEC)
+        attach(tree.fileno(), place)
+        os.close(place)
+    try:
+        await again(daemon)
+        yield
+        daemon.stop()
+    finally:
+        await asyncio.to_thread(subprocess.run, ["/usr/bin/umount", "-l", str(daemon.state_dir)], check=True)
+    await again(daemon)
+
+
+async def test_a_full_disk_does_not_use_up_a_policy(daemon: Daemon, rootfs: Path) -> None:
+    daemon.expect_errors()
+    async with on_small_disk(daemon), daemon.api() as api:
+        container = await started(api, rootfs, SAY_AND_SLEEP, restart="on-failure:2")
+        pid = (await until(api, container, status="running"))["pid"]
+        fill(str(daemon.state_dir))
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while len([name for name, _ in await events(api) if name == "restart_failed"]) < 4:
+                await asyncio.sleep(0.01)
+        (daemon.state_dir / "filler").unlink()
+        await until(api, container, status="running", restart_count=1)
         await remove(api, container)

@@ -12,7 +12,7 @@ from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Not
 from containerd_py.runtime import WaitStatus
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.seccomp_profile import default_profile
-from tests.integration.runtime.workshop import DEV, DEVPTS, PROC, Workshop
+from tests.integration.runtime.workshop import DEV, DEVPTS, PLACE, PROC, Workshop
 
 MUCH = {name: ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"] for name in ("bounding", "effective", "permitted")}
 NOTHING: dict[str, list[str]] = {name: [] for name in ("bounding", "effective", "permitted", "inheritable", "ambient")}
@@ -380,9 +380,9 @@ def test_an_id_is_taken_once(shop: Workshop) -> None:
 
 def test_a_cgroup_belongs_to_one_container(shop: Workshop) -> None:
     """What lives there must not be joined, nor ended."""
-    place = {"linux.cgroupsPath": "/pycontainerd-test-shared/box"}
+    place = {"linux.cgroupsPath": f"{PLACE}/box"}
     first = shop.create({"process.args": ["sh", "-c", "exit 5"], **place})
-    with pytest.raises(Conflict, match="cannot make cgroup '/pycontainerd-test-shared/box': processes live in it"):
+    with pytest.raises(Conflict, match=f"cannot make cgroup '{PLACE}/box': processes live in it"):
         shop.create(place, state="state2")
     first.start()
     assert first.wait() == WaitStatus(5, None)
@@ -419,8 +419,8 @@ def test_a_terminal_whose_callers_input_has_ended(shop: Workshop) -> None:
 
 
 def test_a_cgroup_of_the_callers_choice_goes_with_its_parents(shop: Workshop) -> None:
-    with shop.create({"linux.cgroupsPath": "/pycontainerd-test/deep/down"}) as container:
-        assert all(path.endswith("/pycontainerd-test/deep/down") for path in container.state().cgroups)
+    with shop.create({"linux.cgroupsPath": f"{PLACE}/deep/down"}) as container:
+        assert all(path.endswith(f"{PLACE}/deep/down") for path in container.state().cgroups)
         tops = [Path(path).parent.parent for path in container.state().cgroups]
         assert all(top.is_dir() for top in tops)
     assert not [top for top in tops if top.exists()]

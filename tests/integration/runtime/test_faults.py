@@ -12,7 +12,7 @@ import pytest
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
 from containerd_py.runtime import Container, WaitStatus, intel_rdt, parse
-from tests.integration.runtime.workshop import Workshop, document
+from tests.integration.runtime.workshop import PLACE, Workshop, document
 from tests.unit.store.small_disk import fill, small_disk
 
 MIB = 2**20
@@ -29,7 +29,7 @@ def members(container: Container) -> list[str]:
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"schema": 99}'])
-@pytest.mark.parametrize("place", [None, "/pycontainerd-test-damaged/box"])
+@pytest.mark.parametrize("place", [None, f"{PLACE}/box"], ids=["ours", "asked for"])
 def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content: str, place: str | None) -> None:
     """Its processes are found by the cgroup: where the document says, or where the state root has all of them."""
     asked = {"linux.cgroupsPath": place} if place else {}
@@ -48,7 +48,7 @@ def test_a_container_whose_state_is_damaged_is_discarded(shop: Workshop, content
 
 def test_parents_of_which_no_record_is_left_stay(shop: Workshop) -> None:
     """They may be anybody's."""
-    container = shop.sleeping({**SLEEPING, "linux.cgroupsPath": "/pycontainerd-test-damaged/box"})
+    container = shop.sleeping({**SLEEPING, "linux.cgroupsPath": f"{PLACE}/box"})
     for name in ("state", "plan"):
         (shop.bundle / f"state/box/{name}.json").write_text("garbage")
     assert Container.discard("box", state_root=str(shop.bundle / "state")) == ("state.json", "plan.json")
@@ -157,7 +157,7 @@ def test_a_full_disk_hinders_nothing_but_creation(shop: Workshop) -> None:
 # ── a creation that is killed ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("place", [None, "/pycontainerd-test-killed/above/box"])
+@pytest.mark.parametrize("place", [None, f"{PLACE}/above/box"], ids=["ours", "asked for"])
 def test_what_a_killed_creation_left_goes_with_its_parents(shop: Workshop, place: str | None) -> None:
     hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}
     asked = {"linux.cgroupsPath": place} if place else {}

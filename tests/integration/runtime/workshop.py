@@ -13,6 +13,8 @@ from containerd_py.runtime.spec.process import Process
 PROC = {"destination": "/proc", "type": "proc"}
 DEV = {"destination": "/dev", "type": "tmpfs", "options": ["nosuid", "mode=755"]}
 DEVPTS = {"destination": "/dev/pts", "type": "devpts", "options": ["newinstance", "ptmxmode=0666"]}
+PLACE = f"/pycontainerd-test-{os.getpid()}"
+"""A cgroup for a test's own choice of a container's: other runs of the same test have others."""
 OWN = [{"type": kind} for kind in ("mount", "pid", "ipc", "uts", "network", "cgroup")]
 
 

@@ -21,7 +21,7 @@ from containerd_py.runtime.spawner.client import Hello, Inherited, Ready, Refuse
 from containerd_py.runtime.spawner.fork import ForkRequest
 
 Kind = TypeVar("Kind", bound=Told)
-LONG_S = 20
+LONG_S = 30
 
 
 @dataclass

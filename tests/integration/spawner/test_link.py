@@ -12,6 +12,8 @@ import pytest
 
 from containerd_py import __version__
 from containerd_py.engine import spawner as engine_spawner
+from containerd_py.engine.fd_store import FdStore
+from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.errors import Unavailable
 from containerd_py.runtime import process
@@ -25,7 +27,7 @@ from containerd_py.runtime.spawner.fork import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 
-LONG_S = 20
+LONG_S = 30
 SLEEP = ("/bin/sleep", "1000")
 OTHER = {
     "protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL = 0; ",
@@ -63,6 +65,7 @@ def daemon_in(folder: Path) -> Daemon:
     found: list[Daemon] = []
     link = SpawnerLink(
         str(folder),
+        FdStore(ServiceManager()),
         on_exit=lambda container_id, status: exits.append((container_id, status)),
         on_lost=lambda: found[0].lost(),
     )

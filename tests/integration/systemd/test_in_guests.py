@@ -12,19 +12,21 @@ from tests.integration.systemd.conftest import Campaign
 from tests.integration.systemd.guests import GUESTS, ROOT, Guest
 
 
-def inside() -> list[str]:
-    """Return "module::function" of every test that runs in guests, without importing it: it needs a guest."""
+def inside() -> list[tuple[Guest, str]]:
+    """Return the tests of each guest, "module::function", without importing them: they need to be in one."""
     return [
-        f"{path.stem}::{node.name}"
+        (guest, f"{path.stem}::{node.name}")
+        for guest in GUESTS
         for path in sorted(Path(ROOT, "tests/systemd").glob("test_*.py"))
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if guest.runs(path.stem) and isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
 
 
 @pytest.mark.timeout(1300)  # the first of a guest waits for all of them
-@pytest.mark.parametrize("test", inside())
-@pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.name)
+@pytest.mark.parametrize(
+    ("guest", "test"), [pytest.param(guest, test, id=f"{guest.name}-{test}") for guest, test in inside()]
+)
 def test_inside(campaign: Campaign, guest: Guest, test: str) -> None:
     guest.require()
     findings = campaign.findings(guest)

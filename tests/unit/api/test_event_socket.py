@@ -58,12 +58,12 @@ async def test_a_client_that_takes_nothing_is_dropped(socket_path: str) -> None:
     with capture_logs() as logs:
         reader, writer = await asyncio.open_unix_connection(socket_path, limit=1)
         writer.write(UPGRADE.encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not logs:
                 await asyncio.sleep(0.01)
     assert [(line["event"], line["cause"]) for line in logs] == [("stream broken off", "the client takes nothing")]
     received = bytearray()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while data := await reader.read(1 << 20):
             received += data
     assert received.startswith(b"HTTP/1.1 101 ")
@@ -79,7 +79,7 @@ async def test_a_client_that_says_something_is_told_that_it_may_not(socket_path:
         for message in ("text", b"bytes"):
             socket = await open_socket(session)
             await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (received := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
                     continue
             assert (received.type, received.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.UNSUPPORTED_DATA)

@@ -35,6 +35,7 @@ class FakeDaemon:
         self.socket_path = socket_path
         self.heard: list[str] = []
         self.bodies: list[Any] = []
+        self.keys: list[str] = []
         self.talks: list[Talk] = []
         self.exit: dict[str, Any] = {"exit_code": 0, "reason": "exited", "signal": None, "finished_at": TIME}
         self.hanging = threading.Event()
@@ -78,6 +79,8 @@ class FakeDaemon:
         self.heard.append(f"{request.method} {request.path_qs}")
         if request.path.endswith("/attach"):
             return await self._attach(request)
+        if key := request.headers.get("Idempotency-Key"):
+            self.keys.append(key)
         if body := await request.read():
             self.bodies.append(json.loads(body))
         if f"{request.method} {request.path}" in self._hangs:
@@ -88,9 +91,19 @@ class FakeDaemon:
         status, answer = self._replies.get(f"{request.method} {request.path}") or self._usual(request)
         if request.path.endswith("/start") and status < 400:
             self.started.set()
+        if isinstance(answer, bytes) and request.headers.get("Upgrade"):
+            return await self._send_lines(request, answer)
         if isinstance(answer, bytes):
             return web.Response(status=status, body=answer)
         return web.Response(status=status) if answer is None else web.json_response(answer, status=status)
+
+    async def _send_lines(self, request: web.Request, lines: bytes) -> web.StreamResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        for line in lines.splitlines():
+            await websocket.send_str(line.decode())
+        await websocket.close()
+        return websocket
 
     def _usual(self, request: web.Request) -> tuple[int, Any]:
         if request.path == "/v1/containers" and request.method == "POST":

@@ -8,12 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
 
+import containerd_py
 from containerd_py.cli.main import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTAINER = {
     "id": "0123456789abcdef0123",
@@ -145,8 +149,8 @@ def test_wait_prints_the_exit_codes(daemon: Any, pyctr: Any) -> None:
 
 def test_logs_are_copied_byte_for_byte(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/containers/a/logs", b"\xff\x00\n" * 50_000)
-    assert pyctr("logs", "-f", "--stream", "stderr", "a").out == b"\xff\x00\n" * 50_000
-    assert daemon.heard == ["GET /v1/containers/a/logs?follow=true&stream=stderr"]
+    assert pyctr("logs", "--stream", "stderr", "a").out == b"\xff\x00\n" * 50_000
+    assert daemon.heard == ["GET /v1/containers/a/logs?follow=false&stream=stderr"]
     assert pyctr("logs", "--stream", "both", "a").code == 2
 
 
@@ -190,6 +194,61 @@ def test_what_no_events_are_asked_by(daemon: Any, pyctr: Any, args: tuple[str, .
     assert daemon.heard == []
 
 
+def test_events_by_the_words_of_docker(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/events", b"")
+    words = ("start", "die", "destroy", "unpause", "health_status", "exec_die", "exec.killed", "oom")
+    assert pyctr("events", *[part for word in words for part in ("-f", f"event={word}")]).code == 0
+    assert [one.partition("=")[2] for one in daemon.heard[0].split("&")[1:]] == [
+        *("container.started", "container.exited", "container.deleted", "container.resumed", "container.health"),
+        *("exec.exited", "exec.killed", "container.oom"),
+    ]
+
+
+def test_ps_by_what_is_looked_at_here(daemon: Any, pyctr: Any) -> None:
+    stopped = CONTAINER | {"id": "fedcba9876543210fedc", "status": "stopped", "pid": None, "exit": EXIT}
+    daemon.replies("GET /v1/containers", {"containers": [CONTAINER, stopped]})
+
+    def ids(*options: str) -> list[str]:
+        return [one[:4] for one in pyctr("ps", "-q", *options).text.split()]
+
+    assert ids("--filter", "id=0123") == ["0123"]
+    assert ids("--filter", "exited=3", "--filter", "exited=4") == ["fedc"]
+    assert ids("-a", "--filter", "exited=0") == []
+    assert ids("-n", "1", "--filter", "exited=3") == ["fedc"]
+    assert daemon.heard[0].endswith("?status=running&status=paused&status=restarting")
+    assert daemon.heard[1] == "GET /v1/containers"  # an end is asked for: of all states
+    assert daemon.heard[-1] == "GET /v1/containers?sort=-created"  # the limit is for what fits
+    for wrong, words in (
+        ("colour=red", "there is no filter 'colour'"),
+        ("name", "KEY=VALUE"),
+        ("exited=x", "an exit code"),
+    ):
+        refused = pyctr("ps", "--filter", wrong)
+        assert refused.code == 1
+        assert words in refused.err
+
+
+def test_a_key_makes_a_creation_one(daemon: Any, pyctr: Any) -> None:
+    """Who asks again finds what was made, and where it has been started follows it."""
+    daemon.replies("GET /v1/containers/c0ffee00c0ffee00c0ffee00", DETAIL)
+    arguments = ("--idempotency-key", "job 17", "--rootfs", "/r", "/bin/sh")
+    assert pyctr("create", *arguments).code == 0
+    assert daemon.keys == ['"job 17"']
+    assert pyctr("run", "-d", *arguments).code == 0
+    assert daemon.keys == ['"job 17"'] * 2
+    assert not [one for one in daemon.heard if one.endswith("/start")]
+    daemon.replies("GET /v1/containers/c0ffee00c0ffee00c0ffee00", DETAIL | {"status": "created"})
+    assert pyctr("run", "-d", *arguments).code == 0
+    assert daemon.heard[-1].endswith("/start")
+    assert pyctr("create", "--idempotency-key", "é", *arguments[2:]).code == 125
+
+
+def test_an_update_of_nothing_is_refused_here(daemon: Any, pyctr: Any) -> None:
+    told = pyctr("update", "web")
+    assert (told.code, daemon.heard) == (1, [])
+    assert "--restart and --durable" in told.err
+
+
 def test_explain_numbers_the_steps(daemon: Any, pyctr: Any) -> None:
     steps = [{"index": n, "step": "mount", "description": "mount\nproc"} for n in range(1, 11)]
     daemon.replies("POST /v1/explain", {"namespaces": ["pid", "mount"], "steps": steps})
@@ -225,6 +284,12 @@ def test_version_and_info(daemon: Any, pyctr: Any) -> None:
         ((), 2, "missing command"),
         (("rm",), 2, "missing argument"),
         (("dance",), 2, "dance"),
+        (("logs", "--details", "a"), 2, "attributes of a container are its labels"),
+        (("update", "--memory-swap", "1", "a"), 2, "an OCI bundle's config.json"),
+        (("rm", "-v", "a"), 2, "no named volumes"),
+        (("-H", "unix:///x", "ps"), 2, "--socket PATH"),
+        (("run", "--rootf", "x"), 125, "--rootfs? see `pyctr run --help`)"),
+        (("run", "--network", "bridge"), 125, "'--net': 'bridge' is not one of"),
         (("run", "--colour"), 125, "pyctr run --help"),
         (("ps", "--format", "xml"), 2, "xml"),
         (("inspect", "../x"), 1, "cannot look up '../x'"),
@@ -250,6 +315,11 @@ def test_help_is_no_error(pyctr: Any) -> None:
     assert "--pids-limit" in result.text
 
 
+def test_its_version_needs_no_daemon(pyctr: Any) -> None:
+    told = pyctr("--version")
+    assert (told.code, told.text) == (0, f"pyctr {containerd_py.__version__}\n")
+
+
 def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
     daemon.replies("GET /v1/version", VERSION)
     environment = os.environ | {"PYCONTAINERD_SOCKET": daemon.socket_path}
@@ -260,6 +330,7 @@ def test_the_socket_comes_from_the_environment(daemon: Any) -> None:
 
 @pytest.mark.parametrize("args", [("wait", "a"), ("logs", "-f", "a"), ("events",)])
 def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[str, ...]) -> None:
+    daemon.replies("GET /v1/containers/a", DETAIL | {"id": "a"})
     for route in ("POST /v1/containers/a/wait", "GET /v1/containers/a/logs", "GET /v1/events"):
         daemon.hangs(route)
     child = pyctr.spawn(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -267,6 +338,18 @@ def test_an_interrupt_ends_a_wait_quietly(daemon: Any, pyctr: Any, args: tuple[s
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     assert (child.returncode, out, err) == (130, b"", b"")
+
+
+def test_half_an_export_is_no_file(daemon: Any, pyctr: Any, tmp_path: Path) -> None:
+    daemon.hangs("GET /v1/containers/a/export")
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    child = pyctr.spawn("export", "-o", str(folder / "a.tar"), "a")
+    assert daemon.hanging.wait(30)
+    assert list(folder.iterdir()) != []
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == -signal.SIGTERM
+    assert list(folder.iterdir()) == []
 
 
 def test_a_closed_pipe_is_quiet(daemon: Any, pyctr: Any) -> None:

@@ -47,10 +47,12 @@ def test_rename_and_update(daemon: Any, pyctr: Any) -> None:
         pyctr("update", "--memory", "1m", "--cpus", "0.5", "--pids-limit", "-1", "--restart", "always", "b").text == "b\n"
     )
     assert pyctr("update", "--memory", "-1", "--cpus", "-1", "b").code == 0
-    assert daemon.heard == ["POST /v1/containers/a/rename?name=b", *["POST /v1/containers/b/update"] * 2]
+    assert pyctr("update", "--no-durable", "b").code == 0
+    assert daemon.heard == ["POST /v1/containers/a/rename?name=b", *["POST /v1/containers/b/update"] * 3]
     assert daemon.bodies == [
         {"resources": {"memory_bytes": 1 << 20, "cpus": 0.5, "pids": None}, "restart": "always"},
         {"resources": {"memory_bytes": None, "cpus": None}},
+        {"durable": False},
     ]
 
 
@@ -80,10 +82,12 @@ def test_prune_does_not_remove_without_being_told_to(daemon: Any, pyctr: Any) ->
 def test_ps_filters(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/containers", {"containers": []})
     pyctr("ps", "-f", "status=exited", "--filter", "label=a=b", "-f", "name=we", "-f", "since=x", "-f", "before=y")
+    pyctr("ps", "-a", "-f", "health=healthy", "-f", "health=none")
     pyctr("ps", "-n", "3")
     pyctr("ps", "-a", "--sort", "name")
     assert daemon.heard == [
         "GET /v1/containers?label=a%3Db&status=stopped&name=we&since=x&before=y",
+        "GET /v1/containers?health=healthy&health=none",
         "GET /v1/containers?sort=-created&limit=3",
         "GET /v1/containers?sort=name",
     ]

@@ -72,7 +72,7 @@ def test_a_bundle_can_be_checked_too() -> None:
         ({"health_http": "localhost:80"}, "host 'localhost'"),
         ({"health_tcp": "1", "health_interval": "soon"}, "--health-interval 'soon' is no time"),
         ({"health_tcp": "1", "health_timeout": ""}, "--health-timeout '' is no time"),
-        ({"health_tcp": "1", "health_timeout": "0"}, "timeout_s 0.0"),
+        ({"health_tcp": "1", "health_timeout": "0"}, "--health-timeout 0.0"),
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from containerd_py.cli.figures import cpu_text, size_text
+from tests.unit.cli.test_commands import CONTAINER
 
 TIME = "2026-01-02T03:04:05.000006Z"
 STATS = {
@@ -65,6 +67,7 @@ def lines(*documents: Any) -> bytes:
 
 def test_stats_once_measures_a_moment(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/stats", lines(FIRST, ROUND))
+    daemon.replies("GET /v1/containers", {"containers": []})
     header, row = pyctr("stats", "--no-stream", "web", "db", "--label", "a=b").text.splitlines()
     assert header.split() == [
         "ID",
@@ -100,7 +103,7 @@ def test_stats_once_measures_a_moment(daemon: Any, pyctr: Any) -> None:
         "GiB",
         "2/64",
     ]
-    assert daemon.heard == ["GET /v1/stats?container=web&container=db&label=a%3Db&follow=true&interval=0.5"]
+    assert daemon.heard[0] == "GET /v1/stats?container=web&container=db&label=a%3Db&follow=true&interval=0.5"
 
 
 def test_stats_go_on(daemon: Any, pyctr: Any) -> None:
@@ -115,6 +118,21 @@ def test_what_is_not_known_is_a_dash(daemon: Any, pyctr: Any) -> None:
     bare = STATS | {"cpu": STATS["cpu"] | {"percent": None}, "memory": memory}  # type: ignore[operator] # as above
     daemon.replies("GET /v1/stats", lines({"time": TIME, "containers": [bare]}))
     assert pyctr("stats").text.splitlines()[1].split()[2:7] == ["-", "2.0", "MiB", "-", "-"]
+
+
+def test_what_does_not_run_has_no_figures(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/stats", lines(FIRST, ROUND))
+    idle = [CONTAINER | {"id": one * 20, "name": f"old-{one}", "status": "stopped"} for one in "ef"]
+    daemon.replies("GET /v1/containers", {"containers": idle})
+    rows = pyctr("stats", "--no-stream", "--all", "--no-trunc", "--label", "a").text.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == [STATS["id"], "e" * 20, "f" * 20]
+    assert rows[1].split() == ["e" * 20, "old-e", *["-"] * 9]
+    assert daemon.heard[1] == "GET /v1/containers?label=a&status=creating&status=created&status=stopped"
+    rows = pyctr("stats", "--no-stream", "web", "old-f").text.splitlines()[1:]
+    assert [row.split()[1] for row in rows] == ["web\\x1b", "old-f"]
+    assert len(pyctr("stats", "--no-stream").text.splitlines()) == 2
+    refused = pyctr("stats", "--no-stream", "--all", "--format", "json")
+    assert (refused.code, refused.err.count("--all")) == (2, 1)
 
 
 def test_at_a_terminal_the_table_is_drawn_again_until_it_is_interrupted(daemon: Any, pyctr: Any) -> None:
@@ -142,6 +160,40 @@ def test_top_prints_the_processes(daemon: Any, pyctr: Any) -> None:
     assert row.split()[:9] == ["4242", "1", "815", "5", "S", "1", "1:02.50", "1.0", "MiB"]
     assert row.rstrip().endswith(r"/bin/sh -c '\x1b[31m'")
     assert pyctr("top", "web", "--format", "json").json == [PROCESS]
+
+
+@pytest.mark.parametrize("options", [("-ef",), ("-o", "pid,cmd"), ("aux",)])
+def test_options_of_ps_are_refused_with_the_reason(daemon: Any, pyctr: Any, options: tuple[str, ...]) -> None:
+    told = pyctr("top", "web", *options)
+    assert (told.code, daemon.heard) == (2, [])
+    assert "no program is run for this" in told.err
+
+
+def test_top_that_is_watched_is_drawn_with_the_busiest_first(daemon: Any, pyctr: Any) -> None:
+    idle: dict[str, Any] = PROCESS | {"args": ["idle"]}
+    busy: dict[str, Any] = PROCESS | {"pid": 4343, "args": ["busy"]}
+    daemon.replies("GET /v1/containers/web/top", {"processes": [idle, busy]})
+    master, slave = pty.openpty()
+    child = pyctr.spawn("top", "-w", "0.1", "web", stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while b"% of a CPU" not in shown:
+        shown += os.read(master, 65_536)
+    assert shown.index(b"idle") < shown.index(b"busy")
+    busy["cpu_ns"] += 10**9
+    shown = b""
+    while b"idle" not in shown or shown.rindex(b"busy") > shown.rindex(b"idle"):
+        shown += os.read(master, 65_536)
+        busy["cpu_ns"] += 10**9
+    assert b"web: 2 processes, 2 threads, " in shown or b" % of a CPU, 2.0 MiB" in shown
+    child.send_signal(signal.SIGTERM)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal has no other end any more
+        while more := os.read(master, 65_536):
+            shown += more
+    os.close(master)
+    assert child.wait(20) == -signal.SIGTERM
+    assert b"\x1b[?25h" in shown  # the cursor is there again
 
 
 def test_top_is_asked_for_again_while_it_is_watched(daemon: Any, pyctr: Any) -> None:

@@ -6,8 +6,7 @@ import datetime
 
 import pytest
 
-from containerd_py.cli import output
-from containerd_py.cli.output import age_text, printable, write_table
+from containerd_py.cli.output import age_text, printable
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
@@ -38,13 +37,3 @@ def test_control_characters_are_escaped(text: str, shown: str) -> None:
 )
 def test_ages(time: str, text: str) -> None:
     assert age_text(time, NOW) == text
-
-
-def test_only_the_elastic_column_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(output, "_PIPE_WIDTH", 40)
-    rows = [("0123456789ab", "a-name", "some very long command that no terminal holds", "12345")]
-    write_table(("ID", "NAME", "COMMAND", "µs"), rows, elastic="COMMAND", numbers=("µs",))
-    printed = capsys.readouterr().out.splitlines()
-    assert [len(line) <= 40 for line in printed] == [True, True]
-    for whole in ("0123456789ab", "a-name", "some very", "12345"):
-        assert whole in printed[1]

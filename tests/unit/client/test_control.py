@@ -47,11 +47,15 @@ async def test_names_changes_and_lists(daemon: Any, client: Client) -> None:
     await client.update("web", UpdateRequest(resources=ResourcesSpec(pids=None), restart="always"))
     assert (await client.prune(["a=b"])).removed == ("a",)
     await client.containers("running", ["l"], names=["n"], since="s", before="b", sort="-name", limit=2)
+    await client.containers(health=["healthy", "none"])
+    await client.containers(health="starting")
     assert daemon.heard == [
         "POST /v1/containers/web/rename?name=db",
         "POST /v1/containers/web/update",
         "POST /v1/prune?label=a%3Db",
         "GET /v1/containers?label=l&status=running&name=n&since=s&before=b&sort=-name&limit=2",
+        "GET /v1/containers?health=healthy&health=none",
+        "GET /v1/containers?health=starting",
     ]
     assert json.loads(daemon.bodies[1]) == {"resources": {"pids": None}, "restart": "always"}
 

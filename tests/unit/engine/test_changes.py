@@ -28,7 +28,7 @@ async def test_a_change_before_waiting_is_not_seen() -> None:
     await asyncio.sleep(0)
     assert not task.done()
     changes.announce()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
 
 
 async def test_waiting_again_needs_another_change() -> None:
@@ -37,7 +37,7 @@ async def test_waiting_again_needs_another_change() -> None:
         (task,) = await waiting(changes, 1)
         assert not task.done()
         changes.announce()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
 
 async def test_a_waiter_that_gives_up_is_forgotten() -> None:
@@ -48,7 +48,7 @@ async def test_a_waiter_that_gives_up_is_forgotten() -> None:
         await given_up
     assert len(changes._waiting) == 1
     changes.announce()
-    await asyncio.wait_for(other, 5)
+    await asyncio.wait_for(other, 30)
     assert not changes._waiting
 
 
@@ -57,6 +57,6 @@ async def test_a_waiter_cancelled_while_the_change_comes_disturbs_nobody() -> No
     first, second = await waiting(changes, 2)
     first.cancel()
     changes.announce()  # before the cancelled one has run
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 30)
     with pytest.raises(asyncio.CancelledError):
         await first

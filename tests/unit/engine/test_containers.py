@@ -56,13 +56,30 @@ def test_an_unknown_event_is_a_defect() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "action", "allowed", "hint"),
+    [
+        ("running", "delete", (Status.CREATED, Status.STOPPED), "stop it first, or delete it with force"),
+        ("paused", "execute in", (Status.RUNNING,), "resume it first"),
+        ("stopped", "kill", (Status.CREATED, Status.RUNNING), "start it first"),
+        ("created", "pause", (Status.RUNNING,), "start it first"),
+        ("running", "start", (Status.CREATED, Status.STOPPED), None),
+        ("creating", "pause", (Status.RUNNING,), None),
+    ],
+)
+def test_a_conflict_tells_the_way_out(status: str, action: str, allowed: tuple[Status, ...], hint: str | None) -> None:
+    with pytest.raises(Conflict) as problem:
+        container(status=status).check(action, *allowed)
+    assert problem.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("status", "alive"),
     [("creating", False), ("created", True), ("running", True), ("paused", True), ("stopped", False)],
 )
 def test_alive_means_there_is_a_process(status: str, alive: bool) -> None:  # noqa: FBT001
     subject = container(status=status, pid=42)
     assert subject.alive is alive
-    assert subject.view().pid == (42 if alive else None)
+    assert subject.summary().pid == (42 if alive else None)
 
 
 async def test_publishing_wakes_those_that_wait() -> None:
@@ -94,17 +111,28 @@ def test_the_view_tells_all() -> None:
         status="stopped", exit=ended, labels={"a": "b"}, stdin=True, cgroup_v2="/c2", cgroups_v1=("/c1",), config=config
     )
     view = subject.view()
-    assert (view.id, view.name, view.status) == ("abc", "web", Status.STOPPED)
-    assert (view.args, view.terminal, view.stdin) == (("/bin/sh", "-c", "x"), True, True)
-    assert view.exit == Exit(137, "signaled", "SIGKILL", NOW)
+    summary = view.summary
+    assert (summary.id, summary.name, summary.status) == ("abc", "web", Status.STOPPED)
+    assert (summary.args, summary.terminal, view.stdin) == (("/bin/sh", "-c", "x"), True, True)
+    assert summary.exit == Exit(137, "signaled", "SIGKILL", NOW)
     assert set(view.cgroup_paths) == {"/c1", "/c2"}
-    assert (view.labels, view.spec, view.oci) == ({"a": "b"}, {"rootfs": "/srv/root"}, config)
-    view.labels["a"] = "changed"
+    assert (summary.labels, view.spec, view.oci) == ({"a": "b"}, {"rootfs": "/srv/root"}, config)
+    summary.labels["a"] = "changed"
     assert subject.record.labels == {"a": "b"}
 
 
+def test_a_summary_is_made_anew_where_the_record_or_the_document_has_changed() -> None:
+    subject = container(status="created")
+    first = subject.summary()
+    assert subject.summary() is first
+    subject.publish(subject.next_record(STARTED))
+    assert (first.status, subject.summary().status) == (Status.CREATED, Status.RUNNING)
+    subject.config = {"process": {"args": ["new"]}}
+    assert subject.summary().args == ("new",)
+
+
 def test_a_rebuilt_container_without_a_document_can_be_shown() -> None:
-    assert container(config={}).view().args == ()
+    assert container(config={}).summary().args == ()
 
 
 async def test_closing_closes_the_log_and_can_be_done_twice(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
         journal=Journaling(Journal(), tasks),
         removed=Removed(RemovedStore(str(folder)), Keep(), tasks),
         host=cast("Any", None),
+        state_dir=str(folder),
         data_dir=str(folder),
     )
 

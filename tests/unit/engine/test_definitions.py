@@ -118,7 +118,25 @@ async def test_it_is_written_where_it_changes_only(tmp_path: Path) -> None:
     store.broken = False
     await definitions.keep(container, record(name="other"), {"process": {}, "linux": {}})  # nobody knows what is there
     assert store.saved == 4
+    await definitions.keep(container, record(durable=False, name="other"))
+    assert store.load(lambda _config: None) == ([], [])
+    assert not definitions.has("a")
     await definitions.keep(container, record(durable=False, name="fourth"))
     assert store.saved == 4
+    await definitions.keep(container, record(name="other"))
     definitions.remove("a")
+    assert store.load(lambda _config: None) == ([], [])
+
+
+async def test_one_that_may_be_there_is_removed_too(tmp_path: Path) -> None:
+    """Whether a change that failed has got to the disk nobody knows."""
+    store = CountingStore(str(tmp_path))
+    store.prepare()
+    definitions = Definitions(store)
+    container = Container(record(), {}, {"process": {}}, OutputLog("/nowhere"))
+    await definitions.keep(container, container.record)
+    store.broken = True
+    with pytest.raises(Internal):
+        await definitions.keep(container, record(name="other"))
+    await definitions.keep(container, record(durable=False))
     assert store.load(lambda _config: None) == ([], [])

@@ -15,7 +15,7 @@ from containerd_py.engine.selection import ContainerFilter, Selection, nanosecon
 from containerd_py.engine.views import Event, Peer
 from containerd_py.store.events import EventStore, StoredEvent
 
-LONG_S = 10
+LONG_S = 30
 
 
 def published(count: int, *, kept: int = 4096) -> EventLog:

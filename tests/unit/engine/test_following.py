@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from containerd_py.engine.following import Reading, chunks, tail_offset
 from containerd_py.engine.output import OutputLog
+from containerd_py.engine.output_reader import Picked
 from containerd_py.engine.runs import Run
 from containerd_py.engine.views import OutputChunk, Stream, Window
 
@@ -73,6 +74,10 @@ async def test_parts(log: OutputLog, window: dict[str, Any], expected: bytes) ->
     assert await taken(log, **window) == expected
 
 
+def _with_lines(data: bytes) -> bytes:
+    return bytes(b"\nab"[byte % 3] for byte in data)
+
+
 @given(lines=st.lists(st.binary(max_size=5), max_size=20), count=st.integers(0, 25))
 def test_any_tail(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], count: int) -> None:
     data = b"\n".join(lines)
@@ -80,9 +85,92 @@ def test_any_tail(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], 
     log = written(tmp_path_factory.mktemp("log"), *runs)
     *whole, rest = data.split(b"\n")
     expected = [line + b"\n" for line in whole] + ([rest] if rest else [])
-    found = data[tail_offset(log, 0, None, Window(tail=count)) :]
+    found = data[tail_offset(log, 0, count, Picked()) :]
     log.close()
     assert found == b"".join(expected[max(0, len(expected) - count) :])
+
+
+Run_ = tuple[Stream, int, bytes]
+RUNS = st.lists(
+    st.tuples(st.sampled_from([OUT, ERR]), st.integers(0, 3), st.binary(min_size=1, max_size=6).map(_with_lines)),
+    max_size=30,
+)
+
+
+@given(
+    runs=RUNS,
+    cuts=st.sets(st.integers(1, 29), max_size=3),
+    stream=st.sampled_from([None, OUT, ERR]),
+    since=st.none() | st.integers(0, 12),
+    tail=st.none() | st.integers(0, 12),
+    start=st.integers(0, 40),
+)
+def test_any_part_of_any_files(
+    tmp_path_factory: pytest.TempPathFactory,
+    runs: list[Run_],
+    cuts: set[int],
+    stream: Stream | None,
+    since: int | None,
+    tail: int | None,
+    start: int,
+) -> None:
+    """Compared with reading everything, and leaving out what is not wanted. Times grow, as clocks mostly do."""
+    second, timed = 0, []
+    for kind, more, data in runs:
+        second += more
+        timed.append((kind, second, data))
+    log = in_files(tmp_path_factory.mktemp("log"), timed, cuts)
+    wanted, offset = b"", 0
+    for kind, at, data in timed:
+        if stream in (None, kind) and at >= (since or 0):
+            wanted += data[max(0, start - offset) :]
+        offset += len(data)
+    if tail is not None:
+        lines = wanted.splitlines(keepends=True)
+        wanted = b"".join(lines[max(0, len(lines) - tail) :])
+    window = {"tail": tail, "since_ns": None if since is None else since * S}
+    found = asyncio.run(taken(log, offset=start, stream=stream, **window))
+    log.close()
+    assert found == wanted
+
+
+def in_files(folder: Path, runs: list[Run_], cuts: set[int]) -> OutputLog:
+    """A log whose files are cut before the runs of these numbers."""
+    base = offset = 0
+    pairs: dict[int, tuple[bytes, bytes]] = {}
+    for number, (stream, second, data) in enumerate(runs):
+        if number in cuts:
+            base = offset
+        before, index = pairs.get(base, (b"", b""))
+        entry = struct.pack("<QQQ", offset, second * S, (OUT, ERR).index(stream))
+        pairs[base] = before + data, index + entry
+        offset += len(data)
+    for first, (data, index) in pairs.items():
+        name = f"output.{first}" if first else "output"
+        (folder / name).write_bytes(data)
+        (folder / f"{name}.index").write_bytes(index)
+    log = OutputLog(str(folder))
+    log.resume()
+    return log
+
+
+async def test_what_is_not_wanted_is_passed_over_a_part_at_a_time(tmp_path: Path) -> None:
+    """Whoever asks for one stream of a long log must not have the daemon to himself."""
+    log = written(tmp_path / "log", *[(OUT, second, b"x") for second in range(5000)], (ERR, 5000, b"last"))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(other())
+    assert await taken(log, stream=ERR) == b"last"
+    assert await taken(log, since_ns=5000 * S) == b"last"
+    task.cancel()
+    log.close()
+    assert turns > 10
 
 
 async def test_following_ends_when_the_time_is_over(tmp_path: Path) -> None:
@@ -95,7 +183,7 @@ async def test_following_ends_when_the_time_is_over(tmp_path: Path) -> None:
     await asyncio.sleep(0)
     os.write(write, b"in time\n")
     log.take(read, OUT)
-    assert await asyncio.wait_for(reading, 20) == b"in time\n"
+    assert await asyncio.wait_for(reading, 30) == b"in time\n"
     assert time.time_ns() >= until_ns
     log.close()
     os.close(read)

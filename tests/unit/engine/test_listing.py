@@ -6,22 +6,26 @@ from typing import Any
 import pytest
 
 from containerd_py.engine.listing import Listing, SortKey, select
-from containerd_py.engine.views import ContainerView
-from containerd_py.store.records import NextStart
+from containerd_py.engine.views import ContainerSummary
+from containerd_py.store.records import HealthState, NextStart
 from tests.unit.engine.test_containers import container
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def view(container_id: str, name: str, age_s: int, **given: Any) -> ContainerView:
-    return container(container_id, name, created_at=T0 + timedelta(seconds=age_s), **given).view()
+def summary(container_id: str, name: str, age_s: int, **given: Any) -> ContainerSummary:
+    return container(container_id, name, created_at=T0 + timedelta(seconds=age_s), **given).summary()
 
 
-VIEWS = (
-    view("c", "api", 30, status="stopped", labels={"app": "x", "tier": "front"}, started_at=T0 + timedelta(seconds=90)),
-    view("a", "web-1", 10, status="running", labels={"app": "x"}, started_at=T0 + timedelta(seconds=99)),
-    view("d", "web-2", 40, status="stopped", next_start=NextStart(at=T0, cause="policy")),
-    view("b", "db", 20, status="paused", labels={"app": ""}),
+WELL, ILL = (HealthState(status=status, since=T0) for status in ("healthy", "unhealthy"))
+APP = {"app": "x"}
+FRONT = APP | {"tier": "front"}
+
+SUMMARIES = (
+    summary("c", "api", 30, status="stopped", labels=FRONT, started_at=T0 + timedelta(seconds=90), health_state=WELL),
+    summary("a", "web-1", 10, status="running", labels=APP, started_at=T0 + timedelta(seconds=99), health_state=WELL),
+    summary("d", "web-2", 40, status="stopped", next_start=NextStart(at=T0, cause="policy")),
+    summary("b", "db", 20, status="paused", labels={"app": ""}, health_state=ILL),
 )
 
 
@@ -33,6 +37,10 @@ VIEWS = (
         (Listing(statuses=("running", "paused")), "ab"),
         (Listing(statuses=("stopped",)), "cd"),
         (Listing(statuses=("restarting",)), "d"),
+        (Listing(healths=("healthy",)), "a"),
+        (Listing(healths=("healthy", "unhealthy")), "ab"),
+        (Listing(healths=("none",)), "cd"),  # of "c" only its last run was checked
+        (Listing(healths=("starting",)), ""),
         (Listing(labels=("app",)), "abc"),
         (Listing(labels=("app=x",)), "ac"),
         (Listing(labels=("app=",)), "b"),
@@ -55,4 +63,4 @@ VIEWS = (
     ids=str,
 )
 def test_what_is_listed(listing: Listing, expected: str) -> None:
-    assert "".join(one.id for one in select(VIEWS, listing)) == expected
+    assert "".join(one.id for one in select(SUMMARIES, listing)) == expected

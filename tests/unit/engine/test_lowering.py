@@ -52,6 +52,7 @@ def at(found: Any, path: str) -> Any:
             "annotations",
             {defaults.ROOTFS_ANNOTATION: "nodev", defaults.NETWORK_ANNOTATION: "none"},
         ),
+        ({"annotations": {"a": "b"}}, "annotations", {"a": "b", defaults.ROOTFS_ANNOTATION: "nodev"}),
         ({"network": "host"}, "annotations", {defaults.ROOTFS_ANNOTATION: "nodev"}),
         ({}, "process.user.uid", 0),
         ({}, "process.user.gid", 0),
@@ -265,3 +266,10 @@ def test_a_variable_without_a_proper_name_is_refused(name: str) -> None:
     with pytest.raises(InvalidArgument, match=f"^cannot set environment variable '{name}': ") as refused:
         lowered(env={name: "value"})
     assert refused.value.step == "lower"
+
+
+@pytest.mark.parametrize("key", ["", "org.pycontainerd.init", "org.pycontainerd.rootfs"])
+async def test_an_annotation_that_is_not_the_callers_is_refused(key: str) -> None:
+    request = ContainerSpec(rootfs="/srv/root", args=("x",), annotations={key: "true"})
+    with pytest.raises(InvalidArgument, match="cannot annotate with"):
+        await lower(request, ID, device_rules=True)

@@ -20,6 +20,7 @@ SILENT = NotifyState(watchdog_s=3.0)
         (b"STATUS=", {}),
         (b"STATUS=" + b"x" * 2000, {"status": "x" * 1024}),
         (b"STATUS=\xff\xfe", {"status": "\ufffd\ufffd"}),
+        ("STATUS=of a client\u2028READY=1\x0bERRNO=5\r".encode(), {"status": "of a client\u2028READY=1\x0bERRNO=5\r"}),
         (b"STOPPING=1\nERRNO=2", {"stopping": True, "errno": 2}),
         (b"ERRNO=-1", {}),
         (b"ERRNO=4096", {}),

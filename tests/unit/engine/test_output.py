@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from containerd_py.engine.output import Limits, OutputLog, OutputReader
+from containerd_py.engine.output import Limits, OutputLog
+from containerd_py.engine.output_reader import OutputReader
 from containerd_py.engine.views import OutputChunk, OutputGap, Stream
 from tests.unit.store.small_disk import fill, needs_root, small_disk, use_up_inodes
 

@@ -115,8 +115,17 @@ async def test_a_name_does_not_begin_another(root: Path) -> None:
 
 async def test_links_and_dots_are_refused(root: Path) -> None:
     (root / "link").symlink_to("/etc")
-    for path in (root / "link", f"{root}/root/../root", f"{root}//root", f"{root}/root/"):
-        assert "has a link" in await refused(limits(root), asked(root, rootfs=str(path)))
+    assert "has a link" in await refused(limits(root), asked(root, rootfs=f"{root}/link"))
+    for path in (f"{root}/root/../root", f"{root}//root", f"{root}/root/"):
+        assert "has '.', '..' or '//'" in await refused(limits(root), asked(root, rootfs=path))
+
+
+async def test_of_what_is_elsewhere_nothing_is_told(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/link").symlink_to("/etc")
+    scope = Scope(("team=web",), (str(tmp_path / "allowed"),))
+    for path in (tmp_path / "elsewhere/link", tmp_path / "elsewhere/none"):
+        assert "is not below a directory" in await refused(scope, asked(root, rootfs=str(path)))
 
 
 async def test_what_others_can_exchange_is_refused(root: Path) -> None:

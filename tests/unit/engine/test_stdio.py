@@ -21,7 +21,7 @@ from containerd_py.runtime.console import window_size
 from containerd_py.runtime.linux.fd import Fd
 from tests.unit.store.small_disk import fill, needs_root, small_disk
 
-LONG_S = 10
+LONG_S = 30
 FLOOD = b"f" * 300_000  # more than a pipe or a terminal holds
 
 
@@ -254,6 +254,26 @@ async def test_closing_wakes_a_writer_that_waits_and_those_behind_it(payload: Pa
     for task in (first, second):
         with pytest.raises(Conflict, match="cannot write standard input: it is closed"):
             await asyncio.wait_for(task, LONG_S)
+
+
+async def test_a_writer_that_was_woken_leaves_the_number_to_whom_has_it_now(payload: Payload) -> None:
+    """The kernel gives the lowest number that is free: mostly one that was closed a moment ago."""
+    loop = asyncio.get_running_loop()
+    number = payload.stdio.numbers()["stdin"]
+    writing = asyncio.ensure_future(payload.stdio.write_stdin(FLOOD))
+    await asyncio.sleep(0.05)
+    payload.stdio.close()
+    read, write = os.pipe()
+    os.dup2(write, number)
+    writable = asyncio.Event()
+    loop.add_writer(number, writable.set)
+    with pytest.raises(Conflict):
+        await writing
+    async with asyncio.timeout(LONG_S):
+        await writable.wait()
+    assert loop.remove_writer(number)
+    for fd in {read, write, number}:
+        os.close(fd)
 
 
 async def test_a_payload_that_ends_wakes_a_writer_that_waits(payload: Payload) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import threading
 
 import pytest
 from structlog.testing import capture_logs
 
-from containerd_py.engine.tasks import Tasks
+from containerd_py.engine.tasks import Tasks, to_its_end
 
 
 async def fail() -> None:
@@ -92,3 +93,23 @@ async def test_an_ended_task_is_held_no_longer() -> None:
     await tasks.start(asyncio.sleep(0), name="short")
     await asyncio.sleep(0)
     assert not tasks._running
+
+
+async def test_what_is_cancelled_waits_for_the_thread_that_it_has_begun() -> None:
+    """Else the file that the thread writes would be written by two."""
+    going, told = threading.Event(), []
+
+    def write() -> None:
+        going.wait(20)
+        told.append("written")
+
+    task = asyncio.create_task(to_its_end(asyncio.to_thread(write)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert (task.done(), told) == (False, [])
+    going.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == ["written"]
+    assert await to_its_end(asyncio.sleep(0, "result")) == "result"

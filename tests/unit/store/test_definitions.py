@@ -107,12 +107,15 @@ def test_a_document_that_nobody_can_use_is_set_aside(store: DefinitionStore) -> 
     assert (found, broken[0][0], broken[0][2]) == ([], "a", "process.a: wrong")
 
 
-def test_a_link_and_a_fifo_are_set_aside(store: DefinitionStore, tmp_path: Path) -> None:
+def test_a_link_a_fifo_and_a_directory_are_set_aside(store: DefinitionStore, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text(definition("a").model_dump_json(by_alias=True))
     (tmp_path / "definitions/a.json").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(tmp_path / "definitions/b.json")
+    (tmp_path / "definitions/c.json").mkdir()
+    before = os.listdir("/proc/self/fd")
     found, broken = store.load(accept)
-    assert (found, [container_id for container_id, _path, _problem in broken]) == ([], ["a", "b"])
+    assert (found, [container_id for container_id, _path, _problem in broken]) == ([], ["a", "b", "c"])
+    assert os.listdir("/proc/self/fd") == before
 
 
 @needs_root

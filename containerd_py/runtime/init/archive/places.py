@@ -42,9 +42,9 @@ class Place:
     found: os.stat_result
 
     def document(self) -> dict[str, Any]:
-        """Return what the parent is told: a symlink is told as what it is."""
+        """Return what the parent is told: a symlink is told as what it is. Raises StepFailed."""
         mode = self.found.st_mode
-        target = os.readlink(self.name, dir_fd=self.parent.fileno()) if stat.S_ISLNK(mode) else None
+        target = self._link_target() if stat.S_ISLNK(mode) else None
         return {
             "name": self.title,
             "type": _TYPES[stat.S_IFMT(mode)],
@@ -55,6 +55,12 @@ class Place:
             "mtime_ns": self.found.st_mtime_ns,
             "link_target": target,
         }
+
+    def _link_target(self) -> str:
+        try:
+            return os.readlink(self.name, dir_fd=self.parent.fileno())
+        except OSError as problem:  # of a process, or something else stands there now
+            raise StepFailed(problem.errno or 0, os.strerror(problem.errno or 0)) from problem
 
 
 @executes(op.TakeRoot)

@@ -12,7 +12,7 @@ import math
 import os
 import stat
 import tarfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init import dialogue
@@ -25,6 +25,8 @@ from containerd_py.runtime.linux.paths import Resolve, open_beneath, open_in_roo
 from containerd_py.runtime.plan import operations as op
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from containerd_py.runtime.linux.fd import Fd
 
 _LARGEST_ID = 2**31 - 1
@@ -178,6 +180,8 @@ def _check(member: tarfile.TarInfo) -> None:
     for what, text in (("name", member.name), ("link", member.linkname)):
         if "\0" in text:
             raise StepFailed(errno.EINVAL, f"its {what} has a NUL in it")
+    if any("\0" in key for key in member.pax_headers):
+        raise StepFailed(errno.EINVAL, "one of its extended attributes has a NUL in its name")
     if member.issparse():
         raise StepFailed(errno.EINVAL, "it is sparse: pack it without --sparse")
     if member.type not in (*_FILES, *_NODES, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE):
@@ -224,7 +228,8 @@ def _make_file(parent: int, name: str, member: tarfile.TarInfo, intake: Intake) 
 
 def _finish_open(fd: int, member: tarfile.TarInfo) -> None:
     """In this order: a change of owner takes set-user-ID bits and file capabilities away."""
-    os.fchown(fd, member.uid, member.gid)
+    with _told_owner(member):
+        os.fchown(fd, member.uid, member.gid)
     os.fchmod(fd, stat.S_IMODE(member.mode))
     for key, value in member.pax_headers.items():
         if key.startswith(PAX_XATTR):
@@ -241,8 +246,20 @@ def _finish(parent: int, name: str, member: tarfile.TarInfo, kind: int) -> None:
         found = os.fstat(made.fileno())
         if stat.S_IFMT(found.st_mode) != kind or found.st_nlink != 1:
             raise StepFailed(errno.EAGAIN, "it was changed while it was made")
-        chown(made.fileno(), member.uid, member.gid)
+        with _told_owner(member):
+            chown(made.fileno(), member.uid, member.gid)
     os.utime(name, ns=(_mtime_ns(member), _mtime_ns(member)), dir_fd=parent, follow_symlinks=False)
+
+
+@contextmanager
+def _told_owner(member: tarfile.TarInfo) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:
+            raise
+        cause = f"its owner {member.uid}:{member.gid} is none of the container's user namespace"
+        raise StepFailed(errno.EINVAL, cause) from problem
 
 
 def _same(one: int, other: int) -> bool:

@@ -38,6 +38,7 @@ _WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue", "cgroup", "cgroup2"))
 class Binding:
     """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's.
 
+    straight: no symlink may stand on the way to it.
     origin: JSON path of what asks for it.
     """
 
@@ -48,6 +49,7 @@ class Binding:
     mapping: UserMapping | None = None
     user_path: str = ""
     mapping_recursive: bool = False
+    straight: bool = False
     origin: str = ""
 
     @property
@@ -140,6 +142,7 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         mapping=mapping,
         user_path=user_path,
         mapping_recursive=options.idmap is not None and options.idmap.recursive,
+        straight=where.straight,
         origin=mounting.origin,
     )
     step = op.AttachTree(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
@@ -57,6 +58,7 @@ def _capabilities(sets: Capabilities) -> Operation:
     )
 
 
+@lru_cache(maxsize=64)  # the same few sets, five times for each container
 def capability_mask(names: tuple[str, ...]) -> int:
     """Return the bit mask of capabilities by their names."""
     return sum(1 << CAPABILITIES.index(name) for name in set(names))

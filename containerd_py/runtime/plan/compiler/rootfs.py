@@ -99,12 +99,21 @@ def _mounted(mounting: Mounting, where: Surroundings) -> Mounted:
 
 
 def _clone(binding: Binding, *, passed: bool = False) -> op.CloneTree:
-    return op.CloneTree(binding.key, binding.path, binding.recursive, binding.follow, passed, origin=binding.origin)
+    return op.CloneTree(
+        binding.key, binding.path, binding.recursive, binding.follow, passed, binding.straight, origin=binding.origin
+    )
 
 
 def _source(binding: Binding, propagation: _Propagation) -> Source:
     if not binding.mapped:
-        return Source(f"source{binding.key}", binding.path, binding.recursive, follow=binding.follow, origin=binding.origin)
+        return Source(
+            f"source{binding.key}",
+            binding.path,
+            binding.recursive,
+            follow=binding.follow,
+            straight=binding.straight,
+            origin=binding.origin,
+        )
     return Source(
         handle=f"tree{binding.key}",
         path=binding.path,
@@ -114,6 +123,7 @@ def _source(binding: Binding, propagation: _Propagation) -> Source:
         mapping_recursive=binding.mapping_recursive,
         follow=binding.follow,
         propagation=propagation.of_sources(),
+        straight=binding.straight,
         origin=binding.origin,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.plan.compiler.namespaces import user_mapping
+from containerd_py.runtime.spec.defaults import SOURCES_ANNOTATION
 
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.placing import CgroupTree, Placing
@@ -20,6 +21,7 @@ class Surroundings:
 
     mapping, user_path: the ids of that namespace, or where it is joined. own_mounts: the mount namespace is new.
     own_network: the user namespace owns the network namespace. label: SELinux label of all mounts that take one.
+    straight: no symlink may stand on the way to a bind's source.
     """
 
     user: bool
@@ -32,6 +34,7 @@ class Surroundings:
     cgroups: CgroupTree
     bundle: str
     label: str
+    straight: bool
 
 
 def surroundings(spec: Spec, placing: Placing) -> Surroundings:
@@ -55,4 +58,5 @@ def surroundings(spec: Spec, placing: Placing) -> Surroundings:
         cgroups=placing.cgroups,
         bundle=placing.bundle,
         label=label,
+        straight=spec.annotations.get(SOURCES_ANNOTATION) == "no-symlinks",
     )

@@ -25,8 +25,8 @@ class SetPropagation(Operation):
 class CloneTree(Operation):
     """Take the mount at a host path (a directory or a file) into hand; `key` names it for `AttachTree`.
 
-    follow: False to take a symlink at the end of the path as what it is. passed: the parent opened it, as handle
-    "source<key>".
+    follow: False to take a symlink at the end of the path as what it is. straight: no symlink may stand anywhere on the
+    way. passed: the parent opened it, as handle "source<key>".
     """
 
     step: ClassVar[str] = "mount"
@@ -35,6 +35,7 @@ class CloneTree(Operation):
     recursive: bool
     follow: bool = True
     passed: bool = False
+    straight: bool = False
 
     def describe(self) -> str:
         return f"clone {'r' if self.recursive else ''}bind source {self.source}"

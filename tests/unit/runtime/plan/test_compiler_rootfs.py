@@ -153,6 +153,16 @@ def test_a_bind(make_spec: MakeSpec, asked: dict[str, Any], clone: op.Operation,
     assert (clones(root), steps(root), root.sources) == ([clone], [attach], ())
 
 
+@pytest.mark.parametrize("also", [NOTHING, USER])
+def test_sources_of_a_container_that_may_have_no_symlink_on_their_way(make_spec: MakeSpec, also: Changes) -> None:
+    annotation = {"annotations": {"org.pycontainerd.sources": "no-symlinks"}}
+    root = mounted(make_spec, bind(), mount("tmpfs"), also=also | annotation)
+    assert clones(root)[0] == op.CloneTree(0, "/src", recursive=False, passed=bool(also), straight=True)
+    assert [source.straight for source in root.sources if source.handle == "source0"] == [True] * bool(also)
+    (source,) = (one for one in mounted(make_spec, bind("idmap"), also=USER | annotation).sources if one.idmapped)
+    assert source.straight
+
+
 def test_a_relative_source_needs_a_bundle(make_spec: MakeSpec) -> None:
     with pytest.raises(InvalidArgument, match=r"cannot bind 'v' \(mounts\.0\.source\): it is relative"):
         mounted(make_spec, bind(source="v"), placing=replace(PLACING, bundle=""))

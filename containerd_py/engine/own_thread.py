@@ -1,0 +1,59 @@
+"""Work that may take as long as somebody else wants: hooks, for example. By a thread of its own.
+
+`asyncio.to_thread` has a few threads for all: a handful that never come back would hold up everything that needs one, and
+the end of the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import errno
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+async def in_own_thread(work: Callable[Given, Result], /, *args: Given.args, **given: Given.kwargs) -> Result:
+    """Return or raise what `work` does. Cancelled, it goes on by itself, and what comes of it is nobody's.
+
+    Raises BlockingIOError where the host has no room for a thread.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            result = context.run(work, *args, **given)
+        except BaseException as problem:
+            _tell(loop, _fail, future, problem)
+        else:
+            _tell(loop, _finish, future, result)
+
+    try:
+        threading.Thread(target=run, name="own", daemon=True).start()
+    except RuntimeError as problem:
+        raise BlockingIOError(errno.EAGAIN, "no thread can be started") from problem
+    return await future
+
+
+def _tell(loop: asyncio.AbstractEventLoop, how: Callable[..., None], *args: object) -> None:
+    with suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(how, *args)
+
+
+def _finish(future: asyncio.Future[Result], result: Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Result], problem: BaseException) -> None:
+    if not future.done():
+        future.set_exception(problem)
