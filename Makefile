@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
+PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 mandoc procps python3-dev \
 	python3-venv runc systemd systemd-container uidmap zsh
 
 .PHONY: test test-runtimes demo bench soak docs man deb install uninstall help clean packages compiled guest-kernel force
@@ -12,7 +12,7 @@ test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \

@@ -30,6 +30,7 @@ _HELP = {
     "socket": "Unix socket of the API",
     "state_dir": "what must survive the daemon but not a boot; made with mode 0700",
     "data_dir": "output of containers",
+    "declared_dir": "directory of declared containers, a file NAME.toml for each, which are kept running",
     "socket_group": "group whose members may use the API (they become root by it)",
     "cgroup_parent": "cgroup below which this daemon makes one for its containers; a slice for systemd (default: the root)",
     "cgroup_driver": "who makes cgroups: systemd, as scopes; cgroupfs, by ourselves; auto: systemd where it can be had",
@@ -40,7 +41,7 @@ _HELP = {
     "journal_socket": "where the journal listens, for the log driver journald",
     "log_level": "debug, info, warning or error",
 }
-_PATHS = ("socket", "state_dir", "data_dir", "journal_socket")
+_PATHS = ("socket", "state_dir", "data_dir", "declared_dir", "journal_socket")
 _LARGEST = 2**63 - 1  # of a file's size
 _LARGEST_FILE = 1 << 20
 _LEAST_LOG_BYTES = 4096
@@ -61,6 +62,7 @@ class DaemonConfig(BaseModel):
     socket: str = "/run/pycontainerd/pycontainerd.sock"
     state_dir: str = "/run/pycontainerd"
     data_dir: str = "/var/lib/pycontainerd"
+    declared_dir: str = "/etc/pycontainerd/containers.d"
     socket_group: str | None = None
     cgroup_parent: str = ""
     cgroup_driver: Literal["auto", "systemd", "cgroupfs"] = "auto"

@@ -15,10 +15,11 @@ from aiohttp import web
 from containerd_py import __version__, activation, atomic
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
+from containerd_py.engine.credentials import Credentials
 from containerd_py.engine.engine import Engine
 from containerd_py.engine.fd_store import FdStore, most_of, stored
 from containerd_py.engine.output import Limits
-from containerd_py.engine.parts import OutputSettings
+from containerd_py.engine.parts import DeclaredSettings, OutputSettings
 from containerd_py.engine.removed import Keep
 from containerd_py.engine.scope import Scope
 from containerd_py.engine.service_manager import ServiceManager, take_passed
@@ -57,7 +58,8 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, Reloading(config, reread, manager).reload)
+    reloading = Reloading(config, reread, manager)
+    loop.add_signal_handler(signal.SIGHUP, reloading.reload)
     sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
     store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
     engine = build_engine(config, store)
@@ -81,6 +83,8 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
             _log.info("serving too", socket=one.path, access=one.access, labels=" ".join(one.labels) or "all")
         where = "passed" if sockets.first else config.socket
         _log.info("serving", version=__version__, socket=where, pid=os.getpid())
+        engine.reconcile()
+        reloading.also.append(engine.reconcile)
         await _serve(stopping, engine, manager)
         engine.stop_streams()
 
@@ -98,6 +102,7 @@ def build_engine(config: DaemonConfig, store: FdStore | None = None) -> Engine:
         cgroup_driver=config.cgroup_driver,
         output=output,
         fd_store=store,
+        declared=DeclaredSettings(config.declared_dir, Credentials(os.environ.get("CREDENTIALS_DIRECTORY"))),
     )
 
 

@@ -33,10 +33,14 @@ class Reloading:
         self._used = used
         self._reread = reread
         self._manager = manager
+        self.also: list[Callable[[], None]] = []
+        """What else is looked at again then."""
 
     def reload(self) -> None:
         self._manager.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         self._read()
+        for look in self.also:
+            look()
         self._manager.tell("READY=1")
 
     def _read(self) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,13 @@ def of_machine() -> frozenset[str]:
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found = (*(f"mount {line}" for line in mounts), *(f"cgroup {path}" for path in cgroups()), *_workers())
     return frozenset(found)
+
+
+def host_mounts(own: Path | None = None) -> list[str]:
+    """Return the host's lines of mountinfo, without those below folders of other tests. own: the test's folder."""
+    temporary, ours = f"{tempfile.gettempdir()}/", f"{own}/"
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if not (place := line.split()[4]).startswith(temporary) or f"{place}/".startswith(ours)]
 
 
 def changes(before: frozenset[str], look: Look) -> list[str]:

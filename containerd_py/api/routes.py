@@ -67,6 +67,7 @@ ROUTES = (
     Route("GET", "/v1/version", "version", system.version, READS, scoped=True),
     Route("GET", "/v1/info", "info", system.info, READS, scoped=True),
     Route("GET", "/v1/doctor", "doctor", system.doctor, READS),
+    Route("GET", "/v1/declared", "declared", system.declared, READS),
     Route("GET", "/metrics", "metrics", metrics.metrics, READS, scoped=True),
     Route("GET", "/v1/containers", "list_containers", listing.list_all, READS, scoped=True),
     Route("POST", "/v1/containers", "create_container", containers.create, CHANGES, scoped=True, keyed=True),

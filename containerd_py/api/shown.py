@@ -91,6 +91,7 @@ def detail(view: views.ContainerView) -> wire.ContainerDetail:
         stop_signal=view.stop_signal,
         stop_timeout_s=view.stop_timeout_s,
         durable=view.durable,
+        auto_remove=view.auto_remove,
         health_state=None if view.health is None else health(view.health),
         notify_state=None if view.notify is None else notify(view.notify),
         stdin=view.stdin,
@@ -145,6 +146,21 @@ def exec_detail(view: views.ExecView) -> wire.ExecDetail:
 
 def pruned(value: views.Pruned) -> wire.Pruned:
     return wire.Pruned(removed=value.removed, freed_bytes=value.freed_bytes, failed=_failures(value.failed))
+
+
+def declared(value: views.Declared) -> wire.Declared:
+    files = tuple(
+        wire.DeclaredFile(
+            file=one.file,
+            container=one.container,
+            name=one.name,
+            status=None if one.status is None else one.status.value,
+            problem=one.problem,
+        )
+        for one in value.files
+    )
+    at = None if value.at is None else time(value.at)
+    return wire.Declared(directory=value.directory, reconciled_at=at, problem=value.problem, files=files)
 
 
 def shut_down(value: views.ShutDown) -> wire.ShutDown:

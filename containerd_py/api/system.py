@@ -33,6 +33,11 @@ async def doctor(request: web.Request, engine: Engine) -> Reply:
     return Reply(200, shown.examination(await engine.examine()))
 
 
+async def declared(request: web.Request, engine: Engine) -> Reply:
+    requests.Query(request).done()
+    return Reply(200, shown.declared(engine.declared()))
+
+
 async def shut_down(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)

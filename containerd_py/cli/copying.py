@@ -8,7 +8,6 @@ import posixpath
 import sys
 from typing import TYPE_CHECKING
 
-from containerd_py.cli.complaints import complain
 from containerd_py.cli.packing import send_packed
 from containerd_py.cli.places import Place, landing
 from containerd_py.cli.streams import read_chunks, write_all
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 _LINKS = 40
 
 
-async def copy(client: Client, source: Place, destination: Place, *, keep_owners: bool, follow: bool) -> int:
-    """Return the exit code: 1 where something had to be left out. Raises ContainerdError.
+async def copy(client: Client, source: Place, destination: Place, *, keep_owners: bool, follow: bool) -> list[str]:
+    """Return what had to be left out: devices. Raises ContainerdError.
 
     follow: a symlink as the source is what it leads to.
     """
@@ -31,7 +30,7 @@ async def copy(client: Client, source: Place, destination: Place, *, keep_owners
         return await _copy_out(client, source.container, source.path, destination, keep_owners=keep_owners, follow=follow)
     if source.container is None and destination.container is not None:
         await _copy_in(client, source, destination.container, destination.path, keep_owners=keep_owners, follow=follow)
-        return 0
+        return []
     what = "from a container to a container" if source.container is not None else "without a container"
     raise InvalidArgument(
         f"cannot copy {what}", step="parse", hint="one of the two is CONTAINER:PATH; a path that has a colon begins with ./"
@@ -43,7 +42,7 @@ async def copy(client: Client, source: Place, destination: Place, *, keep_owners
 
 async def _copy_out(
     client: Client, container: str, path: str, destination: Place, *, keep_owners: bool, follow: bool
-) -> int:
+) -> list[str]:
     found_at, found = (path, await client.files.stat(container, path))
     if follow:
         found_at, link_found = await _resolved(client, container, path)
@@ -52,14 +51,11 @@ async def _copy_out(
         found = link_found
     if destination.is_stream:
         await _write_archive(client, container, found_at)
-        return 0
+        return []
     there = _here(destination.path)
     place = landing(path, destination.path, source_is_directory=found.type == "directory", there=there)
     async with contextlib.aclosing(client.files.get(container, found_at)) as archive:
-        left_out = await receive_unpacked(archive, place, keep_owners=keep_owners)
-    for name in left_out:
-        complain(f"cannot copy {name!r}: it is a device", hint="its archive has it: copy to - instead")
-    return 1 if left_out else 0
+        return await receive_unpacked(archive, place, keep_owners=keep_owners)
 
 
 async def _write_archive(client: Client, container: str, path: str) -> None:

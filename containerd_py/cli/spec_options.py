@@ -99,6 +99,7 @@ class SpecOptions:
         ),
     ] = None
     durable: Annotated[bool, typer.Option("--durable", help="Keep it over a boot of the host.")] = False
+    rm: Annotated[bool, typer.Option("--rm", help="Remove it once it has ended.")] = False
     stop_signal: Annotated[
         str | None,
         typer.Option("--stop-signal", metavar="SIGNAL", help="What stops it (default: TERM).", autocompletion=signal_names),

@@ -23,6 +23,10 @@ class HostCalls(Calls):
         """Return what the daemon's host can and cannot do."""
         return await self._connection.fetch(wire.Doctor, "GET", "/v1/doctor")
 
+    async def declared(self) -> wire.Declared:
+        """Return what has come of the directory of declared containers."""
+        return await self._connection.fetch(wire.Declared, "GET", "/v1/declared")
+
     async def metrics(self) -> str:
         """Return what the daemon measures, in the text format of Prometheus."""
         return (await self._connection.exchange("GET", "/metrics")).decode()

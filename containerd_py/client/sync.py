@@ -103,6 +103,7 @@ class SyncClient:
     metrics = blocking(Client.metrics)
     explain = blocking(Client.explain)
     shut_down = blocking(Client.shut_down)
+    declared = blocking(Client.declared)
     events = iterating(Client.events)
 
     create = blocking(Client.create)

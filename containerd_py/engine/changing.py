@@ -17,7 +17,7 @@ import structlog
 from containerd_py.engine.lowering import cpu_limit
 from containerd_py.engine.restart_policy import parse_policy
 from containerd_py.engine.views import Status
-from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
 from containerd_py.runtime.cgroups.members import populated
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.spec.models import parse
@@ -72,6 +72,7 @@ class Changing:
             )
         async with container.lock:
             container.check("update", *Status)
+            _check_removal(container, asked)
             if limits:
                 await self._change_limits(container, limits)
             if others:
@@ -148,6 +149,15 @@ def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
     resources = merged.setdefault("linux", {}).setdefault("resources", None) or {}
     merged["linux"]["resources"] = resources | {name: (resources.get(name) or {}) | part for name, part in limits.items()}
     return merged
+
+
+def _check_removal(container: Container, asked: UpdateRequest) -> None:
+    if container.record.auto_remove and (asked.durable or asked.restart not in (None, "no")):
+        raise Conflict(
+            f"cannot update container {container.name!r}: it is to be removed at its end, and not to come back",
+            step="update",
+            hint="make another one without auto_remove",
+        )
 
 
 def _with(record: ContainerRecord, asked: UpdateRequest, *, ending: bool) -> ContainerRecord:

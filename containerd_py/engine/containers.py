@@ -172,6 +172,7 @@ class Container(Attended):
             stop_signal=record.stop_signal,
             stop_timeout_s=record.stop_timeout_s,
             durable=record.durable,
+            auto_remove=record.auto_remove,
             health=health_of(record),
             notify=notify_of(record),
             cgroup_paths=self.cgroup.paths,
@@ -261,6 +262,10 @@ class Registry:
         for key in {container_id, name}:
             if self._names.get(key) == container_id:  # or somebody else has taken it meanwhile
                 del self._names[key]
+
+    def holder(self, name: str) -> str | None:
+        """Return the id of the container that has a name, or an id, of this kind."""
+        return self._names.get(name)
 
     def take_another_name(self, container_id: str, name: str) -> None:
         """Take a further name for a container that is there. Raises Conflict."""

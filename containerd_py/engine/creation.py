@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
+from containerd_py.engine.credentials import given, owner
 from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
@@ -32,7 +33,7 @@ from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.lifecycle import Lifecycle
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
-    from containerd_py.store.records import IdempotencyKey
+    from containerd_py.store.records import DeclaredBy, IdempotencyKey
     from containerd_py.wire import CreateRequest
 
 _SHORT_ID = 12
@@ -54,13 +55,29 @@ class Creation:
 
     async def create(self, request: CreateRequest, *, arrived_ns: int, key: IdempotencyKey | None = None) -> Container:
         """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
-        request = await admitted(request)
+        return await self._create(await admitted(request), arrived_ns, key=key)
+
+    async def create_declared(
+        self, request: CreateRequest, declared: DeclaredBy, credentials: Mapping[str, bytes]
+    ) -> Container:
+        """Make a container that a file declares. credentials: what its payload is to find, by name."""
+        return await self._create(request, time.monotonic_ns(), declared=declared, credentials=credentials)
+
+    async def _create(
+        self,
+        request: CreateRequest,
+        arrived_ns: int,
+        *,
+        key: IdempotencyKey | None = None,
+        declared: DeclaredBy | None = None,
+        credentials: Mapping[str, bytes] | None = None,
+    ) -> Container:
         container_id = request.id or secrets.token_hex(16)
         name = request.name or request.id or container_id[:_SHORT_ID]
         self._parts.registry.reserve(container_id, name)
         try:
             attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
-            return await attempt.run(request, key)
+            return await attempt.run(request, key, declared, credentials or {})
         except BaseException:
             self._parts.registry.release(container_id, name)
             raise
@@ -88,16 +105,26 @@ class Attempt:
         self._timed: list[tuple[str, int, int]] = []
         self._made = ExitStack()
         self._attendant: Attendant | None = None
+        self._credentials: Mapping[str, bytes] = {}
         self._driver = parts.drivers.current
 
-    async def run(self, request: CreateRequest, key: IdempotencyKey | None) -> Container:
+    async def run(
+        self,
+        request: CreateRequest,
+        key: IdempotencyKey | None,
+        declared: DeclaredBy | None,
+        credentials: Mapping[str, bytes],
+    ) -> Container:
+        self._credentials = credentials
         with self._timing("lower"):
             notify = self._parts.store.notify_directory(self._id)
             spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
+            if credentials:
+                spec = given(spec, self._parts.store.credentials_directory(self._id))
         self._driver.check(spec)
         if request.log.driver == "journald":
             self._parts.journal.check(request.labels)
-        container = self._record(request, spec, key)
+        container = self._record(request, spec, key, declared)
         async with container.lock:
             try:
                 await self._make(container, spec)
@@ -143,7 +170,9 @@ class Attempt:
             self._made.callback(self._parts.definitions.remove, container.id)
             await self._parts.definitions.keep(container, container.record)
 
-    def _record(self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None) -> Container:
+    def _record(
+        self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None, declared: DeclaredBy | None
+    ) -> Container:
         where = self._driver.locate(spec, self._id)
         record = ContainerRecord(
             id=self._id,
@@ -160,6 +189,7 @@ class Attempt:
             stop_signal=request.stop_signal,
             stop_timeout_s=request.stop_timeout_s,
             durable=request.durable,
+            auto_remove=request.auto_remove,
             health=definition(request.health),
             notify=request.notify,
             watchdog_s=request.watchdog_s,
@@ -168,6 +198,7 @@ class Attempt:
             cgroups_v1=where.v1,
             scope=where.scope,
             key=key,
+            declared=declared,
         )
         asked = request.model_dump(mode="json", exclude_unset=True)
         return Container(record, asked, spec.document(), self._parts.output_log(self._id, record))
@@ -181,6 +212,8 @@ class Attempt:
         self._made.callback(self._parts.store.remove, container.id)
         if container.record.notify:
             self._parts.store.make_notify_directory(container.id)
+        if self._credentials:
+            self._parts.store.write_credentials(container.id, self._credentials, owner(spec))
         self._driver.make(spec, container.id, container.cgroup)
         self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)

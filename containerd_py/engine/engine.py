@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from containerd_py.engine.archives import Archives
+from containerd_py.engine.auto_removal import AutoRemoval
 from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.declaring import Declaring
 from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.examination import examine
@@ -29,13 +31,13 @@ from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
-from containerd_py.engine.labels import carries
+from containerd_py.engine.labels import carries_all
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
-from containerd_py.engine.parts import OutputSettings, Parts
+from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
 from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.pulse import USUAL_S, Pulse
@@ -85,7 +87,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.processes import Process
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Pruned, ShutDown, TimedStep
+    from containerd_py.engine.views import Declared, Pruned, ShutDown, TimedStep
     from containerd_py.engine.waiting import Condition
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -109,6 +111,7 @@ class Engine:
         cgroup_driver: Choice = "cgroupfs",
         output: OutputSettings | None = None,
         fd_store: FdStore | None = None,
+        declared: DeclaredSettings | None = None,
     ) -> None:
         """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
         self._state_dir = state_dir
@@ -160,6 +163,10 @@ class Engine:
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
         self._listening = Listening(self._parts, self._lifecycle)
+        self._auto_removal = AutoRemoval(self._parts, self._lifecycle)
+        self._declaring = Declaring(
+            self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
+        )
         self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
         self._pulse = Pulse(self._parts.link, tasks)
         self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
@@ -184,6 +191,7 @@ class Engine:
             await self._supervision.begin()
         self._health.begin()
         self._listening.begin()
+        self._auto_removal.begin()
         self._self_measuring.begin()
         await warming
 
@@ -195,6 +203,7 @@ class Engine:
         self._parts.removed.close()
         self._health.close()
         self._listening.close()
+        self._auto_removal.close()
         self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
@@ -208,6 +217,15 @@ class Engine:
         await self._parts.drivers.close(used=alive)
         for lock in self._locks:
             lock.close()
+
+    def reconcile(self) -> None:
+        """Bring about what is declared, in the background: `declared` tells what has come of it."""
+        if not self._supervision.held:
+            self._declaring.begin()
+
+    def declared(self) -> Declared:
+        """Return what has come of the directory of declared containers."""
+        return self._declaring.view()
 
     def begin_pulse(self, beat: Callable[[], None], pause_s: float = USUAL_S) -> None:
         """Look after the spawner from now on; call `beat` each time that all is well."""
@@ -386,7 +404,7 @@ class Engine:
         labels += scope().labels
 
         def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and all(carries(container.record.labels, label) for label in labels)
+            return (not ids or container.id in ids) and carries_all(container.record.labels, labels)
 
         return self._measuring.all(wanted, interval_s=interval_s)
 
@@ -418,7 +436,7 @@ class Engine:
 
     async def examine(self) -> tuple[Checked, ...]:
         """Return what this host can and cannot do."""
-        return await asyncio.to_thread(examine, self._parts, self._state_dir)
+        return await asyncio.to_thread(examine, self._parts, self._state_dir, self.declared())
 
     async def measure(self) -> Measurement:
         """Return what the daemon and its containers use, and what has happened since it began."""

@@ -11,6 +11,7 @@ from containerd_py.runtime import doctor
 if TYPE_CHECKING:
     from containerd_py.engine.journal import Journal
     from containerd_py.engine.parts import Parts
+    from containerd_py.engine.views import Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Checked:
     hint: str | None
 
 
-def examine(parts: Parts, state_dir: str) -> tuple[Checked, ...]:
+def examine(parts: Parts, state_dir: str, declared: Declared) -> tuple[Checked, ...]:
     """Blocking. Nothing is changed."""
     host = doctor.Host(
         release=os.uname().release,
@@ -34,7 +35,23 @@ def examine(parts: Parts, state_dir: str) -> tuple[Checked, ...]:
         path=os.environ.get("PATH", os.defpath),
     )
     found = (Checked(name, one.state.value, one.found, one.meaning, one.hint) for name, one in doctor.examine(host).items())
-    return (*found, _journal(parts.journal.journal))
+    return (*found, _journal(parts.journal.journal), _declared(declared))
+
+
+def _declared(declared: Declared) -> Checked:
+    where = declared.directory or "no directory"
+    wrong = [f"{one.file}: {one.problem}" for one in declared.files if one.problem is not None]
+    if declared.problem is not None:
+        wrong.insert(0, declared.problem)
+    if not wrong:
+        return Checked("declared", "ok", f"{len(declared.files)} in {where}", "each is as its file says", None)
+    return Checked(
+        "declared",
+        "warn",
+        "; ".join(wrong),
+        "what these files say is not so; what they said before stays",
+        "mend them, and systemctl reload pycontainerd",
+    )
 
 
 def _journal(journal: Journal) -> Checked:

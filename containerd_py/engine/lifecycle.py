@@ -212,6 +212,10 @@ class Lifecycle:
             self._parts.events.publish("container.oom", container.id, container.name, kills=str(kills))
         self._publish_exit(container)
         await self._execs.end_all(container)
+        self.tell_end(container)
+
+    def tell_end(self, container: Container) -> None:
+        """Let those know who see to what follows an end; again where what was to follow it has failed."""
         for told in self.on_end:
             told(container)
 

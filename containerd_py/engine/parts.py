@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.attendant import Attendant
-from containerd_py.engine.journal import SOCKET
+from containerd_py.engine.credentials import Credentials
 from containerd_py.engine.journaling import WAITING
 from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
+from containerd_py.journal_entry import SOCKET
 
 if TYPE_CHECKING:
     from containerd_py.engine.cgroup_drivers import CgroupDrivers
@@ -34,6 +35,14 @@ class OutputSettings:
     limits: Limits = UNLIMITED
     keep: Keep = field(default_factory=Keep)
     journal_socket: str = SOCKET
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSettings:
+    """directory: of declared containers, None where none is looked at. credentials: what those may be given."""
+
+    directory: str | None = None
+    credentials: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True, slots=True)

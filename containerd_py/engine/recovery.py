@@ -213,9 +213,12 @@ class Recovery:
             return []
         rebuilt[lost.id] = inherited
         stored = _rebuilt(self._parts, lost, inherited, definition)
-        self._parts.store.create(stored)
-        if stored.record.notify:
-            self._parts.store.make_notify_directory(lost.id)
+        try:
+            self._parts.store.create(stored)
+            if stored.record.notify:
+                self._parts.store.make_notify_directory(lost.id)
+        except ContainerdError as problem:  # a full disk: this daemon knows of it all the same
+            _log.error("cannot record what was rebuilt", container=lost.id, error=problem.message)
         return [stored]
 
     def _dismiss(self, inherited: Inherited) -> None:
@@ -276,11 +279,11 @@ class Recovery:
         for place in self._parts.output_places():
             for name in _folders(place):
                 if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
-                    OutputLog(os.path.join(place, name)).remove()
+                    _remove_output(OutputLog(os.path.join(place, name)))
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
             if name not in known:
-                self._parts.exec_log(name).remove()
+                _remove_output(self._parts.exec_log(name))
 
     # ── the loss of the spawner ──
 
@@ -366,8 +369,18 @@ def _found(parts: Parts, driver: CgroupDriver, name: str) -> Cgroup:
     return replace(parts.cgroups.everywhere(f"{driver.parent}/{name}"), scope=name if name.endswith(".scope") else "")
 
 
-def _folders(path: str) -> Iterable[str]:
+def _remove_output(log: OutputLog) -> None:
+    """What cannot be removed costs its room on the disk only."""
     try:
-        return sorted(os.listdir(path))
+        log.remove()
+    except OSError as problem:
+        _log.warning("cannot remove output that is no container's", directory=log.directory, error=problem.strerror)
+
+
+def _folders(path: str) -> Iterable[str]:
+    """Return the names of the directories in one; what else is there is not ours."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return ()

@@ -82,6 +82,10 @@ class Supervision:
         self._held = True
         self.close()
 
+    @property
+    def held(self) -> bool:
+        return self._held
+
     def check(self, action: str) -> None:
         """Raises Unavailable where nothing is started any more. action: "start container 'web'"."""
         if self._held:
@@ -196,6 +200,7 @@ class Supervision:
         except ContainerdError:
             if container.record.next_start is not None:
                 await self._lifecycle.remember_if_possible(container, container.record.with_(next_start=None))
+            self._lifecycle.tell_end(container)
             raise
 
     async def _bring_up(self, container: Container) -> Attendant:

@@ -129,12 +129,12 @@ class ContainerView:
     stop_signal: str | None
     stop_timeout_s: float | None
     durable: bool
+    auto_remove: bool
     cgroup_paths: tuple[str, ...]
     output_bytes: int
     lost_output_bytes: int
     spec: dict[str, Any] = field(repr=False)
     oci: dict[str, Any] = field(repr=False)
-    timeline: tuple[TimedStep, ...] = field(repr=False, default=())
     health: HealthView | None = None
     """Of the run that there is, or was last; None for one that is not checked, or has not run."""
     notify: NotifyView | None = None
@@ -277,6 +277,27 @@ class ShutDown:
 
     stopped: tuple[str, ...]
     failed: tuple[ContainerFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """container, name, status: of what was made from it; None without one. problem: why it is not as the file says."""
+
+    file: str
+    container: str | None
+    name: str | None
+    status: Status | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """at: when all of it was looked at last. problem: why the directory could not be read."""
+
+    directory: str | None
+    at: datetime | None
+    problem: str | None
+    files: tuple[DeclaredFile, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from containerd_py.store.problems import refused, told
 from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
-_NOTIFY = "notify"
+_NOTIFY, _CREDENTIALS = "notify", "credentials"
 NOTIFY_NAME = "notify.sock"
 """The socket that a payload notifies, in a directory of its own below the container's."""
 
@@ -102,14 +102,38 @@ class ContainerStore:
                 os.unlink(f"{directory}/{name}")
             except FileNotFoundError:
                 continue
+        self._remove_credentials(container_id)
         for path in (self.notify_directory(container_id), directory):
             with contextlib.suppress(FileNotFoundError):
                 os.rmdir(path)
 
+    def _remove_credentials(self, container_id: str) -> None:
+        """In the container it is read-only: so what is in there is ours."""
+        directory = self.credentials_directory(container_id)
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(directory):
+                os.unlink(f"{directory}/{name}")
+            os.rmdir(directory)
+
+    def write_credentials(self, container_id: str, contents: Mapping[str, bytes], owner: tuple[int, int]) -> None:
+        """Make a directory that will be bound into the container; nobody but its payload can read what is in there.
+
+        owner: uid and gid. `remove` removes it. Raises OutOfSpace or Internal.
+        """
+        directory = self.credentials_directory(container_id)
+        try:
+            _make_shown(directory)
+            for name, content in contents.items():
+                _write(f"{directory}/{name}", content)
+                os.chown(f"{directory}/{name}", *owner)
+                os.chmod(f"{directory}/{name}", 0o400)
+        except OSError as problem:
+            raise refused(f"container {container_id!r}", problem) from problem
+
     def make_notify_directory(self, container_id: str) -> None:
         """Make what will be bound into the container; `remove` removes it. Raises OutOfSpace or Internal."""
         try:
-            os.mkdir(self.notify_directory(container_id), 0o755)
+            _make_shown(self.notify_directory(container_id))
         except OSError as problem:
             raise refused(f"container {container_id!r}", problem) from problem
 
@@ -155,9 +179,18 @@ class ContainerStore:
     def notify_directory(self, container_id: str) -> str:
         return f"{self.directory(container_id)}/{_NOTIFY}"
 
+    def credentials_directory(self, container_id: str) -> str:
+        return f"{self.directory(container_id)}/{_CREDENTIALS}"
+
     def directory(self, container_id: str) -> str:
         """Return where a container's documents lie."""
         return f"{self._folder}/{container_id}"
+
+
+def _make_shown(path: str) -> None:
+    """Make a directory that every user of a container may look into; on the host, the one above it is root's alone."""
+    os.mkdir(path)
+    os.chmod(path, 0o755)  # noqa: S103 - as meant, whatever the umask is: in our unit it is 0077
 
 
 def _is_tmpfs(path: str) -> bool:

@@ -49,6 +49,13 @@ class IdempotencyKey(Stored):
     digest: str
 
 
+class DeclaredBy(Stored):
+    """The file that declares a container. digest: of all that it was made from, as it was then."""
+
+    file: str
+    digest: str
+
+
 class HealthCheck(Stored):
     """How a container is checked. kind: which of the fields after it count. host: an address; path: of the HTTP request."""
 
@@ -111,7 +118,7 @@ class ContainerRecord(Stored):
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
     updating: its limits are being changed.
-    durable: it outlives a boot, by its `Definition`. ever_started: its payload has run, once at least.
+    durable: it outlives a boot, by its `Definition`. auto_remove: it goes with its end. ever_started: its payload has run.
     started_boottime_ns: when its run began, by CLOCK_BOOTTIME in the boot `boot_id`.
     health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
     has not run. watchdog_s: as the creation has it.
@@ -134,6 +141,7 @@ class ContainerRecord(Stored):
     stopped_on_request: bool = False
     ever_started: bool = False
     durable: bool = False
+    auto_remove: bool = False
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
@@ -159,6 +167,7 @@ class ContainerRecord(Stored):
     lost_output_bytes: int = 0
     timing: Timing | None = None
     key: IdempotencyKey | None = None
+    declared: DeclaredBy | None = None
 
     def with_(self, **changes: Any) -> ContainerRecord:
         return self.model_copy(update=changes)

@@ -60,7 +60,7 @@ from containerd_py.wire.health import (
     TcpCheck,
     UrlPath,
 )
-from containerd_py.wire.host import Check, CheckStatus, Doctor, Info, Version
+from containerd_py.wire.host import Check, CheckStatus, Declared, DeclaredFile, Doctor, Info, Version
 from containerd_py.wire.plans import Explanation, PlanStep, TimedStep, Timeline
 
 __all__ = [
@@ -85,6 +85,8 @@ __all__ = [
     "CpuStats",
     "CreateRequest",
     "Created",
+    "Declared",
+    "DeclaredFile",
     "Doctor",
     "ErrorBody",
     "Event",

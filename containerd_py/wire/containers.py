@@ -72,6 +72,8 @@ class Common(Wire):
     stop_timeout_s: Annotated[float, Field(ge=0, le=LONGEST_STOP_S, allow_inf_nan=False)] | None = None
     durable: bool = False
     """It outlives a boot of the host: stopped then, or started again by its restart policy."""
+    auto_remove: bool = False
+    """Remove it once it has ended. Its output and its exit can be read by its id for a while yet."""
     init: bool = False
     """Have a first process of ours that reaps, and passes signals on to the payload."""
     health: HealthSpec | None = None
@@ -79,6 +81,13 @@ class Common(Wire):
     """Give the payload a socket by which it tells how it is (sd_notify(3))."""
     watchdog_s: Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)] | None = None
     """How often at least it is to say WATCHDOG=1, once it has said READY=1, or be killed."""
+
+    @model_validator(mode="after")
+    def _what_goes_does_not_come_back(self) -> Self:
+        if self.auto_remove and (self.durable or self.restart != "no"):
+            other = "durable" if self.durable else "restart"
+            raise ValueError(f"auto_remove and {other} ask for the opposite: leave out one of them")
+        return self
 
 
 class ContainerSpec(Common):
@@ -194,6 +203,7 @@ class ContainerDetail(ContainerSummary):
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     durable: bool = False
+    auto_remove: bool = False
     health_state: HealthState | None = None
     notify_state: NotifyState | None = None
     stdin: bool

@@ -38,6 +38,25 @@ class Info(Wire):
     spawner_rss_bytes: int | None
 
 
+class DeclaredFile(Wire):
+    """What has come of a file. container: the id of what was made from it; problem: why it is not as the file says."""
+
+    file: str
+    container: str | None
+    name: str | None
+    status: Status | None
+    problem: str | None
+
+
+class Declared(Wire):
+    """reconciled_at: when all of it was looked at last. problem: why the directory could not be read."""
+
+    directory: str | None
+    reconciled_at: str | None
+    problem: str | None
+    files: Annotated[tuple[DeclaredFile, ...], Field(strict=False)]
+
+
 class Check(Wire):
     """One thing of the host that was looked at. hint: what to do about it."""
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from containerd_py.cli.commands.arguments import ContainerArgument
+from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import places
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import printer_of
+from containerd_py.cli.progress import Progress
 from containerd_py.cli.settings import FormatOption, perform
 from containerd_py.errors import InvalidArgument
 
@@ -46,7 +48,12 @@ def cp(
         from containerd_py.cli.copying import copy
         from containerd_py.cli.places import parse_place
 
-        return await copy(client, parse_place(source), parse_place(destination), keep_owners=archive, follow=follow_link)
+        places = parse_place(source), parse_place(destination)
+        with contextlib.nullcontext() if "-" in (source, destination) else Progress(f"copying {source}", 0):
+            left_out = await copy(client, *places, keep_owners=archive, follow=follow_link)
+        for name in left_out:
+            complain(f"cannot copy {name!r}: it is a device", hint="its archive has it: copy to - instead")
+        return 1 if left_out else 0
 
     perform(ctx, action)
 
@@ -83,7 +90,7 @@ def export(
                 raise InvalidArgument("cannot write an archive to a terminal", step="export", hint="say --output FILE")
             await _write_export(client, container, sys.stdout.fileno())
         else:
-            with left_in_order():
+            with left_in_order(), Progress(f"exporting {container}", 0):
                 await _write_file(client, container, output)
 
     perform(ctx, action)

@@ -1,4 +1,4 @@
-"""version, info, doctor, metrics: the daemon and its host."""
+"""version, info, doctor, declared, metrics: the daemon and its host."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform
 
 if TYPE_CHECKING:
     from containerd_py.client import Client
-    from containerd_py.wire import Doctor, Info
+    from containerd_py.wire import Declared, Doctor, Info
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("version", version), ("info", info), ("doctor", doctor), ("metrics", metrics)):
-        app.command(name)(command)
+    for command in (version, info, doctor, declared, metrics):
+        app.command(command.__name__)(command)
 
 
 def version(ctx: typer.Context, *, format_: ShortFormatOption = None) -> None:
@@ -58,6 +58,29 @@ def doctor(ctx: typer.Context, *, format_: FormatOption = None) -> None:
         return 1 if told.status == "fail" else 0
 
     perform(ctx, action)
+
+
+def declared(ctx: typer.Context, *, format_: FormatOption = None) -> None:
+    """Show what has come of the files that declare containers. Exits with 1 where one of them is not as it says."""
+    printer = printer_of(ctx, format_)
+
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.templates import Row
+
+        told = await client.declared()
+        printer.one(Row(told), lambda: _write_declared(told))
+        return 1 if told.problem is not None or any(one.problem is not None for one in told.files) else 0
+
+    perform(ctx, action)
+
+
+def _write_declared(told: "Declared") -> None:
+    if told.problem is not None:
+        write_line(printable(told.problem))
+    for one in told.files:
+        write_line(f"{printable(one.file)}  {one.status or '-'}  {(one.container or '-')[:12]}")
+        if one.problem is not None:
+            write_line(f"      {printable(one.problem)}")
 
 
 def metrics(ctx: typer.Context) -> None:

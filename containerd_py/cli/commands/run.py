@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Everything after the first argument is the payload's: `pyctr run --rootfs R /bin/sh -c 'echo hi'`.
 _PAYLOAD_LAST = {"allow_interspersed_args": False}
 
-RemoveOption = Annotated[bool, typer.Option("--rm", help="Remove the container when it ended.")]
 IdFileOption = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +42,6 @@ def run(
     ctx: typer.Context,
     *,
     options: SpecOptions,
-    rm: RemoveOption = False,
     detach: DetachOption = False,
     cidfile: IdFileOption = None,
     sig_proxy: SigProxyOption = True,
@@ -57,7 +55,7 @@ def run(
     async def action(client: "Client") -> int:
         from containerd_py.cli.requests import build_request
 
-        _check_run(options, rm=rm, detach=detach)
+        _check_run(options, detach=detach)
         keys = parse_keys(detach_keys)
         request = build_request(options, os.environ)
         with IdFile(cidfile) as id_file:
@@ -70,7 +68,7 @@ def run(
                 await client.start(created.id)
             _tell(created, printer)
             return 0
-        return await _attended(client, created, options, keys, begins=begins, rm=rm, sig_proxy=sig_proxy)
+        return await _attended(client, created, options, keys, begins=begins, sig_proxy=sig_proxy)
 
     perform(ctx, action, start_code)
 
@@ -112,33 +110,25 @@ def explain(ctx: typer.Context, *, options: SpecOptions, format_: FormatOption =
     perform(ctx, action)
 
 
-def _check_run(options: SpecOptions, *, rm: bool, detach: bool) -> None:
-    if rm and detach:
-        hint = "leave out one of them; `pyctr rm` removes a container"
-        raise InvalidArgument("cannot use --rm with --detach: nobody is left to remove the container", hint=hint)
-    if rm and options.durable:
-        hint = "leave out one of them: what is removed at its end need not outlive a boot"
-        raise InvalidArgument("cannot use --rm with --durable: they ask for the opposite", hint=hint)
+def _check_run(options: SpecOptions, *, detach: bool) -> None:
     if options.tty and not detach and not os.isatty(0):
         hint = "leave out --tty, or run this at a terminal"
         raise InvalidArgument("cannot use a terminal: standard input is not one", step="terminal", hint=hint)
 
 
 async def _attended(
-    client: "Client", created: "Created", options: SpecOptions, keys: bytes, *, begins: bool, rm: bool, sig_proxy: bool
+    client: "Client", created: "Created", options: SpecOptions, keys: bytes, *, begins: bool, sig_proxy: bool
 ) -> int:
     from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 
-    discarded = rm
+    discarded = options.rm
     try:
         # Whether a bundle has a terminal, only its config.json knows.
         terminal = options.tty if options.bundle is None else (await client.container(created.id)).terminal
         attended = AttendedContainer(client, created.id)
         attendance = Attendance(attended, options.interactive, terminal, offset=0, detach_keys=keys, sig_proxy=sig_proxy)
         return await attend(attendance, partial(client.start, created.id) if begins else None)
-    except Detached:
-        if rm:
-            complain("nobody is left to remove it once it has ended", hint=f"pyctr rm {created.id}")
+    except Detached:  # it goes on, and is removed at its end all the same
         discarded = False
         raise
     finally:
@@ -147,7 +137,7 @@ async def _attended(
 
 
 async def _discard(client: "Client", container: str) -> None:
-    """Remove it, running or not; a failure is told and changes nothing else."""
+    """Have it removed before we end, running or not; a failure is told and changes nothing else."""
     try:
         await client.delete(container, force=True)
     except NotFound:

@@ -8,7 +8,7 @@ import pytest
 from containerd_py.runtime.cgroups import layout
 from tests.integration.systemd.guests import UML
 
-GUEST_S = 55
+GUEST_S = 150
 EFFECTS = "tests/integration/cgroups/test_effects.py"
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tests.integration.contract.conftest import Target
 
+pytestmark = pytest.mark.xdist_group("contract links")  # one process makes what its tests share
+
 _OPERATIONS = {
     one["operationId"]: (method.upper(), path, one)
     for path, item in DOCUMENT["paths"].items()

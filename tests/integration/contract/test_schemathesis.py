@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.integration.contract.conftest import Target
 
+pytestmark = pytest.mark.xdist_group("contract")  # one process makes what its tests share
+
 _SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 _SCHEMA.config.generation.modes = [GenerationMode.POSITIVE]  # of chains: one wrong request would end them
 _SCHEMA.config.phases.stateful.inference.algorithms = []  # the links are those of the document

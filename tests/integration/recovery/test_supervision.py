@@ -201,3 +201,19 @@ async def test_a_full_disk_does_not_use_up_a_policy(daemon: Daemon, rootfs: Path
         (daemon.state_dir / "filler").unlink()
         await until(api, container, status="running", restart_count=1)
         await remove(api, container)
+
+
+async def test_what_goes_with_its_end_goes_with_the_next_daemon(daemon: Daemon, rootfs: Path) -> None:
+    async with daemon.api() as api:
+        alone = await started(api, rootfs, SAY_AND_SLEEP, auto_remove=True)
+        before = await started(api, rootfs, "exit 0")
+        pid = (await until(api, alone, status="running"))["pid"]
+        await until(api, before, status="stopped")
+    daemon.kill()
+    edit(daemon, before, auto_remove=True)  # as where the daemon dies between the end and the removal
+    os.kill(pid, signal.SIGKILL)
+    await again(daemon)
+    async with daemon.api() as api:
+        for container in (alone, before):
+            await api.post(f"/v1/containers/{container}/wait?condition=removed")
+        assert (await api.get("/v1/containers")).json == {"containers": []}

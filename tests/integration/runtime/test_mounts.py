@@ -9,8 +9,9 @@ import pytest
 
 from containerd_py.errors import ContainerdError, NotSupported
 from containerd_py.runtime.linux.pidfd import WaitStatus
-from tests.integration.runtime.boxes import Box, mounts_in, run
+from tests.integration.runtime.boxes import Box, run
 from tests.integration.runtime.workshop import DEV, PROC, Workshop
+from tests.surroundings import host_mounts
 
 SHOW = "cat /proc/self/mountinfo"
 HIDDEN = ["nosuid", "nodev", "noexec"]
@@ -143,7 +144,7 @@ def test_propagation_of_a_new_file_system(rootfs: Path) -> None:
 )
 def test_propagation_of_the_root(rootfs: Path, wanted: str | None, root: str, proc: str) -> None:
     """With masks and binds, which an unbindable tree would refuse."""
-    before = Path("/proc/self/mountinfo").read_text()
+    before = host_mounts(rootfs)
     changes: dict[str, Any] = {
         "linux.rootfsPropagation": wanted,
         "linux.maskedPaths": ["/proc/keys", "/proc/timer_list"],
@@ -153,7 +154,7 @@ def test_propagation_of_the_root(rootfs: Path, wanted: str | None, root: str, pr
     found = run(rootfs, SHOW, changes).mounts
     assert _propagates(found["/"].propagation, root)
     assert _propagates(found["/proc"].propagation, proc)
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert host_mounts(rootfs) == before
 
 
 # ── binds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -371,9 +372,9 @@ def test_a_copy_of_nothing(rootfs: Path) -> None:
 
 
 def test_the_host_sees_nothing_of_it(rootfs: Path) -> None:
-    before = mounts_in(Path("/proc/self/mountinfo").read_text())
+    before = host_mounts(rootfs)
     mounted(rootfs, tmpfs("rshared"), bind("/dev", "rbind", "rshared", destination="/other"))
-    assert mounts_in(Path("/proc/self/mountinfo").read_text()) == before
+    assert host_mounts(rootfs) == before
 
 
 # ── the library's own way ────────────────────────────────────────────────────────────────────────────────────────────

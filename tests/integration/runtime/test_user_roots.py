@@ -13,6 +13,7 @@ import pytest
 from containerd_py.errors import ContainerdError, InvalidArgument
 from tests.integration.runtime.boxes import FIRST, IN_USER_NAMESPACE, MAPPED, Box, run
 from tests.integration.runtime.workshop import OWN
+from tests.surroundings import host_mounts
 
 SHOW = "cat /proc/self/mountinfo"
 
@@ -65,11 +66,12 @@ def test_a_root_within_reach(reachable_rootfs: Path) -> None:
 @pytest.mark.parametrize("wanted", ["private", "rslave", "shared", "rshared", "runbindable"])
 @pytest.mark.parametrize("place", ["own_rootfs", "reachable_rootfs"])
 def test_propagation(request: pytest.FixtureRequest, place: str, wanted: str) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+    rootfs: Path = request.getfixturevalue(place)
+    before = host_mounts(rootfs)
     masks = {"linux.maskedPaths": ["/proc/keys", "/proc/sys", "/proc/acpi"]}
     changes = {**IN_USER_NAMESPACE, **masks, "linux.rootfsPropagation": wanted}
-    assert "/" in run(request.getfixturevalue(place), SHOW, changes).mounts
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert "/" in run(rootfs, SHOW, changes).mounts
+    assert host_mounts(rootfs) == before
 
 
 def test_without_a_parent_that_may_clone(reachable_rootfs: Path) -> None:

@@ -16,6 +16,7 @@ from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, wai
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import Plan
+from tests.surroundings import host_mounts
 
 NAMESPACES = ("mount", "pid", "network", "ipc", "uts", "cgroup")
 
@@ -225,9 +226,9 @@ def test_a_masked_file_is_not_the_hosts_null_device_to_change(rootfs: Path, runs
 
 
 def test_the_host_keeps_its_mounts(rootfs: Path, runs: list[Run]) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+    before = host_mounts(rootfs)
     runs.append(run := Run(plan_for(rootfs, "/bin/true")))
     run.ready()
     run.start()
     run.wait()
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert host_mounts(rootfs) == before

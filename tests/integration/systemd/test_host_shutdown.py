@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.systemd.guests import GUESTS, HYBRID, Guest
 
-GUEST_S = 55
+GUEST_S = 150
 SCRIPT = """
 set -eu
 dpkg --install --no-triggers --force-unsafe-io /out/*.deb >/out/install.log 2>&1

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.systemd.guests import UNIFIED
 
-GUEST_S = 55
+GUEST_S = 150
 LINES = 3000  # below what journald takes of one service in its interval
 SCRIPT = f"""
 set -eu

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -350,6 +352,24 @@ def test_half_an_export_is_no_file(daemon: Any, pyctr: Any, tmp_path: Path) -> N
     child.send_signal(signal.SIGTERM)
     assert child.wait(30) == -signal.SIGTERM
     assert list(folder.iterdir()) == []
+
+
+def test_an_export_to_a_file_shows_that_it_goes_on(daemon: Any, pyctr: Any, tmp_path: Path) -> None:
+    daemon.hangs("GET /v1/containers/a/export")
+    master, slave = pty.openpty()
+    child = pyctr.spawn("export", "-o", str(tmp_path / "a.tar"), "a", stderr=slave)
+    os.close(slave)
+    shown = b""
+    while b"exporting a" not in shown:
+        shown += os.read(master, 4096)
+    child.send_signal(signal.SIGTERM)
+    with contextlib.suppress(OSError):  # the terminal has no other end any more
+        while more := os.read(master, 4096):
+            shown += more
+    os.close(master)
+    assert child.wait(30) == -signal.SIGTERM
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")  # the cursor is there again
+    assert not (tmp_path / "a.tar").exists()
 
 
 def test_a_closed_pipe_is_quiet(daemon: Any, pyctr: Any) -> None:

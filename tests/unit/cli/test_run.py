@@ -391,5 +391,5 @@ def _read_until(fd: int, end: bytes) -> bytes:
 def test_what_is_removed_at_its_end_does_not_outlive_a_boot(daemon: Any, pyctr: Any) -> None:
     result = pyctr("run", "--rm", "--durable", "--rootfs", "/r", "/bin/true")
     assert result.code == 125
-    assert "cannot use --rm with --durable" in result.err
+    assert "auto_remove and durable ask for the opposite" in result.err
     assert daemon.heard == []

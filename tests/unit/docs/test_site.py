@@ -17,6 +17,8 @@ from containerd_py.config import DaemonConfig, meanings
 from containerd_py.sockets import SocketConfig
 from docs_build import http_page, option_pages, settings_page
 
+pytestmark = pytest.mark.xdist_group("site")  # one process makes what its tests share
+
 _ROOT = Path(__file__).parents[3]
 _DOCUMENT = yaml.safe_load((_ROOT / "openapi.yaml").read_text())
 _LOADED = re.compile(r"""(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)|url\(["']?((?:https?:)?//[^"')]+)""")
