@@ -76,7 +76,7 @@ class SystemdBus:
             try:
                 await self._connected(deadline)
                 rest_s = max(deadline - time.monotonic(), _PAUSE_S)
-                if asked and await self._exchanged(steps.look_after(name), task, rest_s):
+                if asked and await self._exchanged(steps.look_after(name, pid), task, rest_s):
                     return
                 asked = True
                 await self._exchanged(steps.start(name, properties, pid, pidfd, self.greeted.version), task, rest_s)

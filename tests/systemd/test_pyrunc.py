@@ -307,6 +307,7 @@ def test_a_process_that_ends_too_soon_leaves_no_unit(box: Bundle) -> None:
     assert box.start().code == 1
 
 
+@pytest.mark.timeout(240)
 def test_reloads_and_reexecution_under_load(box: Bundle) -> None:
     """Every container is made, has its limits, and ends as it should, whatever systemd is doing."""
     stopping = threading.Event()
@@ -321,8 +322,8 @@ def test_reloads_and_reexecution_under_load(box: Bundle) -> None:
     disturbing.start()
     try:
         box.configure("/bin/sh", "-c", "grep -q 0::/system.slice/pycontainerd- /proc/self/cgroup && exit 9")
-        codes = [box.pyrunc("run", box.id) for _ in range(6)]
-        assert [(one.code, one.output) for one in codes] == [(9, "")] * 6
+        codes = [box.pyrunc("run", box.id) for _ in range(4)]
+        assert [(one.code, one.output) for one in codes] == [(9, "")] * 4
     finally:
         stopping.set()
         disturbing.join()

@@ -15,7 +15,11 @@ from containerd_py.runtime.cgroups.systemd.bus import Address
 from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost, Greeted, JobBegun
 from tests.unit.runtime.cgroups.systemd.private import UNIT, manager, served, silent
 
-_ACTIVE = {"GetUnit": ("o", (UNIT,)), "ActiveState": ("v", (("s", "active"),))}
+_ACTIVE = {
+    "GetUnit": ("o", (UNIT,)),
+    "ActiveState": ("v", (("s", "active"),)),
+    "GetUnitProcesses": ("a(sus)", ([("/x", 1, "sleep")],)),
+}
 
 
 @pytest_asyncio.fixture
@@ -38,7 +42,7 @@ async def test_a_scope_is_started_and_its_job_is_told(tmp_path: Path, tasks: Tas
 async def test_many_at_once_get_each_their_own_answer(tmp_path: Path, tasks: Tasks) -> None:
     with served(tmp_path, manager(answers=_ACTIVE)) as address:
         systemd = SystemdBus((address,), tasks)
-        looks = [systemd.perform(steps.look_after(f"{number}.scope"), "look") for number in range(20)]
+        looks = [systemd.perform(steps.look_after(f"{number}.scope", 1), "look") for number in range(20)]
         assert await asyncio.gather(*looks) == [True] * 20
         systemd.close()
 
@@ -78,8 +82,8 @@ async def test_a_lost_connection_is_made_again_by_itself(tmp_path: Path, tasks: 
     with served(tmp_path, manager(until="GetUnit"), manager(answers=_ACTIVE)) as address:
         systemd = SystemdBus((address,), tasks)
         with pytest.raises(ConnectionLost):
-            await systemd.perform(steps.look_after("x.scope"), "look")
-        assert await systemd.perform(steps.look_after("x.scope"), "look") is True
+            await systemd.perform(steps.look_after("x.scope", 1), "look")
+        assert await systemd.perform(steps.look_after("x.scope", 1), "look") is True
         systemd.close()
 
 
@@ -104,10 +108,10 @@ async def test_who_gives_up_waiting_leaves_the_connection_whole(tmp_path: Path, 
     with served(tmp_path, manager(answers=_ACTIVE)) as address:
         systemd = SystemdBus((address,), tasks)
         await systemd.connect()
-        given_up = asyncio.ensure_future(systemd.perform(steps.look_after("x.scope"), "look"))
+        given_up = asyncio.ensure_future(systemd.perform(steps.look_after("x.scope", 1), "look"))
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-        assert await systemd.perform(steps.look_after("y.scope"), "look") is True
+        assert await systemd.perform(steps.look_after("y.scope", 1), "look") is True
         systemd.close()

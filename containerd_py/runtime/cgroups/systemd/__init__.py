@@ -7,7 +7,7 @@
     names         of units and slices, and where their cgroups lie
     conversation  D-Bus without input and output; `steps`: what is asked of systemd, and how it goes on
     refusal       what its errors mean
-    bus           opening a connection; `client`: one that blocks. The daemon's own is `engine.systemd`
+    bus           opening a connection; `client`: one that blocks. The daemon's own is `engine.systemd_bus`
     driver        a scope from the making of its cgroup to the proof that the process is in it
 
 The names are systemd's: systemd.scope(5), systemd.resource-control(5), org.freedesktop.systemd1(5).

@@ -188,7 +188,7 @@ class StartOfScope:
     def _found(self) -> bool:
         while True:
             try:
-                looking = self._client.begin(steps.look_after(self._name), self._deadline)
+                looking = self._client.begin(steps.look_after(self._name, self._wanted[1]), self._deadline)
                 return self._client.finish(looking, self._task, self._deadline)
             except ConnectionLost as problem:
                 self._client.lost(problem, self._task, self._deadline)

@@ -28,6 +28,7 @@ _PIDFDS = 255
 """The version that takes processes by descriptor."""
 
 _OVER = ("inactive", "failed")
+_ATTEMPTS = 5  # a unit that has ended is collected a moment later, while systemd answers others
 
 
 def start(name: str, properties: Sequence[Property], pid: int, pidfd: int, version: int) -> Steps[None]:
@@ -39,16 +40,16 @@ def start(name: str, properties: Sequence[Property], pid: int, pidfd: int, versi
     task = f"start scope {name!r}"
     process: tuple[str, tuple[str, Any]] = ("PIDFDs", ("ah", [pidfd])) if version >= _PIDFDS else ("PIDs", ("au", [pid]))
     body: tuple[Any, ...] = (name, "fail", [process, *_variants(properties)], [])
-    try:
+    attempts = 0
+    while True:
         try:
             (job,) = yield Call("StartTransientUnit", "ssa(sv)a(sa(sv))", body)
+            break
         except BusError as problem:
-            if problem.name != UNIT_EXISTS:
-                raise
-            yield from forgotten(name)
-            (job,) = yield Call("StartTransientUnit", "ssa(sv)a(sa(sv))", body)
-    except BusError as problem:
-        raise refused(task, problem, properties) from problem
+            attempts += 1
+            if problem.name != UNIT_EXISTS or attempts == _ATTEMPTS:
+                raise refused(task, problem, properties) from problem
+        yield from forgotten(name)
     result = yield JobEnd(job)
     if result != "done":
         raise unfinished(task, result)
@@ -82,7 +83,7 @@ def _processes(name: str) -> Steps[Any]:
     return found
 
 
-def look_after(name: str) -> Steps[bool]:
+def look_after(name: str, pid: int) -> Steps[bool]:
     """Find out what became of a start whose connection was lost. Return False where it was never asked for."""
     task = f"start scope {name!r}"
     try:
@@ -95,11 +96,12 @@ def look_after(name: str) -> Steps[bool]:
             result = (yield JobEnd(job)) if number else "done"
             if result != "done":
                 raise unfinished(task, result)
+        found = yield from _processes(name)
     except BusError as problem:
         if _unknown(problem):
             return False
         raise refused(task, problem) from problem
-    return True
+    return pid in (process for _cgroup, process, _command in found)  # else it is the one before, about to go
 
 
 def change(name: str, properties: Sequence[Property]) -> Steps[None]:

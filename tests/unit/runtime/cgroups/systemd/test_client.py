@@ -82,7 +82,9 @@ def test_a_start_on_a_lost_connection_is_looked_for_and_asked_again(tmp_path: Pa
 
 
 def test_a_start_that_was_done_on_a_lost_connection_is_found(tmp_path: Path) -> None:
-    there = manager(answers={"GetUnit": ("o", (UNIT,)), "ActiveState": ("v", (("s", "active"),))})
+    processes = ("a(sus)", ([("/x", 1, "sleep")],))
+    state = ("v", (("s", "active"),))
+    there = manager(answers={"GetUnit": ("o", (UNIT,)), "ActiveState": state, "GetUnitProcesses": processes})
     with served(tmp_path, manager(until="StartTransientUnit"), there) as address, Client((address,)) as client:
         client.start("x.scope", [], 1, 0).wait()
 

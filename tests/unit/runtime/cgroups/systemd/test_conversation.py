@@ -174,6 +174,17 @@ def test_a_name_that_a_failed_unit_still_has_is_used_again() -> None:
     manager.exchange.result()
 
 
+def test_a_unit_that_has_ended_is_collected_meanwhile() -> None:
+    manager = starting()
+    for state in ("failed", "inactive"):
+        manager.refuse("StartTransientUnit", EXISTS)
+        manager.answer("ResetFailedUnit")
+        manager.state(state)
+    manager.answer("StartTransientUnit", "o", JOB)
+    manager.end_job("done")
+    manager.exchange.result()
+
+
 def test_a_unit_whose_processes_are_gone_is_stopped_first() -> None:
     manager = starting()
     manager.refuse("StartTransientUnit", EXISTS)
@@ -201,11 +212,12 @@ def test_a_unit_that_is_about_to_go_is_waited_for() -> None:
 @pytest.mark.parametrize("state", ["active", "activating"])
 def test_a_unit_of_somebody_else_is_left_alone(state: str) -> None:
     manager = starting()
-    manager.refuse("StartTransientUnit", EXISTS)
-    manager.answer("ResetFailedUnit")
-    manager.state(state)
-    if state == "active":
-        manager.answer("GetUnitProcesses", "a(sus)", [("/x", 7, "sleep")])
+    for _ in range(4):
+        manager.refuse("StartTransientUnit", EXISTS)
+        manager.answer("ResetFailedUnit")
+        manager.state(state)
+        if state == "active":
+            manager.answer("GetUnitProcesses", "a(sus)", [("/x", 7, "sleep")])
     manager.refuse("StartTransientUnit", EXISTS, "Unit x.scope was already loaded")
     with pytest.raises(Conflict, match="already loaded"):
         manager.exchange.result()
@@ -235,22 +247,31 @@ def test_no_reply_is_a_connection_lost() -> None:
 
 
 def test_on_a_new_connection_a_scope_that_runs_is_found() -> None:
-    manager = Manager(steps.look_after(SCOPE))
+    manager = Manager(steps.look_after(SCOPE, 42))
     manager.state("active")
+    manager.answer("GetUnitProcesses", "a(sus)", [("/x", 42, "sleep")])
     assert manager.exchange.result() is True
 
 
+def test_on_a_new_connection_the_scope_before_is_not_taken_for_it() -> None:
+    manager = Manager(steps.look_after(SCOPE, 42))
+    manager.state("active")
+    manager.answer("GetUnitProcesses", "a(sus)", [])
+    assert manager.exchange.result() is False
+
+
 def test_on_a_new_connection_a_job_is_waited_for() -> None:
-    manager = Manager(steps.look_after(SCOPE))
+    manager = Manager(steps.look_after(SCOPE, 42))
     manager.state("activating")
     manager.answer("Get", "v", ("(uo)", (7, JOB)))
     manager.end_job("done")
+    manager.answer("GetUnitProcesses", "a(sus)", [("/x", 42, "sleep")])
     assert manager.exchange.result() is True
 
 
 @pytest.mark.parametrize("state", [None, "inactive", "failed"])
 def test_on_a_new_connection_what_was_never_asked_for_is_not_there(state: str | None) -> None:
-    manager = Manager(steps.look_after(SCOPE))
+    manager = Manager(steps.look_after(SCOPE, 42))
     if state is None:
         manager.refuse("GetUnit", NO_UNIT)
     else:
