@@ -25,6 +25,7 @@ _log = log.unfiltered()
 
 _MADE = "pycontainerd.made"
 _LONGEST = 200
+_CREATION = "create_container"
 
 
 def note_answer(request: web.Request, reply: Reply) -> None:
@@ -68,6 +69,8 @@ def audited(
             peer = {} if who is None else {"uid": who.uid, "gid": who.gid, "pid": who.pid}
             operation = request.method if route is None else route.operation
             made = {"made": request[_MADE]} if _MADE in request else {}
+            if operation == _CREATION:
+                found |= {"container": made["made"]} if made else {}
             asked = request.rel_url.raw_query_string[:_LONGEST]
             query = {"query": asked} if asked else {}
             took_ms = round((time.monotonic_ns() - begun_ns) / 1e6, 3)

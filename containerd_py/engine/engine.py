@@ -13,6 +13,7 @@ import structlog
 from containerd_py.engine import directories
 from containerd_py.engine.archives import Archives
 from containerd_py.engine.auto_removal import AutoRemoval
+from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation
 from containerd_py.engine.declaring import Declaring
@@ -38,6 +39,8 @@ from containerd_py.engine.pulse import USUAL_S, Pulse
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
 from containerd_py.engine.scope import check_update, scope
+from containerd_py.engine.scope_ends import ScopeEnds
+from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring
 from containerd_py.engine.service_manager import ServiceManager
@@ -61,6 +64,7 @@ from containerd_py.store.removed import RemovedStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
+    from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.measurement import Measurement
     from containerd_py.engine.selection import Selection
@@ -97,15 +101,25 @@ class Engine:
         state_dir: str,
         data_dir: str,
         cgroup_parent: str,
+        cgroup_driver: Choice = "cgroupfs",
         output: OutputSettings | None = None,
         fd_store: FdStore | None = None,
         declared: DeclaredSettings | None = None,
     ) -> None:
+        """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
         self._state_dir = state_dir
         self._locks: list[Fd] = []
         self._closing = False
         features, output = host.probe(), output or OutputSettings()
         registry, tasks = Registry(), Tasks()
+        cgroups = CgroupManager(features.cgroups)
+
+        async def reach(slice_name: str) -> SystemdDriver:
+            driver = SystemdDriver(features.cgroups, cgroups, slice_name, tasks)
+            await driver.reach()
+            return driver
+
+        files = CgroupfsDriver(cgroups, features.cgroups, cgroup_parent)
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
@@ -113,7 +127,8 @@ class Engine:
             link=SpawnerLink(
                 state_dir, fd_store or FdStore(ServiceManager()), on_exit=self._exited, on_lost=self._spawner_lost
             ),
-            cgroups=CgroupManager(features.cgroups),
+            cgroups=cgroups,
+            drivers=CgroupDrivers(cgroup_driver, files, features.cgroups, reach),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=tasks,
             journal=Journaling(Journal(output.journal_socket), tasks),
@@ -121,7 +136,6 @@ class Engine:
             host=features,
             state_dir=state_dir,
             data_dir=data_dir,
-            cgroup_parent=cgroup_parent,
             log_limits=output.limits,
         )
         self._self_measuring = SelfMeasuring(self._parts)
@@ -147,6 +161,7 @@ class Engine:
         self._declaring = Declaring(
             self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
         )
+        self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
         self._pulse = Pulse(self._parts.link, tasks)
         self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
@@ -159,8 +174,10 @@ class Engine:
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
+        await self._parts.drivers.choose()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
+        self._scope_ends.begin()
         if not shutting_down:
             await self._supervision.begin()
         self._health.begin()
@@ -188,8 +205,7 @@ class Engine:
         self.execs.close()
         for container in self._parts.registry:
             container.leave()
-        if not alive:
-            await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
+        await self._parts.drivers.close(used=alive)
         for lock in self._locks:
             lock.close()
 
@@ -340,7 +356,7 @@ class Engine:
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""
-        return await timeline_of(self._find(reference, "time"))
+        return await timeline_of(self._find(reference, "time"), self._parts.host.cgroups)
 
     # ── events ──
 

@@ -1,4 +1,4 @@
-"""The journal's socket, in its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram is one entry.
+"""The journal's socket, for output of containers: what it does not take at once waits.
 
 Not through sd_journal_send(3): that one says nothing where there is no journal, and blocks where the journal is slow.
 """
@@ -11,20 +11,19 @@ import errno
 import os
 import re
 import socket
-import struct
 from typing import TYPE_CHECKING
 
 import structlog
 
 from containerd_py.engine.changes import Changes
 from containerd_py.errors import NotSupported
+from containerd_py.journal_entry import SOCKET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 _log = structlog.get_logger()
 
-SOCKET = "/run/systemd/journal/socket"
 MOST_LABELS, MOST_LABEL_BYTES = 256, 65_536
 
 _SO_SNDBUFFORCE = 32
@@ -36,18 +35,6 @@ _PASSING = (
 )
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 _WRITABLE_S = 1.0  # to look again: the journal may have gone meanwhile
-_LENGTH = struct.Struct("<Q")
-
-
-def encode(fields: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return an entry. A value with a line feed has its length before it: it cannot be taken for further fields."""
-    parts = []
-    for name, value in fields:
-        if b"\n" in value:
-            parts += [name.encode(), b"\n", _LENGTH.pack(len(value)), value, b"\n"]
-        else:
-            parts += [name.encode(), b"=", value, b"\n"]
-    return b"".join(parts)
 
 
 def label_field(key: str) -> str:

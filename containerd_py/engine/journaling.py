@@ -22,6 +22,7 @@ from containerd_py.engine import journal
 from containerd_py.engine.line_cutting import LineCutter, Mark
 from containerd_py.engine.output import SENT, Limits
 from containerd_py.engine.views import OutputGap, Stream
+from containerd_py.journal_entry import encode
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -219,8 +220,8 @@ class Feed:
         """Send fields with those of the container. size: of the output in it, lost where no journal would take it."""
         if self._fields is None or self._fields.record is not self.container.record:
             record = self.container.record
-            self._fields = _Fields(record, journal.encode(_fields_of(record)))
-        entry = self._fields.encoded + journal.encode(fields)
+            self._fields = _Fields(record, encode(_fields_of(record)))
+        entry = self._fields.encoded + encode(fields)
         try:
             return await self._journal.send(entry, giving_up=lambda: self.giving_up)
         except OSError as problem:

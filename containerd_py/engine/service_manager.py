@@ -56,19 +56,22 @@ class ServiceManager:
             self._tell_problem(problem)
 
     def _send(self, data: bytes, fd: int | None) -> None:
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)  # noqa: FBT003 - the socket's own signature
-            # Connected: else a socket is always writable, however full the manager's queue is (unix(7)).
-            self._socket.connect(self._address or "")
         try:
-            send_fds(self._socket, data, [] if fd is None else [fd])
+            send_fds(self._connected(), data, [] if fd is None else [fd])
         except BlockingIOError:
             raise
         except OSError:
             self._hang_up()  # it may listen at another socket by the next time
             raise
         self._broken = False
+
+    def _connected(self) -> socket.socket:
+        """Connected, since a socket is always writable else, however full the manager's queue is (unix(7))."""
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            self._socket.connect(self._address or "")
+        return self._socket
 
     def _queue(self, data: bytes, fd: int | None) -> None:
         if len(self._unsent) < _MOST_WAITING:

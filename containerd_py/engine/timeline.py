@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from containerd_py.engine.containers import Container
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import Timing
 
@@ -22,12 +23,12 @@ _PARENT = {
 }
 
 
-async def timeline_of(container: Container) -> tuple[TimedStep, ...]:
+async def timeline_of(container: Container, layout: Layout) -> tuple[TimedStep, ...]:
     """Return the steps of its making and of its start; none where their times were lost."""
     timing = container.record.timing
     if timing is None:
         return ()
-    return timeline(timing, await compiled(parse(container.config), container.id, container.cgroup))
+    return timeline(timing, await compiled(parse(container.config), container.id, container.cgroup, layout))
 
 
 def timeline(timing: Timing, plan: Plan) -> tuple[TimedStep, ...]:

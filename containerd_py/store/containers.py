@@ -122,7 +122,7 @@ class ContainerStore:
         """
         directory = self.credentials_directory(container_id)
         try:
-            os.mkdir(directory, 0o755)  # the container's directory above it is root's alone
+            _make_shown(directory)
             for name, content in contents.items():
                 _write(f"{directory}/{name}", content)
                 os.chown(f"{directory}/{name}", *owner)
@@ -133,7 +133,7 @@ class ContainerStore:
     def make_notify_directory(self, container_id: str) -> None:
         """Make what will be bound into the container; `remove` removes it. Raises OutOfSpace or Internal."""
         try:
-            os.mkdir(self.notify_directory(container_id), 0o755)
+            _make_shown(self.notify_directory(container_id))
         except OSError as problem:
             raise refused(f"container {container_id!r}", problem) from problem
 
@@ -185,6 +185,12 @@ class ContainerStore:
     def directory(self, container_id: str) -> str:
         """Return where a container's documents lie."""
         return f"{self._folder}/{container_id}"
+
+
+def _make_shown(path: str) -> None:
+    """Make a directory that every user of a container may look into; on the host, the one above it is root's alone."""
+    os.mkdir(path)
+    os.chmod(path, 0o755)  # noqa: S103 - as meant, whatever the umask is: in our unit it is 0077
 
 
 def _is_tmpfs(path: str) -> bool:

@@ -29,7 +29,7 @@ def empty() -> Iterator[None]:
 
 def test_reload_makes_changes_and_removes(root: Path) -> None:
     path = _FOLDER / "box.toml"
-    path.write_text(f'rootfs = "{root}"\nargs = ["/bin/sleep", "1000"]\n')
+    path.write_text(f'rootfs = "{root}"\nargs = ["/bin/sleep", "1000"]\nstop_timeout_s = 0\n')
     systemctl("reload", SERVICE)
     first = eventually(lambda: (one := of_file("box.toml")) and one.status == "running" and one, "it runs")
     path.write_text("nonsense\n")
@@ -45,7 +45,7 @@ def test_reload_makes_changes_and_removes(root: Path) -> None:
 
 def test_it_is_there_after_the_service_starts(root: Path) -> None:
     systemctl("stop", SERVICE)
-    (_FOLDER / "box.toml").write_text(f'rootfs = "{root}"\nargs = ["/bin/sleep", "1000"]\n')
+    (_FOLDER / "box.toml").write_text(f'rootfs = "{root}"\nargs = ["/bin/sleep", "1000"]\nstop_timeout_s = 0\n')
     systemctl("start", SERVICE)
     eventually(lambda: (one := of_file("box.toml")) and one.status == "running", "it runs")
 
@@ -59,7 +59,8 @@ def test_a_credential_of_the_unit(root: Path) -> None:
     systemctl("restart", SERVICE)
     script = "cat $CREDENTIALS_DIRECTORY/token; echo; sleep 1000"
     (_FOLDER / "box.toml").write_text(
-        f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\ncredentials = ["token"]\n'
+        f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\n'
+        'credentials = ["token"]\nstop_timeout_s = 0\n'
     )
     systemctl("reload", SERVICE)
     one = eventually(lambda: (one := of_file("box.toml")) and one.status == "running" and one, "it runs")

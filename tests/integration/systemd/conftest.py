@@ -1,5 +1,7 @@
 """The package that guests install, built once; and what each guest has found, once too."""
 
+import fcntl
+import os
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ import pytest
 
 from tests.integration.systemd.guests import Guest, build_package
 
-_LIMIT_S = 240
+_LIMIT_S = 1200
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,13 @@ def _verdict(cases: list[ET.Element]) -> Verdict:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_package(tmp_path_factory.mktemp("package"))
+    """Where tests run in several processes, the first one that needs it builds it for all."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "package"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return next(folder.glob("*.deb"), None) or build_package(folder)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,9 @@ class Guest:
         self, *command: str, out: Path, timeout_s: int, memory_mib: int = 2048, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         """Boot it and run a command in there, with the project at /src and `out` at /out."""
-        settings = {"PYTHONDONTWRITEBYTECODE": "1", "PYCONTAINERD_GUEST": self.name} | environment
+        settings = {"PYTHONDONTWRITEBYTECODE": "1", "PYCONTAINERD_GUEST": self.name}
+        # In there the service may run on, and its spawner: a guest is thrown away.
+        settings |= {"PYCONTAINERD_TESTS_SHARE_MACHINE": "1"} | environment
         flags = [flag for name, value in settings.items() for flag in ("-e", f"{name}={value}")]
         flags += ["-s", str(ROOT), "-o", str(out), "-t", str(timeout_s), "-m", str(memory_mib)]
         return subprocess.run(

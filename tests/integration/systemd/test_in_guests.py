@@ -1,6 +1,7 @@
 """tests/systemd, in each guest: the package installed as a user would, under a systemd that is real.
 
-Each test of there is one of here, by guest. What the machine cannot boot is skipped, and in CI fails.
+Each test of there is one of here, by guest; all of a guest are in one process, which boots it once. What the machine cannot
+boot is skipped, and in CI fails.
 """
 
 import ast
@@ -23,10 +24,13 @@ def inside() -> list[tuple[Guest, str]]:
     ]
 
 
-@pytest.mark.timeout(300)  # the first of a guest waits for all of them
-@pytest.mark.xdist_group("guests")  # booted by one process, and once
+@pytest.mark.timeout(1300)  # the first of a guest waits for all of them
 @pytest.mark.parametrize(
-    ("guest", "test"), [pytest.param(guest, test, id=f"{guest.name}-{test}") for guest, test in inside()]
+    ("guest", "test"),
+    [
+        pytest.param(guest, test, id=f"{guest.name}-{test}", marks=pytest.mark.xdist_group(f"guest {guest.name}"))
+        for guest, test in inside()
+    ],
 )
 def test_inside(campaign: Campaign, guest: Guest, test: str) -> None:
     guest.require()

@@ -12,8 +12,8 @@ _LOOK = """
 set -eu
 look() { # what an installation may touch
     find /opt /etc /usr/bin /usr/sbin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/man \\
-        /var/lib/pycontainerd \\
-        /usr/share/bash-completion /usr/share/zsh /usr/share/fish /run/pycontainerd /sys/fs/cgroup/pycontainerd-* \\
+        /usr/share/bash-completion /usr/share/zsh /usr/share/fish \\
+        /var/lib/pycontainerd /run/pycontainerd /sys/fs/cgroup/pycontainerd-* \\
         -not -path '/etc/group*' -not -path '/etc/gshadow*' -not -path '*/__pycache__*' 2>/dev/null | sort
     getent group | sort
 }

@@ -55,7 +55,7 @@ def test_placeholders_are_declared() -> None:
 
 
 _READING = {
-    *("ping", "version", "info", "doctor", "metrics", "list_containers", "inspect_container", "wait_container"),
+    *("ping", "version", "info", "declared", "doctor", "metrics", "list_containers", "inspect_container", "wait_container"),
     *("container_logs", "container_stats", "container_top", "stats", "container_timeline"),
     *("diff_container", "declared"),
     *("list_execs", "inspect_exec", "wait_exec", "exec_logs", "events"),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from containerd_py.engine.journal import Journal, check_labels, encode, label_field
+from containerd_py.engine.journal import Journal, check_labels, label_field
 from containerd_py.errors import NotSupported
+from containerd_py.journal_entry import encode
 from tests.integration.journal import FakeJournal, parse
 from tests.unit.engine.descriptors import no_descriptors
 

@@ -105,6 +105,22 @@ def test_config_json_is_the_oci_document(store: ContainerStore, tmp_path: Path) 
     assert json.loads((directory(tmp_path) / "state.json").read_text())["schema"] == SCHEMA
 
 
+def test_what_a_payload_is_to_see_it_can_whatever_our_umask_is(store: ContainerStore, tmp_path: Path) -> None:
+    """The daemon's unit has UMask=0077."""
+    before = os.umask(0o077)
+    try:
+        store.create(stored())
+        store.make_notify_directory("abc")
+        store.write_credentials("abc", {"token": b"secret"}, (os.getuid(), os.getgid()))
+    finally:
+        os.umask(before)
+    for path in (store.notify_directory("abc"), store.credentials_directory("abc")):
+        assert os.stat(path).st_mode & 0o777 == 0o755
+    assert os.stat(f"{store.credentials_directory('abc')}/token").st_mode & 0o777 == 0o400
+    store.remove("abc")
+    assert not os.path.exists(store.directory("abc"))
+
+
 def test_an_id_is_taken_once(store: ContainerStore, tmp_path: Path) -> None:
     store.create(stored(name="first"))
     with pytest.raises(Conflict, match="the id is taken"):
