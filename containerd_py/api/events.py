@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from containerd_py.api import event_socket, requests, shown, websockets
@@ -24,8 +25,8 @@ async def events(request: web.Request, engine: Engine) -> web.StreamResponse:
     if websockets.is_asked_for(request):
         return await event_socket.serve(request, engine.events(selection, follow=follow), selection, follow=follow)
     response = await begun(request, "application/x-ndjson")
-    async with broken_off_by_errors(request):
-        async for event in engine.events(selection, follow=follow):
+    async with broken_off_by_errors(request), contextlib.aclosing(engine.events(selection, follow=follow)) as told:
+        async for event in told:
             await write_in_time(response, shown.event(event).model_dump_json().encode() + b"\n")
         left_s = selection.left_s()
         if follow and (left_s is None or left_s > 0):

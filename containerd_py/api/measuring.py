@@ -30,7 +30,7 @@ async def stats(request: web.Request, engine: Engine) -> web.StreamResponse:
     query = requests.Query(request)
     interval_s = _interval(query)
     query.done()
-    measured = engine.stats(requests.reference(request), interval_s=interval_s)
+    measured = engine.measuring.stats(requests.reference(request), interval_s=interval_s)
     return await _stream(request, measured, stats_of)
 
 
@@ -39,13 +39,13 @@ async def all_stats(request: web.Request, engine: Engine) -> web.StreamResponse:
     interval_s = _interval(query)
     references, labels = query.texts("container"), query.texts("label")
     query.done()
-    measured = engine.all_stats(references, labels, interval_s=interval_s)
+    measured = engine.measuring.all_stats(references, labels, interval_s=interval_s)
     return await _stream(request, measured, _round)
 
 
 async def top(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    found = await engine.processes(requests.reference(request))
+    found = await engine.measuring.processes(requests.reference(request))
     return Reply(200, wire.ProcessList(processes=tuple(map(_process, found))))
 
 

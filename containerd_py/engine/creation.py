@@ -16,6 +16,7 @@ from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.scope import admitted
+from containerd_py.engine.views import Explanation, PlanStep
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
@@ -82,8 +83,13 @@ class Creation:
             self._parts.registry.release(container_id, name)
             raise
 
-    async def compile(self, request: CreateRequest) -> Plan:
-        """Return the Plan that a request would be carried out by; nothing is made."""
+    async def explain(self, request: CreateRequest) -> Explanation:
+        """Return what a request would be carried out by; nothing is made."""
+        plan = await self._compile(request)
+        steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
+        return Explanation(plan.namespaces, steps)
+
+    async def _compile(self, request: CreateRequest) -> Plan:
         request = await admitted(request)
         container_id = request.id or "0" * 32
         notify = self._parts.store.notify_directory(container_id)

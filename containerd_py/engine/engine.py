@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import fcntl
-import os
-import stat
 import time
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from containerd_py.engine import directories
 from containerd_py.engine.archives import Archives
 from containerd_py.engine.auto_removal import AutoRemoval
 from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
 from containerd_py.engine.containers import Container, Registry
-from containerd_py.engine.creation import Creation, compiled
+from containerd_py.engine.creation import Creation
 from containerd_py.engine.declaring import Declaring
 from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
@@ -31,14 +28,12 @@ from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
-from containerd_py.engine.labels import carries_all
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
-from containerd_py.engine.processes import processes
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.pulse import USUAL_S, Pulse
 from containerd_py.engine.recovery import Recovery
@@ -47,32 +42,20 @@ from containerd_py.engine.scope import check_update, scope
 from containerd_py.engine.scope_ends import ScopeEnds
 from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
-from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
+from containerd_py.engine.self_measuring import SelfMeasuring
 from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.shutting_down import ShuttingDown
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.streaming import Streams
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
-from containerd_py.engine.timeline import timeline
-from containerd_py.engine.views import (
-    ContainerSummary,
-    ContainerView,
-    EngineInfo,
-    Event,
-    Exit,
-    Explanation,
-    PlanStep,
-    Status,
-)
+from containerd_py.engine.timeline import timeline_of
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.cgroups.members import pids
-from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.compile import default_filter
-from containerd_py.runtime.spec.models import parse
 from containerd_py.store.containers import ContainerStore
 from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.events import EventStore
@@ -83,12 +66,22 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
-    from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
-    from containerd_py.engine.processes import Process
     from containerd_py.engine.selection import Selection
-    from containerd_py.engine.views import Declared, Pruned, ShutDown, TimedStep
+    from containerd_py.engine.views import (
+        ContainerSummary,
+        ContainerView,
+        Declared,
+        EngineInfo,
+        Event,
+        Exit,
+        Explanation,
+        Pruned,
+        ShutDown,
+        TimedStep,
+    )
     from containerd_py.engine.waiting import Condition
+    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
 
@@ -158,7 +151,8 @@ class Engine:
         """Files of containers."""
         self.streams = Streams(self._parts, self._find, self.kill, closing=lambda: self._closing)
         """Output, input and terminals of containers."""
-        self._measuring = Measuring(self._parts)
+        self.measuring = Measuring(self._parts, self._find)
+        """What containers use, and their processes."""
         self._supervision = Supervision(self._parts, self._lifecycle)
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
@@ -176,10 +170,7 @@ class Engine:
 
         shutting_down: nothing is to be started.
         """
-        os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
-        os.makedirs(self._parts.data_dir, mode=0o700, exist_ok=True)
-        _check_private(self._state_dir)
-        self._locks = _lock_both(self._state_dir, self._parts.data_dir)
+        self._locks = directories.take(self._state_dir, self._parts.data_dir)
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
@@ -234,7 +225,7 @@ class Engine:
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
         self._closing = True
-        self._measuring.close()
+        self.measuring.close()
         self._parts.events.close()
         self._parts.journal.stop()
         for container in self._parts.registry:
@@ -289,9 +280,7 @@ class Engine:
 
     async def explain(self, request: CreateRequest) -> Explanation:
         """Return what `create` and `start` would do, without doing it."""
-        plan = await self._creation.compile(request)
-        steps = tuple(PlanStep(operation.step, operation.describe()) for operation in plan.operations)
-        return Explanation(plan.namespaces, steps)
+        return await self._creation.explain(request)
 
     def list(self, listing: Listing = Listing()) -> tuple[ContainerSummary, ...]:  # noqa: B008 - it is frozen
         """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
@@ -367,12 +356,7 @@ class Engine:
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""
-        container = self._find(reference, "time")
-        timing = container.record.timing
-        if timing is None:
-            return ()
-        plan = await compiled(parse(container.config), container.id, container.cgroup, self._parts.host.cgroups)
-        return timeline(timing, plan)
+        return await timeline_of(self._find(reference, "time"), self._parts.host.cgroups)
 
     # ── events ──
 
@@ -388,51 +372,11 @@ class Engine:
             return ContainerFilter(reference, self._parts.registry.find(reference, "follow").id)
         return ContainerFilter(reference)
 
-    # ── figures ──
-
-    def stats(self, reference: str, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
-        """Yield what a container uses; with an interval until it ends. Raises NotFound, Conflict at once."""
-        container = self._find(reference, "measure")
-        self._measuring.check(container)
-        return self._measuring.one(container, interval_s=interval_s)
-
-    def all_stats(
-        self, references: tuple[str, ...], labels: tuple[str, ...], *, interval_s: float | None
-    ) -> AsyncGenerator[Round, None]:
-        """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
-        ids = {self._find(reference, "measure").id for reference in references}
-        labels += scope().labels
-
-        def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and carries_all(container.record.labels, labels)
-
-        return self._measuring.all(wanted, interval_s=interval_s)
-
-    async def processes(self, reference: str) -> tuple[Process, ...]:
-        """Raises NotFound, Conflict where it has ended."""
-        container = self._find(reference, "list processes of")
-        self._measuring.check(container)
-        return await asyncio.to_thread(processes, container.cgroup)
-
     # ── the engine itself ──
 
     def info(self) -> EngineInfo:
-        seen = scope()
-        counts = Counter(one.status for one in self._parts.registry if seen.shows(one.record.labels))
-        spawner = self._parts.link.pid
-        return EngineInfo(
-            containers={status: counts[status] for status in Status},
-            state_dir=self._state_dir,
-            data_dir=self._parts.data_dir,
-            cgroup_driver=self._parts.drivers.current.name,
-            cgroup_controllers=self._parts.host.cgroups.controllers(),
-            cgroup_parent=self._parts.drivers.current.parent,
-            features=self._parts.host.flags(),
-            daemon_pid=os.getpid(),
-            spawner_pid=spawner,
-            daemon_rss_bytes=resident_bytes(os.getpid()) or 0,
-            spawner_rss_bytes=resident_bytes(spawner) if spawner else None,
-        )
+        """Return what the daemon knows of itself and of its host, and how many containers there are by status."""
+        return self._self_measuring.info()
 
     async def examine(self) -> tuple[Checked, ...]:
         """Return what this host can and cannot do."""
@@ -474,43 +418,3 @@ class Engine:
                 await asyncio.sleep(_RESPAWN_PAUSE_S)
             else:
                 return
-
-
-def _check_private(path: str) -> None:
-    """What is in the state directory decides what is killed: nobody else may write or look there."""
-    found = os.stat(path)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise Unavailable(
-            f"cannot use state directory {path!r}: it is not this user's alone (owner {found.st_uid}, "
-            f"mode {stat.S_IMODE(found.st_mode):o})",
-            step="lock",
-            hint="chmod it to 0700, or give another --state-dir",
-        )
-
-
-def _lock_both(state_dir: str, data_dir: str) -> list[Fd]:
-    """They may be one. A data directory is one daemon's too: it takes what is there, and removes output of no container."""
-    locks = [_lock(state_dir, "state")]
-    try:
-        if not os.path.samefile(state_dir, data_dir):
-            locks.append(_lock(data_dir, "data"))
-    except BaseException:
-        locks[0].close()
-        raise
-    return locks
-
-
-def _lock(directory: str, kind: str) -> Fd:
-    """Hold a directory for this process; the kernel lets go of it whatever happens to us (flock(2))."""
-    path = os.path.join(directory, "lock")
-    lock = Fd(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-    try:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise Unavailable(
-            f"cannot use {kind} directory {directory!r}: another daemon has it",
-            step="lock",
-            hint=f"stop that daemon, or give this one another --{kind}-dir",
-        ) from None
-    return lock

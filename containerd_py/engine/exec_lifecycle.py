@@ -24,11 +24,10 @@ from containerd_py.engine import stdio, worker
 from containerd_py.engine.clock import now
 from containerd_py.engine.exec import ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
 from containerd_py.engine.exec_lowering import lower
+from containerd_py.engine.exec_records import ExecRecords
 from containerd_py.engine.lifecycle import exit_record, witness
-from containerd_py.engine.output import DiscardedOutput
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
-from containerd_py.engine.tasks import to_its_end
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
 from containerd_py.runtime import host, process
@@ -68,16 +67,17 @@ _RETRIED = (Unavailable, OSError, asyncio.CancelledError)
 class ExecLifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.records = ExecRecords(parts)
 
     async def create(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> Exec:
         """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
         record = await self._recorded(container, request, key)
-        made = Exec(record, self.log_of(record), container.oom_kills)
+        made = Exec(record, self.records.log_of(record), container.oom_kills)
         async with container.lock:
             container.check("execute in", Status.RUNNING)
-            await self._save(record)
+            await self.records.save(record)
             container.execs[made.id] = made
-        self._tell("exec.created", container, made)
+        self.records.tell("exec.created", container, made)
         return made
 
     async def create_internal(self, container: Container, request: ExecSpec, log: OutputLog) -> Exec:
@@ -103,10 +103,6 @@ class ExecLifecycle:
             key=key,
         )
 
-    def log_of(self, record: ExecRecord) -> OutputLog:
-        log = self._parts.exec_log(record.id, lost=record.lost_output_bytes)
-        return DiscardedOutput(log.directory) if record.detach else log
-
     # ── start ──
 
     async def start(self, container: Container, started: Exec) -> None:
@@ -114,7 +110,7 @@ class ExecLifecycle:
         async with started.lock:
             started.check("start", ExecStatus.CREATED)
             container.check("execute in", Status.RUNNING)
-            await self._remember(started, started.begun_record())
+            await self.records.remember(started, started.begun_record())
             started.ended, started.kill_asked = None, False
             try:
                 await self._launch(container, started)
@@ -123,7 +119,7 @@ class ExecLifecycle:
                 if isinstance(problem, OSError):
                     raise _refusal(started, problem) from problem
                 raise
-        self._tell("exec.started", container, started)
+        self.records.tell("exec.started", container, started)
 
     async def _launch(self, container: Container, started: Exec) -> None:
         spec = parse(container.config)
@@ -134,7 +130,7 @@ class ExecLifecycle:
         self._join_streams(started, master)
         known = identity(pid, started.pidfd.fileno()) if started.pidfd else ""
         # From here on recovery takes it that the worker may have been told.
-        await self._remember(started, started.record.with_(pid=pid, identity=known, boot_id=host.boot_id()))
+        await self.records.remember(started, started.record.with_(pid=pid, identity=known, boot_id=host.boot_id()))
         container.check("execute in", Status.RUNNING)
         await worker.start(started, plan, attendant)
         await self.note_start(started)
@@ -179,7 +175,7 @@ class ExecLifecycle:
         moment = now()
         record = started.next_record(EXECUTED, started_at=moment.wall, started_boottime_ns=moment.boottime_ns)
         try:
-            await self._remember(started, record)
+            await self.records.remember(started, record)
         except ContainerdError as problem:  # it runs: an error would be taken for the opposite
             _log.error("cannot record start", exec=started.id, error=problem.message)
             started.publish(record)
@@ -191,10 +187,10 @@ class ExecLifecycle:
         """End what there is of it. Where the cause may pass, it can be started again; else it has failed."""
         self.discard(started)
         if isinstance(problem, _RETRIED) and container.alive:
-            await self.note(started, started.next_record(REVERTED, pid=None, identity="", boot_id=""))
+            await self.records.note(started, started.next_record(REVERTED, pid=None, identity="", boot_id=""))
             return
         await self._fail(started, _code(problem))
-        self._tell_exit(container, started)
+        self.records.tell_exit(container, started)
 
     def discard(self, started: Exec) -> None:
         """Kill its process, if there is one, and close what is open for it; the log stays."""
@@ -212,7 +208,7 @@ class ExecLifecycle:
 
     async def _fail(self, started: Exec, code: int) -> None:
         ended = ExitRecord(exit_code=code, reason="failed", signal=None, finished_at=datetime.now(UTC))
-        await self.note(started, started.next_record(ENDED, exit=ended))
+        await self.records.note(started, started.next_record(ENDED, exit=ended))
         started.finish()
 
     # ── the end ──
@@ -240,13 +236,13 @@ class ExecLifecycle:
             kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
             ran_s = now().since_s(ended.record.started_boottime_ns, ended.record.boot_id)
             exit_ = exit_record(status, oom_kills=kills, ran_s=ran_s)
-            if not await self.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
+            if not await self.records.note(ended, ended.next_record(ENDED, exit=exit_, lost_output_bytes=ended.log.lost)):
                 ended.exit_recorded = False
             ended.release_control()
             ended.finish()
             if ended.stdio is None or ended.stdio.ended:
                 self.let_go(ended)
-        self._tell_exit(container, ended)
+        self.records.tell_exit(container, ended)
         await self._forget_oldest(container)
 
     async def wait(self, awaited: Exec) -> Exit:
@@ -297,7 +293,7 @@ class ExecLifecycle:
                 pidfd_send_signal(killed.pidfd.fileno(), number)
         except ProcessLookupError:
             raise Conflict(f"cannot kill {killed.title}: it has ended", step="kill") from None
-        self._tell("exec.killed", container, killed, signal=signal_name(number))
+        self.records.tell("exec.killed", container, killed, signal=signal_name(number))
 
     def streams_of(self, one: Exec, fds: dict[str, Fd]) -> Stdio:
         return Stdio(one.log, fds, on_end=functools.partial(self._streams_ended, one))
@@ -358,46 +354,6 @@ class ExecLifecycle:
         container.execs.pop(removed.id, None)
         self._parts.link.forget(removed.spawn_id)
         removed.changes.announce()
-
-    # ── records, events ──
-
-    async def note(self, one: Exec, record: ExecRecord) -> bool:
-        """Store what has happened, as far as that is possible, and let everybody see it; tell whether it is on record."""
-        try:
-            await self._store(one, record)
-        except ContainerdError as problem:  # a full disk must not keep anything from ending (SECURITY R14)
-            _log.error("cannot record exec", exec=one.id, status=record.status, error=problem.message)
-            one.publish(record)
-            return False
-        one.publish(record)
-        return True
-
-    async def _remember(self, one: Exec, record: ExecRecord) -> None:
-        """Store a record, then let everybody see it. Raises OutOfSpace: then nobody sees it."""
-        await self._store(one, record)
-        one.publish(record)
-
-    async def _store(self, one: Exec, record: ExecRecord) -> None:
-        if not one.internal:
-            await self._save(record)
-
-    async def _save(self, record: ExecRecord) -> None:
-        store = self._parts.store.execs(record.container_id)
-        if self._parts.store.in_memory:
-            store.save(record)
-        else:
-            await to_its_end(asyncio.to_thread(store.save, record))
-
-    def _tell(self, kind: str, container: Container, one: Exec, **attributes: str) -> None:
-        if not one.internal:
-            self._parts.events.publish(kind, container.id, container.name, exec=one.id, **attributes)
-
-    def _tell_exit(self, container: Container, one: Exec) -> None:
-        ended = one.exit()
-        if ended is not None:
-            code = "" if ended.exit_code is None else str(ended.exit_code)
-            extra = {"signal": ended.signal} if ended.signal else {}
-            self._tell("exec.exited", container, one, exit_code=code, reason=ended.reason, **extra)
 
 
 async def compiled(container: Container, one: Exec, spec: Spec) -> Plan:

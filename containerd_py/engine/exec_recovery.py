@@ -40,7 +40,7 @@ class ExecRecovery:
         for exec_id, problem in broken:
             _log.error("record of an exec set aside", container=container.id, exec=exec_id, problem=problem)
         for record in records:
-            log = self._lifecycle.log_of(record)
+            log = self._lifecycle.records.log_of(record)
             log.resume()
             one = Exec(record, log, container.oom_kills)
             container.execs[one.id] = one
@@ -54,7 +54,7 @@ class ExecRecovery:
             self._take(one, inherited)
         if one.status is ExecStatus.STARTING and one.record.pid is None:  # it was never told to become the program
             self._lifecycle.discard(one)
-            await self._lifecycle.note(one, one.next_record(REVERTED))
+            await self._lifecycle.records.note(one, one.next_record(REVERTED))
         elif one.status is ExecStatus.STARTING and inherited is not None:
             work = self._go_on(container, one, inherited.exit)
             self._parts.tasks.start(work, name=f"go on with exec {one.id}")

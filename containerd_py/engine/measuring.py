@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.changes import Changes
 from containerd_py.engine.figures import Figures, Round
+from containerd_py.engine.labels import carries_all
+from containerd_py.engine.own_thread import in_own_thread
+from containerd_py.engine.processes import processes
+from containerd_py.engine.scope import scope
 from containerd_py.engine.views import Status
 from containerd_py.runtime.cgroups.stats import collect
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.parts import Parts
+    from containerd_py.engine.processes import Process
     from containerd_py.engine.runs import Run
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.cgroups.stats import Stats
@@ -25,10 +30,11 @@ _MEASURABLE = (Status.CREATED, Status.RUNNING, Status.PAUSED)
 
 
 class Measuring:
-    """`close` ends every stream."""
+    """find: a container by reference and action, as `Engine` does. `close` ends every stream."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, find: Callable[[str, str], Container]) -> None:
         self._parts = parts
+        self._find = find
         self._changes = Changes()
         self._closed = False
 
@@ -36,11 +42,32 @@ class Measuring:
         self._closed = True
         self._changes.announce()
 
-    def check(self, container: Container) -> None:
-        """Raises Conflict for one that uses nothing: it has ended."""
+    def stats(self, reference: str, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
+        """Yield what a container uses; with an interval until it ends. Raises NotFound, Conflict at once."""
+        container = self._find(reference, "measure")
         container.check("measure", *_MEASURABLE)
+        return self._one(container, interval_s=interval_s)
 
-    async def one(self, container: Container, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
+    def all_stats(
+        self, references: tuple[str, ...], labels: tuple[str, ...], *, interval_s: float | None
+    ) -> AsyncGenerator[Round, None]:
+        """Yield what containers use, all that live unless some are named. Raises NotFound at once."""
+        ids = {self._find(reference, "measure").id for reference in references}
+        labels += scope().labels
+
+        def wanted(container: Container) -> bool:
+            return (not ids or container.id in ids) and carries_all(container.record.labels, labels)
+
+        return self._all(wanted, interval_s=interval_s)
+
+    async def processes(self, reference: str) -> tuple[Process, ...]:
+        """Raises NotFound, Conflict where it has ended."""
+        container = self._find(reference, "list processes of")
+        container.check("measure", *_MEASURABLE)
+        # A command line lies in the memory of its process, which may wait for a server that does not answer.
+        return await in_own_thread(processes, container.cgroup)
+
+    async def _one(self, container: Container, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
         """Yield what it uses; with an interval again and again, to the end of the run that there is now."""
         run, series = container.run, Series()
         while run.exit is None and not container.deleted and not self._closed:
@@ -51,7 +78,7 @@ class Measuring:
                 return
             await self._pause(begun + interval_s, container.changes, lambda: run.exit is not None)
 
-    async def all(self, wanted: Callable[[Container], bool], *, interval_s: float | None) -> AsyncGenerator[Round, None]:
+    async def _all(self, wanted: Callable[[Container], bool], *, interval_s: float | None) -> AsyncGenerator[Round, None]:
         """Yield what all those use that live; with an interval again and again, until the engine closes."""
         series = Series()
         while not self._closed:

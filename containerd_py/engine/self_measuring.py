@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from containerd_py.engine.latencies import Latencies
 from containerd_py.engine.measurement import ContainerFigures, Measurement
 from containerd_py.engine.scope import scope
-from containerd_py.engine.views import Status
+from containerd_py.engine.views import EngineInfo, Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups import stats
 
@@ -61,6 +61,24 @@ class SelfMeasuring:
             kind = problem.kind if isinstance(problem, ContainerdError) else _OURS
             self._failures[operation, kind] += 1
             raise
+
+    def info(self) -> EngineInfo:
+        seen, parts = scope(), self._parts
+        counts = Counter(one.status for one in parts.registry if seen.shows(one.record.labels))
+        spawner = parts.link.pid
+        return EngineInfo(
+            containers={status: counts[status] for status in Status},
+            state_dir=parts.state_dir,
+            data_dir=parts.data_dir,
+            cgroup_driver=parts.drivers.current.name,
+            cgroup_controllers=parts.host.cgroups.controllers(),
+            cgroup_parent=parts.drivers.current.parent,
+            features=parts.host.flags(),
+            daemon_pid=os.getpid(),
+            spawner_pid=spawner,
+            daemon_rss_bytes=resident_bytes(os.getpid()) or 0,
+            spawner_rss_bytes=resident_bytes(spawner) if spawner else None,
+        )
 
     async def measure(self) -> Measurement:
         """Files of cgroups are read in a thread: the kernel may take its time to sum them up."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.creation import compiled
 from containerd_py.engine.views import TimedStep
+from containerd_py.runtime.spec.models import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerd_py.engine.containers import Container
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.store.records import Timing
 
@@ -17,6 +21,14 @@ _PARENT = {
     "prepare": "record the intent, make the cgroup, compile the plan",
     "fork": "fork the init worker into its namespaces",
 }
+
+
+async def timeline_of(container: Container, layout: Layout) -> tuple[TimedStep, ...]:
+    """Return the steps of its making and of its start; none where their times were lost."""
+    timing = container.record.timing
+    if timing is None:
+        return ()
+    return timeline(timing, await compiled(parse(container.config), container.id, container.cgroup, layout))
 
 
 def timeline(timing: Timing, plan: Plan) -> tuple[TimedStep, ...]:

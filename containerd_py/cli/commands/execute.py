@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from containerd_py.client import Client
     from containerd_py.wire import ExecSpec
 
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--group-add", metavar="GID|NAME", help="One group more; repeatable.", show_default=False),
+]
+
 # Everything after the container is the program's: `pyctr exec web sh -c 'echo hi'`.
 _PROGRAM_LAST = {"allow_interspersed_args": False}
 
@@ -45,10 +50,7 @@ def execute(
         typer.Option("--env-file", metavar="FILE", help="Variables, one a line; repeatable.", show_default=False),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]|NAME", help="Who runs it.")] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group-add", metavar="GID|NAME", help="One group more; repeatable.", show_default=False),
-    ] = None,
+    group: GroupOption = None,
     workdir: Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where it starts.")] = None,
     privileged: Annotated[bool, typer.Option("--privileged", help="With all capabilities.")] = False,
     capability: Annotated[

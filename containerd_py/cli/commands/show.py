@@ -30,6 +30,16 @@ _FILTERS = ("status", "health", "label", "name", "since", "before", *MATCHED)
 _ALIVE = ("running", "paused", "restarting")
 _SORTS = tuple(sign + key for key in ("created", "started", "name", "status") for sign in ("", "-"))
 
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        help="By created, started, name or status; with - the other way round.",
+        autocompletion=choices(*_SORTS),
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     for name, command in (("ps", ps), ("inspect", inspect), ("timeline", timeline)):
@@ -58,14 +68,7 @@ def ps(
     ] = None,
     latest: Annotated[bool, typer.Option("--latest", "-l", help="The one that was made last, in any state.")] = False,
     no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Whole ids and whole commands.")] = False,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="By created, started, name or status; with - the other way round.",
-            autocompletion=choices(*_SORTS),
-        ),
-    ] = None,
+    sort: SortOption = None,
     format_: FormatOption = None,
 ) -> None:
     """List containers."""

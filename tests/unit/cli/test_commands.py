@@ -43,6 +43,7 @@ DETAIL = CONTAINER | {
     "stop_signal": None,
     "stop_timeout_s": None,
     "durable": False,
+    "auto_remove": False,
     "health_state": None,
     "notify_state": None,
     "stdin": False,
