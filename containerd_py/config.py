@@ -32,7 +32,8 @@ _HELP = {
     "data_dir": "output of containers",
     "declared_dir": "directory of declared containers, a file NAME.toml for each, which are kept running",
     "socket_group": "group whose members may use the API (they become root by it)",
-    "cgroup_parent": "cgroup below which this daemon makes one for its containers (default: the root)",
+    "cgroup_parent": "cgroup below which this daemon makes one for its containers; a slice for systemd (default: the root)",
+    "cgroup_driver": "who makes cgroups: systemd, as scopes; cgroupfs, by ourselves; auto: systemd where it can be had",
     "log_max_bytes": "size of a file of output before another one is begun; 0: never",
     "log_max_files": "so many files of output are kept of each container",
     "removed_keep_s": "seconds for which output and exit of a removed container can be read by its id; 0: not at all",
@@ -64,6 +65,7 @@ class DaemonConfig(BaseModel):
     declared_dir: str = "/etc/pycontainerd/containers.d"
     socket_group: str | None = None
     cgroup_parent: str = ""
+    cgroup_driver: Literal["auto", "systemd", "cgroupfs"] = "auto"
     log_max_bytes: Annotated[int, Field(ge=0, le=_LARGEST), AfterValidator(_no_tiny_files)] = 0
     log_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
     removed_keep_s: Annotated[int, Field(ge=0, le=86_400)] = 60

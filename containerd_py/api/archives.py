@@ -33,17 +33,17 @@ class Chunked(Protocol):
 
 
 async def stat(request: web.Request, engine: Engine) -> Reply:
-    found = await engine.archives.stat(_id(request), _path(request))
+    found = await engine.archives.stat(requests.reference(request), _path(request))
     return Reply(200, path_stat(found))
 
 
 async def get(request: web.Request, engine: Engine) -> web.StreamResponse:
-    async with engine.archives.packing(_id(request), _path(request)) as packed:
+    async with engine.archives.packing(requests.reference(request), _path(request)) as packed:
         return await _send(request, packed, _TAR)
 
 
 async def put(request: web.Request, engine: Engine) -> Reply:
-    async with engine.archives.unpacking(_id(request), _path(request)) as unpacked:
+    async with engine.archives.unpacking(requests.reference(request), _path(request)) as unpacked:
         while data := await _next(request):
             await unpacked.feed(data)
         await unpacked.finish()
@@ -52,13 +52,13 @@ async def put(request: web.Request, engine: Engine) -> Reply:
 
 async def export(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
-    async with engine.archives.exporting(_id(request)) as exported:
+    async with engine.archives.exporting(requests.reference(request)) as exported:
         return await _send(request, exported, _TAR)
 
 
 async def diff(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
-    async with engine.archives.comparing(_id(request)) as compared:
+    async with engine.archives.comparing(requests.reference(request)) as compared:
         return await _send(request, compared, _LINES)
 
 
@@ -122,7 +122,3 @@ def _path(request: web.Request) -> str:
     if cause is not None:
         raise InvalidArgument(f"cannot read parameter 'path': {cause}", step="parse")
     return path
-
-
-def _id(request: web.Request) -> str:
-    return request.match_info["id"]

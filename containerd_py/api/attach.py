@@ -56,7 +56,7 @@ class Joinable(Protocol):
 
 async def attach(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = read_request(request)
-    found, end = engine.streams.joinable(request.match_info["id"])
+    found, end = engine.streams.joinable(requests.reference(request))
     return await join(request, engine.streams, found, end if offset is None else offset)
 
 
@@ -152,6 +152,10 @@ class Session:
 
     async def _send_end(self) -> None:
         ended = self._run.exit
+        if ended is None and self._run.output_end is not None:
+            await self._send_status(failure("it was removed before it ran", "InternalError"))
+            await self._close()
+            return
         if ended is None:  # the daemon stops; the container goes on
             reason = f"the daemon stops: go on with offset={self._offset}"
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())

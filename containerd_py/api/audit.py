@@ -46,7 +46,7 @@ def audited(
     begun_ns = time.monotonic_ns()
     outcome: dict[str, str] = {"outcome": "done"}
     changes = route is not None and route.effect is Effect.CHANGES
-    found = _object(request, engine, look_up=changes)  # before it is deleted
+    found = _object(request, route if changes else None, engine)  # before it is deleted
     try:
         yield
     except Forbidden as problem:
@@ -77,10 +77,13 @@ def audited(
             _log.info("audit", socket=socket, **peer, operation=operation, **found, **query, **made, **outcome, ms=took_ms)
 
 
-def _object(request: web.Request, engine: Engine, *, look_up: bool) -> dict[str, str]:
-    """Return what it is about, as it was called, and the container's id where that is known."""
+def _object(request: web.Request, route: Route | None, engine: Engine) -> dict[str, str]:
+    """Return what it is about, as it was called, and the container's id where that is known. route: None: not looked up."""
     reference = request.match_info.get("id")
     if reference is None:
         return {}
-    container = engine.container_filter(reference).id if look_up else None
+    container = None
+    if route is not None:
+        of_exec = route.path.startswith("/v1/exec/")
+        container = engine.execs.container_of(reference) if of_exec else engine.container_filter(reference).id
     return {"object": reference[:_LONGEST]} | ({} if container is None else {"container": container})

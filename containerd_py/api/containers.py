@@ -26,21 +26,21 @@ async def create(request: web.Request, engine: Engine) -> Reply:
 
 async def inspect(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    return Reply(200, shown.detail(engine.get(_id(request))))
+    return Reply(200, shown.detail(engine.get(requests.reference(request))))
 
 
 async def delete(request: web.Request, engine: Engine) -> Reply:
     query = requests.Query(request)
     force = query.boolean("force", default=False)
     query.done()
-    await engine.delete(_id(request), force=force)
+    await engine.delete(requests.reference(request), force=force)
     return Reply(204)
 
 
 async def start(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)
-    await engine.start_container(_id(request))
+    await engine.start_container(requests.reference(request))
     return Reply(204)
 
 
@@ -49,7 +49,7 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     text = query.text("signal")
     query.done()
     await requests.no_body(request)
-    await engine.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    await engine.kill(requests.reference(request), signal.SIGKILL if text is None else requests.signal_number(text))
     return Reply(204)
 
 
@@ -58,7 +58,7 @@ async def stop(request: web.Request, engine: Engine) -> Reply:
     number, timeout_s = stop_parameters(query)
     query.done()
     await requests.no_body(request)
-    return Reply(200, shown.ended(await engine.stop(_id(request), number=number, timeout_s=timeout_s)))
+    return Reply(200, shown.ended(await engine.stop(requests.reference(request), number=number, timeout_s=timeout_s)))
 
 
 def stop_parameters(query: requests.Query) -> tuple[int | None, float | None]:
@@ -70,14 +70,10 @@ def stop_parameters(query: requests.Query) -> tuple[int | None, float | None]:
 
 async def resize(request: web.Request, engine: Engine) -> Reply:
     rows, columns = await requests.window(request)
-    engine.streams.resize(_id(request), rows=rows, columns=columns)
+    engine.streams.resize(requests.reference(request), rows=rows, columns=columns)
     return Reply(204)
 
 
 async def timeline(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    return Reply(200, shown.timeline(await engine.timeline(_id(request))))
-
-
-def _id(request: web.Request) -> str:
-    return request.match_info["id"]
+    return Reply(200, shown.timeline(await engine.timeline(requests.reference(request))))

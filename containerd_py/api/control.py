@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from containerd_py import wire
 from containerd_py.api import requests, shown
 from containerd_py.api.containers import stop_parameters
 from containerd_py.api.replies import Reply
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 async def pause(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)
-    await engine.pause(_id(request))
+    await engine.pause(requests.reference(request))
     return Reply(204)
 
 
 async def resume(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)
-    await engine.resume(_id(request))
+    await engine.resume(requests.reference(request))
     return Reply(204)
 
 
@@ -33,7 +34,7 @@ async def restart(request: web.Request, engine: Engine) -> Reply:
     number, timeout_s = stop_parameters(query)
     query.done()
     await requests.no_body(request)
-    await engine.restart(_id(request), number=number, timeout_s=timeout_s)
+    await engine.restart(requests.reference(request), number=number, timeout_s=timeout_s)
     return Reply(204)
 
 
@@ -42,13 +43,13 @@ async def rename(request: web.Request, engine: Engine) -> Reply:
     name = query.identifier("name")
     query.done()
     await requests.no_body(request)
-    await engine.rename(_id(request), name)
+    await engine.rename(requests.reference(request), name)
     return Reply(204)
 
 
 async def update(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    await engine.update(_id(request), await requests.update_request(request))
+    await engine.update(requests.reference(request), await requests.body_as(request, wire.UpdateRequest))
     return Reply(204)
 
 
@@ -58,7 +59,3 @@ async def prune(request: web.Request, engine: Engine) -> Reply:
     query.done()
     await requests.no_body(request)
     return Reply(200, shown.pruned(await engine.prune(labels)))
-
-
-def _id(request: web.Request) -> str:
-    return request.match_info["id"]

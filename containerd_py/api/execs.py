@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 async def create(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     key = requests.idempotency_key(request)
-    view = await engine.execs.create(_id(request), await requests.body_as(request, wire.ExecSpec), key=key)
+    view = await engine.execs.create(requests.reference(request), await requests.body_as(request, wire.ExecSpec), key=key)
     return Reply(201, wire.ExecCreated(id=view.id))
 
 
 async def list_all(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    return Reply(200, wire.ExecList(execs=tuple(map(shown.exec_detail, engine.execs.of(_id(request))))))
+    return Reply(200, wire.ExecList(execs=tuple(map(shown.exec_detail, engine.execs.of(requests.reference(request))))))
 
 
 async def inspect(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    return Reply(200, shown.exec_detail(engine.execs.get(_id(request))))
+    return Reply(200, shown.exec_detail(engine.execs.get(requests.reference(request))))
 
 
 async def start(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
     await requests.no_body(request)
-    await engine.execs.start(_id(request))
+    await engine.execs.start(requests.reference(request))
     return Reply(204)
 
 
@@ -44,19 +44,19 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
     text = query.text("signal")
     query.done()
     await requests.no_body(request)
-    await engine.execs.kill(_id(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    await engine.execs.kill(requests.reference(request), signal.SIGKILL if text is None else requests.signal_number(text))
     return Reply(204)
 
 
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
     await requests.no_body(request)
-    return await waiting.told_late(request, engine.execs.wait(engine.execs.get(_id(request)).id))
+    return await waiting.told_late(request, engine.execs.wait(engine.execs.id_of(requests.reference(request), "wait for")))
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:
     rows, columns = await requests.window(request)
-    engine.execs.resize(_id(request), rows=rows, columns=columns)
+    engine.execs.resize(requests.reference(request), rows=rows, columns=columns)
     return Reply(204)
 
 
@@ -64,15 +64,11 @@ async def delete(request: web.Request, engine: Engine) -> Reply:
     query = requests.Query(request)
     force = query.boolean("force", default=False)
     query.done()
-    await engine.execs.delete(_id(request), force=force)
+    await engine.execs.delete(requests.reference(request), force=force)
     return Reply(204)
 
 
 async def join(request: web.Request, engine: Engine) -> web.StreamResponse:
     offset = attach.read_request(request)
-    one = engine.execs.joinable(_id(request), "attach to")
+    one = engine.execs.joinable(requests.reference(request), "attach to")
     return await attach.join(request, engine.execs, one.id, one.log.size if offset is None else offset)
-
-
-def _id(request: web.Request) -> str:
-    return request.match_info["id"]

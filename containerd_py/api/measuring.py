@@ -30,7 +30,7 @@ async def stats(request: web.Request, engine: Engine) -> web.StreamResponse:
     query = requests.Query(request)
     interval_s = _interval(query)
     query.done()
-    measured = engine.stats(request.match_info["id"], interval_s=interval_s)
+    measured = engine.stats(requests.reference(request), interval_s=interval_s)
     return await _stream(request, measured, stats_of)
 
 
@@ -45,7 +45,7 @@ async def all_stats(request: web.Request, engine: Engine) -> web.StreamResponse:
 
 async def top(request: web.Request, engine: Engine) -> Reply:
     requests.Query(request).done()
-    found = await engine.processes(request.match_info["id"])
+    found = await engine.processes(requests.reference(request))
     return Reply(200, wire.ProcessList(processes=tuple(map(_process, found))))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web_protocol
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +15,7 @@ from containerd_py import signal_names, strict_json
 from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.problems import describe
-from containerd_py.wire import BundleSpec, ContainerSpec, Identifier, OciSpec, UpdateRequest, Wire
+from containerd_py.wire import Identifier, Wire
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -32,35 +32,37 @@ _EPOCH = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _KEY = re.compile(r'[!#-\[\]-~]{1,255}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}"', re.ASCII)
 _SHOWN = 40
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMS: dict[str, type[CreateRequest]] = {"rootfs": ContainerSpec, "bundle": BundleSpec, "oci": OciSpec}
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
+def reference(request: web.Request) -> str:
+    """Return which container, or exec, a request is about, as its path has it."""
+    return request.match_info["id"]
+
+
 async def create_request(request: web.Request) -> CreateRequest:
     """Read the body of create and explain, JSON whatever its content type says. Raises InvalidArgument."""
-    value = strict_json.loads(await _body(request), what="request")
-    if not isinstance(value, dict):
-        raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
-    return read_create_request(value, what="request", example='{"rootfs": "/path", "args": ["/bin/program"]}')
+    return read_create_request(
+        await _object(request), what="request", example='{"rootfs": "/path", "args": ["/bin/program"]}'
+    )
 
 
 async def body_as(request: web.Request, model: type[Model]) -> Model:
     """Read the body as a model, JSON whatever its content type says. Raises InvalidArgument."""
+    return _as_model(await _object(request), model)
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
     value = strict_json.loads(await _body(request), what="request")
     if not isinstance(value, dict):
         raise InvalidArgument("cannot parse request: it is no JSON object", step="parse")
+    return value
+
+
+def _as_model(value: dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(value)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
-
-
-async def update_request(request: web.Request) -> UpdateRequest:
-    """Read the body of update. Raises InvalidArgument."""
-    value = strict_json.loads(await _body(request), what="request")
-    try:
-        return UpdateRequest.model_validate(value)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot parse request: {describe(problem)}", step="parse") from problem
 

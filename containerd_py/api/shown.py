@@ -34,6 +34,7 @@ def ended(value: views.Exit) -> wire.Exit:
         reason=cast("wire.Reason", value.reason),
         signal=value.signal,
         oom_killed=value.oom_killed,
+        stopped_by=value.stopped_by,
         ran_s=value.ran_s,
         finished_at=time(value.finished_at),
     )

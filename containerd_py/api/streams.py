@@ -53,6 +53,8 @@ class Streaming(Protocol):
 
     async def start_of(self, reference: str, reading: Reading) -> int: ...
 
+    def id_of(self, reference: str, action: str) -> str: ...
+
     def run_of(self, reference: str) -> Run: ...
 
     async def write_stdin(self, reference: str, data: bytes) -> None: ...
@@ -62,20 +64,20 @@ class Streaming(Protocol):
 
 async def logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     asked = _asked(request)
-    return await _send(request, engine.streams, engine.streams.logged(request.match_info["id"], asked.offset), asked)
+    return await _send(request, engine.streams, engine.streams.logged(requests.reference(request), asked.offset), asked)
 
 
 async def exec_logs(request: web.Request, engine: Engine) -> web.StreamResponse:
     asked = _asked(request)
-    return await _send(request, engine.execs, engine.execs.logged(request.match_info["id"], asked.offset), asked)
+    return await _send(request, engine.execs, engine.execs.logged(requests.reference(request), asked.offset), asked)
 
 
 async def put_stdin(request: web.Request, engine: Engine) -> Reply:
-    return await _feed(request, engine.streams, engine.get(request.match_info["id"]).summary.id)
+    return await _feed(request, engine.streams)
 
 
 async def put_exec_stdin(request: web.Request, engine: Engine) -> Reply:
-    return await _feed(request, engine.execs, engine.execs.get(request.match_info["id"]).id)
+    return await _feed(request, engine.execs)
 
 
 def _asked(request: web.Request) -> Asked:
@@ -119,8 +121,9 @@ async def _send(request: web.Request, streaming: Streaming, reference: str, aske
     return response
 
 
-async def _feed(request: web.Request, streaming: Streaming, reference: str) -> Reply:
+async def _feed(request: web.Request, streaming: Streaming) -> Reply:
     """Write the body to the payload's input as it comes, and as slowly as the payload reads."""
+    reference = streaming.id_of(requests.reference(request), "write to")  # it may be renamed meanwhile
     query = requests.Query(request)
     end = query.boolean("close", default=False)
     query.done()

@@ -29,7 +29,7 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
         raise InvalidArgument(
             f"cannot read parameter 'condition': one of {', '.join(Condition)}, not {text!r}", step="parse"
         )
-    waiting = engine.waiting(request.match_info["id"], Condition(text))
+    waiting = engine.waiting(requests.reference(request), Condition(text))
     return await told_late(request, waiting.result())
 
 

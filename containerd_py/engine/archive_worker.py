@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.exec import SEPARATOR
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.readiness import readable
 from containerd_py.engine.views import Status
 from containerd_py.errors import (
@@ -110,7 +111,7 @@ class ArchiveWorker:
             # Of our own: the container's is closed, and its number another's, should it end meanwhile.
             pidfd = passed.enter_context(Fd(os.dup(self._container.pidfd.fileno())))
             joined = (pidfd.fileno(), inside)
-        opened = passed.enter_context(await asyncio.to_thread(Opened, self._plan, inside=joined))
+        opened = passed.enter_context(await in_own_thread(Opened, self._plan, inside=joined))
         self._control, worker_end = open_dialogue()
         self._control.settimeout(0)
         passed.enter_context(worker_end)
@@ -124,7 +125,7 @@ class ArchiveWorker:
         spawned = await self._parts.link.spawn(self._spawn_id, request, {})
         self._pidfd = spawned.pidfd
         if self._plan.waits:
-            await asyncio.to_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
+            await in_own_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
             process.send_plan(self._control, self._plan, handles | opened.handles)
 
     # ── its bytes ──

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from containerd_py.engine.archive_worker import ArchiveWorker
 from containerd_py.engine.layers import Overlay, overlay_on
 from containerd_py.engine.lowering import open_root
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.manager import Placement
@@ -94,7 +95,7 @@ class Archives:
         with ExitStack() as passed:
             if placement is not None:
                 passed.enter_context(placement)
-            root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
+            root = passed.enter_context(await in_own_thread(open_root, container.record.rootfs))
             standpoint = await self._standpoint(container, spec, placement, inside=False, joined=joined)
             async with self._worker(container, compile_export(spec, standpoint)) as worker:
                 await worker.begin({"root": root.fileno()}, pipe="out", inside=kinds, placement=placement)
@@ -105,11 +106,10 @@ class Archives:
         """Enter once the layers are found; `chunks` are JSON lines. Raises NotSupported where the root is no overlay."""
         container = self._find(reference, "compare")
         overlay = await asyncio.to_thread(_overlay_of, container)
-        with ExitStack() as passed:
-            handles = await asyncio.to_thread(_open_layers, overlay, passed)
+        with await in_own_thread(_Layers, overlay) as layers:
             plan = compile_comparison(container.id, len(overlay.lowers), overlay.namespace)
             async with self._worker(container, plan) as worker:
-                await worker.begin(handles, pipe="out", inside=(), placement=None)
+                await worker.begin(layers.handles, pipe="out", inside=(), placement=None)
                 yield worker
 
     # ── where the worker stands ──
@@ -128,7 +128,7 @@ class Archives:
             if placement is not None:
                 passed.enter_context(placement)
             if not inside:
-                root = passed.enter_context(await asyncio.to_thread(open_root, container.record.rootfs))
+                root = passed.enter_context(await in_own_thread(open_root, container.record.rootfs))
                 handles["root"] = root.fileno()
             standpoint = await self._standpoint(container, spec, placement, inside=inside, joined=inside)
             async with self._worker(container, compile_archive(spec, task, standpoint)) as worker:
@@ -148,7 +148,7 @@ class Archives:
         if container.status is Status.PAUSED or not container.alive:
             return None
         try:
-            return await asyncio.to_thread(Placement, container.cgroup)
+            return await in_own_thread(Placement, container.cgroup)
         except FileNotFoundError as problem:
             raise Conflict(f"cannot enter {container.title}: it is ending", step="archive") from problem
 
@@ -195,16 +195,19 @@ def _overlay_of(container: Container) -> Overlay:
     return overlay
 
 
-def _open_layers(overlay: Overlay, opened: ExitStack) -> dict[str, int]:
-    """Blocking. Raises NotSupported for a layer that cannot be found."""
-    paths = {"upper": overlay.upper or "", **{f"lower{index}": path for index, path in enumerate(overlay.lowers)}}
-    handles = {}
-    for name, path in paths.items():
+class _Layers(ExitStack):
+    """The directories of an overlay; blocking. Raises NotSupported for one that cannot be found: then none stays open."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        super().__init__()
+        paths = {"upper": overlay.upper or "", **{f"lower{index}": path for index, path in enumerate(overlay.lowers)}}
+        self.handles: dict[str, int] = {}
         try:
-            handles[name] = opened.enter_context(_open_layer(path)).fileno()
+            for name, path in paths.items():
+                self.handles[name] = self.enter_context(_open_layer(path)).fileno()
         except InvalidArgument as problem:
+            self.close()
             raise NotSupported(problem.message, step="diff", errno=problem.errno, hint=_AS_GIVEN) from problem
-    return handles
 
 
 def _open_layer(path: str) -> Fd:

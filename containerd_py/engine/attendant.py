@@ -11,7 +11,10 @@ from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from containerd_py.engine.containers import Container
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.linux.fd import Fd
 
 
@@ -22,8 +25,17 @@ class Attendant:
         self._container = container
         self._bundle = bundle
         self._pid = pid
+        self.joining: Awaitable[Cgroup] | None = None
+        """What puts the worker into its cgroup, where it was not born there."""
+        self.joined: Cgroup | None = None
+        """The cgroup that it is in, where that had to be found out."""
         self.hooked = False
         """True once hooks may have run: those for the container's end are owed then."""
+
+    async def join(self) -> None:
+        """Return when the worker is in its cgroup, with all its limits. Raises ContainerdError."""
+        if self.joining is not None:
+            self.joined = await self.joining
 
     async def bring_up(self) -> bytes:
         """Do what only the parent can while the worker waits; return the container's state. Raises what a hook did."""

@@ -87,7 +87,7 @@ class Changing:
                 return
             if container.alive:
                 try:
-                    await asyncio.to_thread(self._write_again, container)
+                    await self._write_again(container)
                 except ContainerdError as problem:
                     _log.error("cannot write limits again", container=container.id, error=problem.message)
             await self._lifecycle.remember_if_possible(container, container.record.with_(updating=False))
@@ -97,14 +97,15 @@ class Changing:
         before, after = container.config, _merged(container.config, limits)
         normalise(parse(after).linux.resources)  # raises for what no container could be made with
         cgroup, resources = container.cgroup, _resources(limits)
-        joining = self._parts.cgroups.joining(cgroup, resources) if container.alive else cgroup
+        driver = self._parts.drivers.of(cgroup)
+        joining = driver.joining(cgroup, resources) if container.alive else cgroup
         await self._lifecycle.remember(container, container.record.with_(updating=True, cgroups_v1=joining.v1))
         changes: dict[str, Any] = {"updating": False}
         try:
             await asyncio.to_thread(self._parts.store.save_config, container.id, after)
             await self._parts.definitions.keep(container, container.record, after)
             if container.alive:
-                await asyncio.to_thread(self._parts.cgroups.update, cgroup, resources)
+                await driver.update(cgroup, resources)
             container.config = after
         except ContainerdError:
             changes["cgroups_v1"] = cgroup.v1  # those that were made for it are gone again, and limits are as they were
@@ -114,11 +115,12 @@ class Changing:
         finally:
             await self._lifecycle.remember_if_possible(container, container.record.with_(**changes))
 
-    def _write_again(self, container: Container) -> None:
-        """Blocking. What the record has and the container does not live in, was about to be joined."""
-        joined = tuple(directory for directory in container.cgroup.v1 if populated(directory))
+    async def _write_again(self, container: Container) -> None:
+        """What the record has and the container does not live in, was about to be joined."""
+        cgroup = container.cgroup
+        joined = tuple([one for one in cgroup.v1 if await asyncio.to_thread(populated, one)])
         resources = normalise(parse(container.config).linux.resources)
-        self._parts.cgroups.update(replace(container.cgroup, v1=joined), resources)
+        await self._parts.drivers.of(cgroup).update(replace(cgroup, v1=joined), resources)
 
 
 def _resources(limits: dict[str, Any]) -> Resources:

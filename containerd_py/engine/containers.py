@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from containerd_py.engine.exec import Exec
+    from containerd_py.engine.oom_events import OomEvents
     from containerd_py.engine.output import OutputLog
     from containerd_py.store.records import ContainerRecord, ExitRecord
 
@@ -64,6 +65,11 @@ class Container(Attended):
         """How often it was paused, as this daemon knows: what takes its time may have been held up."""
         self.stop_asked = False
         """Somebody has asked for its end: it is not on record where that could not be written."""
+        self.stopped_by: Literal["systemd"] | None = None
+        """Who else has asked for it, beside this daemon."""
+        self.kills_elsewhere = 0
+        """Kills for want of memory in this run of which its own cgroup, a scope's, tells no more."""
+        self.oom_events: OomEvents | None = None
         self._summary: tuple[ContainerRecord, dict[str, Any], ContainerSummary] | None = None
 
     @property
@@ -89,12 +95,12 @@ class Container(Attended):
 
     @property
     def cgroup(self) -> Cgroup:
-        return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1)
+        return Cgroup(self.record.cgroup_v2, self.record.cgroups_v1, scope=self.record.scope)
 
     def oom_kills(self) -> int:
         """The cgroup is made anew for each run, and its counter with it."""
         try:
-            return oom_kills(self.cgroup)
+            return max(oom_kills(self.cgroup), self.kills_elsewhere)
         except OSError as problem:
             _log.warning("cannot tell whether memory ran out", container=self.id, error=str(problem))
             return 0
@@ -106,6 +112,7 @@ class Container(Attended):
         if self.notify is not None:
             retire(self.notify)
             self.notify = None
+        self._close_oom_events()
         super().close()
 
     def leave(self) -> None:
@@ -113,7 +120,13 @@ class Container(Attended):
         if self.notify is not None:
             self.notify.close()
             self.notify = None
+        self._close_oom_events()
         super().close()
+
+    def _close_oom_events(self) -> None:
+        if self.oom_events is not None:
+            self.oom_events.close()
+            self.oom_events = None
 
     def next_record(self, event: str, **changes: Any) -> ContainerRecord:
         """Return the record after an event. Raises Internal where the state table does not have it."""
@@ -210,7 +223,9 @@ def notify_of(record: ContainerRecord) -> NotifyView | None:
 def exit_of(ended: ExitRecord | None) -> Exit | None:
     if ended is None:
         return None
-    return Exit(ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s)
+    return Exit(
+        ended.exit_code, ended.reason, ended.signal, ended.finished_at, ended.oom_killed, ended.ran_s, ended.stopped_by
+    )
 
 
 class Registry:

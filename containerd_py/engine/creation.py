@@ -7,7 +7,7 @@ import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
@@ -19,10 +19,10 @@ from containerd_py.engine.scope import admitted
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
-from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.layout import probe
 from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.places import entered
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.provision import take_back
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
-    from containerd_py.runtime.cgroups.manager import Cgroup
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.store.records import DeclaredBy, IdempotencyKey
@@ -87,9 +88,8 @@ class Creation:
         container_id = request.id or "0" * 32
         notify = self._parts.store.notify_directory(container_id)
         spec = await document(request, container_id, device_rules=device_rules(self._parts), notify=notify)
-        path = cgroup_path(self._parts, spec, container_id)
-        where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
-        return await compiled(spec, container_id, where)
+        where = self._parts.drivers.current.locate(spec, container_id)
+        return await compiled(spec, container_id, where, self._parts.host.cgroups)
 
 
 class Attempt:
@@ -106,6 +106,7 @@ class Attempt:
         self._made = ExitStack()
         self._attendant: Attendant | None = None
         self._credentials: Mapping[str, bytes] = {}
+        self._driver = parts.drivers.current
 
     async def run(
         self,
@@ -120,7 +121,7 @@ class Attempt:
             spec = await document(request, self._id, device_rules=device_rules(self._parts), notify=notify)
             if credentials:
                 spec = given(spec, self._parts.store.credentials_directory(self._id))
-        self._parts.cgroups.check(normalise(spec.linux.resources))
+        self._driver.check(spec)
         if request.log.driver == "journald":
             self._parts.journal.check(request.labels)
         container = self._record(request, spec, key, declared)
@@ -140,7 +141,7 @@ class Attempt:
         with self._timing("prepare"):
             preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
             try:
-                plan = await compiled(spec, container.id, container.cgroup)
+                plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
             finally:
                 placement = await preparing
         container.plan = plan
@@ -148,6 +149,7 @@ class Attempt:
         with placement, self._timing("fork"):
             pid = await self._forking.fork(container, plan, placement)
         self._attendant = self._parts.attendant(container, pid)
+        self._attendant.joining = self._driver.join(container, spec, pid)
         ready, master = await worker.ready(container, plan, self._attendant)
         self._forking.keep_streams(container, master)
         if container.stdio is not None:
@@ -156,7 +158,12 @@ class Attempt:
         await self._lifecycle.remember(
             container,
             container.next_record(
-                CREATED, pid=pid, identity=identity_of(container, pid), boot_id=host.boot_id(), timing=timing
+                CREATED,
+                pid=pid,
+                identity=identity_of(container, pid),
+                boot_id=host.boot_id(),
+                timing=timing,
+                **joined(self._attendant),
             ),
         )
         if container.record.durable:
@@ -166,7 +173,7 @@ class Attempt:
     def _record(
         self, request: CreateRequest, spec: Spec, key: IdempotencyKey | None, declared: DeclaredBy | None
     ) -> Container:
-        where = self._parts.cgroups.locate(cgroup_path(self._parts, spec, self._id), normalise(spec.linux.resources))
+        where = self._driver.locate(spec, self._id)
         record = ContainerRecord(
             id=self._id,
             name=self._name,
@@ -189,6 +196,7 @@ class Attempt:
             rootfs=spec.root.path,
             cgroup_v2=where.v2,
             cgroups_v1=where.v1,
+            scope=where.scope,
             key=key,
             declared=declared,
         )
@@ -197,8 +205,7 @@ class Attempt:
 
     def _prepare(self, container: Container, spec: Spec) -> Placement:
         """Blocking: put the intent on record, then make the cgroup."""
-        path = cgroup_path(self._parts, spec, container.id)
-        self._parts.cgroups.check_free(path, container.cgroup)  # or recovery from the intent would kill strangers
+        self._driver.check_free(spec, container.id, container.cgroup)  # or recovery from the intent would kill strangers
         self._parts.store.create(
             StoredContainer(record=container.record, request=container.request, config=container.config)
         )
@@ -207,10 +214,10 @@ class Attempt:
             self._parts.store.make_notify_directory(container.id)
         if self._credentials:
             self._parts.store.write_credentials(container.id, self._credentials, owner(spec))
-        self._parts.cgroups.create(path, normalise(spec.linux.resources))
+        self._driver.make(spec, container.id, container.cgroup)
         self._made.callback(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)
-        return Placement(container.cgroup)
+        return Placement(entered(container.cgroup, self._parts.host.cgroups))
 
     async def _undo(self, container: Container) -> None:
         self._parts.registry.withdraw(container)  # `create` releases the names, once what they name is gone
@@ -237,11 +244,12 @@ def device_rules(parts: Parts) -> bool:
     return parts.cgroups.supports("devices")
 
 
-def cgroup_path(parts: Parts, spec: Spec, container_id: str) -> str:
-    return spec.linux.cgroups_path or f"{parts.cgroup_parent}/{container_id}"
+def joined(attendant: Attendant) -> dict[str, Any]:
+    """Return what the record gains by where the worker was put."""
+    return {} if attendant.joined is None else {"cgroups_v1": attendant.joined.v1}
 
 
-async def compiled(spec: Spec, container_id: str, cgroup: Cgroup) -> Plan:
+async def compiled(spec: Spec, container_id: str, cgroup: Cgroup, layout: Layout) -> Plan:
     """Compile the Plan; a seccomp filter of the caller's own in a thread, since it takes milliseconds."""
     profile = spec.linux.seccomp
     if profile is None:
@@ -254,16 +262,17 @@ async def compiled(spec: Spec, container_id: str, cgroup: Cgroup) -> Plan:
     placing = Placing(
         spec.root.path,
         container_id,
-        len(cgroup.v1),
+        len(entered(cgroup, layout).v1),
         may_drop_groups=may_drop_groups(spec),
         cgroups=shown,
         selinux=bool(spec.linux.mount_label) and selinux_enabled(),
+        scope=cgroup.scope,
     )
     return compile_plan(spec, placing, seccomp)
 
 
 def _shown(cgroup: Cgroup) -> CgroupTree:
-    return cgroup_tree(layout.probe(), cgroup)
+    return cgroup_tree(probe(), cgroup)
 
 
 def refusal(verb: str, container: Container, problem: OSError) -> ContainerdError:

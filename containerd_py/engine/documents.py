@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py import strict_json
 from containerd_py.engine.lowering import lower
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.notify import told
@@ -41,7 +42,7 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     if isinstance(request, ContainerSpec):
         spec = await lower(request, container_id, device_rules=device_rules)
     elif isinstance(request, BundleSpec):
-        spec = _with_root(parse(await asyncio.to_thread(_read_bundle, request.bundle)), request.bundle)
+        spec = _with_root(parse(await in_own_thread(_read_bundle, request.bundle)), request.bundle)
     else:
         spec = _with_root(parse(request.oci), None)
     if request.init:
@@ -51,7 +52,7 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
         spec = told(spec, place, NOTIFY_NAME, watchdog_s=request.watchdog_s)
     validate(spec)
     if not isinstance(request, ContainerSpec):  # that asks for nothing of the kind
-        await asyncio.to_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))
+        await in_own_thread(check_host, spec, may_drop_groups=may_drop_groups(spec))
     if not spec.root.path.strip("/."):
         raise InvalidArgument("cannot use root file system '/': it is the host's own root", step="rootfs", errno="EINVAL")
     return spec

@@ -16,6 +16,7 @@ import structlog
 
 from containerd_py.engine.archives import Archives
 from containerd_py.engine.auto_removal import AutoRemoval
+from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
 from containerd_py.engine.containers import Container, Registry
 from containerd_py.engine.creation import Creation, compiled
 from containerd_py.engine.declaring import Declaring
@@ -30,7 +31,7 @@ from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
-from containerd_py.engine.labels import carries
+from containerd_py.engine.labels import carries_all
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
@@ -43,6 +44,8 @@ from containerd_py.engine.pulse import USUAL_S, Pulse
 from containerd_py.engine.recovery import Recovery
 from containerd_py.engine.removed import Removed
 from containerd_py.engine.scope import check_update, scope
+from containerd_py.engine.scope_ends import ScopeEnds
+from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
 from containerd_py.engine.self_measuring import SelfMeasuring, resident_bytes
 from containerd_py.engine.service_manager import ServiceManager
@@ -78,6 +81,7 @@ from containerd_py.store.removed import RemovedStore
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
+    from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.figures import Figures, Round
     from containerd_py.engine.measurement import Measurement
@@ -104,15 +108,25 @@ class Engine:
         state_dir: str,
         data_dir: str,
         cgroup_parent: str,
+        cgroup_driver: Choice = "cgroupfs",
         output: OutputSettings | None = None,
         fd_store: FdStore | None = None,
         declared: DeclaredSettings | None = None,
     ) -> None:
+        """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
         self._state_dir = state_dir
         self._locks: list[Fd] = []
         self._closing = False
         features, output = host.probe(), output or OutputSettings()
         registry, tasks = Registry(), Tasks()
+        cgroups = CgroupManager(features.cgroups)
+
+        async def reach(slice_name: str) -> SystemdDriver:
+            driver = SystemdDriver(features.cgroups, cgroups, slice_name, tasks)
+            await driver.reach()
+            return driver
+
+        files = CgroupfsDriver(cgroups, features.cgroups, cgroup_parent)
         self._parts = Parts(
             registry=registry,
             store=ContainerStore(state_dir),
@@ -120,7 +134,8 @@ class Engine:
             link=SpawnerLink(
                 state_dir, fd_store or FdStore(ServiceManager()), on_exit=self._exited, on_lost=self._spawner_lost
             ),
-            cgroups=CgroupManager(features.cgroups),
+            cgroups=cgroups,
+            drivers=CgroupDrivers(cgroup_driver, files, features.cgroups, reach),
             events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
             tasks=tasks,
             journal=Journaling(Journal(output.journal_socket), tasks),
@@ -128,7 +143,6 @@ class Engine:
             host=features,
             state_dir=state_dir,
             data_dir=data_dir,
-            cgroup_parent=cgroup_parent,
             log_limits=output.limits,
         )
         self._self_measuring = SelfMeasuring(self._parts)
@@ -153,6 +167,7 @@ class Engine:
         self._declaring = Declaring(
             self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
         )
+        self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
         self._pulse = Pulse(self._parts.link, tasks)
         self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
@@ -168,8 +183,10 @@ class Engine:
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
+        await self._parts.drivers.choose()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
+        self._scope_ends.begin()
         if not shutting_down:
             await self._supervision.begin()
         self._health.begin()
@@ -197,8 +214,7 @@ class Engine:
         self.execs.close()
         for container in self._parts.registry:
             container.leave()
-        if not alive:
-            await asyncio.to_thread(self._parts.cgroups.remove_empty, self._parts.cgroup_parent)
+        await self._parts.drivers.close(used=alive)
         for lock in self._locks:
             lock.close()
 
@@ -355,7 +371,7 @@ class Engine:
         timing = container.record.timing
         if timing is None:
             return ()
-        plan = await compiled(parse(container.config), container.id, container.cgroup)
+        plan = await compiled(parse(container.config), container.id, container.cgroup, self._parts.host.cgroups)
         return timeline(timing, plan)
 
     # ── events ──
@@ -388,7 +404,7 @@ class Engine:
         labels += scope().labels
 
         def wanted(container: Container) -> bool:
-            return (not ids or container.id in ids) and all(carries(container.record.labels, label) for label in labels)
+            return (not ids or container.id in ids) and carries_all(container.record.labels, labels)
 
         return self._measuring.all(wanted, interval_s=interval_s)
 
@@ -408,9 +424,9 @@ class Engine:
             containers={status: counts[status] for status in Status},
             state_dir=self._state_dir,
             data_dir=self._parts.data_dir,
-            cgroup_driver=self._parts.host.cgroups.driver(),
+            cgroup_driver=self._parts.drivers.current.name,
             cgroup_controllers=self._parts.host.cgroups.controllers(),
-            cgroup_parent=self._parts.cgroup_parent,
+            cgroup_parent=self._parts.drivers.current.parent,
             features=self._parts.host.flags(),
             daemon_pid=os.getpid(),
             spawner_pid=spawner,

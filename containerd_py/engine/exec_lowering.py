@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.engine.lowering import check_environment, open_root
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.process import capget
 from containerd_py.runtime.requirements import check_process
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def lower(request: ExecSpec, spec: Spec) -> Process:
     """Return the document of a process in a container of `spec`. Raises InvalidArgument, NotSupported."""
     _check(request)
-    user, groups = await asyncio.to_thread(_resolve, request, spec.root.path)
+    user, groups = await in_own_thread(_resolve, request, spec.root.path)
     process = lowered(request, spec.process or Process(), user, groups)
     validate_process(process)
     check_process(process, may_drop_groups=may_drop_groups(spec))

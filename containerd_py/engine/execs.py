@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from containerd_py.engine.following import ALL, Reading, chunks, start_of
@@ -110,6 +111,16 @@ class Execs:
         container, one = self._find(reference, "delete")
         await self._finish(self._lifecycle.delete(container, one, force=force), "exec_delete")
 
+    def id_of(self, reference: str, action: str) -> str:
+        """action: what is to be done with it, for the error. Raises NotFound."""
+        return self._find(reference, action)[1].id
+
+    def container_of(self, reference: str) -> str | None:
+        """Return the id of the container that it is executed in; None where there is no such exec."""
+        with suppress(NotFound, InvalidArgument):
+            return self._look_up(reference, "find")[0].id
+        return None
+
     def run_of(self, reference: str) -> Run:
         """Return what tells its end to whoever follows it. Raises NotFound."""
         return self._find(reference, "follow")[1].run
@@ -215,11 +226,13 @@ class Execs:
         """By its id, or the beginning of one that no other begins with."""
         seen = scope()
         shown = [container for container in self._parts.registry if seen.shows(container.record.labels)]
-        every = [(container, one) for container in shown for one in container.execs.values()]
-        every = [pair for pair in every if not pair[1].internal]
-        found = [pair for pair in every if pair[1].id == reference] or [
-            pair for pair in every if reference and pair[1].id.startswith(reference)
+        found = [(container, container.execs[reference]) for container in shown if reference in container.execs] or [
+            (container, one)
+            for container in shown
+            for key, one in container.execs.items()
+            if reference and key.startswith(reference)
         ]
+        found = [pair for pair in found if not pair[1].internal]
         if len(found) > 1:
             raise InvalidArgument(
                 f"cannot {action} exec {reference!r}: {len(found)} ids begin so", step="find", hint="give more of the id"

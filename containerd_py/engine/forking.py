@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from containerd_py.engine import stdio
 from containerd_py.engine.notify.listening import open_socket
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
@@ -36,7 +36,7 @@ class Forking:
             for fd in theirs.values():
                 passed.enter_context(fd)
             # Opening what a plain plan does not need takes no thread.
-            opened = passed.enter_context(Opened(plan) if plan.simple else await asyncio.to_thread(Opened, plan))
+            opened = passed.enter_context(Opened(plan) if plan.simple else await in_own_thread(Opened, plan))
             if container.record.notify:
                 container.notify = open_socket(self._parts.store.notify_directory(container.id))
             container.control, worker_end = open_dialogue()
@@ -51,7 +51,7 @@ class Forking:
             spawned = await self._parts.link.spawn(container.id, request, container.fds())
             container.pidfd = spawned.pidfd
             if plan.waits:
-                await asyncio.to_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
+                await in_own_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())
                 process.send_plan(container.control, plan, handles | opened.handles)
         return spawned.pid
 

@@ -29,7 +29,10 @@ MOST_LABELS, MOST_LABEL_BYTES = 256, 65_536
 _SO_SNDBUFFORCE = 32
 _SEND_BUFFER = 8 << 20
 _LONGEST_NAME = 64
-_PASSING = (errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ENOBUFS, errno.ENOMEM)
+_PASSING = (
+    *(errno.ENOENT, errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE),
+    *(errno.ENOBUFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+)
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 _WRITABLE_S = 1.0  # to look again: the journal may have gone meanwhile
 

@@ -46,6 +46,7 @@ _STREAMS = (Stream.STDOUT, Stream.STDERR)
 _MARKS = struct.Struct("<QQQQQQ")  # of stdout and stderr: offset, begun + 1 or 0, pieces
 _SHORT_ID = 12
 _LAST_S = 3.0
+_AGAIN_S = 0.5
 _KEPT_FILES = 8  # that were sent: attached clients read them, and may be late
 _AT_ONCE = 64  # entries, until others have a turn
 
@@ -109,7 +110,7 @@ class Feed:
         self._cutter = LineCutter()
         self._position = 0
         self._entries = 0
-        self._finishing = False
+        self._finishing = self._stumbled = False
         self._fields: _Fields | None = None
 
     async def run(self) -> None:
@@ -119,7 +120,11 @@ class Feed:
         with closed_at_the_end(self._marks), closed_at_the_end(self._log.reader(self._position)) as reader:
             going = True
             while going:
-                found = reader.next()
+                try:
+                    found = reader.next()
+                except OSError as problem:  # such as a daemon without descriptors: it waits in the files meanwhile
+                    going = await self._stumble(problem)
+                    continue
                 if found is None:
                     going = await self._at_the_end()
                 elif isinstance(found, OutputGap):
@@ -139,6 +144,16 @@ class Feed:
             await asyncio.wait((self.task,))
             left = self._log.size - self._position
             _log.warning("output is lost that the journal did not take", container=self.container.id, bytes=left)
+
+    async def _stumble(self, problem: OSError) -> bool:
+        """Output cannot be read: try again after a while; return False where it is not to be waited for."""
+        if not self._stumbled:
+            _log.error("cannot read output for the journal", container=self.container.id, error=problem.strerror)
+        self._stumbled = True
+        if self._finishing or self.giving_up:
+            return False
+        await asyncio.sleep(_AGAIN_S)
+        return True
 
     async def _at_the_end(self) -> bool:
         """Nothing more is there yet: return False where it is not to be waited for."""

@@ -190,6 +190,8 @@ class Lifecycle:
             before, moment = container.record, now()
             ran_s = moment.since_s(before.started_boottime_ns, before.boot_id)
             ended = exit_record(status, oom_kills=kills, asked=container.stop_asked, ran_s=ran_s)
+            if container.stopped_by is not None:
+                ended = ended.model_copy(update={"stopped_by": container.stopped_by})
             if container.stop_asked:
                 before = before.with_(stopped_on_request=True)
             record = container.next_record(

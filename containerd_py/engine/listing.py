@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.labels import carries
+from containerd_py.engine.labels import carries_all
 from containerd_py.engine.views import Status
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _matches(summary: ContainerSummary, listing: Listing) -> bool:
     statuses, labels, names = listing.statuses, listing.labels, listing.names
     return (
         (not statuses or summary.status in statuses or (RESTARTING in statuses and _waits(summary)))
-        and (not labels or all(carries(summary.labels, label) for label in labels))
+        and carries_all(summary.labels, labels)
         and (not listing.healths or (summary.health or UNCHECKED) in listing.healths)
         and (not names or any(part in summary.name for part in names))
     )

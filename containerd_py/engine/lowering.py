@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from typing import TYPE_CHECKING
 
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.paths import Resolve, openat2
@@ -39,7 +39,7 @@ async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool
     Raises InvalidArgument, NotSupported.
     """
     check_environment(request.env)
-    user = _ROOT if request.user is None else await asyncio.to_thread(_resolve, request.rootfs, request.user)
+    user = _ROOT if request.user is None else await in_own_thread(_resolve, request.rootfs, request.user)
     return Spec(
         root=Root(path=request.rootfs, readonly=request.read_only),
         process=_process(request, user, _hostname(request, container_id)),

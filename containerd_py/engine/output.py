@@ -74,10 +74,13 @@ class OutputLog:
         return self.bases[0] if self.bases else 0
 
     def resume(self) -> None:
-        """Go on where an earlier daemon stopped."""
-        self.bases = sorted(set(_bases(self.directory)))
-        if self.bases:
-            self._open(self.bases[-1])
+        """Go on where an earlier daemon stopped. A disk so broken that this fails costs output, and no container."""
+        try:
+            self.bases = sorted(set(_bases(self.directory)))
+            if self.bases:
+                self._open(self.bases[-1])
+        except OSError as problem:
+            _log.error("cannot go on with output", directory=self.directory, error=problem.strerror)
 
     def take(self, pipe: int, stream: Stream) -> bool:
         """Move what a pipe holds to the log; return False at its end. Never blocks on the pipe."""
@@ -164,15 +167,16 @@ class OutputLog:
         self._data = self._index = None
 
     def remove(self) -> None:
-        """Remove the files, by name; blocking. Readers that have them open can finish."""
+        """Remove the files, by name; blocking. Readers that have them open can finish. What others have put there stays."""
         for base in set(_bases(self.directory)):
             _unlink(self.path(base))
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(self.directory, SENT))
         try:
             os.rmdir(self.directory)
-        except FileNotFoundError:
-            return
+        except OSError as problem:
+            if problem.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
 
     def move(self, directory: str) -> None:
         """Give the files another place; blocking, and nothing where there are none. Readers find them all the while."""

@@ -1,4 +1,4 @@
-"""Work that may take as long as somebody else wants: hooks, for example. By a thread of its own.
+"""Work that may take as long as somebody else wants: hooks, or what opens a path of the caller's. By a thread of its own.
 
 `asyncio.to_thread` has a few threads for all: a handful that never come back would hold up everything that needs one, and
 the end of the daemon.
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 async def in_own_thread(work: Callable[Given, Result], /, *args: Given.args, **given: Given.kwargs) -> Result:
-    """Return or raise what `work` does. Cancelled, it goes on by itself, and what comes of it is nobody's.
+    """Return or raise what `work` does. Cancelled, it goes on by itself, and what it has opened then is closed.
 
     Raises BlockingIOError where the host has no room for a thread.
     """
@@ -41,7 +41,12 @@ async def in_own_thread(work: Callable[Given, Result], /, *args: Given.args, **g
         threading.Thread(target=run, name="own", daemon=True).start()
     except RuntimeError as problem:
         raise BlockingIOError(errno.EAGAIN, "no thread can be started") from problem
-    return await future
+    try:
+        return await future
+    except asyncio.CancelledError:
+        if future.done() and not future.cancelled() and future.exception() is None:  # it came at the same moment
+            _close(future.result())
+        raise
 
 
 def _tell(loop: asyncio.AbstractEventLoop, how: Callable[..., None], *args: object) -> None:
@@ -50,10 +55,18 @@ def _tell(loop: asyncio.AbstractEventLoop, how: Callable[..., None], *args: obje
 
 
 def _finish(future: asyncio.Future[Result], result: Result) -> None:
-    if not future.done():
+    if future.done():
+        _close(result)
+    else:
         future.set_result(result)
 
 
 def _fail(future: asyncio.Future[Result], problem: BaseException) -> None:
     if not future.done():
         future.set_exception(problem)
+
+
+def _close(result: object) -> None:
+    close = getattr(result, "close", None)
+    if close is not None:
+        close()

@@ -14,6 +14,7 @@ from containerd_py.engine.removed import Keep
 from containerd_py.journal_entry import SOCKET
 
 if TYPE_CHECKING:
+    from containerd_py.engine.cgroup_drivers import CgroupDrivers
     from containerd_py.engine.containers import Container, Registry
     from containerd_py.engine.definitions import Definitions
     from containerd_py.engine.events import EventLog
@@ -46,7 +47,7 @@ class DeclaredSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's.
+    """cgroups: control files, whoever makes the cgroups: that are the drivers.
 
     log_limits: of the output of execs, and of containers that have none of their own.
     """
@@ -56,6 +57,7 @@ class Parts:
     definitions: Definitions
     link: SpawnerLink
     cgroups: CgroupManager
+    drivers: CgroupDrivers
     events: EventLog
     tasks: Tasks
     journal: Journaling
@@ -63,7 +65,6 @@ class Parts:
     host: HostFeatures
     state_dir: str
     data_dir: str
-    cgroup_parent: str
     log_limits: Limits = UNLIMITED
 
     def attendant(self, container: Container, pid: int) -> Attendant:

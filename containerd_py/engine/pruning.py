@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.engine.labels import carries
+from containerd_py.engine.labels import carries_all
 from containerd_py.engine.views import ContainerFailure, Pruned, Status
 from containerd_py.errors import Conflict, ContainerdError, NotFound
 
@@ -20,7 +20,7 @@ async def prune(parts: Parts, supervision: Supervision, labels: tuple[str, ...])
     failed: list[ContainerFailure] = []
     freed_bytes = 0
     for container in parts.registry:
-        if not _is_done_with(container) or not all(carries(container.record.labels, label) for label in labels):
+        if not _is_done_with(container) or not carries_all(container.record.labels, labels):
             continue
         size = container.log.size
         try:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import Container
-from containerd_py.engine.creation import cgroup_path, compiled
+from containerd_py.engine.creation import compiled
 from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.fd_store import PIDFD
@@ -30,7 +31,6 @@ from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal
 from containerd_py.runtime.spec.models import parse
@@ -39,9 +39,11 @@ from containerd_py.store.records import ContainerRecord, StoredContainer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from containerd_py.engine.cgroup_drivers import CgroupDriver
     from containerd_py.engine.exec_recovery import ExecRecovery
     from containerd_py.engine.lifecycle import Lifecycle
     from containerd_py.engine.parts import Parts
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spawner.client import Inherited
@@ -146,7 +148,7 @@ class Recovery:
         It can be read where the worker has said something since it was ready, or has become the payload.
         """
         try:
-            container.plan = plan = await _plan(container)
+            container.plan = plan = await _plan(container, self._parts.host.cgroups)
         except ContainerdError as problem:
             _log.error("cannot be started any more", container=container.id, error=problem.message)
             return
@@ -180,11 +182,10 @@ class Recovery:
         container_id = definition.record.id
         try:
             spec = parse(definition.config)
-            path = cgroup_path(self._parts, spec, container_id)
-            where = self._parts.cgroups.locate(path, normalise(spec.linux.resources))
-            if path.startswith(f"{self._parts.cgroup_parent}/"):  # ours alone: what is left in there is of its last run
-                self._remove_cgroup(self._parts.cgroups.everywhere(path))
-            record = brought_back(definition).with_(cgroup_v2=where.v2, cgroups_v1=where.v1)
+            where = self._parts.drivers.current.locate(spec, container_id)
+            if not spec.linux.cgroups_path:  # ours alone: what is left in there is of its last run
+                self._remove_cgroup(where)
+            record = brought_back(definition).with_(cgroup_v2=where.v2, cgroups_v1=where.v1, scope=where.scope)
             stored = StoredContainer(record=record, request=definition.request, config=definition.config)
             self._parts.store.create(stored)
             if record.notify:
@@ -212,9 +213,12 @@ class Recovery:
             return []
         rebuilt[lost.id] = inherited
         stored = _rebuilt(self._parts, lost, inherited, definition)
-        self._parts.store.create(stored)
-        if stored.record.notify:
-            self._parts.store.make_notify_directory(lost.id)
+        try:
+            self._parts.store.create(stored)
+            if stored.record.notify:
+                self._parts.store.make_notify_directory(lost.id)
+        except ContainerdError as problem:  # a full disk: this daemon knows of it all the same
+            _log.error("cannot record what was rebuilt", container=lost.id, error=problem.message)
         return [stored]
 
     def _dismiss(self, inherited: Inherited) -> None:
@@ -253,7 +257,7 @@ class Recovery:
     def _undo(self, record: ContainerRecord) -> None:
         """Blocking: undo a creation that was cut off."""
         _log.info("undoing a creation that was cut off", container=record.id)
-        self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1))
+        self._remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1, scope=record.scope))
         self._parts.output_log(record.id, record).remove()
         self._parts.definitions.remove(record.id)
         self._parts.store.remove(record.id)
@@ -266,18 +270,20 @@ class Recovery:
 
     def _sweep(self) -> None:
         """Blocking: remove cgroups and output of containers that no record knows."""
-        for name in self._parts.cgroups.children(self._parts.cgroup_parent):
-            if self._parts.registry.get(name) is None:
-                _log.info("removing a cgroup without a container", name=name)
-                self._remove_cgroup(self._parts.cgroups.everywhere(f"{self._parts.cgroup_parent}/{name}"))
+        for driver in self._parts.drivers.all:
+            for name in self._parts.cgroups.children(driver.parent):
+                container_id = driver.container_of(name)
+                if container_id is not None and self._parts.registry.get(container_id) is None:
+                    _log.info("removing a cgroup without a container", name=name)
+                    self._remove_cgroup(_found(self._parts, driver, name))
         for place in self._parts.output_places():
             for name in _folders(place):
                 if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
-                    OutputLog(os.path.join(place, name)).remove()
+                    _remove_output(OutputLog(os.path.join(place, name)))
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
             if name not in known:
-                self._parts.exec_log(name).remove()
+                _remove_output(self._parts.exec_log(name))
 
     # ── the loss of the spawner ──
 
@@ -307,8 +313,8 @@ class Recovery:
             self._execs.hand_over(container, known)
 
 
-async def _plan(container: Container) -> Plan:
-    return await compiled(parse(container.config), container.id, container.cgroup)
+async def _plan(container: Container, layout: Layout) -> Plan:
+    return await compiled(parse(container.config), container.id, container.cgroup, layout)
 
 
 def _same_process(record: ContainerRecord) -> Fd | None:
@@ -331,7 +337,7 @@ def _check(config: dict[str, Any]) -> None:
 def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited, definition: Definition | None) -> StoredContainer:
     """definition: tells all but the run, where it is durable."""
     config = lost.config or ({} if definition is None else definition.config)
-    where = parts.cgroups.everywhere(config.get("linux", {}).get("cgroupsPath") or f"{parts.cgroup_parent}/{lost.id}")
+    where = _place(parts, lost.id, config)
     if definition is not None:
         record = definition.record
     else:
@@ -342,12 +348,39 @@ def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited, definition: 
             created_at=datetime.fromtimestamp(os.stat(lost.path).st_mtime, UTC),
             rootfs=config.get("root", {}).get("path", ""),
         )
-    record = record.with_(status="running", exit=None, pid=inherited.pid, cgroup_v2=where.v2, cgroups_v1=where.v1)
+    place = {"cgroup_v2": where.v2, "cgroups_v1": where.v1, "scope": where.scope}
+    record = record.with_(status="running", exit=None, pid=inherited.pid, **place)
     return StoredContainer(record=record, request={} if definition is None else definition.request, config=config)
 
 
-def _folders(path: str) -> Iterable[str]:
+def _place(parts: Parts, container_id: str, config: dict[str, Any]) -> Cgroup:
+    """Return where its cgroup lies, whoever has made it: by its name in a parent of ours, else by its document."""
+    for driver in reversed(parts.drivers.all):
+        for name in parts.cgroups.children(driver.parent):
+            if driver.container_of(name) == container_id:
+                return _found(parts, driver, name)
+    if not config.get("linux", {}).get("cgroupsPath"):
+        return parts.cgroups.everywhere(f"{parts.drivers.all[0].parent}/{container_id}")
+    return parts.drivers.current.locate(parse(config), container_id)
+
+
+def _found(parts: Parts, driver: CgroupDriver, name: str) -> Cgroup:
+    """Return the cgroup of a name in the parent of a driver."""
+    return replace(parts.cgroups.everywhere(f"{driver.parent}/{name}"), scope=name if name.endswith(".scope") else "")
+
+
+def _remove_output(log: OutputLog) -> None:
+    """What cannot be removed costs its room on the disk only."""
     try:
-        return sorted(os.listdir(path))
+        log.remove()
+    except OSError as problem:
+        _log.warning("cannot remove output that is no container's", directory=log.directory, error=problem.strerror)
+
+
+def _folders(path: str) -> Iterable[str]:
+    """Return the names of the directories in one; what else is there is not ours."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return ()

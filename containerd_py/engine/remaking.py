@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED
-from containerd_py.engine.creation import cgroup_path, compiled, refusal
+from containerd_py.engine.creation import compiled, joined, refusal
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.runs import Run
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.places import entered
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.models import parse
 from containerd_py.store.records import Timing
@@ -62,6 +62,7 @@ class Remaking:
         self._parts.link.forget(container.id)
         container.close()
         container.stdio, container.ended = None, None
+        container.stopped_by, container.kills_elsewhere = None, 0
         if not container.poststop_told:
             container.poststop_told = True
             await self._parts.attendant(container, 0).tell("poststop", "stopped")
@@ -70,17 +71,19 @@ class Remaking:
     async def _make(self, container: Container) -> None:
         begun_ns = time.monotonic_ns()
         spec = parse(container.config)
-        where = self._parts.cgroups.locate(self._path(container, spec), normalise(spec.linux.resources))
+        driver = self._parts.drivers.current
+        where = driver.locate(spec, container.id)
         if where != container.cgroup:  # its limits were changed meanwhile, and need other hierarchies
-            record = container.record.with_(cgroup_v2=where.v2, cgroups_v1=where.v1)
+            record = container.record.with_(cgroup_v2=where.v2, cgroups_v1=where.v1, scope=where.scope)
             await self._lifecycle.remember(container, record)
         placement = await asyncio.to_thread(self._prepare, container, spec)
         with placement:
-            container.plan = plan = await compiled(spec, container.id, container.cgroup)
+            container.plan = plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
             prepared_ns = time.monotonic_ns()
             pid = await self._forking.fork(container, plan, placement)
         forked_ns = time.monotonic_ns()
         attendant = self._parts.attendant(container, pid)
+        attendant.joining = driver.join(container, spec, pid)
         try:
             ready, master = await worker.ready(container, plan, attendant)
         finally:
@@ -96,6 +99,7 @@ class Remaking:
             started_at=None,
             exit=None,
             previous_exit=container.record.exit,
+            **joined(attendant),
         )
         await self._lifecycle.remember(container, record)
         container.run.next = container.run = Run()
@@ -105,11 +109,8 @@ class Remaking:
 
     def _prepare(self, container: Container, spec: Spec) -> Placement:
         """Blocking."""
-        self._parts.cgroups.create(self._path(container, spec), normalise(spec.linux.resources))
-        return Placement(container.cgroup)
-
-    def _path(self, container: Container, spec: Spec) -> str:
-        return cgroup_path(self._parts, spec, container.id)
+        self._parts.drivers.current.make(spec, container.id, container.cgroup)
+        return Placement(entered(container.cgroup, self._parts.host.cgroups))
 
     async def _undo(self, container: Container) -> None:
         """Its worker ends with its control socket, or is killed with its cgroup, which an empty one replaces next time."""

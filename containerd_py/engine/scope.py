@@ -6,7 +6,6 @@ by the friendly form only, and has of the host only what the scope names: or els
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import stat
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import Forbidden
 from containerd_py.wire import ContainerSpec
 
@@ -85,7 +85,7 @@ async def admitted(request: CreateRequest) -> CreateRequest:
         raise _refusal("log.driver: the host's journal, where a tag may be anybody's, is not for this socket")
     for index, mount in enumerate(request.mounts):
         _check_mount(f"mounts.{index}", mount)
-    await asyncio.to_thread(_check_paths, request, limits.host_paths)
+    await in_own_thread(_check_paths, request, limits.host_paths)
     return request.model_copy(update={"labels": _labelled(request.labels, limits.labels)})
 
 

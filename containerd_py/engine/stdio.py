@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
+import sys
+import termios
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Stream
@@ -24,6 +27,7 @@ STDIN, TERMINAL, RELAY_READ, RELAY_WRITE = "stdin", "terminal", "relay_read", "r
 _PIPES = {"stdout": Stream.STDOUT, "stderr": Stream.STDERR}
 _SPLICE_F_NONBLOCK = 2
 _CHUNK = 65_536
+_MOST_IN_TERMINAL = 1 << 20  # the kernel buffers 640 KiB for one (TTYB_DEFAULT_MEM_LIMIT), and some in its line discipline
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 
 
@@ -75,12 +79,24 @@ class Stdio:
             loop.add_reader(self._fds[name].fileno(), self._readable, name)
 
     def drain(self) -> None:
-        """Move everything to the log that is there already: what the payload wrote before it ended."""
+        """Move everything to the log that is there already: what the payload wrote before it ended.
+
+        No more than that: what it has left behind may write on, and faster than it is read.
+        """
         for name in tuple(self._sources):
-            before = -1
-            while name in self._sources and self.log.size + self.log.lost != before:
-                before = self.log.size + self.log.lost
+            before, end = -1, self._moved() + self._waiting(name)
+            while name in self._sources and before != self._moved() <= end:
+                before = self._moved()
                 self._readable(name)
+
+    def _moved(self) -> int:
+        return self.log.size + self.log.lost
+
+    def _waiting(self, name: str) -> int:
+        """Return how many bytes of output are there, at most."""
+        if name == TERMINAL:
+            return _MOST_IN_TERMINAL
+        return int.from_bytes(fcntl.ioctl(self._fds[name].fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def _readable(self, name: str) -> None:
         alive = self._take_terminal() if name == TERMINAL else self.log.take(self._fds[name].fileno(), _PIPES[name])

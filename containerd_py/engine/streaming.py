@@ -69,6 +69,10 @@ class Streams:
         found = self._look_up(reference, "attach to")
         return found.id, found.log.size
 
+    def id_of(self, reference: str, action: str) -> str:
+        """action: what is to be done with it, for the error. Raises NotFound."""
+        return self._find(reference, action).id
+
     def run_of(self, reference: str) -> Run:
         """Return what tells the end of the run that there is now, or was last. Raises NotFound."""
         return self._look_up(reference, "follow").run

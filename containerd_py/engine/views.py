@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +34,7 @@ class Exit:
     reason:    "exited", "signaled", "oom" (by the kernel, for want of memory) or "lost"; of an exec also "failed": it was
                never executed, and the code tells why as a shell does (127: no such program, 126: it cannot be executed).
     signal:    "SIGKILL", where a signal ended it.
+    stopped_by: "systemd", where its unit was stopped by somebody who did not ask this daemon.
     ran_s:     how long the run has lasted, by a clock that nobody sets; None where nobody knows.
     """
 
@@ -43,6 +44,7 @@ class Exit:
     finished_at: datetime
     oom_killed: bool = False
     ran_s: float | None = None
+    stopped_by: Literal["systemd"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,6 @@ class ContainerView:
     lost_output_bytes: int
     spec: dict[str, Any] = field(repr=False)
     oci: dict[str, Any] = field(repr=False)
-    timeline: tuple[TimedStep, ...] = field(repr=False, default=())
     health: HealthView | None = None
     """Of the run that there is, or was last; None for one that is not checked, or has not run."""
     notify: NotifyView | None = None

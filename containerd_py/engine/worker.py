@@ -33,6 +33,9 @@ async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[d
     while True:
         message, fds = await _hear_in_time(attended)
         match message:
+            case dialogue.Joining():
+                await attendant.join()
+                await _tell_member(attended, plan)
             case dialogue.Asked():
                 await _answer(attended, plan, await attendant.bring_up())
             case dialogue.Listener():
@@ -43,6 +46,15 @@ async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[d
                 raise process.failure(plan, message)
             case _:
                 raise await _vanished(attended, plan)
+
+
+async def _tell_member(attended: Attended, plan: Plan) -> None:
+    if attended.control is None:
+        raise await _vanished(attended, plan)
+    try:
+        dialogue.send_member(attended.control)
+    except (BrokenPipeError, ConnectionResetError):
+        raise await _vanished(attended, plan) from None
 
 
 async def _answer(attended: Attended, plan: Plan, state: bytes) -> None:

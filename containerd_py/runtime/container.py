@@ -67,12 +67,14 @@ class Container(Controlled, Ending):
         streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
+        systemd_cgroup: bool = False,
     ) -> Self:
         """Make a container whose init worker waits for `start`.
 
         state_root: where `<id>/` is kept; made where it is missing, and removed with the last container in it.
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
         preserve_fds: how many descriptors from 3 on are handed on.
+        systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
         from containerd_py.runtime.creation import Attachments, Creation
@@ -86,7 +88,8 @@ class Container(Controlled, Ending):
         check_host(spec, may_drop_groups=may_drop_groups(spec))
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
-        made = Creation(directory, container_id, spec, os.path.abspath(bundle), attachments).run()
+        bundle = os.path.abspath(bundle)
+        made = Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).run()
         return cls(directory, made.state, made.worker, made.terminal)
 
     @classmethod

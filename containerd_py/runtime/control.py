@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.cgroups.oom import OomWatch
+    from containerd_py.runtime.cgroups.resources import Resources as Limits
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.spec.resources import Resources
 
@@ -59,13 +60,21 @@ class Controlled(Known):
         with self._directory.locked():
             self._check("update", *LIVE)
             before = self._state.cgroup
-            cgroup = cgroup_manager().update(before, normalise(resources))
+            cgroup = self._limited(before, normalise(resources))
             self._state = replace(self._directory.read(), cgroup=cgroup, kept=self._kept_anew(cgroup, resources))
             try:
                 self._directory.write(self._state)
             except (OutOfSpace, Unavailable):  # the limits are in force; only hierarchies that it has joined must be known
                 if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
                     raise
+
+    def _limited(self, cgroup: Cgroup, limits: Limits) -> Cgroup:
+        if not cgroup.scope:
+            return cgroup_manager().update(cgroup, limits)
+        from containerd_py.runtime import scopes
+        from containerd_py.runtime.host import probe
+
+        return scopes.update(cgroup, limits, probe().cgroups)
 
     def _kept_anew(self, cgroup: Cgroup, resources: Resources) -> dict[str, Any]:
         from containerd_py.runtime import kept

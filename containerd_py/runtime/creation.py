@@ -14,14 +14,14 @@ from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime import hooks, kept, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
-from containerd_py.runtime.cgroups.directories import missing_parents
-from containerd_py.runtime.cgroups.manager import CgroupManager, Placement
+from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity
+from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
@@ -69,21 +69,34 @@ class Creation:
     """One creation. `run` is the list of its steps; what each has made, `undo` unmakes, the last first."""
 
     def __init__(
-        self, directory: StateDirectory, container_id: str, spec: Spec, bundle: str, attachments: Attachments
+        self,
+        directory: StateDirectory,
+        container_id: str,
+        spec: Spec,
+        bundle: str,
+        attachments: Attachments,
+        *,
+        systemd_cgroup: bool = False,
     ) -> None:
+        """Raises what reaching systemd raises, where the cgroup is to be a scope."""
         self._directory = directory
         self._id = container_id
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
+        self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
 
     def run(self) -> Made:
         """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
+        with contextlib.closing(self._membership):
+            return self._run()
+
+    def _run(self) -> Made:
         check_console_socket(self._attachments.console_socket, terminal=self._terminal)
         rootfs = root_path(self._spec, self._bundle)
-        CgroupManager(probe().cgroups).check(normalise(self._spec.linux.resources))
+        self._membership.check()
         self._directory.make()
         self._undo.callback(_quietly, self._directory.remove)
         try:
@@ -95,14 +108,21 @@ class Creation:
                 hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise
 
+    def _choose(self, *, systemd_cgroup: bool) -> Membership:
+        limits = normalise(self._spec.linux.resources)
+        if systemd_cgroup:
+            from containerd_py.runtime.scopes import ScopeMembership
+
+            return ScopeMembership(probe().cgroups, self._id, self._spec.linux.cgroups_path or "", limits)
+        path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
+        return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path)
+
     @property
     def _terminal(self) -> bool:
         return bool(self._spec.process and self._spec.process.terminal)
 
     def _make(self, rootfs: str) -> Made:
-        path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        cgroups, limits = CgroupManager(probe().cgroups), normalise(self._spec.linux.resources)
-        place = cgroups.locate(path, limits)
+        place = self._membership.intended()
         plan = self._compile(rootfs, place)
         state = State(
             self._id,
@@ -110,38 +130,31 @@ class Creation:
             0,
             self._bundle,
             dict(self._spec.annotations),
-            cgroup=replace(place, parents=self._parents(place)),
+            cgroup=place,
             rootfs=rootfs,
             created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             owner=os.geteuid(),
             boot_id=boot_id(),
         )
         self._record(state, plan)
-        cgroup = cgroups.create(path, limits)
-        if not self._spec.linux.cgroups_path:
-            cgroup = replace(cgroup, parents=self._parents(cgroup))
+        cgroup = self._membership.make()
         self._undo.callback(_quietly, destroy, cgroup)
-        worker = self._launch(plan, cgroup)
+        worker = self._launch(plan, self._membership.entered(cgroup))
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
+        self._membership.begin(worker)
         self._directory.write(state)
-        master = self._hear(plan, worker, state)
+        state, master = self._hear(plan, worker, state)
         state = replace(state, status="created", kept=self._kept(state))
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
 
-    def _parents(self, cgroup: Cgroup) -> tuple[str, ...]:
-        """Return what is to be removed above it once that is empty: what is missing now, and what is ours by its name."""
-        if not self._spec.linux.cgroups_path:
-            return tuple(map(os.path.dirname, cgroup.paths))
-        return missing_parents(cgroup)
-
     def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
         placing = Placing(
             rootfs,
             self._id,
-            len(cgroup.v1),
+            len(self._membership.entered(cgroup).v1),
             rendezvous=True,
             preserved=self._attachments.preserve_fds,
             may_drop_groups=may_drop_groups(self._spec),
@@ -149,6 +162,7 @@ class Creation:
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
             selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
+            scope=cgroup.scope,
         )
         profile = self._spec.linux.seccomp
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)
@@ -177,11 +191,17 @@ class Creation:
         with self._directory.listen() as listener, Opened(plan) as opened:
             return launch(plan, handles | {"start": listener.fileno()}, cgroup, opened)
 
-    def _hear(self, plan: Plan, worker: Worker, state: State) -> Fd | None:
-        """Wait until the worker is ready, doing what it asks for; return the terminal's master that nobody took."""
+    def _hear(self, plan: Plan, worker: Worker, state: State) -> tuple[State, Fd | None]:
+        """Wait until the worker is ready, doing what it asks for; return the terminal's master that nobody took.
+
+        The state knows all cgroups then that the worker is in.
+        """
         while True:
             message, fds = dialogue.receive(worker.control)
             match message:
+                case dialogue.Joining():
+                    state = replace(state, cgroup=self._membership.wait(state.cgroup, worker.pid))
+                    dialogue.send_member(worker.control)
                 case dialogue.Asked():
                     self._stopped = replace(state, status="stopped", pid=0)
                     answer = bring_up(self._spec, state)
@@ -190,7 +210,7 @@ class Creation:
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
-                    return hand_over_if_asked(Fd(fds[0]), self._attachments.console_socket) if fds else None
+                    return state, hand_over_if_asked(Fd(fds[0]), self._attachments.console_socket) if fds else None
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:

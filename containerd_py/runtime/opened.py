@@ -34,7 +34,7 @@ class Opened:
         self._joins: tuple[tuple[int, int], ...] = ()
         self.handles: dict[str, int] = {}
         try:
-            self._joins = tuple(self._open_joins()) if inside is None else (_all_of(*inside),)
+            self._joins = tuple(self._open_joins()) if inside is None else _all_of(*inside)
             self._take(open_sources(plan))
         except BaseException:
             self._open.close()
@@ -78,9 +78,14 @@ class Opened:
         self.close()
 
 
-def _all_of(pidfd: int, kinds: tuple[str, ...]) -> tuple[int, int]:
-    """At once: the kernel then looks at rights in the user namespace that is entered with them (setns(2))."""
-    return pidfd, sum(int(FLAGS[kind]) for kind in kinds)
+def _all_of(pidfd: int, kinds: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """At once: the kernel then looks at rights in the user namespace that is entered with them (setns(2)).
+
+    But for a cgroup namespace, which is entered last (`ForkRequest.entered_last`).
+    """
+    others = sum(int(FLAGS[kind]) for kind in kinds if kind != "cgroup")
+    last = ((pidfd, int(FLAGS["cgroup"])),) if "cgroup" in kinds else ()
+    return (*(((pidfd, others),) if others else ()), *last)
 
 
 def open_namespace(join: Join) -> Fd:

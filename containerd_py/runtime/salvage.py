@@ -15,6 +15,7 @@ from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.host import probe
+from containerd_py.runtime.plan.operations import AwaitMembership
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.version import OCI_VERSION
 
@@ -76,10 +77,23 @@ def damaged_files(directory: StateDirectory) -> tuple[str, ...]:
 def _cgroup(directory: StateDirectory, container_id: str) -> Cgroup:
     cgroups = CgroupManager(probe().cgroups)
     asked = _asked_path(directory)
+    if _was_scope(directory):
+        from containerd_py.runtime.scopes import place_of
+
+        place, root = place_of(asked, container_id)
+        return replace(cgroups.everywhere(place.path(root)), parents=_parents(directory), scope=place.name)
     if asked:
         return replace(cgroups.everywhere(asked), parents=_parents(directory))
     found = cgroups.everywhere(f"{directory.cgroup_parent()}/{container_id}")
     return replace(found, parents=tuple(map(os.path.dirname, found.paths)))
+
+
+def _was_scope(directory: StateDirectory) -> bool:
+    """Its plan tells whether systemd has made its cgroup."""
+    try:
+        return AwaitMembership.__name__ in directory.plan().kinds
+    except (Internal, NotFound):
+        return False
 
 
 def _parents(directory: StateDirectory) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ class State:
             "cgroupV2": self.cgroup.v2,
             "cgroupsV1": self.cgroup.v1,
             "cgroupParents": self.cgroup.parents,
+            **({"scope": self.cgroup.scope} if self.cgroup.scope else {}),
             **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
         return json.dumps(kept, indent=2).encode() + b"\n"
@@ -114,7 +115,7 @@ class State:
             pid=kept["pid"],
             bundle=kept["bundle"],
             annotations=kept["annotations"],
-            cgroup=Cgroup(kept["cgroupV2"], tuple(kept["cgroupsV1"]), tuple(kept["cgroupParents"])),
+            cgroup=Cgroup(kept["cgroupV2"], tuple(kept["cgroupsV1"]), tuple(kept["cgroupParents"]), kept.get("scope", "")),
             rootfs=kept["rootfs"],
             created=kept["created"],
             owner=kept["owner"],

@@ -15,6 +15,7 @@ class Stored(BaseModel):
 
 class ExitRecord(Stored):
     """exit_code: None where nobody saw the end (reason "lost"). oom_killed: memory ran out, and a process was killed.
+    stopped_by: who had its unit stopped, beside this daemon.
 
     ran_s: how long the run has lasted, by CLOCK_BOOTTIME; None where nobody knows. "failed": of an exec that was never
     executed.
@@ -25,6 +26,7 @@ class ExitRecord(Stored):
     signal: str | None
     finished_at: AwareDatetime
     oom_killed: bool = False
+    stopped_by: Literal["systemd"] | None = None
     ran_s: float | None = None
 
 
@@ -160,6 +162,8 @@ class ContainerRecord(Stored):
     rootfs: str
     cgroup_v2: str | None = None
     cgroups_v1: tuple[str, ...] = ()
+    scope: str = ""
+    """The unit of systemd's that its cgroup is; "" where it is none."""
     lost_output_bytes: int = 0
     timing: Timing | None = None
     key: IdempotencyKey | None = None

@@ -62,7 +62,9 @@ class RemovedStore:
 
     def load(self) -> Iterator[tuple[str, RemovedRecord | None]]:
         """Yield (name, record), the oldest first; None where the record is missing or cannot be read."""
-        for name in sorted(os.listdir(self._folder), key=lambda name: name.rpartition(".")[2]):
+        with os.scandir(self._folder) as entries:  # what is no directory is not ours
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for name in sorted(names, key=lambda name: name.rpartition(".")[2]):
             yield name, self._read(name)
 
     def _read(self, name: str) -> RemovedRecord | None:

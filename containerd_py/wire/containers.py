@@ -150,6 +150,8 @@ class Exit(Wire):
     finished_at: str
     oom_killed: bool = False
     """The kernel has killed a process of it for want of memory; with the reason "oom", its first one."""
+    stopped_by: Literal["systemd"] | None = None
+    """Who has had it stopped without asking the daemon: systemd, by its unit (systemctl stop)."""
     ran_s: float | None = None
     """How long it ran, by a clock that nobody sets (CLOCK_BOOTTIME); None where nobody knows."""
 

@@ -50,8 +50,8 @@ def _linux() -> dict[str, Any]:
         "cgroup": {
             "v1": bool(host.cgroups.v1),
             "v2": host.cgroups.v2 is not None,
-            "systemd": False,
-            "systemdUser": False,
+            "systemd": host.cgroups.v2 is not None,
+            "systemdUser": host.cgroups.v2 is not None,
             "rdma": serves_linux({"resources": {"rdma": {"mlx5_1": {"hcaHandles": 1}}}}),
         },
         "seccomp": _seccomp(),

@@ -64,6 +64,7 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
             streams=streams,
             console_socket=options.console_socket,
             preserve_fds=preserved,
+            systemd_cgroup=context.settings.by_systemd,
         )
     except BaseException:
         notify.undo()

@@ -25,15 +25,14 @@ class Settings:
     cgroup_manager: str = "cgroupfs"
     rootless: str = "auto"
 
+    @property
+    def by_systemd(self) -> bool:
+        """A container's cgroup is a scope."""
+        return self.systemd_cgroup or self.cgroup_manager == "systemd"
+
     def check_creation(self) -> None:
         """Raise NotSupported for what no container can be made with, InvalidArgument for a contradiction."""
-        if self.systemd_cgroup or self.cgroup_manager == "systemd":
-            raise NotSupported(
-                "cannot use the systemd cgroup driver: it is not served yet",
-                step="cgroup",
-                hint="leave out --systemd-cgroup, and give cgroupsPath as a path",
-            )
-        if self.cgroup_manager != "cgroupfs":
+        if self.cgroup_manager == "disabled":
             raise NotSupported(
                 f"cannot use cgroup manager {self.cgroup_manager!r}: a container always has a cgroup", step="cgroup"
             )

@@ -32,7 +32,8 @@ class Discarding:
         return self._busy is not None and not self._busy.done()
 
     def begin(self, receiver: socket.socket) -> None:
-        """Throw the next message away. Not while that goes on."""
+        """Throw the next message away. Not while that goes on. Raises OSError where no descriptor is left."""
+        own = receiver.dup()
         loop = asyncio.get_running_loop()
         self._busy = done = loop.create_future()
 
@@ -43,7 +44,6 @@ class Discarding:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(_finish, done)
 
-        own = receiver.dup()
         _in_thread(work)
 
     async def done(self, within_s: float | None = None) -> bool:

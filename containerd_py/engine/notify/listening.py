@@ -171,10 +171,15 @@ class Listener:
             datagram = peek(self._receiver, LONGEST)
         except OSError:
             return False
-        if datagram.bears:
-            self._container.discarding.begin(self._receiver)
-        else:
-            discard(self._receiver)
+        try:
+            if datagram.bears:
+                self._container.discarding.begin(self._receiver)
+            else:
+                discard(self._receiver)
+        except OSError:  # without a descriptor for that it stays where it is
+            if datagram.pidfd is not None:
+                datagram.pidfd.close()
+            return False
         if await self._believed(datagram):
             await self._hear(datagram.data)
         return True

@@ -17,11 +17,13 @@ class Cgroup:
     function of this package does nothing with it.
 
     parents: the directories above it that were made for it, each after the one that it lies in.
+    scope: the unit of systemd's that it is, which removes it at its end; "" where it is none.
     """
 
     v2: str | None
     v1: tuple[str, ...]
     parents: tuple[str, ...] = field(default=(), compare=False)
+    scope: str = field(default="", compare=False)
 
     @property
     def paths(self) -> tuple[str, ...]:

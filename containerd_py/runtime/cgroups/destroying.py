@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.cgroups.directories import remove_parents, remove_wait
+from containerd_py.runtime.cgroups.directories import await_removal, remove_parents, remove_wait
 from containerd_py.runtime.cgroups.killing import kill
 
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
 _REMOVAL_S = 5.0
+_SCOPE_S = 2.0
 
 
 def destroy(cgroup: Cgroup) -> None:
@@ -19,5 +20,7 @@ def destroy(cgroup: Cgroup) -> None:
     Without a pid namespace, processes may have outlived the payload. Raises Unavailable where it stays busy.
     """
     kill(cgroup)
+    if cgroup.scope:
+        await_removal(cgroup, timeout_s=_SCOPE_S)
     remove_wait(cgroup, timeout_s=_REMOVAL_S)
     remove_parents(cgroup)

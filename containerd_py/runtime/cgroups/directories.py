@@ -80,6 +80,18 @@ def remove_wait(cgroup: Cgroup, *, timeout_s: float) -> None:
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
+def await_removal(cgroup: Cgroup, *, timeout_s: float) -> None:
+    """Let systemd remove the cgroup of a scope, which has no processes any more; return at the latest after `timeout_s`.
+
+    It learns of the end by an event of cgroup.events, which is lost where the directory goes too soon: then the unit stays.
+    """
+    deadline = time.monotonic() + timeout_s
+    pause_s = _FIRST_PAUSE_S
+    while cgroup.v2 and os.path.isdir(cgroup.v2) and time.monotonic() < deadline:
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
 def remove_parents(cgroup: Cgroup) -> None:
     """Remove the directories that were made above the cgroup, as far as they are empty."""
     unmake(cgroup.parents)

@@ -119,6 +119,29 @@ class CgroupManager:
             raise _refused("make", path, problem) from problem
         return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
 
+    def make_places(self, path: str, cgroup: Cgroup) -> Cgroup:
+        """Make directories of a cgroup beside those that somebody else makes; return it with the parents made for it.
+
+        They have no limits yet. Raises Conflict where processes live in them; then nothing is left behind.
+        """
+        try:
+            with _undone_if_it_fails() as made:
+                for directory in cgroup.paths:
+                    self._make_directory(directory, made)
+                self._check_free(path, [directory for directory in cgroup.paths if directory not in made])
+        except OSError as problem:
+            raise _refused("make", path, problem) from problem
+        return replace(cgroup, parents=tuple(directory for directory in made if directory not in cgroup.paths))
+
+    def complete(self, cgroup: Cgroup, resources: Resources) -> None:
+        """Write those limits of a cgroup that whoever made it has not set, or not to the same value."""
+        resources = self._enforced(resources)
+        try:
+            limits = tuple(self._limits(cgroup, resources))
+            self._write(cgroup, resources, tuple(limit.missing() for limit in limits))
+        except OSError as problem:
+            raise _refused("change", cgroup.paths[0], problem) from problem
+
     def check_free(self, path: str, cgroup: Cgroup) -> None:
         """Raises Conflict where processes live in the cgroup, or below it, already."""
         self._check_free(path, cgroup.paths)

@@ -48,10 +48,11 @@ def populated(directory: str) -> bool:
 
 def _below(directory: str) -> Iterator[int]:
     for path, _folders, _files in os.walk(directory):
-        yield from _read(path)
+        yield from listed(path)
 
 
-def _read(directory: str) -> tuple[int, ...]:
+def listed(directory: str) -> tuple[int, ...]:
+    """Return the processes in one directory, without those below."""
     try:
         with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
             return tuple(map(int, file.read().split()))

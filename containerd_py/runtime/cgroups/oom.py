@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Self
 
 from containerd_py.runtime.cgroups import files
@@ -34,12 +35,18 @@ class OomWatch:
     v1: an eventfd behind cgroup.event_control (cgroup-v1/memory.rst, "OOM Control"), which wakes before anybody is killed.
     v2: inotify on memory.events. Without a memory controller it never wakes.
     So `killed` may be behind: ask once more when the container has ended.
+
+    systemd removes the cgroup of a scope at once, and the counter with it. On v1 the event tells then: it comes once more
+    when the cgroup goes (memcg_event_remove), so one that came while it was there tells of a kill; so does a second.
     """
 
     def __init__(self, cgroup: Cgroup) -> None:
         self._cgroup = cgroup
+        self._seen = self._events = 0
+        self._ran_out = False
         v1, v2 = cgroup.holding(_V1), cgroup.holding(_V2)
         self._fd = _watch_v2(v2) if v2 and not v1 else Fd(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+        self._v1 = v1
         if v1:
             try:
                 _register_v1(v1, self._fd.fileno())
@@ -51,10 +58,17 @@ class OomWatch:
         return self._fd.fileno()
 
     def killed(self) -> int:
-        """Return `oom_kills`, and let the descriptor wake with the next event."""
+        """Return `oom_kills`, and let the descriptor wake with the next event. It never falls."""
+        there = self._v1 is not None and os.path.isdir(self._v1)
         with contextlib.suppress(BlockingIOError):
-            os.read(self._fd.fileno(), _EVENTS_BYTES)
-        return oom_kills(self._cgroup)
+            data = os.read(self._fd.fileno(), _EVENTS_BYTES)
+            if self._v1 is not None:
+                self._events += int.from_bytes(data, sys.byteorder)
+                self._ran_out = self._ran_out or there or self._events > 1
+        self._seen = max(self._seen, oom_kills(self._cgroup))
+        if self._ran_out and not there:
+            self._seen = max(self._seen, 1)
+        return self._seen
 
     def close(self) -> None:
         self._fd.close()

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.layout import Layout
 
 
+MANAGED_V1 = ("cpu", "cpuacct", "blkio", "memory", "devices", "pids")
+"""The hierarchies of cgroup v1 in which systemd makes a directory for a delegated unit; the others it does not know."""
+
+
+def entered(cgroup: Cgroup, layout: Layout) -> Cgroup:
+    """Return the directories that a container's first process is born in, or enters by itself: of a scope not systemd's."""
+    if not cgroup.scope:
+        return cgroup
+    managed = tuple(f"{layout.v1[name]}/" for name in MANAGED_V1 if name in layout.v1)
+    return Cgroup(None, tuple(path for path in cgroup.v1 if not path.startswith(managed)))
+
+
 class Places:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout

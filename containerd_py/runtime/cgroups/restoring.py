@@ -23,6 +23,11 @@ class Limit(NamedTuple):
     values: tuple[FileValue, ...]
     asked_by: str
 
+    def missing(self) -> Limit:
+        """Return it with what is not there yet."""
+        read = files.reader(self.directory)
+        return self._replace(values=tuple(value for value in self.values if read(value.name) != value.text))
+
 
 Limits = tuple[Limit, ...]
 

@@ -2,6 +2,9 @@
 
     parent                                   worker
       PLAN  names of the handles, fds  ────►
+                                             (executes the plan; at AwaitMembership:)
+                        ◄────  JOINING
+      MEMBER                           ────►
                                              (executes the plan; at AwaitParent:)
                         ◄────  ASKED
       GO    the container's state, fd  ────►
@@ -62,6 +65,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Joining:
+    """The worker waits for MEMBER: it can do no more before it is in its cgroup."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """index: of the step in the plan; errno: WORKER_DEFECT where no system call failed."""
 
@@ -82,7 +90,7 @@ class Found:
     document: dict[str, Any]
 
 
-Message = Ready | Times | Failed | Asked | Listener | Found
+Message = Ready | Times | Failed | Asked | Joining | Listener | Found
 
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
@@ -116,6 +124,20 @@ def await_go(control: socket.socket) -> int | None:
     """Return the descriptor of the container's state; None when the parent closed the socket."""
     data, fds = receive_fds(control, 1, 1)
     return fds[0] if data == b"G" and fds else None
+
+
+def send_joining(control: socket.socket) -> None:
+    control.send(b"J")
+
+
+def send_member(control: socket.socket) -> None:
+    """Raises BrokenPipeError, ConnectionResetError."""
+    control.send(b"M", socket.MSG_NOSIGNAL)
+
+
+def await_member(control: socket.socket) -> bool:
+    """Return False when the parent closed the socket."""
+    return control.recv(1) == b"M"
 
 
 def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
@@ -171,6 +193,8 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
     kind, body = data[:1], data[1:]
     if kind == b"A":
         return Asked(), fds
+    if kind == b"J":
+        return Joining(), fds
     if kind == b"F":
         index, number = _FAILED.unpack_from(body)
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 
+from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import process, procfs
 from containerd_py.runtime.linux.process import Clone
@@ -19,6 +20,13 @@ _BOOT_DESCRIPTORS = 1024  # soft limit of the first process (INR_OPEN_CUR, linux
 def join_cgroup(context: Context, step: op.JoinCgroup) -> None:
     for index in range(step.count):
         os.write(context.handles[f"cgroup{index}"], b"0")  # 0 is the writer itself, in any pid namespace
+
+
+@executes(op.AwaitMembership)
+def await_membership(context: Context, _step: op.AwaitMembership) -> None:
+    dialogue.send_joining(context.control)
+    if not dialogue.await_member(context.control):
+        os._exit(1)
 
 
 @executes(op.BecomeRoot)

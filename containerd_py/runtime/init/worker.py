@@ -29,9 +29,14 @@ CONTROL = 3
 NAME = "pyc:[1:INIT]"
 
 
-def run(control_fd: int) -> NoReturn:
-    """Be the worker of a fresh process, whose parent is at the other end of `control_fd`. Never returns."""
+def run(control_fd: int, joins: tuple[tuple[int, int], ...] = ()) -> NoReturn:
+    """Be the worker of a fresh process, whose parent is at the other end of `control_fd`. Never returns.
+
+    joins: descriptors and flags of namespaces that are left to enter (setns(2)).
+    """
     try:
+        for join in joins:
+            process.setns(*join)
         os.dup2(control_fd, CONTROL, inheritable=False)
         process.close_from(CONTROL + 1)
         process.set_name(NAME)

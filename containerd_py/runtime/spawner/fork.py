@@ -68,6 +68,17 @@ class ForkRequest:
     cgroup: int | None = None
     entering: Entering = Entering()
 
+    def entered_last(self) -> tuple[tuple[int, int], ...]:
+        """Return those of the joins that the worker does itself, once it is in its cgroup: cgroup namespaces.
+
+        Where cgroup2 is mounted with nsdelegate, as by systemd, nothing is moved into a cgroup or born in it from within a
+        namespace that the place it comes from lies outside of (cgroup-v2.rst, "Delegation Containment": ENOENT). A worker
+        in a new user namespace has no right to enter one of the host's any more.
+        """
+        if self.flags & Clone.NEWUSER:
+            return ()
+        return tuple(join for join in self.entering.joins if join[1] == Clone.NEWCGROUP)
+
     def message(self) -> tuple[dict[str, Any], list[int]]:
         """Return the fields of a spawn message, and the descriptors that go with it."""
         joins, entering = self.entering.joins, self.entering
@@ -102,21 +113,21 @@ def fork_sibling(request: ForkRequest) -> tuple[int, Fd]:
         request = replace(request, cgroup=None)
     if request.entering:
         GUARD.arm(lambda _text: None)  # it may enter a container's mount namespace (SECURITY R4)
-        enter(request.entering)
+        enter(request.entering, but=request.entered_last())
     return _fork(request, Clone.PARENT)
 
 
-def enter(entering: Entering) -> None:
+def enter(entering: Entering, *, but: tuple[tuple[int, int], ...] = ()) -> None:
     """Enter the namespaces: first with the rights that this process has here, then the user namespace, then the rest.
 
     A namespace of a container with a user namespace of its own may be entered from there only, one of the host from
-    here only. Raises OSError.
+    here only. but: joins that are left out. Raises OSError.
     """
     offsets = open_time_offsets() if entering.time_offsets is not None else None
     if entering.oom_score_adj is not None:
         _set_oom_score_adj(entering.oom_score_adj)
     process.set_dumpable(0)  # or what runs there could trace this process (ptrace(2))
-    later = [join for join in entering.joins if join[1] != Clone.NEWUSER and not _entered(join)]
+    later = [join for join in entering.joins if join[1] != Clone.NEWUSER and join not in but and not _entered(join)]
     for join in entering.joins:
         if join[1] == Clone.NEWUSER:
             process.setns(*join)
@@ -162,7 +173,7 @@ def _entered(join: tuple[int, int]) -> bool:
 def _fork(request: ForkRequest, parent: Clone) -> tuple[int, Fd]:
     pid, pidfd = clone3(request.flags | parent, cgroup=request.cgroup)
     if pid == 0:
-        worker.run(request.control)
+        worker.run(request.control, request.entered_last())
     return pid, Fd(pidfd)
 
 

@@ -346,6 +346,16 @@ async def test_memory_that_ran_out_is_the_reason(api: Api, rootfs: Path) -> None
     await remove(api, container)
 
 
+async def test_who_follows_one_that_is_removed_before_it_ran_is_told(api: Api, container: str) -> None:
+    made = await create(api, container, "/bin/true")
+    async with attach(api, made) as attached:
+        assert (await api.delete(f"/v1/exec/{made}")).status == 204
+        async with asyncio.timeout(30):
+            while (frame := await attached.receive_bytes())[:1] != b"\x03":
+                pass
+        assert json.loads(frame[1:])["message"] == "it was removed before it ran"
+
+
 async def test_a_signal_on_the_stream(api: Api, container: str) -> None:
     made = await begin(api, container, "/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")
     async with attach(api, made) as socket:

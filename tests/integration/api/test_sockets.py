@@ -214,6 +214,17 @@ async def test_a_limited_socket_makes_no_way_to_the_host(web: Api, rootfs: Path)
     await remove(web, container)
 
 
+async def tell_of_an_exec(web: Api, daemon: Daemon, rootfs: Path) -> None:
+    """What is done to an exec is done in its container, whatever another one is called."""
+    container = await started(web, rootfs, SLEEP)
+    made = (await web.post(f"/v1/containers/{container}/exec", json={"args": ["/bin/true"]})).json["id"]
+    other = await web.create(rootfs, "/bin/true", id=made)
+    await web.post(f"/v1/exec/{made}/start")
+    assert (await audit(daemon, operation="start_exec", object=made))["container"] == container
+    await remove(web, other)
+    await remove(web, container)
+
+
 async def test_the_log_tells_who_did_what(web: Api, look: Api, daemon: Daemon, sockets: Path, rootfs: Path) -> None:
     me = {"uid": "0", "gid": "0", "pid": str(os.getpid())}
     container = await web.create(rootfs, "/bin/true", name="told")
@@ -225,6 +236,7 @@ async def test_the_log_tells_who_did_what(web: Api, look: Api, daemon: Daemon, s
     assert (failed["kind"], failed["query"]) == ("invalid_argument", "name=other%0Aname")
     await web.post("/v1/containers/nobody/start")
     assert "container" not in await audit(daemon, operation="start_container", object="nobody", kind="not_found")
+    await tell_of_an_exec(web, daemon, rootfs)
     await look.delete("/v1/containers/told")
     refused = await audit(daemon, operation="delete_container", outcome="refused", socket=f"{sockets}/look.sock")
     assert "this socket is read-only" in refused["reason"]

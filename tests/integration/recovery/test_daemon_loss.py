@@ -15,6 +15,8 @@ from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.spawner import protocol
 from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
+from tests.integration.mounted import mounted
+from tests.unit.store.small_disk import use_up_inodes
 
 PROTOCOL = "v5.channel.k8s.io"
 
@@ -259,6 +261,44 @@ async def test_leftovers_without_a_record_are_removed(daemon: Daemon, rootfs: Pa
             await asyncio.sleep(0.01)
     assert not any(Path(path).exists() for path in detail["cgroup_paths"])
     assert list((daemon.data_dir / "containers").iterdir()) == []
+
+
+async def test_what_others_have_put_beside_the_output_keeps_no_daemon_from_starting(daemon: Daemon) -> None:
+    daemon.stop()
+    ours, theirs = daemon.data_dir / "containers" / "gone" / "output", daemon.data_dir / "containers" / "README"
+    notes, busy = ours.with_name("notes"), daemon.data_dir / "execs" / "gone" / "output"
+    ours.parent.mkdir(parents=True)
+    busy.mkdir(parents=True)  # a directory, which unlink(2) does not remove
+    kept = daemon.data_dir / "removed" / "README"
+    for file in (ours, theirs, notes, kept):
+        file.write_text("x")
+    daemon.start()
+    await daemon.answering()
+    assert (ours.exists(), theirs.read_text(), notes.read_text()) == (False, "x", "x")
+    assert "cannot remove output that is no container's" in daemon.log
+
+
+async def test_a_process_without_a_record_is_found_on_a_full_disk(daemon: Daemon, rootfs: Path) -> None:
+    daemon.stop()
+    with mounted("tmpfs", daemon.state_dir, "mode=0700,nr_inodes=500"):
+        daemon.start()
+        await daemon.answering()
+        async with daemon.api() as api:
+            container = await start(api, rootfs, "/bin/sleep", "100")
+        daemon.kill()
+        (daemon.state_dir / "containers" / container / "state.json").write_bytes(b"{")
+        use_up_inodes(str(daemon.state_dir))
+        daemon.start()
+        await daemon.answering()
+        async with daemon.api() as api:
+            assert (await api.get(f"/v1/containers/{container}")).json["status"] == "running"
+            assert (await api.post(f"/v1/containers/{container}/kill")).status == 204
+            assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 137
+            await remove(api, container)
+        daemon.expect_errors()
+        daemon.stop()
+    daemon.start()
+    await daemon.answering()
 
 
 async def test_a_start_that_was_not_recorded(daemon: Daemon, rootfs: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.systemd.guests import Guest, build_package
 
-_LIMIT_S = 240
+_LIMIT_S = 1200
 
 
 @dataclass(frozen=True)

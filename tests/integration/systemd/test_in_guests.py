@@ -24,7 +24,7 @@ def inside() -> list[tuple[Guest, str]]:
     ]
 
 
-@pytest.mark.timeout(300)  # the first of a guest waits for all of them
+@pytest.mark.timeout(1300)  # the first of a guest waits for all of them
 @pytest.mark.parametrize(
     ("guest", "test"),
     [

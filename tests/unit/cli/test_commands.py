@@ -60,6 +60,7 @@ EXIT = {
     "signal": None,
     "finished_at": "2026-01-02T03:04:05.000006Z",
     "oom_killed": False,
+    "stopped_by": None,
     "ran_s": None,
 }
 INFO = {

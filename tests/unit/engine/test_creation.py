@@ -27,22 +27,28 @@ from containerd_py.wire import ContainerSpec
 
 
 class Cgroups:
-    """Can make none."""
-
     def supports(self, _controller: str) -> bool:
         return False
 
-    def check(self, _resources: object) -> None:
+
+class Driver:
+    """Can make no cgroup."""
+
+    def check(self, _spec: object) -> None:
         pass
 
-    def locate(self, path: str, _resources: object) -> Cgroup:
-        return Cgroup(None, (path,))
+    def locate(self, _spec: object, container_id: str) -> Cgroup:
+        return Cgroup(None, (f"/pycontainerd/{container_id}",))
 
-    def check_free(self, _path: str, _cgroup: Cgroup) -> None:
+    def check_free(self, _spec: object, _container_id: str, _cgroup: Cgroup) -> None:
         pass
 
-    def create(self, _path: str, _resources: object) -> None:
+    def make(self, _spec: object, _container_id: str, _cgroup: Cgroup) -> None:
         raise Unavailable("cannot create cgroup: no room")
+
+
+class Drivers:
+    current = Driver()
 
 
 class Link:
@@ -71,6 +77,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
         definitions=Definitions(DefinitionStore(str(folder))),
         link=cast("Any", Link()),
         cgroups=cast("Any", Cgroups()),
+        drivers=cast("Any", Drivers()),
         events=EventLog(),
         tasks=tasks,
         journal=Journaling(Journal(), tasks),
@@ -78,7 +85,6 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
         host=cast("Any", None),
         state_dir=str(folder),
         data_dir=str(folder),
-        cgroup_parent="/pycontainerd",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from containerd_py.engine.notify.discarding import Discarding, retire
 from containerd_py.runtime.linux.senders import ask_for_senders, discard, peek
+from tests.unit.engine.descriptors import no_descriptors
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -67,6 +68,19 @@ async def test_a_retired_socket_keeps_nothing_whoever_else_has_it() -> None:
         with pytest.raises(OSError, match=r"Broken pipe|Connection"):
             sender.send(b"more")
         assert other.fileno() >= 0
+
+
+async def test_where_no_descriptor_is_left_it_is_tried_again() -> None:
+    receiver, sender = pair()
+    discarding = Discarding()
+    with receiver, sender:
+        reading = send_descriptor(sender, b"bears one")
+        with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+            discarding.begin(receiver)
+        assert not discarding.busy
+        discarding.begin(receiver)
+        assert await discarding.done(20)
+        await at_its_end(reading)
 
 
 async def test_where_no_thread_is_to_be_had_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from containerd_py.engine.journal import Journal, check_labels, label_field
 from containerd_py.errors import NotSupported
 from containerd_py.journal_entry import encode
 from tests.integration.journal import FakeJournal, parse
+from tests.unit.engine.descriptors import no_descriptors
 
 NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,20}", fullmatch=True)
 FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=40)), max_size=6)
@@ -68,6 +69,21 @@ async def test_one_that_is_away_is_told_once_and_found_again(tmp_path: Path) -> 
         assert await journal.send(b"A=3\n", giving_up=lambda: False)
         await other.until(lambda: len(other.entries) == 2)
         assert other.entries == [{"A": [b"2"]}, {"A": [b"3"]}]
+    finally:
+        journal.close()
+        other.vanish()
+
+
+async def test_a_daemon_without_descriptors_waits_for_one(tmp_path: Path) -> None:
+    other = FakeJournal(tmp_path / "socket")
+    other.listen()
+    journal = Journal(str(other.path))
+    try:
+        with no_descriptors():
+            assert not await journal.send(b"A=1\n", giving_up=lambda: True)
+        other.read()
+        assert await journal.send(b"A=2\n", giving_up=lambda: False)
+        await other.until(lambda: other.entries == [{"A": [b"2"]}])
     finally:
         journal.close()
         other.vanish()

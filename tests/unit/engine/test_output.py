@@ -339,6 +339,29 @@ def test_removing_twice_or_nothing_is_no_error(payload: Payload) -> None:
     payload.log.remove()
 
 
+def test_a_log_that_cannot_be_opened_costs_its_output_only(tmp_path: Path) -> None:
+    (tmp_path / "log" / "output").mkdir(parents=True)
+    log = OutputLog(str(tmp_path / "log"))
+    log.resume()
+    read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    os.write(write_end, b"lost")
+    assert log.take(read_end, OUT)
+    assert (log.lost, read(log)) == (4, [])
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_what_others_have_put_there_stays(payload: Payload) -> None:
+    payload.say(OUT, b"x")
+    notes = Path(payload.log.directory) / "notes"
+    notes.write_text("mine")
+    payload.log.remove()
+    assert list(notes.parent.iterdir()) == [notes]
+    notes.unlink()
+    payload.log.remove()
+    assert not notes.parent.exists()
+
+
 async def test_closing_wakes_readers(payload: Payload) -> None:
     waiting = asyncio.create_task(payload.log.changes.wait())
     await asyncio.sleep(0)

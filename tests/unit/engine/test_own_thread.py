@@ -39,6 +39,49 @@ async def test_many_that_hang_hold_up_neither_each_other_nor_those_of_others() -
     assert all(ended.acquire(timeout=20) for _ in range(99))
 
 
+class Thing:
+    """Something that is opened."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        gate.wait(20)
+        self.closed = threading.Event()
+        THINGS.append(self)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+THINGS: list[Thing] = []
+
+
+async def test_what_is_opened_for_nobody_any_more_is_closed() -> None:
+    THINGS.clear()
+    gate = threading.Event()
+    opening = asyncio.create_task(in_own_thread(Thing, gate))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    gate.set()
+    async with asyncio.timeout(20):
+        while not THINGS or not THINGS[0].closed.is_set():
+            await asyncio.sleep(0.001)
+
+
+async def test_what_is_opened_at_the_moment_of_the_cancellation_is_closed() -> None:
+    THINGS.clear()
+    gate = threading.Event()
+    opening = asyncio.create_task(in_own_thread(Thing, gate))
+    await asyncio.sleep(0)
+    gate.set()
+    while not THINGS:
+        pass  # the loop does not learn of it yet
+    asyncio.get_running_loop().call_soon(opening.cancel)  # after it has learned, and before the task goes on
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert THINGS[0].closed.is_set()
+
+
 async def test_a_host_without_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

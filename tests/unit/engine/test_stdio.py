@@ -382,3 +382,36 @@ async def test_closing_twice_closes_once(payload: Payload) -> None:
     assert payload.ends == 0
     with pytest.raises(Conflict):
         payload.stdio.resize(1, 1)
+
+
+class Refilled(OutputLog):
+    """Whenever it has taken something, somebody writes more to the same stream, at once."""
+
+    def __init__(self, directory: str, *, times: int) -> None:
+        super().__init__(directory)
+        self.left = times
+        self.writer = -1
+
+    def take(self, pipe: int, stream: Stream) -> bool:
+        alive = super().take(pipe, stream)
+        if self.left:
+            self.left -= 1
+            os.write(self.writer, FLOOD[:4096])
+        return alive
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+async def test_the_end_of_a_payload_waits_for_nobody_who_writes_on(tmp_path: Path, *, terminal: bool) -> None:
+    payload = Payload(str(tmp_path / "log"), terminal=terminal)
+    payload.log = payload.stdio.log = log = Refilled(str(tmp_path / "log"), times=2000)
+    log.writer = payload.number("terminal" if terminal else "stdout")
+    try:
+        os.write(log.writer, b"what was there before")
+        payload.stdio.start()
+
+        payload.stdio.drain()
+
+        assert log.left > 1000, "it has taken what was written meanwhile, again and again"
+        assert payload.text().startswith(b"what was there before")
+    finally:
+        payload.close()

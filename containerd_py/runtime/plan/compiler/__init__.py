@@ -16,6 +16,7 @@ from containerd_py.runtime.plan.compiler.attributes import (
     initial_affinity_steps,
     procfs_steps,
 )
+from containerd_py.runtime.plan.compiler.membership import as_member, check_sources
 from containerd_py.runtime.plan.compiler.namespaces import (
     hook_steps,
     joined_namespaces,
@@ -55,6 +56,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     process = spec.process
     assert process is not None  # noqa: S101 - `validate` has refused it
     root = root_file_system(spec, placing)
+    check_sources(root.sources, placing)
     steps = itertools.chain(
         placement_steps(spec, placing),
         procfs_steps(process, sysctl=bool(spec.linux.sysctl)),
@@ -76,7 +78,7 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
     )
     return Plan(
         namespaces=tuple(sorted(new_namespaces(spec))),
-        operations=tuple(steps),
+        operations=tuple(as_member(steps, spec, placing)),
         joined=joined_namespaces(spec),
         user=user_mapping(spec),
         sources=root.sources,

@@ -55,7 +55,7 @@ def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
     if "user" in origins:
         yield op.BecomeRoot(placing.may_drop_groups, origin=origins["user"])
     yield op.ResetProcess(f"_ses.{placing.container_id}")
-    if "cgroup" in new:
+    if "cgroup" in new and not placing.scope:
         yield op.UnshareCgroup(origin=origins["cgroup"])
 
 

@@ -39,6 +39,7 @@ class Placing:
     bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
     namespace. selinux: it is in force, so that linux.mountLabel can be.
+    scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
     """
 
     rootfs: str
@@ -51,3 +52,4 @@ class Placing:
     cgroups: CgroupTree = CgroupTree()
     privileged: bool = True
     selinux: bool = False
+    scope: str = ""

@@ -41,6 +41,7 @@ from containerd_py.runtime.plan.operations.payload import (
     RunHooks,
 )
 from containerd_py.runtime.plan.operations.placement import (
+    AwaitMembership,
     AwaitParent,
     BecomeRoot,
     JoinCgroup,
@@ -71,6 +72,7 @@ __all__ = [
     "AttachRoot",
     "AttachStdio",
     "AttachTree",
+    "AwaitMembership",
     "AwaitParent",
     "AwaitStart",
     "BecomeRoot",

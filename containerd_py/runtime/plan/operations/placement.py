@@ -20,6 +20,17 @@ class JoinCgroup(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitMembership(Operation):
+    """systemd makes the cgroup and puts this process into it, while everything before is done: go on as its member only."""
+
+    step: ClassVar[str] = "scope"
+    unit: str
+
+    def describe(self) -> str:
+        return f"wait until systemd has put the process into {self.unit!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class UnshareCgroup(Operation):
     """Make the cgroup namespace only now, so that its root is the container's cgroup."""
 

@@ -54,15 +54,29 @@ def test_create_refuses_before_anything_is_made(
     assert told in result.stderr
 
 
-@pytest.mark.parametrize(
-    "options", [["--systemd-cgroup"], ["--cgroup-manager=systemd"], ["--cgroup-manager", "disabled"], ["--rootless=false"]]
-)
+@pytest.mark.parametrize("options", [["--cgroup-manager", "disabled"], ["--rootless=false"]])
 def test_what_no_container_can_be_made_with_is_refused(
     pyrunc: Pyrunc, library: Library, bundle: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert pyrunc(*options, "create", "-b", str(bundle), "box").code == 1
     assert library.made == []
+
+
+@pytest.mark.parametrize(
+    ("options", "by_systemd"),
+    [
+        ([], False),
+        (["--systemd-cgroup"], True),
+        (["--cgroup-manager=systemd"], True),
+        (["--cgroup-manager=cgroupfs"], False),
+    ],
+)
+def test_who_makes_the_cgroup(
+    pyrunc: Pyrunc, library: Library, bundle: Path, options: list[str], *, by_systemd: bool
+) -> None:
+    assert pyrunc(*options, "create", "-b", str(bundle), "box").code == 0
+    assert library.made[0]["systemd_cgroup"] is by_systemd
 
 
 def test_a_terminal_needs_somebody_to_hold_it(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:

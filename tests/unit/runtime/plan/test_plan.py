@@ -22,6 +22,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.PackPath("/a"), "pack '/a'"),
     (op.UnpackArchive("/a"), "unpack into '/a'"),
     (op.CompareLayers(2, "trusted"), "compare the layers of the root file system"),
+    (op.AwaitMembership("x.scope"), "wait until systemd has put the process into 'x.scope'"),
     (op.UnshareCgroup(), "enter a new cgroup namespace"),
     (
         op.ResetProcess("_ses.a"),

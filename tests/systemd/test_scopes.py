@@ -1,0 +1,210 @@
+"""The daemon under systemd: its containers are scopes, and limits do what they say."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from containerd_py.client.sync import SyncClient
+from containerd_py.errors import ContainerdError
+from containerd_py.wire import OciSpec, ResourcesSpec, UpdateRequest
+from tests.systemd.manager import SERVICE, eventually, output, removed, run, shown, started, status, systemctl
+from tests.systemd.runtime import CGROUPS, UNIFIED, controlled, units
+
+_IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+
+memory = pytest.mark.skipif(not controlled("memory"), reason="no memory controller here")
+pids = pytest.mark.skipif(not controlled("pids"), reason="no pids controller here")
+cpu = pytest.mark.skipif(not controlled("cpu"), reason="no cpu controller here")
+
+
+def scope(container: str) -> str:
+    return f"pycontainerd-{container}.scope"
+
+
+def files(container: str, name: str) -> list[Path]:
+    """Return the control files of a name that the container's cgroups have."""
+    return list(CGROUPS.rglob(f"{scope(container)}/{name}"))
+
+
+def is_gone(container: str) -> bool:
+    return not units(scope(container)) and not list(CGROUPS.rglob(scope(container)))
+
+
+def test_the_driver_is_systemd() -> None:
+    with SyncClient() as client:
+        info = client.info()
+    assert info.cgroup_driver == "systemd"
+    assert info.cgroup_parent.startswith("/pycontainerd.slice/pycontainerd-")
+
+
+def test_a_container_is_a_scope_in_a_slice_of_the_daemon_s_own(root: Path) -> None:
+    container = started(root, _IDLE, name="box", stop_signal="TERM", stop_timeout_s=7)
+    with SyncClient() as client:
+        parent = client.info().cgroup_parent
+        pid = client.container(container).pid
+    assert shown("ActiveState", scope(container)) == "active"
+    assert shown("Slice", scope(container)) == os.path.basename(parent)
+    assert shown("Description", scope(container)) == "container box"
+    assert (shown("KillSignal", scope(container)), shown("TimeoutStopUSec", scope(container))) == ("15", "17s")
+    assert f"0::{parent}/{scope(container)}" in Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    removed(container)
+    eventually(lambda: is_gone(container), "nothing is left of it")
+
+
+def test_it_is_a_member_before_its_first_instruction(root: Path) -> None:
+    """What it sees of its cgroup is the root of its namespace, in every hierarchy."""
+    for _ in range(5):
+        container = started(root, "cat /proc/self/cgroup")
+        with SyncClient() as client:
+            client.wait(container)
+        told = output(container).splitlines()
+        assert b"0::/" in told
+        assert [line for line in told if not line.endswith(b":/")] == []
+        removed(container)
+
+
+def test_a_start_shows_what_the_scope_took(root: Path) -> None:
+    container = started(root, _IDLE)
+    with SyncClient() as client:
+        steps = [one.step for one in client.timeline(container).steps]
+    assert steps.index("scope") < steps.index("pivot_root")
+    removed(container)
+
+
+def test_it_is_started_again_in_a_scope_of_the_same_name(root: Path) -> None:
+    container = started(root, _IDLE)
+    with SyncClient() as client:
+        for _ in range(3):
+            client.restart(container)
+            assert shown("ActiveState", scope(container)) == "active"
+    removed(container)
+
+
+def test_a_stop_by_systemd_is_told_and_not_undone(root: Path) -> None:
+    container = started(root, _IDLE, restart="always")
+    systemctl("stop", scope(container))
+    with SyncClient() as client:
+        ended = client.wait(container)
+        assert (ended.exit_code, ended.reason, ended.stopped_by) == (0, "exited", "systemd")
+        assert client.container(container).restart_count == 0
+        client.start(container)
+        client.stop(container)
+        assert client.wait(container).stopped_by is None
+    removed(container)
+
+
+def test_a_kill_by_systemd_is_a_kill(root: Path) -> None:
+    """Nobody has asked for the end of the unit."""
+    container = started(root, _IDLE)
+    systemctl("kill", "--signal=KILL", scope(container))
+    with SyncClient() as client:
+        ended = client.wait(container)
+    assert (ended.reason, ended.signal, ended.stopped_by) == ("signaled", "SIGKILL", None)
+    removed(container)
+
+
+def test_execs_and_pauses(root: Path) -> None:
+    container = started(root, _IDLE)
+    assert "0::/" in run("pyctr", "exec", container, "cat", "/proc/self/cgroup").splitlines()
+    with SyncClient() as client:
+        client.pause(container)
+        client.resume(container)
+    removed(container)
+
+
+@memory
+def test_more_memory_than_allowed_is_told(root: Path) -> None:
+    limits = ResourcesSpec(memory_bytes=32 << 20)
+    for _ in range(3):
+        container = started(root, "exec tail /dev/zero", resources=limits)
+        with SyncClient() as client:
+            ended = client.wait(container)
+        assert (ended.reason, ended.signal, ended.oom_killed, ended.stopped_by) == ("oom", "SIGKILL", True, None)
+        removed(container)
+
+
+@memory
+@pids
+@cpu
+def test_limits_are_properties_and_stay_over_reloads(root: Path) -> None:
+    container = started(root, _IDLE, resources=ResourcesSpec(memory_bytes=64 << 20, pids=20, cpus=0.5))
+    unit = scope(container)
+    assert shown("MemoryMax", unit) == str(64 << 20)
+    assert (shown("TasksMax", unit), shown("CPUQuotaPerSecUSec", unit)) == ("20", "500ms")
+    with SyncClient() as client:
+        client.update(container, UpdateRequest(resources=ResourcesSpec(memory_bytes=96 << 20, pids=None)))
+    assert (shown("MemoryMax", unit), shown("TasksMax", unit)) == (str(96 << 20), "infinity")
+    told = {path: path.read_text() for name in ("memory.max", "memory.limit_in_bytes") for path in files(container, name)}
+    assert set(told.values()) == {f"{96 << 20}\n"}
+    systemctl("daemon-reload")
+    systemctl("daemon-reexec")
+    assert {path: path.read_text() for path in told} == told
+    removed(container)
+
+
+@pids
+def test_limits_can_be_changed_after_systemd_was_executed_anew(root: Path) -> None:
+    container = started(root, _IDLE)
+    systemctl("daemon-reexec")
+    with SyncClient() as client:
+        client.update(container, UpdateRequest(resources=ResourcesSpec(pids=33)))
+    assert shown("TasksMax", scope(container)) == "33"
+    removed(container)
+
+
+def test_the_default_devices_stay_over_reloads(root: Path) -> None:
+    container = started(root, "until [ -e /dev/go ]; do sleep 0.1; done; head -c 3 /dev/zero | wc -c")
+    with SyncClient() as client:
+        pid = client.container(container).pid
+    systemctl("daemon-reload")
+    Path(f"/proc/{pid}/root/dev/go").touch()
+    with SyncClient() as client:
+        client.wait(container)
+    assert output(container) == b"3\n"
+    removed(container)
+
+
+def test_a_daemon_that_is_killed_finds_its_scopes_again(root: Path) -> None:
+    container = started(root, _IDLE)
+    systemctl("kill", "--kill-whom=main", "--signal=KILL", SERVICE)
+    eventually(lambda: shown("ActiveState") == "active", "it is back")
+    assert status(container) == "running"
+    systemctl("stop", scope(container))
+    with SyncClient() as client:
+        assert client.wait(container).stopped_by == "systemd"
+    removed(container)
+
+
+def test_a_scope_that_no_record_knows_is_removed_at_the_next_start(root: Path) -> None:
+    container = started(root, _IDLE)
+    with SyncClient() as client:
+        parent = client.info().cgroup_parent
+    slice_name = os.path.basename(parent)
+    stray = "pycontainerd-stray.scope"
+    run("systemd-run", "--quiet", f"--slice={slice_name}", f"--unit={stray.removesuffix('.scope')}-feed", "sleep", "600")
+    command = ["systemd-run", "--scope", f"--slice={slice_name}", f"--unit={stray}", "sleep", "600"]
+    pid = os.posix_spawn("/usr/bin/systemd-run", command, os.environ)
+    try:
+        eventually(lambda: (UNIFIED / parent[1:] / stray).is_dir(), "it is there")
+        systemctl("restart", SERVICE)
+        eventually(lambda: not units(stray), "it is gone")
+        assert status(container) == "running"
+        assert units(f"{stray.removesuffix('.scope')}-feed.service")  # which is no scope of ours
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        systemctl("stop", f"{stray.removesuffix('.scope')}-feed.service")
+    removed(container)
+
+
+def test_a_place_that_is_no_slice_is_refused(root: Path) -> None:
+    document = {
+        "ociVersion": "1.0.2",
+        "root": {"path": str(root)},
+        "process": {"cwd": "/", "args": ["/bin/true"]},
+        "linux": {"namespaces": [{"type": "mount"}], "cgroupsPath": "/a/path"},
+    }
+    with SyncClient() as client, pytest.raises(ContainerdError, match="slice:prefix:name"):
+        client.create(OciSpec(oci=document))
