@@ -17,7 +17,7 @@ Completer = Callable[[typer.Context, list[str], str], Found]
 
 _EVENTS = (
     *("created", "started", "exited", "deleted", "killed", "oom", "paused", "resumed", "renamed", "updated"),
-    *("health", "ready", "restarting", "restart_failed"),
+    *("health", "ready", "restarting", "restart_failed", "unpacked"),
     *("exec.created", "exec.started", "exec.exited", "exec.killed"),
 )
 _STATUSES = ("created", "running", "paused", "restarting", "exited")
