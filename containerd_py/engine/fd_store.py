@@ -7,17 +7,20 @@ terminal, and the pidfd by which the kernel tells how a process has ended.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
+
+from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from containerd_py.engine.service_manager import ServiceManager
-    from containerd_py.runtime.linux.fd import Fd
 
 _log = structlog.get_logger()
 
@@ -29,13 +32,27 @@ _MARK = "pyc-"
 _MOST = 5000
 """FileDescriptorStoreMax= of our unit. LISTEN_FDNAMES may have 128 KiB (MAX_ARG_STRLEN): 26 bytes for each name."""
 
+_PAUSE_S = 0.1
+"""So long the manager is not told: each message is work for it, just when a container is to start; and of what has ended by
+then, and of control sockets, it need not hear at all."""
+
 
 class FdStore:
     """Everything by spawn id: of a container or an exec. `settle` once all that was recalled is taken."""
 
-    def __init__(self, manager: ServiceManager, passed: Iterable[tuple[str, Fd]] = (), *, most: int = _MOST) -> None:
+    def __init__(
+        self,
+        manager: ServiceManager,
+        passed: Iterable[tuple[str, Fd]] = (),
+        *,
+        most: int = _MOST,
+        pause_s: float = _PAUSE_S,
+    ) -> None:
         self._manager = manager
         self._most = most
+        self._pause_s = pause_s
+        self._waiting: dict[tuple[str, str], Fd] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._passed: dict[str, dict[str, Fd]] = {}
         for name, fd in passed:
             key, _dot, kind = name.removeprefix(_MARK).partition(".")
@@ -48,29 +65,50 @@ class FdStore:
         self._full = False
 
     def keep(self, spawn_id: str, fds: Mapping[str, int]) -> None:
-        """The descriptors stay the caller's. One that is there by this name already is replaced."""
+        """Have them stored in a moment. They stay the caller's; one that is there by this name already is replaced."""
         if not self._manager.there:
             return
-        names = self._stored.setdefault(_key(spawn_id), set())
+        key = _key(spawn_id)
         for name, fd in fds.items():
-            if name in names:
-                self._remove(spawn_id, name)
-            if self._count >= self._most:
+            self._remove(key, name)
+            with suppress(OSError):  # at the limit of descriptors two have it, as without a manager
+                self._waiting[key, name] = Fd(os.dup(fd))
+        if self._waiting and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._pause_s, self.flush)
+
+    def flush(self) -> None:
+        """Tell the manager what waits to be told."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for (key, name), fd in waiting.items():
+            if self._count < self._most:
+                self._stored.setdefault(key, set()).add(name)
+                self._count += 1
+                # Without FDPOLL=0 the manager would drop a pipe, and a pidfd, as soon as its other end is gone.
+                self._manager.tell("FDSTORE=1", "FDPOLL=0", f"FDNAME={_name(key, name)}", fd=fd.fileno())
+            else:
                 self._tell_full()
-                return
-            names.add(name)
-            self._count += 1
-            # Without FDPOLL=0 the manager would drop a pipe, and a pidfd, as soon as its other end is gone.
-            self._manager.tell("FDSTORE=1", "FDPOLL=0", f"FDNAME={_name(_key(spawn_id), name)}", fd=fd)
+            fd.close()
 
     def drop(self, spawn_id: str, *names: str) -> None:
         for name in names:
-            if name in self._stored.get(_key(spawn_id), ()):
-                self._remove(spawn_id, name)
+            self._remove(_key(spawn_id), name)
 
     def forget(self, spawn_id: str) -> None:
-        self.drop(spawn_id, *self._stored.get(_key(spawn_id), ()))
-        self._stored.pop(_key(spawn_id), None)
+        key = _key(spawn_id)
+        for name in (*self._stored.get(key, ()), *(name for other, name in self._waiting if other == key)):
+            self._remove(key, name)
+        self._stored.pop(key, None)
+
+    def close(self) -> None:
+        """What has not been told is not any more: the spawner has it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for fd in self._waiting.values():
+            fd.close()
+        self._waiting.clear()
 
     def recall(self, spawn_id: str) -> dict[str, Fd]:
         """Take what an earlier daemon has put there; the descriptors are the caller's."""
@@ -90,16 +128,18 @@ class FdStore:
         for key, names in tuple(self._stored.items()):
             surplus = names - set(wanted[keys[key]] if key in keys else ())
             for name in surplus:
-                self._remove_by_key(key, name)
+                self._remove(key, name)
         for spawn_id, fds in wanted.items():
             there = self._stored.get(_key(spawn_id), set())
             self.keep(spawn_id, {name: fd for name, fd in fds.items() if name not in there})
         return lost
 
-    def _remove(self, spawn_id: str, name: str) -> None:
-        self._remove_by_key(_key(spawn_id), name)
-
-    def _remove_by_key(self, key: str, name: str) -> None:
+    def _remove(self, key: str, name: str) -> None:
+        waiting = self._waiting.pop((key, name), None)
+        if waiting is not None:
+            waiting.close()
+        if name not in self._stored.get(key, ()):
+            return
         self._stored[key].discard(name)
         self._count -= 1
         self._full = False

@@ -165,6 +165,10 @@ class SystemdDriver:
         return asked
 
 
+_SHUTDOWN = "pycontainerd-shutdown.service"
+"""Stops containers in order when the host shuts down (ADR 19), which stops slices too, and all scopes in them at once."""
+
+
 def _scope(place: UnitPlace, container: Container) -> Scope:
     """As the daemon would stop it, and a moment more, so that whoever stops both does not kill too soon."""
     number, timeout_s = stop_by(container, None, None)
@@ -172,6 +176,7 @@ def _scope(place: UnitPlace, container: Container) -> Scope:
         name=place.name,
         slice=place.slice,
         description=f"container {container.name}",
+        before=(_SHUTDOWN,),
         stop_signal=int(number),
         stop_timeout_us=int((timeout_s + _GRACE_S) * 1_000_000),
     )

@@ -246,6 +246,7 @@ class SpawnerLink:
     async def close(self, *, end: bool) -> None:
         """Leave the spawner alone with the containers; with `end` it ends itself, if it has none."""
         self._let_go()
+        self.store.close()
         if self._client is None:
             return
         link, self._client = self._client, None

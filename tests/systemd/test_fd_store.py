@@ -23,6 +23,7 @@ from tests.systemd.manager import (
     systemctl,
 )
 
+_SETTLING_S = 0.5  # five times what the daemon waits before it tells systemd
 _MANY = 80_000  # bytes: more than a pipe holds
 
 
@@ -41,7 +42,8 @@ def empty() -> Iterator[int]:
 
 
 def kill_both() -> None:
-    """SIGKILL, the daemon first; return once another one serves."""
+    """SIGKILL, the daemon first, once everything is stored; return once another one serves."""
+    time.sleep(_SETTLING_S)
     daemon, spawner = main_pid(), spawner_pid()
     os.kill(daemon, signal.SIGKILL)
     os.kill(spawner, signal.SIGKILL)
@@ -65,6 +67,7 @@ def test_output_that_is_still_in_the_pipe_and_the_exit_code(empty: int, root: Pa
         pid = client.container(container).pid
     daemon, spawner = main_pid(), spawner_pid()
     stdin = os.open(f"/proc/{pid}/fd/0", os.O_WRONLY)
+    time.sleep(_SETTLING_S)
     for one in (daemon, spawner):
         os.kill(one, signal.SIGSTOP)
     os.write(stdin, b"go\n")

@@ -6,7 +6,7 @@ So a package holds the very versions that the tests ran with, and is built witho
 from __future__ import annotations
 
 import re
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, requires
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PROJECT = "pycontainerd"
 _SOURCES_ONLY = (".c", ".h", ".pyx", ".pxd", ".pyi", ".pyc")
 """Of what is compiled: nothing reads them at run time."""
 
 
-def distributions() -> list[Distribution]:
-    """Return what the project needs, itself aside. Raises PackageNotFoundError for what is not installed here."""
+def distributions(project: Distribution) -> list[Distribution]:
+    """Return what the project needs, itself aside. Raises PackageNotFoundError for what is not installed here.
+
+    project: as its wheel has it; what is installed here of it may have been so before pyproject.toml was changed.
+    """
     found: dict[str, Distribution] = {}
-    waiting = list(_wanted(requires(PROJECT) or []))
+    waiting = list(_wanted(project.requires or []))
     while waiting:
         name = waiting.pop()
         if name not in found:

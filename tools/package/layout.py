@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.metadata import Distribution
 from pathlib import Path
 
 from containerd_py.cli.completion.scripts import SCRIPTS
@@ -86,13 +87,14 @@ def _write_environment(root: Path) -> None:
 def _write_packages(root: Path) -> None:
     target = root / _PACKAGES
     target.mkdir(parents=True)
-    for one in closure.distributions():
+    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel.build(scratch)) as archive:
+        archive.extractall(target)
+    (project,) = target.glob("pycontainerd-*.dist-info")
+    for one in closure.distributions(Distribution.at(project)):
         for path, source in closure.files(one):
             place = target / path
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, place)
-    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel.build(scratch)) as archive:
-        archive.extractall(target)
     for folder, _folders, names in os.walk(target):
         for name in names:
             os.chmod(os.path.join(folder, name), 0o755 if name.endswith(".so") else 0o644)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,11 @@ from containerd_py.engine.fd_store import PIDFD, FdStore, most_of, pid_of, store
 from containerd_py.engine.service_manager import ServiceManager, take_passed
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
+
+
+def quick(client: ServiceManager, passed: Iterable[tuple[str, Fd]] = (), *, most: int = 5000) -> FdStore:
+    """Return a store that tells everything at the next turn of the loop."""
+    return FdStore(client, passed, most=most, pause_s=0)
 
 
 class Manager:
@@ -40,14 +45,20 @@ class Manager:
                 for fd in self.kept.pop(fields["FDNAME"]):
                     fd.close()
 
-    def passed(self) -> list[tuple[str, Fd]]:
+    async def passed(self) -> list[tuple[str, Fd]]:
         """Return what the next daemon is given."""
-        self.hear()
+        await self.turn()
         return [(name, Fd(os.dup(fd.fileno()))) for name, fds in self.kept.items() for fd in fds]
 
-    def kinds(self) -> list[str]:
-        self.hear()
+    async def kinds(self) -> list[str]:
+        await self.turn()
         return sorted(name.partition(".")[2] for name in self.kept)
+
+    async def turn(self) -> None:
+        """Hear what is told within the next turns of the loop."""
+        for _ in range(3):
+            await asyncio.sleep(0.001)
+        self.hear()
 
     def close(self) -> None:
         self._socket.close()
@@ -79,64 +90,82 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 async def test_everything_by_a_name_of_its_own(manager: Manager, client: ServiceManager, pipe: tuple[int, int]) -> None:
-    store = FdStore(client)
+    store = quick(client)
     store.keep("a" * 128, {"stdout": pipe[0], "stdin": pipe[1]})
     store.keep("b", {"stdout": pipe[0]})
-    assert manager.kinds() == ["stdin", "stdout", "stdout"]
+    assert await manager.kinds() == ["stdin", "stdout", "stdout"]
     assert all(stored(name) and ":" not in name and len(name) < 26 for name in manager.kept)
     store.drop("a" * 128, "stdin", "never there")
-    assert manager.kinds() == ["stdout", "stdout"]
+    assert await manager.kinds() == ["stdout", "stdout"]
     store.forget("a" * 128)
     store.forget("b")
-    assert manager.kinds() == []
+    assert await manager.kinds() == []
 
 
 async def test_one_of_the_same_name_takes_the_place(
     manager: Manager, client: ServiceManager, pipe: tuple[int, int]
 ) -> None:
-    store = FdStore(client)
+    store = quick(client)
     store.keep("a", {"stdout": pipe[0]})
+    await manager.turn()
     store.keep("a", {"stdout": pipe[1]})
-    manager.hear()
+    await manager.turn()
     ((kept,),) = manager.kept.values()
     os.write(kept.fileno(), b"it is the writing end")
     assert os.read(pipe[0], 100) == b"it is the writing end"
     store.forget("a")
 
 
+async def test_what_is_over_in_a_moment_is_never_told(
+    manager: Manager, client: ServiceManager, pipe: tuple[int, int]
+) -> None:
+    store = FdStore(client, pause_s=60)
+    store.keep("a", {"control": pipe[0], "stdout": pipe[0]})
+    store.drop("a", "control")
+    store.flush()
+    assert await manager.kinds() == ["stdout"]
+    store.keep("b", {"stdout": pipe[0]})
+    store.forget("b")
+    store.keep("c", {"stdout": pipe[0]})
+    store.close()
+    assert len(manager.told) == 1
+    await manager.turn()
+    assert len(manager.told) == 1
+
+
 async def test_the_next_daemon_takes_back_what_it_knows(
     manager: Manager, client: ServiceManager, pipe: tuple[int, int]
 ) -> None:
-    first = FdStore(client)
+    first = quick(client)
     first.keep("a", {"stdout": pipe[0]})
     first.keep("gone", {"stdout": pipe[0]})
-    second = FdStore(client, manager.passed())
+    second = quick(client, await manager.passed())
     found = second.recall("a")
     assert list(found) == ["stdout"]
     assert second.recall("a") == {}
     assert second.recall("unknown") == {}
     assert second.settle({"a": {"stdout": found["stdout"].fileno(), "stdin": pipe[1]}}) == []
-    assert manager.kinds() == ["stdin", "stdout"]  # what was there is not told again, what nobody wants is gone
+    assert await manager.kinds() == ["stdin", "stdout"]  # what was there is not told again, what nobody wants is gone
     assert sum(told.startswith("FDSTORE=1") for told in manager.told) == 3
     found["stdout"].close()
 
 
 async def test_processes_that_nobody_asked_for_are_told(manager: Manager, client: ServiceManager) -> None:
     with Fd(os.pidfd_open(os.getpid())) as pidfd:
-        FdStore(client).keep("lost", {PIDFD: pidfd.fileno()})
-    (lost,) = FdStore(client, manager.passed()).settle({})
+        quick(client).keep("lost", {PIDFD: pidfd.fileno()})  # it has its own duplicate
+    (lost,) = quick(client, await manager.passed()).settle({})
     assert pid_of(lost) == os.getpid()
     lost.close()
-    assert manager.kinds() == []
+    assert await manager.kinds() == []
 
 
 async def test_no_more_than_the_manager_takes(manager: Manager, client: ServiceManager, pipe: tuple[int, int]) -> None:
-    store = FdStore(client, most=2)
+    store = quick(client, most=2)
     store.keep("a", {"one": pipe[0], "two": pipe[0], "three": pipe[0]})
-    assert manager.kinds() == ["one", "two"]
+    assert await manager.kinds() == ["one", "two"]
     store.drop("a", "one")
     store.keep("b", {"four": pipe[0]})
-    assert manager.kinds() == ["four", "two"]
+    assert await manager.kinds() == ["four", "two"]
 
 
 async def test_a_manager_that_is_slow_is_told_in_order(tmp_path: Path) -> None:

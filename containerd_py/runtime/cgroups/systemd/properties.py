@@ -33,6 +33,7 @@ class Scope:
     """name: of the unit; slice: the one that it lies in.
 
     default_dependencies: systemd stops it when the host is shut down, before what it comes `after`.
+    before: what systemd stops first, where it stops both.
     stop_signal, stop_timeout_us: how systemd stops it, where somebody asks for that; None: systemd's own way.
     """
 
@@ -41,6 +42,7 @@ class Scope:
     description: str
     default_dependencies: bool = False
     after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     stop_signal: int | None = None
     stop_timeout_us: int | None = None
 
@@ -62,6 +64,8 @@ def of_scope(scope: Scope) -> Iterator[Property]:
     yield Property("TasksMax", "t", UNLIMITED)
     if scope.after:
         yield Property("After", "as", list(scope.after))
+    if scope.before:
+        yield Property("Before", "as", list(scope.before))
     if scope.stop_signal is not None:
         yield Property("KillSignal", "i", scope.stop_signal)
     if scope.stop_timeout_us is not None:
