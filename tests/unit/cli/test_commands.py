@@ -54,7 +54,6 @@ DETAIL = CONTAINER | {
     "lost_output_bytes": 0,
     "pids": [],
     "running_s": None,
-    "auto_remove": False,
 }
 EXIT = {
     "exit_code": 3,
