@@ -1,6 +1,7 @@
 """What is executed in containers outlives the daemon and the spawner as containers do."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -123,14 +124,23 @@ async def test_the_spawner_is_killed(daemon: Daemon, api: Api, rootfs: Path) -> 
     daemon.expect_errors()
 
 
+def pipes(pid: int) -> set[str]:
+    """What it has open of them, by their inodes: both ends of one have the same."""
+    found = set()
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was closed this moment
+            found.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return {one for one in found if one.startswith("pipe:")}
+
+
 async def test_the_spawner_is_killed_and_then_the_daemon(daemon: Daemon, rootfs: Path) -> None:
     async with daemon.api() as api:
         container = await start(api, rootfs, "/bin/sleep", "100")
         cat = await begin(api, container, "/bin/cat", stdin=True)
-        held = len(os.listdir(f"/proc/{await spawner_of(api)}/fd"))
+        pid = (await api.get(f"/v1/exec/{cat}")).json["pid"]
         successor = await kill_spawner(api)
         async with asyncio.timeout(30):  # who is there has not been given everything yet
-            while len(os.listdir(f"/proc/{successor}/fd")) < held:
+            while not pipes(pid) <= pipes(successor):
                 await asyncio.sleep(0.01)
     await restart(daemon)
     async with daemon.api() as api, attach(api, cat) as socket:
