@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 mandoc procps python3-dev \
+PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
 	python3-venv runc systemd systemd-container uidmap zsh
 
 .PHONY: test test-runtimes demo bench soak docs man deb install uninstall help clean packages compiled guest-kernel force

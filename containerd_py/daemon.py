@@ -50,7 +50,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
 
     reread: reads the settings again, at SIGHUP.
     """
-    passed = take_passed(os.environ)
+    passed = take_passed()
     manager = ServiceManager(os.environ.get("NOTIFY_SOCKET"))
     set_child_subreaper()  # a witness of exits, should the spawner die
     _raise_descriptor_limit()

@@ -175,4 +175,6 @@ class CgroupDrivers:
 
 def _booted() -> bool:
     """Tell whether systemd is this host's init (sd_booted(3))."""
-    return os.path.isdir("/run/systemd/system")
+    import systemd.daemon  # libsystemd is loaded where the driver is to be chosen only
+
+    return bool(systemd.daemon.booted())

@@ -1,6 +1,6 @@
 """What the service manager (systemd) and the daemon say to each other: sd_notify(3), sd_listen_fds(3).
 
-Written out here: libsystemd's calls wait for the manager, and give a descriptor without a name or a name for all of them.
+What is passed comes by libsystemd; what is told is written out here: its calls wait for the manager, and the loop must not.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ import asyncio
 import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING
 
 import structlog
 
+from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import send_fds
 
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
 _log = structlog.get_logger()
 
-_FIRST = 3  # SD_LISTEN_FDS_START
+_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 _MOST_WAITING = 8192
 
 
@@ -117,17 +114,21 @@ class ServiceManager:
             self._socket = None
 
 
-def take_passed(environment: MutableMapping[str, str]) -> list[tuple[str, Fd]]:
+def take_passed() -> list[tuple[str, Fd]]:
     """Return the descriptors that the manager has passed to this process, by name, and forget the variables.
 
-    Nothing where they are meant for another process. To be called before anything else is opened.
+    Nothing where they are meant for another process. To be called before anything else is opened. Raises InvalidArgument
+    for variables that are none of sd_listen_fds_with_names(3).
     """
-    count, names, pid = (environment.pop(f"LISTEN_{name}", "") for name in ("FDS", "FDNAMES", "PID"))
-    if pid != str(os.getpid()) or not count.isdecimal():
+    if "LISTEN_FDS" not in os.environ:
         return []
-    named = names.split(":") if names else []
-    passed = []
-    for index in range(int(count)):
-        os.set_inheritable(_FIRST + index, False)  # noqa: FBT003 - os's own signature
-        passed.append((named[index] if index < len(named) else "unknown", Fd(_FIRST + index)))
-    return passed
+    import systemd.daemon  # by who was passed something only
+
+    try:
+        found = systemd.daemon.listen_fds_with_names()
+    except OSError as problem:
+        told = ", ".join(f"{name}={os.environ.get(name)!r}" for name in _VARIABLES)
+        raise InvalidArgument(f"cannot take what the service manager passes: {told}", step="listen") from problem
+    for name in _VARIABLES:  # libsystemd takes them out of the process's environment, not out of Python's copy
+        os.environ.pop(name, None)
+    return [(name, Fd(number)) for number, name in sorted(found.items())]

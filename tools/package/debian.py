@@ -50,7 +50,7 @@ Version: {__version__}
 Architecture: {architecture}
 Maintainer: pycontainerd <root@localhost>
 Installed-Size: {size_kib}
-Depends: python3 (>= 3.{minor}~), python3 (<< 3.{minor + 1}), libc6, libseccomp2
+Depends: python3 (>= 3.{minor}~), python3 (<< 3.{minor + 1}), libc6, libseccomp2, libsystemd0
 Recommends: systemd (>= 249)
 Section: admin
 Priority: optional

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from containerd_py.engine.fd_store import PIDFD, FdStore, most_of, pid_of, stored
 from containerd_py.engine.service_manager import ServiceManager, take_passed
+from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
 
@@ -200,8 +201,22 @@ def test_how_many_it_takes(told: dict[str, str], most: int) -> None:
     assert most_of(told) == most
 
 
-@pytest.mark.parametrize("pid", ["1", "", "x"])
-def test_what_is_passed_to_another_process_is_not_ours(pid: str) -> None:
-    environment = {"LISTEN_FDS": "1", "LISTEN_PID": pid, "LISTEN_FDNAMES": "a"}
-    assert take_passed(environment) == []
-    assert environment == {}
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def tell(pid: str) -> None:
+        for name, value in {"FDS": "1", "PID": pid, "FDNAMES": "a"}.items():
+            monkeypatch.setenv(f"LISTEN_{name}", value)
+
+    return tell
+
+
+def test_what_is_passed_to_another_process_is_not_ours(passed: Callable[[str], None]) -> None:
+    passed("1")
+    assert take_passed() == []
+    assert not [name for name in os.environ if name.startswith("LISTEN_")]
+
+
+def test_variables_that_are_none_are_told(passed: Callable[[str], None]) -> None:
+    passed("x")
+    with pytest.raises(InvalidArgument, match="LISTEN_PID='x'"):
+        take_passed()
