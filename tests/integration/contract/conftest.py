@@ -92,6 +92,13 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield from _serving(folder)
 
 
+@pytest.fixture
+def short_lived(tmp_path: Path) -> Iterator[Target]:
+    """A daemon for one test."""
+    with settling():
+        yield from _serving(tmp_path)
+
+
 def _serving(folder: Path) -> Iterator[Target]:
     rootfs = make_rootfs(folder)
     daemon = Daemon(folder)
