@@ -79,7 +79,9 @@ class SpawnerLink:
         except (TimeoutError, OSError) as problem:
             self._hang_up()
             raise Unavailable(
-                f"cannot start spawner: {problem or 'it did not answer'}", step="spawner", hint="see the log of the daemon"
+                f"cannot start spawner: {str(problem) or 'it does not answer'}",
+                step="spawner",
+                hint="see the log of the daemon",
             ) from problem
         finally:
             if former is not None:
@@ -165,6 +167,7 @@ class SpawnerLink:
         with suppress(ProcessLookupError):
             self._process = Fd(os.pidfd_open(pid))
             self.store.keep(SPAWNER, {PIDFD: self._process.fileno()})
+            self.store.flush()  # at once: no container waits for it yet, and without it the next daemon cannot end one that hangs
 
     def _let_go(self) -> None:
         if self._process is not None:
