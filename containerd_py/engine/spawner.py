@@ -167,7 +167,7 @@ class SpawnerLink:
         with suppress(ProcessLookupError):
             self._process = Fd(os.pidfd_open(pid))
             self.store.keep(SPAWNER, {PIDFD: self._process.fileno()})
-            self.store.flush()  # at once: no container waits for it yet, and without it the next daemon cannot end one that hangs
+            self.store.flush()  # at once: nobody waits yet, and without it the next daemon cannot end one that hangs
 
     def _let_go(self) -> None:
         if self._process is not None:
