@@ -68,6 +68,7 @@ def test_a_spawner_that_hangs_is_replaced_and_the_daemon_stays(root: Path) -> No
 def test_a_spawner_that_hangs_while_there_is_no_daemon(root: Path) -> None:
     """The next daemon is passed its pidfd: it ends it, and takes everything over."""
     container = started(root, "read a; echo $a; exit 5", stdin=True)
+    eventually(lambda: int(shown("NFileDescriptorStore")) >= 5, "its pidfd and streams are stored, and the spawner's pidfd")
     daemon, hung = main_pid(), spawner_pid()
     os.kill(hung, signal.SIGSTOP)
     os.kill(daemon, signal.SIGKILL)
