@@ -21,7 +21,7 @@ from containerd_py.runtime.linux.fd import Fd
 
 DEMO = str(Path(__file__).parents[3] / "examples/libcontainer_demo.py")
 PROMPT = "/ # "
-_DEADLINE_S = 20.0
+_DEADLINE_S = 60.0
 
 
 class Terminal:
