@@ -56,6 +56,10 @@ class Harmless:
             self._make_run(body)
 
     def _make_run(self, body: dict[str, Any]) -> None:
+        if "stop_signal" in body:
+            body["stop_signal"] = "TERM"  # a made-up one is none
+        if body.get("auto_remove") is True:
+            body |= {"durable": False, "restart": "no"}  # which are its opposites
         if "rootfs" in body:
             body |= {"rootfs": str(self.rootfs), "user": None, "cwd": "/", "hostname": None, "mounts": []}
             body["stop_timeout_s"] = _LONGEST_S
