@@ -5,7 +5,6 @@ first of them and after the last.
 """
 
 import asyncio
-import gc
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
@@ -60,13 +59,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("the machine is not as before", red=True, bold=True)
         for line in told:
             terminalreporter.line(line)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def quick_collections() -> None:
-    """What all imports made is not looked through again, twice for each test."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
