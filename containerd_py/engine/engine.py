@@ -30,6 +30,7 @@ from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
+from containerd_py.engine.machines import Machines
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
@@ -102,6 +103,7 @@ class Engine:
         data_dir: str,
         cgroup_parent: str,
         cgroup_driver: Choice = "cgroupfs",
+        machined: bool = False,
         output: OutputSettings | None = None,
         fd_store: FdStore | None = None,
         declared: DeclaredSettings | None = None,
@@ -162,6 +164,7 @@ class Engine:
             self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
         )
         self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
+        self._machines = Machines(self._parts, self._lifecycle, wanted=machined)
         self._pulse = Pulse(self._parts.link, tasks)
         self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
 
@@ -178,6 +181,7 @@ class Engine:
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._recovery.run()
         self._scope_ends.begin()
+        self._machines.begin()
         if not shutting_down:
             await self._supervision.begin()
         self._health.begin()

@@ -6,6 +6,7 @@
     properties    the table of them, and what every scope has
     names         of units and slices, and where their cgroups lie
     conversation  D-Bus without input and output; `steps`: what is asked of systemd, and how it goes on
+    machines      what systemd-machined is asked: `machinectl list`
     refusal       what its errors mean
     bus           opening a connection; `client`: one that blocks. The daemon's own is `engine.systemd_bus`
     driver        a scope from the making of its cgroup to the proof that the process is in it
