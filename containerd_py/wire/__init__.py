@@ -15,6 +15,7 @@ from containerd_py.wire.containers import (
     ContainerList,
     ContainerSpec,
     ContainerSummary,
+    CpuList,
     Created,
     CreateRequest,
     Exit,
@@ -61,6 +62,7 @@ from containerd_py.wire.health import (
     UrlPath,
 )
 from containerd_py.wire.host import Check, CheckStatus, Declared, DeclaredFile, Doctor, Info, Version
+from containerd_py.wire.isolation import Confinement, DeviceSpec, Isolation, NamespaceMode, Ulimit
 from containerd_py.wire.plans import Explanation, PlanStep, TimedStep, Timeline
 
 __all__ = [
@@ -77,16 +79,19 @@ __all__ = [
     "CheckResult",
     "CheckStatus",
     "Common",
+    "Confinement",
     "ContainerDetail",
     "ContainerFailure",
     "ContainerList",
     "ContainerSpec",
     "ContainerSummary",
+    "CpuList",
     "CpuStats",
     "CreateRequest",
     "Created",
     "Declared",
     "DeclaredFile",
+    "DeviceSpec",
     "Doctor",
     "ErrorBody",
     "Event",
@@ -106,10 +111,12 @@ __all__ = [
     "Identifier",
     "Info",
     "IoStats",
+    "Isolation",
     "LogDriver",
     "LogSpec",
     "MemoryStats",
     "MountSpec",
+    "NamespaceMode",
     "Network",
     "NotifyState",
     "OciSpec",
@@ -137,6 +144,7 @@ __all__ = [
     "Text",
     "TimedStep",
     "Timeline",
+    "Ulimit",
     "UpdateRequest",
     "UrlPath",
     "Version",
