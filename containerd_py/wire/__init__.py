@@ -63,6 +63,7 @@ from containerd_py.wire.health import (
 )
 from containerd_py.wire.host import Check, CheckStatus, Declared, DeclaredFile, Doctor, Info, Version
 from containerd_py.wire.isolation import Confinement, DeviceSpec, Isolation, NamespaceMode, Ulimit
+from containerd_py.wire.operations import Operation, OperationAction, OperationList, OperationStatus
 from containerd_py.wire.plans import Explanation, PlanStep, TimedStep, Timeline
 
 __all__ = [
@@ -120,6 +121,10 @@ __all__ = [
     "Network",
     "NotifyState",
     "OciSpec",
+    "Operation",
+    "OperationAction",
+    "OperationList",
+    "OperationStatus",
     "PathStat",
     "Peer",
     "PidsStats",

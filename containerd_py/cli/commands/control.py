@@ -9,12 +9,13 @@ import typer
 from containerd_py.cli.commands.arguments import (
     ContainerArgument,
     ContainersArgument,
+    NoBlockOption,
     PausedContainersArgument,
     RunningContainersArgument,
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.each import each, tell, together
+from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import filters_of, restart_policies
 from containerd_py.cli.filters import parse_filters
@@ -42,12 +43,16 @@ def restart(
     *,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
+    no_block: NoBlockOption = False,
     format_: FormatOption = None,
 ) -> None:
     """Stop containers where they run, and start them again."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: "Client", container: str) -> Callable[[], None]:
+        if no_block:
+            begun = await client.begin("restart", container, timeout_s=timeout, signal=signal)
+            return lambda: tell_begun(begun, as_json=as_json)
         await client.restart(container, timeout, signal)
         return lambda: tell(container, as_json=as_json)
 

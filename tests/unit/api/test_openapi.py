@@ -57,6 +57,8 @@ _ALIASES: dict[str, Any] = {
     "NamespaceMode": wire.NamespaceMode,
     "Confinement": wire.Confinement,
     "CpuList": wire.CpuList,
+    "OperationAction": wire.OperationAction,
+    "OperationStatus": wire.OperationStatus,
     "Address": wire.Address,
     "UrlPath": wire.UrlPath,
     "HealthStatus": wire.HealthStatus,
