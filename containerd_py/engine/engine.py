@@ -34,6 +34,7 @@ from containerd_py.engine.machines import Machines
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
+from containerd_py.engine.operations import Operations
 from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.pulse import USUAL_S, Pulse
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.cgroup_drivers import Choice
     from containerd_py.engine.examination import Checked
     from containerd_py.engine.measurement import Measurement
+    from containerd_py.engine.operations import Action
     from containerd_py.engine.selection import Selection
     from containerd_py.engine.views import (
         ContainerSummary,
@@ -155,6 +157,8 @@ class Engine:
         """Output, input and terminals of containers."""
         self.measuring = Measuring(self._parts, self._find)
         """What containers use, and their processes."""
+        self.operations = Operations(tasks, self._parts.events)
+        """Actions that may take long: those under way, and the last ones that have ended."""
         self._supervision = Supervision(self._parts, self._lifecycle)
         self._once: Once[Container] = Once("container")
         self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
@@ -229,6 +233,7 @@ class Engine:
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
         self._closing = True
+        self.operations.close()
         self.measuring.close()
         self._parts.events.close()
         self._parts.journal.stop()
@@ -282,6 +287,10 @@ class Engine:
             self._parts.tasks.start(self._self_measuring.counted(work, name), name=name, quiet=True)
         )
 
+    async def _operate(self, action: Action, container: Container | None, work: Coroutine[Any, Any, Result]) -> Result:
+        """As `_finish`, for what may take long: it can be followed and waited for by others."""
+        return await self.operations.run(action, container, self._self_measuring.counted(work, action))
+
     async def explain(self, request: CreateRequest) -> Explanation:
         """Return what `create` and `start` would do, without doing it."""
         return await self._creation.explain(request)
@@ -303,12 +312,13 @@ class Engine:
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
-        await self._finish(self._supervision.start(self._find(reference, "start")), "start")
+        container = self._find(reference, "start")
+        await self._operate("start", container, self._supervision.start(container))
 
     async def restart(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded, InvalidArgument."""
         container = self._find(reference, "restart")
-        await self._finish(self._supervision.restart(container, number, timeout_s), "restart")
+        await self._operate("restart", container, self._supervision.restart(container, number, timeout_s))
 
     async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
@@ -325,7 +335,7 @@ class Engine:
     async def stop(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> Exit:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         container = self._find(reference, "stop")
-        return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
+        return await self._operate("stop", container, self._supervision.stop(container, number, timeout_s))
 
     def waiting(self, reference: str, condition: Condition) -> Waiting | Known:
         """Return what waits from now on; of one that was removed a short time ago its end is known. Raises NotFound."""
@@ -348,15 +358,16 @@ class Engine:
 
     async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
-        return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
+        return await self._operate("prune", None, prune(self._parts, self._supervision, labels + scope().labels))
 
     async def shut_down(self) -> ShutDown:
         """Stop all containers, the newest first, for the host shuts down. Nothing is started any more after that."""
-        return await self._finish(self._shutting_down.run(), "shutdown")
+        return await self._operate("shutdown", None, self._shutting_down.run())
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
+        container = self._find(reference, "delete")
+        await self._operate("delete", container, self._supervision.delete(container, force=force))
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""

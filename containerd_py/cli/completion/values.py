@@ -63,6 +63,13 @@ def exec_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
     return _beginning(found, incomplete)
 
 
+def operation_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
+    del args
+    given = _given(ctx)
+    there = [one for one in Asked(ctx).operations() if one["id"] not in given]
+    return _beginning([(one["id"], f"{one['action']} {one['container_name'] or ''}".rstrip()) for one in there], incomplete)
+
+
 def signal_names(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
     """The usual ones; once a letter is there, all: with "SIG" where that was typed."""
     del ctx, args
