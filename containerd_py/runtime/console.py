@@ -11,7 +11,7 @@ import signal
 import struct
 import termios
 import tty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from containerd_py.runtime.linux.fd import Fd
 
@@ -59,51 +59,72 @@ def proxy(master: int, *, stdin: int, stdout: int, until: int) -> bool:
     does so.
     """
     with contextlib.ExitStack() as stack:
-        hangup = None
+        signals = None
         if os.isatty(stdin):
             stack.enter_context(raw_mode(stdin))
-            stack.enter_context(_following_size(stdin, master))
-            hangup = stack.enter_context(_noticing_hangup())
+            signals = stack.enter_context(_Signals(stdin, master))
         os.set_blocking(master, False)
-        return _Pump(master, stdin, stdout, until, hangup).run()
+        return _Pump(master, stdin, stdout, until, signals).run()
 
 
-@contextlib.contextmanager
-def _following_size(terminal: int, master: int) -> Iterator[None]:
-    def follow(*_signal: Any) -> None:
-        rows, columns = window_size(terminal)
-        resize(master, rows=rows, columns=columns)
+class _Signals:
+    """Signals about the caller's terminal, while it is entered.
 
-    before = signal.signal(signal.SIGWINCH, follow)
-    try:
-        follow()
-        yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
+    Each wakes `poll` by a byte in a pipe (`signal.set_wakeup_fd`): one that comes between the interpreter's last look and
+    that call would else be noticed only once something else happens. What was woken so before is passed on to.
+    """
 
+    def __init__(self, terminal: int, master: int) -> None:
+        self._terminal = terminal
+        self._master = master
+        self._hung_up = False
 
-@contextlib.contextmanager
-def _noticing_hangup() -> Iterator[int]:
-    """Yield a descriptor that becomes readable at SIGHUP: to die of it, the default, would leave the container behind."""
-    with Fd(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)) as noticed:
-        before = signal.getsignal(signal.SIGHUP)
-        if before is signal.SIG_DFL:
-            signal.signal(signal.SIGHUP, lambda *_signal: os.eventfd_write(noticed.fileno(), 1))
-        try:
-            yield noticed.fileno()
-        finally:
-            signal.signal(signal.SIGHUP, before)
+    def __enter__(self) -> Self:
+        self._woken, self._write = map(Fd, os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK))
+        self._passed_on_to = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGWINCH, signal.SIGHUP)}
+        signal.signal(signal.SIGWINCH, self._follow_size)
+        if self._before[signal.SIGHUP] is signal.SIG_DFL:  # to die of it would leave the container behind
+            signal.signal(signal.SIGHUP, self._note_hangup)
+        self._follow_size()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._passed_on_to)
+        self.hung_up()
+        self._woken.close()
+        self._write.close()
+
+    def fileno(self) -> int:
+        return self._woken.fileno()
+
+    def hung_up(self) -> bool:
+        """Take note of what has woken us; tell whether the terminal has hung up."""
+        with contextlib.suppress(OSError):  # nothing has; or who is passed on to takes nothing
+            numbers = os.read(self.fileno(), _CHUNK)
+            if self._passed_on_to != -1:
+                os.write(self._passed_on_to, numbers)
+        return self._hung_up
+
+    def _follow_size(self, *_signal: object) -> None:
+        rows, columns = window_size(self._terminal)
+        resize(self._master, rows=rows, columns=columns)
+
+    def _note_hangup(self, *_signal: object) -> None:
+        self._hung_up = True
 
 
 class _Pump:
     """Bytes both ways. Input waits here for room in the terminal: a payload that reads nothing can still write."""
 
-    def __init__(self, master: int, stdin: int, stdout: int, until: int, hangup: int | None) -> None:
+    def __init__(self, master: int, stdin: int, stdout: int, until: int, signals: _Signals | None) -> None:
         self._master = master
         self._stdin = stdin
         self._stdout = stdout
         self._until = until
-        self._hangup = hangup
+        self._signals = signals
         self._input = b""
         self._input_ended = False
 
@@ -113,7 +134,8 @@ class _Pump:
             ready = self._wait()
             if not ready and not self._input:
                 self._input = _end_of_file(self._master)
-            if self._hangup in ready or (self._stdin in ready and not self._take_input()):
+            hung_up = self._signals is not None and self._signals.hung_up()
+            if hung_up or (self._stdin in ready and not self._take_input()):
                 return False  # seen before any output is written to a terminal that has hung up
             if self._until in ready:
                 return self._pass_rest_on()
@@ -125,8 +147,8 @@ class _Pump:
         """Wait for anything to do; the empty set where it is time to tell the end of the input once more."""
         poll = select.poll()  # select(2) takes no descriptor above 1023
         poll.register(self._until, select.POLLIN)
-        if self._hangup is not None:
-            poll.register(self._hangup, select.POLLIN)
+        if self._signals is not None:
+            poll.register(self._signals, select.POLLIN)
         poll.register(self._master, select.POLLIN | (select.POLLOUT if self._input else 0))
         if not self._input and not self._input_ended:
             poll.register(self._stdin, select.POLLIN)
@@ -153,7 +175,7 @@ class _Pump:
         if not self._input:
             self._input_ended = True
             self._input = _end_of_file(self._master) * 2  # the first one ends the line that was begun, if one was
-            return self._hangup is None
+            return self._signals is None
         return True
 
     def _pass_input_on(self) -> None:

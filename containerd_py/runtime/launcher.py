@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, Internal, InvalidArgument, Unavailable
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
 
 if TYPE_CHECKING:
     from containerd_py.runtime.spawner.fork import ForkRequest
+
+_LAUNCH_S = 30
 
 
 @dataclass(slots=True)
@@ -32,9 +34,7 @@ class ProcessHandle:
 
     def has_ended(self, *, timeout_s: float | None = 0) -> bool:
         """Wait for the end, without limit where `timeout_s` is None."""
-        poll = select.poll()  # select(2) takes no descriptor above 1023
-        poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+        return _readable(self.pidfd, within_s=timeout_s)
 
     def signal(self, number: int) -> None:
         with suppress(ProcessLookupError):  # it ended this very moment
@@ -72,22 +72,51 @@ def open_dialogue() -> tuple[socket.socket, socket.socket]:
 
 def fork(request: ForkRequest, control: socket.socket) -> Worker:
     """Fork a worker as our own child. control: our end of its socket. Raises Unavailable."""
+    if not request.entering:  # a launcher that is lost leaves nothing in somebody's container
+        return _fork(request, control, None)
+    from containerd_py.runtime.spawner.birth import open_page
+
+    with open_page() as page:
+        return _fork(request, control, page)
+
+
+def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Worker:
     connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with connection:
         message, fds = request.message()
-        protocol.send(connection, {"op": "spawn", **message}, fds)
+        pages = [] if page is None else [page.fileno()]
+        protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
         with role_end:
             launcher = seal.start_role("launcher", role_end.fileno(), session=False)
         try:
+            if not _readable(connection, within_s=_LAUNCH_S):
+                os.kill(launcher, signal.SIGKILL)  # frozen with the container, say
             answer, received = protocol.receive(connection)
         finally:
             with suppress(ChildProcessError):  # a host program that ignores SIGCHLD
                 os.waitpid(launcher, 0)
     if answer is None:
-        raise Internal("cannot fork worker: the launcher ended without a word", step="fork")
+        return _orphan(page, control)
     if answer["op"] == "refused":
         raise refusal(answer["errno"], answer["text"])
     return Worker(answer["pid"], Fd(received[0]), control)
+
+
+def _readable(file: Fd | socket.socket, *, within_s: float | None) -> bool:
+    poll = select.poll()  # select(2) takes no descriptor above 1023
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(None if within_s is None else within_s * 1000))
+
+
+def _orphan(page: Fd | None, control: socket.socket) -> Worker:
+    """The launcher was killed, with the container that it had entered, say; a worker that it made is ours to reap."""
+    from containerd_py.runtime.spawner.birth import pid_of
+
+    pid = pid_of(page.fileno()) if page is not None else None
+    if pid is not None:
+        with suppress(ProcessLookupError):  # a host program that ignores SIGCHLD
+            return Worker(pid, Fd(pidfd_open(pid)), control)
+    raise Internal("cannot fork worker: the launcher ended without a word", step="fork")
 
 
 def refusal(number: int | None, text: str) -> ContainerdError:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -32,6 +33,7 @@ class Soak:
         self._folder = folder
         self._caller = Caller(session, daemon.socket)
         self._world = World(str(folder / "rootfs"), random.Random(seed))  # noqa: S311 - to be drawn again from the seed
+        self._stuck: list[str] = []
         self.done: Counter[str] = Counter()
 
     async def run(self, operations: int) -> list[str]:
@@ -39,7 +41,7 @@ class Soak:
         await self._perform(min(_WARM_UP, operations))
         before = await self._emptied()
         await self._perform(operations)
-        return (await self._emptied(before)).differences(before)
+        return (await self._emptied(before)).differences(before) + self._stuck
 
     async def _perform(self, count: int) -> None:
         names = list(OPERATIONS)
@@ -57,13 +59,19 @@ class Soak:
         deadline = time.monotonic() + _PATIENCE_S
         self._world.shared.clear()
         while True:
-            for container in (await self._caller.call("GET", "/v1/containers")).json["containers"]:
-                await self._caller.call("DELETE", f"/v1/containers/{container['id']}?force=true")
+            self._stuck = [told async for told in self._remove_all()]
             level = await self._level()
             calm = not level.differences(before) if before else level == await self._level()
             if calm or time.monotonic() > deadline:
                 return level
             await asyncio.sleep(0.2)
+
+    async def _remove_all(self) -> AsyncIterator[str]:
+        """Tell which container was not removed, and what was answered."""
+        for container in (await self._caller.call("GET", "/v1/containers")).json["containers"]:
+            answer = await self._caller.call("DELETE", f"/v1/containers/{container['id']}?force=true")
+            if not answer.fine:
+                yield f"container {container['id']}: {answer.body.decode(errors='replace')}"
 
     async def _level(self) -> Level:
         info = (await self._caller.call("GET", "/v1/info")).json

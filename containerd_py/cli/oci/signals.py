@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from containerd_py.errors import Conflict, InvalidArgument
@@ -36,6 +38,7 @@ def parse_signal(text: str) -> int:
     )
 
 
+_PIPE_BYTES = 65_536
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
@@ -50,6 +53,10 @@ class Interrupted(BaseException):
 class Forwarding:
     """While it is entered, signals to this process are held back; from `attach` on they go to a payload.
 
+    The kernel's handler notes each in a pipe (`signal.set_wakeup_fd`), and a thread passes them on: a handler in Python,
+    asked for between the interpreter's last look and the call in which the main thread waits for the payload, would run
+    when that has come back.
+
     One that asks this process to end would be lost with the first process of a pid namespace, which gets none that it does
     not handle yet (pid_namespaces(7)): before there is a payload it is `Interrupted`.
     """
@@ -58,10 +65,13 @@ class Forwarding:
         self._interruptible = False
         self._begun: Callable[[], bool] = lambda: False
         self._held: list[int] = []
-        self._send: Callable[[int], None] | None = None
         self._before: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._read, self._write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._write, False)
+        self._woken_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in signal.valid_signals() - _OURS:
             with contextlib.suppress(OSError, ValueError):  # the C library keeps some for itself
                 self._before[number] = signal.signal(number, self._receive)
@@ -70,13 +80,16 @@ class Forwarding:
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._woken_before)
+        os.close(self._write)
+        if self._thread is not None:
+            self._thread.join()
+        os.close(self._read)
 
     def attach(self, send: Callable[[int], None]) -> None:
-        """Have `send` called with every signal that came so far, and that comes."""
-        self._send = send
-        held, self._held = self._held, []
-        for number in held:
-            self._pass_on(number)
+        """Have `send` called, in a thread, with every signal that came so far, and that comes."""
+        self._thread = threading.Thread(target=self._pass_on, args=(send,), daemon=True)
+        self._thread.start()
 
     @contextlib.contextmanager
     def interruptible(self, *, begun: Callable[[], bool] = lambda: False) -> Iterator[None]:
@@ -101,12 +114,11 @@ class Forwarding:
         if self._interruptible and number in _ENDING and not self._begun():
             self._interruptible = False
             raise Interrupted(number)
-        if self._send is None:
-            self._held.append(number)
-        else:
-            self._pass_on(number)
+        self._held.append(number)
 
-    def _pass_on(self, number: int) -> None:
-        if self._send is not None:
-            with contextlib.suppress(Conflict, ProcessLookupError):  # it has ended
-                self._send(number)
+    def _pass_on(self, send: Callable[[int], None]) -> None:
+        while numbers := os.read(self._read, _PIPE_BYTES):
+            for number in numbers:
+                if number not in _OURS:  # others may have handlers for those
+                    with contextlib.suppress(Conflict, ProcessLookupError):  # it has ended
+                        send(number)

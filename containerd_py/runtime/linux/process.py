@@ -29,8 +29,9 @@ class Clone(Flags):
     """Flags of clone3 and unshare (linux/sched.h)."""
 
     NEWTIME = 0x0000_0080
-    PARENT = 0x0000_8000
     PIDFD = 0x0000_1000
+    PARENT = 0x0000_8000
+    PARENT_SETTID = 0x0010_0000
     NEWNS = 0x0002_0000
     NEWCGROUP = 0x0200_0000
     NEWUTS = 0x0400_0000
@@ -53,11 +54,12 @@ class _CloneArgs(ctypes.Structure):
     )
 
 
-def clone3(flags: Clone, *, cgroup: int | None = None) -> tuple[int, int]:
+def clone3(flags: Clone, *, cgroup: int | None = None, birth: int | None = None) -> tuple[int, int]:
     """Fork into the namespaces of `flags`; return (pid, pidfd), and (0, -1) in the child.
 
-    cgroup: a cgroup v2 directory to be born in (Linux 5.7). Only for a process with one thread: the interpreter is
-    not told of the fork. The caller owns the pidfd, which is close-on-exec.
+    cgroup: a cgroup v2 directory to be born in (Linux 5.7). birth: address of an int that the kernel sets to the pid
+    before the child runs (CLONE_PARENT_SETTID, clone(2)). Only for a process with one thread: the interpreter is not
+    told of the fork. The caller owns the pidfd, which is close-on-exec.
     """
     pidfd = ctypes.c_int(-1)
     arguments = _CloneArgs(flags=flags | Clone.PIDFD, pidfd=ctypes.addressof(pidfd))
@@ -66,6 +68,9 @@ def clone3(flags: Clone, *, cgroup: int | None = None) -> tuple[int, int]:
     if cgroup is not None:
         arguments.flags |= Clone.INTO_CGROUP
         arguments.cgroup = cgroup
+    if birth is not None:
+        arguments.flags |= Clone.PARENT_SETTID
+        arguments.parent_tid = birth
     pid = call("clone3", arguments, ctypes.sizeof(arguments))
     return pid, pidfd.value if pid else -1
 

@@ -3,7 +3,7 @@
     without namespaces to enter      clone3(new namespaces) ──► worker
 
     with some (or a time namespace)  clone3() ──► stage: setns …, unshare(time), clone3(new namespaces, PARENT) ──► worker
-                                                  tells the worker's pid, and ends
+                                                  ends; the kernel has noted the worker's pid for us (`birth`)
 
 The stage is forked since this process is to stay where it is; a launcher, which ends anyway, is its own stage. One that
 enters a cgroup namespace is in the worker's cgroup before that: where cgroup v2 is mounted with nsdelegate, as systemd
@@ -15,23 +15,27 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
+import signal
 import socket
-import struct
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import open_time_offsets
-from containerd_py.runtime.linux.passing import receive_fds, send_fds
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
+from containerd_py.runtime.linux.pidfd import pidfd_open, pidfd_send_signal
 from containerd_py.runtime.linux.process import Clone, clone3
 
-_PID = struct.Struct("i")
+if TYPE_CHECKING:
+    from containerd_py.runtime.spawner.birth import Birth
+
 _LARGEST = 4096
+_STAGE_S = 5
 
 
 class NotAlone(RuntimeError):
@@ -102,11 +106,14 @@ def fork_worker(request: ForkRequest) -> tuple[int, Fd]:
     _check_alone()
     if request.entering:
         return _fork_by_stage(request)
-    return _fork(request, Clone(0))
+    return _fork(request, Clone(0), None)
 
 
-def fork_sibling(request: ForkRequest) -> tuple[int, Fd]:
-    """Fork a worker that is this process's own parent's child; this process has entered the namespaces then."""
+def fork_sibling(request: ForkRequest, birth: Birth | None) -> tuple[int, Fd]:
+    """Fork a worker that is this process's own parent's child; this process has entered the namespaces then.
+
+    birth: where the parent looks for its pid.
+    """
     _check_alone()
     if request.cgroup is not None and request.entering.cgroups:
         _move_into(request.cgroup)
@@ -114,7 +121,7 @@ def fork_sibling(request: ForkRequest) -> tuple[int, Fd]:
     if request.entering:
         GUARD.arm(lambda _text: None)  # it may enter a container's mount namespace (SECURITY R4)
         enter(request.entering, but=request.entered_last())
-    return _fork(request, Clone.PARENT)
+    return _fork(request, Clone.PARENT, birth)
 
 
 def enter(entering: Entering, *, but: tuple[tuple[int, int], ...] = ()) -> None:
@@ -170,14 +177,18 @@ def _entered(join: tuple[int, int]) -> bool:
     return True
 
 
-def _fork(request: ForkRequest, parent: Clone) -> tuple[int, Fd]:
-    pid, pidfd = clone3(request.flags | parent, cgroup=request.cgroup)
+def _fork(request: ForkRequest, parent: Clone, birth: Birth | None) -> tuple[int, Fd]:
+    address = birth.expect() if birth is not None else None
+    pid, pidfd = clone3(request.flags | parent, cgroup=request.cgroup, birth=address)
     if pid == 0:
         worker.run(request.control, request.entered_last())
     return pid, Fd(pidfd)
 
 
 def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
+    from containerd_py.runtime.spawner.birth import Birth
+
+    birth = Birth()
     cgroup = request.cgroup if request.entering.cgroups else None
     if cgroup is not None:
         request = replace(request, cgroup=None)  # it is born there, by being the stage's
@@ -186,20 +197,47 @@ def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
         with theirs:
             stage, pidfd = clone3(Clone(0), cgroup=cgroup)
             if stage == 0:
-                _be_stage(theirs, request)
-        data, fds = receive_fds(ours, _LARGEST, 1)
+                _be_stage(theirs, request, birth)
         with Fd(pidfd):
-            os.waitpid(stage, 0)
-    if not fds:
-        raise OSError(*(json.loads(data) if data else (errno.EIO, "the process that enters the namespaces ended")))
-    return _PID.unpack(data)[0], Fd(fds[0])
+            loss = _end_of(stage, pidfd)
+        if birth.pid is not None:
+            return _own_child(birth.pid)
+        told = ours.recv(_LARGEST)  # or the end: nobody else has the other side
+    raise OSError(*json.loads(told)) if told else loss
 
 
-def _be_stage(channel: socket.socket, request: ForkRequest) -> NoReturn:
+def _end_of(stage: int, pidfd: int) -> OSError:
+    """Reap the stage; return what is to be told if it has told nothing itself.
+
+    It has its time: one that is frozen together with the container would hold up every fork that is to come.
+    """
+    poll = select.poll()
+    poll.register(pidfd)
+    late = not poll.poll(_STAGE_S * 1000)
+    if late:
+        pidfd_send_signal(pidfd, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(stage, 0)[1])
+    if late:
+        text = f"the namespaces were not entered within {_STAGE_S} s; is their container frozen?"
+        return OSError(errno.ETIMEDOUT, text)
+    text = f"the process that enters the namespaces ended ({status}); is their container being ended?"
+    return OSError(errno.EIO, text)
+
+
+def _own_child(pid: int) -> tuple[int, Fd]:
+    """Only we can reap it, so that the pid is its own."""
+    try:
+        return pid, Fd(pidfd_open(pid))
+    except OSError:  # at the limit of descriptors
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+def _be_stage(channel: socket.socket, request: ForkRequest, birth: Birth) -> NoReturn:
     try:
         process.set_name("pyc:[0:STAGE]")
-        pid, pidfd = fork_sibling(request)
-        send_fds(channel, _PID.pack(pid), (pidfd.fileno(),))
+        fork_sibling(request, birth)
         os._exit(0)
     except OSError as problem:
         channel.send(json.dumps([problem.errno, str(problem)]).encode())

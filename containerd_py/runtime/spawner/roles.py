@@ -33,8 +33,9 @@ SPAWNER_NAME = "pyc:[0:SPAWN]"
 
 def spawner(arguments: list[str]) -> None:
     process.set_name(SPAWNER_NAME)
-    # Before anything is frozen or entered. Not at the top: a launcher starts often, and needs neither it nor tarfile.
+    # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
+    import_module("containerd_py.runtime.spawner.birth")
     if not arguments:
         process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it
     _become_private()
@@ -54,9 +55,10 @@ def launcher(_arguments: list[str]) -> None:
     message, fds = protocol.receive(connection)
     if message is None:
         return
+    birth = import_module("containerd_py.runtime.spawner.birth").Birth(fds.pop()) if message["birth"] else None
     GUARD.install()
     try:
-        pid, pidfd = fork_sibling(ForkRequest.read(message, fds)[0])
+        pid, pidfd = fork_sibling(ForkRequest.read(message, fds)[0], birth)
     except OSError as problem:
         protocol.send(connection, {"op": "refused", "errno": problem.errno, "text": str(problem)})
         return

@@ -4,10 +4,11 @@ import fcntl
 import os
 import select
 import signal
+import socket
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -218,6 +219,57 @@ def test_a_terminal_that_hangs_up_is_told(desk: Desk, outer: Pair) -> None:
 
     os.write(outer.first.fileno(), b"line\n")
     assert desk.join(payload, stdin=outer.second.fileno()) is False
+
+
+@contextmanager
+def held_from_main_thread(number: int) -> Iterator[None]:
+    """Have the kernel give a signal to another thread, so that it interrupts no call of this one: as if it had come just
+    before that.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_a_hangup_just_before_the_wait_is_told(desk: Desk, outer: Pair) -> None:
+    threads: list[threading.Thread] = []
+
+    def payload() -> None:
+        os.read(desk.payload(), 10)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        threads.append(threading.Timer(10, outer.first.close))  # whoever does not notice is to end too
+        threads[0].start()
+        signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+
+    os.write(outer.first.fileno(), b"line\n")
+    with held_from_main_thread(signal.SIGHUP):
+        assert desk.join(payload, stdin=outer.second.fileno()) is False
+        assert threads[0].is_alive()
+    threads[0].cancel()  # type: ignore[attr-defined]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_who_was_woken_by_signals_before_is_so_again(desk: Desk, outer: Pair) -> None:
+    def payload() -> None:
+        os.read(desk.payload(), 10)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGWINCH)
+        os.read(desk.payload(), 10)
+        desk.exit()
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0)
+        theirs.settimeout(0)
+        before = signal.set_wakeup_fd(theirs.fileno())
+        try:
+            os.write(outer.first.fileno(), b"line\n")
+            threading.Timer(0.05, os.write, (outer.first.fileno(), b"more\n")).start()
+            assert desk.join(payload, stdin=outer.second.fileno()) is True
+        finally:
+            assert signal.set_wakeup_fd(before) == theirs.fileno()
+        assert ours.recv(10) == bytes([signal.SIGWINCH])
 
 
 def test_settings_come_back(desk: Desk, outer: Pair) -> None:
