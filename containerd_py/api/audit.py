@@ -44,8 +44,8 @@ def audited(
 ) -> Iterator[None]:
     """Write the line when it is over.
 
-    outcome: "done"; "begun", and its operation tells how it ends; "refused", by the rules of the socket; "failed"; "left": the
-    client has gone before the answer, and what it asked for may go on.
+    outcome: "done"; "begun", and its operation tells how it ends; "refused", by the rules of the socket; "failed"; "left":
+    the client has gone before the answer, and what it asked for may go on.
     """
     begun_ns = time.monotonic_ns()
     outcome: dict[str, str] = {"outcome": "done"}
