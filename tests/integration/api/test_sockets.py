@@ -237,6 +237,9 @@ async def test_the_log_tells_who_did_what(web: Api, look: Api, daemon: Daemon, s
     await look.delete("/v1/containers/told")
     refused = await audit(daemon, operation="delete_container", outcome="refused", socket=f"{sockets}/look.sock")
     assert "this socket is read-only" in refused["reason"]
+    begun = (await web.request("POST", "/v1/containers/told/stop", headers={"Prefer": "respond-async"})).json["id"]
+    await audit(daemon, operation="stop_container", outcome="begun", begun=begun, container=container)
+    await web.post(f"/v1/operations/{begun}/wait")
     await remove(web, container)
     await audit(daemon, operation="delete_container", outcome="done", object=container, container=container)
     told = {line["operation"] for line in daemon.lines if line["event"] == "audit"}
