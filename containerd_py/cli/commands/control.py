@@ -15,6 +15,7 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
+from containerd_py.cli.commands.chosen import ALIVE, PAUSED, RUNNING, AllOption, chosen
 from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import filters_of, restart_policies
@@ -39,8 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def restart(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: RunningContainersArgument = None,
     *,
+    every: AllOption = False,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
     no_block: NoBlockOption = False,
@@ -56,17 +58,36 @@ def restart(
         await client.restart(container, timeout, signal)
         return lambda: tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: together(containers, lambda container: one(client, container), doing="restarting"))
+    meant = chosen(ctx, containers, ALIVE, every=every)
+
+    async def action(client: "Client") -> int:
+        return await together(await meant(client), lambda container: one(client, container), doing="restarting")
+
+    perform(ctx, action)
 
 
-def pause(ctx: typer.Context, containers: RunningContainersArgument, *, format_: FormatOption = None) -> None:
+def pause(
+    ctx: typer.Context,
+    containers: RunningContainersArgument = None,
+    *,
+    every: AllOption = False,
+    format_: FormatOption = None,
+) -> None:
     """Stop every process of containers where it stands."""
-    _simple(ctx, containers, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
+    meant = chosen(ctx, containers, RUNNING, every=every)
+    _simple(ctx, meant, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
 
 
-def unpause(ctx: typer.Context, containers: PausedContainersArgument, *, format_: FormatOption = None) -> None:
+def unpause(
+    ctx: typer.Context,
+    containers: PausedContainersArgument = None,
+    *,
+    every: AllOption = False,
+    format_: FormatOption = None,
+) -> None:
     """Let paused containers go on."""
-    _simple(ctx, containers, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
+    meant = chosen(ctx, containers, PAUSED, every=every)
+    _simple(ctx, meant, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
 
 
 def rename(
@@ -111,7 +132,7 @@ def update(
 
         await client.update(container, build_update(options, restart, durable=durable))
 
-    _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
+    _simple(ctx, chosen(ctx, containers, (), every=False), act, as_json=wants_json(ctx, format_))
 
 
 def prune(
@@ -162,13 +183,20 @@ def _agreed() -> bool:
 
 
 def _simple(
-    ctx: typer.Context, containers: list[str], act: Callable[["Client", str], Awaitable[None]], *, as_json: bool
+    ctx: typer.Context,
+    meant: Callable[["Client"], Awaitable[list[str]]],
+    act: Callable[["Client", str], Awaitable[None]],
+    *,
+    as_json: bool,
 ) -> None:
     async def one(client: "Client", container: str) -> None:
         await act(client, container)
         tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
+    async def action(client: "Client") -> int:
+        return await each(await meant(client), lambda container: one(client, container))
+
+    perform(ctx, action)
 
 
 _COMMANDS: dict[str, Callable[..., Any]] = {

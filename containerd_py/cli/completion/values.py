@@ -18,7 +18,7 @@ Completer = Callable[[typer.Context, list[str], str], Found]
 _EVENTS = (
     *("created", "started", "exited", "deleted", "killed", "oom", "paused", "resumed", "renamed", "updated"),
     *("health", "ready", "restarting", "restart_failed", "unpacked"),
-    *("exec.created", "exec.started", "exec.exited", "exec.killed"),
+    *("exec.created", "exec.started", "exec.exited", "exec.killed", "operation.ended"),
 )
 _STATUSES = ("created", "running", "paused", "restarting", "exited")
 _USUAL_SIGNALS = ("TERM", "KILL", "INT", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH")
