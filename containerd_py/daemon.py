@@ -101,6 +101,7 @@ def build_engine(config: DaemonConfig, store: FdStore | None = None) -> Engine:
         data_dir=config.data_dir,
         cgroup_parent=config.parent(),
         cgroup_driver=config.cgroup_driver,
+        machined=config.machined,
         output=output,
         declared=DeclaredSettings(config.declared_dir, Credentials(os.environ.get("CREDENTIALS_DIRECTORY"))),
     )

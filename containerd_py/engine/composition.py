@@ -19,6 +19,7 @@ from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
+from containerd_py.engine.machines import Machines
 from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
 from containerd_py.engine.pulse import Pulse
@@ -55,6 +56,7 @@ class EngineSettings:
     data_dir: str
     cgroup_parent: str
     cgroup_driver: Choice = "cgroupfs"
+    machined: bool = False
     output: OutputSettings = field(default_factory=OutputSettings)
     declared: DeclaredSettings = field(default_factory=DeclaredSettings)
 
@@ -101,7 +103,7 @@ def _drivers(settings: EngineSettings, features: HostFeatures, cgroups: CgroupMa
 class UseCases:
     """What is done to containers, by request and by itself. `begin` once all containers are back."""
 
-    def __init__(self, parts: Parts, declared: DeclaredSettings) -> None:
+    def __init__(self, parts: Parts, settings: EngineSettings) -> None:
         """The order counts: whoever is made earlier is told earlier of a container's end."""
         self.execs = ExecLifecycle(parts)
         self.lifecycle = Lifecycle(parts, self.execs)
@@ -111,8 +113,9 @@ class UseCases:
         self._health = Health(parts, self.lifecycle, self.supervision, self.execs)
         self._listening = Listening(parts, self.lifecycle)
         self._auto_removal = AutoRemoval(parts, self.lifecycle)
-        self.declaring = Declaring(parts, self.lifecycle, self.creation, self.supervision, declared)
+        self.declaring = Declaring(parts, self.lifecycle, self.creation, self.supervision, settings.declared)
         self._scope_ends = ScopeEnds(parts, self.lifecycle)
+        self._machines = Machines(parts, self.lifecycle, wanted=settings.machined)
         self.shutting_down = ShuttingDown(parts, self.lifecycle, self.supervision)
         self.self_measuring = SelfMeasuring(parts)
         self.pulse = Pulse(parts.link, parts.tasks)
@@ -120,6 +123,7 @@ class UseCases:
     async def begin(self, *, shutting_down: bool) -> None:
         """shutting_down: nothing is to be started."""
         self._scope_ends.begin()
+        self._machines.begin()
         if not shutting_down:
             await self.supervision.begin()
         self._health.begin()

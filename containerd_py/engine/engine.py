@@ -72,7 +72,7 @@ class Engine:
         self._locks: list[Fd] = []
         self._closing = False
         self._parts = make_parts(settings, fd_store, on_exit=self._exited, on_lost=self._spawner_lost)
-        self._use = UseCases(self._parts, settings.declared)
+        self._use = UseCases(self._parts, settings)
         self._once: Once[Container] = Once("container")
         counted = self._use.self_measuring.counted
         self.execs = Execs(self._parts, self._use.execs, self._find, closing=self._is_closing, counted=counted)
