@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from containerd_py.cli.commands.each import each, tell
+from containerd_py.cli.settings import perform
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -34,3 +37,22 @@ def chosen(
         return [one.id for one in await client.containers(statuses)] if every else containers or []
 
     return found
+
+
+def simply(
+    ctx: typer.Context,
+    meant: "Callable[[Client], Awaitable[list[str]]]",
+    act: "Callable[[Client, str], Awaitable[None]]",
+    *,
+    as_json: bool,
+) -> None:
+    """Act on those that are meant, one after the other, and print each of which it was done."""
+
+    async def one(client: "Client", container: str) -> None:
+        await act(client, container)
+        tell(container, as_json=as_json)
+
+    async def action(client: "Client") -> int:
+        return await each(await meant(client), lambda container: one(client, container))
+
+    perform(ctx, action)

@@ -1,7 +1,7 @@
 """restart, pause, unpause, rename, update, prune: what is done to containers that exist."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,8 +15,8 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.chosen import ALIVE, PAUSED, RUNNING, AllOption, chosen
-from containerd_py.cli.commands.each import each, tell, tell_begun, together
+from containerd_py.cli.commands.chosen import ALIVE, PAUSED, RUNNING, AllOption, chosen, simply
+from containerd_py.cli.commands.each import tell, tell_begun, together
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import filters_of, restart_policies
 from containerd_py.cli.filters import parse_filters
@@ -75,7 +75,7 @@ def pause(
 ) -> None:
     """Stop every process of containers where it stands."""
     meant = chosen(ctx, containers, RUNNING, every=every)
-    _simple(ctx, meant, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
+    simply(ctx, meant, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
 
 
 def unpause(
@@ -87,7 +87,7 @@ def unpause(
 ) -> None:
     """Let paused containers go on."""
     meant = chosen(ctx, containers, PAUSED, every=every)
-    _simple(ctx, meant, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
+    simply(ctx, meant, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
 
 
 def rename(
@@ -132,7 +132,7 @@ def update(
 
         await client.update(container, build_update(options, restart, durable=durable))
 
-    _simple(ctx, chosen(ctx, containers, (), every=False), act, as_json=wants_json(ctx, format_))
+    simply(ctx, chosen(ctx, containers, (), every=False), act, as_json=wants_json(ctx, format_))
 
 
 def prune(
@@ -180,23 +180,6 @@ def _agreed() -> bool:
     if not os.isatty(0):
         raise InvalidArgument("cannot prune: there is no terminal to ask at", step="parse", hint="say --force")
     return typer.confirm("remove all containers that have stopped?", err=True)
-
-
-def _simple(
-    ctx: typer.Context,
-    meant: Callable[["Client"], Awaitable[list[str]]],
-    act: Callable[["Client", str], Awaitable[None]],
-    *,
-    as_json: bool,
-) -> None:
-    async def one(client: "Client", container: str) -> None:
-        await act(client, container)
-        tell(container, as_json=as_json)
-
-    async def action(client: "Client") -> int:
-        return await each(await meant(client), lambda container: one(client, container))
-
-    perform(ctx, action)
 
 
 _COMMANDS: dict[str, Callable[..., Any]] = {

@@ -17,7 +17,7 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.chosen import ALIVE, ANY, AT_REST, AllOption, chosen
+from containerd_py.cli.commands.chosen import ALIVE, ANY, AT_REST, AllOption, chosen, simply
 from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.completion.values import choices
@@ -105,18 +105,8 @@ def kill(
     format_: FormatOption = None,
 ) -> None:
     """Send a signal to containers."""
-    as_json = wants_json(ctx, format_)
-
-    async def one(client: "Client", container: str) -> None:
-        await client.kill(container, signal)
-        tell(container, as_json=as_json)
-
     meant = chosen(ctx, containers, ALIVE, every=every)
-
-    async def action(client: "Client") -> int:
-        return await each(await meant(client), lambda container: one(client, container))
-
-    perform(ctx, action)
+    simply(ctx, meant, lambda client, container: client.kill(container, signal), as_json=wants_json(ctx, format_))
 
 
 def wait(
