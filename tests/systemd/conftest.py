@@ -3,6 +3,7 @@
 Elsewhere nothing of this is collected: these tests stop, kill and shut down what they find.
 """
 
+import itertools
 import json
 import os
 import time
@@ -14,7 +15,9 @@ import pytest
 from containerd_py.client.sync import SyncClient
 from tests.integration.conftest import make_rootfs
 from tests.systemd.manager import systemctl
+from tests.systemd.runtime import Bundle, nothing_left
 
+_NUMBERS = itertools.count()
 GUEST = os.environ.get("PYCONTAINERD_GUEST")
 if GUEST is None:
     collect_ignore_glob = ["test_*.py"]
@@ -40,3 +43,16 @@ def root() -> Path:
     folder = Path("/scratch", f"root{time.monotonic_ns()}")
     folder.mkdir()
     return make_rootfs(folder)
+
+
+@pytest.fixture
+def box(root: Path) -> Iterator[Bundle]:
+    """A container's bundle; nothing is left of what was done with it."""
+    number = next(_NUMBERS)
+    folder = Path("/scratch", f"bundle{number}")
+    folder.mkdir()
+    bundle = Bundle(folder, root, f"box{number}")
+    bundle.configure("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    with nothing_left(f"*box{number}*"):
+        yield bundle
+        bundle.delete()

@@ -1,40 +1,20 @@
 """`pyrunc --systemd-cgroup`: scopes as an administrator sees them, limits by what they do."""
 
-import itertools
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.systemd.manager import eventually, shown, systemctl
-from tests.systemd.runtime import CGROUPS, STATE, UNIFIED, Bundle, controlled, nothing_left, run, units
+from tests.systemd.runtime import STATE, UNIFIED, Bundle, run, units
 
-_NUMBERS = itertools.count()
 _FOREVER = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
 _DENY = {"allow": False, "access": "rwm"}
-
-memory = pytest.mark.skipif(not controlled("memory"), reason="no memory controller here")
-pids = pytest.mark.skipif(not controlled("pids"), reason="no pids controller here")
-cpu = pytest.mark.skipif(not controlled("cpu"), reason="no cpu controller here")
-
-
-@pytest.fixture
-def box(root: Path) -> Iterator[Bundle]:
-    """A container's bundle; nothing is left of what was done with it."""
-    number = next(_NUMBERS)
-    folder = Path("/scratch", f"bundle{number}")
-    folder.mkdir()
-    bundle = Bundle(folder, root, f"box{number}")
-    bundle.configure(*_FOREVER)
-    with nothing_left(f"*box{number}*"):
-        yield bundle
-        bundle.delete()
 
 
 def program(name: str) -> str:
@@ -120,113 +100,6 @@ def test_one_whose_record_is_damaged_is_removed_with_its_scope(box: Bundle) -> N
     Path(STATE, box.id, "state.json").write_text("{")
     box.pyrunc("delete", "--force", box.id).checked()
     eventually(lambda: not units(box.scope), "the scope is gone")
-
-
-# ── limits ──
-
-
-@memory
-def test_more_memory_than_allowed(box: Bundle) -> None:
-    box.configure("/bin/sh", "-c", "exec tail /dev/zero", resources={"memory": {"limit": 32 << 20, "swap": 32 << 20}})
-    box.pyrunc("create", box.id).checked()
-    assert shown("MemoryMax", box.scope) == str(32 << 20)
-    with subprocess.Popen(
-        ["/usr/bin/pyrunc", "--root", STATE, "events", "--interval", "100ms", box.id], stdout=subprocess.PIPE, text=True
-    ) as events:
-        assert events.stdout is not None
-        assert '"stats"' in events.stdout.readline()  # it watches
-        box.pyrunc("start", box.id).checked()
-        assert '"oom"' in events.stdout.read()
-    eventually(lambda: box.state()["status"] == "stopped", "it was killed")
-
-
-@memory
-def test_the_exit_code_of_one_that_was_killed_for_want_of_memory(box: Bundle) -> None:
-    box.configure("/bin/sh", "-c", "exec tail /dev/zero", resources={"memory": {"limit": 32 << 20, "swap": 32 << 20}})
-    assert box.pyrunc("run", box.id).code == 137
-
-
-@pids
-def test_a_fork_bomb_is_stopped(box: Bundle) -> None:
-    bomb = "i=0; while [ $i -lt 60 ]; do sleep 30 & i=$((i+1)); done"
-    box.configure("/bin/sh", "-c", f"sh -c '{bomb}'; exec sleep 60", resources={"pids": {"limit": 12}})
-    box.pyrunc("create", box.id).checked()
-    assert shown("TasksMax", box.scope) == "12"
-    current, events = box.cgroup(file="pids.current"), box.cgroup(file="pids.events")
-    box.pyrunc("start", box.id).checked()
-    eventually(lambda: int(events.read_text().split()[1]) > 0, "a fork was refused")
-    assert int(current.read_text()) <= 12
-
-
-@cpu
-def test_a_quota_throttles(box: Bundle) -> None:
-    box.configure("/bin/sh", "-c", "while :; do :; done", resources={"cpu": {"quota": 10_000, "period": 100_000}})
-    box.start().checked()
-    assert shown("CPUQuotaPerSecUSec", box.scope) == "100ms"
-    statistics = [path for path in CGROUPS.rglob(f"{box.scope}/cpu.stat") if "nr_throttled" in path.read_text()]
-    eventually(lambda: "nr_throttled 0\n" not in statistics[0].read_text(), "it was throttled")
-
-
-def test_devices_that_are_not_allowed_are_denied_also_after_a_reload(box: Bundle) -> None:
-    """1:11 is kmsg, 1:9 urandom, 1:5 zero, which no container is without."""
-    script = """
-        for number in 11 9 5; do mknod /dev/n$number c 1 $number; done
-        try() { for number in 11 9 5; do head -c 1 /dev/n$number >/dev/null 2>&1 && echo $number; done; echo "end $1"; }
-        try 1 >/dev/told
-        until [ -e /dev/go ]; do sleep 0.1; done
-        try 2 >>/dev/told
-        while :; do sleep 1; done
-    """
-    box.configure(
-        *("/bin/sh", "-c", script),
-        resources={"devices": [_DENY, {"allow": True, "type": "c", "major": 1, "minor": 9, "access": "r"}]},
-        process__capabilities={name: ["CAP_MKNOD", "CAP_DAC_OVERRIDE"] for name in ("bounding", "effective", "permitted")},
-    )
-    box.start().checked()
-    assert "/dev/char/1:9" in shown("DeviceAllow", box.scope)
-    inside = Path(f"/proc/{pid_of(box)}/root/dev")
-    told = inside / "told"
-    eventually(lambda: told.exists() and "end 1" in told.read_text(), "it has tried them")
-    systemctl("daemon-reload")
-    systemctl("daemon-reexec")
-    (inside / "go").touch()
-    eventually(lambda: "end 2" in told.read_text(), "it has tried them again")
-    assert told.read_text().split() == ["9", "5", "end", "1", "9", "5", "end", "2"]
-
-
-@pids
-def test_limits_are_changed_live_and_stay_changed(box: Bundle) -> None:
-    box.configure(*_FOREVER, resources={"pids": {"limit": 20}})
-    box.start().checked()
-    box.pyrunc("update", "--pids-limit", "33", box.id).checked()
-    assert (shown("TasksMax", box.scope), box.cgroup(file="pids.max").read_text().strip()) == ("33", "33")
-    systemctl("daemon-reload")
-    systemctl("daemon-reexec")
-    assert box.cgroup(file="pids.max").read_text().strip() == "33"
-    box.pyrunc("update", "--pids-limit", "-1", box.id).checked()
-    assert shown("TasksMax", box.scope) == "infinity"
-
-
-@memory
-@cpu
-def test_a_reload_takes_no_limit_away(box: Bundle) -> None:
-    limits = {"memory": {"limit": 64 << 20}, "cpu": {"quota": 33_333, "period": 100_000, "shares": 512}}
-    box.configure(*_FOREVER, resources=limits)
-    box.start().checked()
-    files = [path for name in ("memory.max", "memory.limit_in_bytes") for path in CGROUPS.rglob(f"{box.scope}/{name}")]
-    before = [path.read_text() for path in files]
-    assert before
-    systemctl("daemon-reload")
-    assert [path.read_text() for path in files] == before
-    quota = next(path for name in ("cpu.max", "cpu.cfs_quota_us") for path in CGROUPS.rglob(f"{box.scope}/{name}"))
-    assert 33_333 <= int(quota.read_text().split()[0]) <= 34_000
-
-
-def test_a_limit_that_nothing_enforces_is_refused(box: Bundle) -> None:
-    box.configure(*_FOREVER, resources={"unified": {"nothing.max": "1"}})
-    refused = box.start()
-    assert refused.code == 1
-    assert "linux.resources.unified" in refused.output
 
 
 # ── what goes wrong ──

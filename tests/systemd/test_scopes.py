@@ -8,24 +8,15 @@ import pytest
 
 from containerd_py.client.sync import SyncClient
 from containerd_py.errors import ContainerdError
-from containerd_py.wire import OciSpec, ResourcesSpec, UpdateRequest
+from containerd_py.wire import OciSpec
 from tests.systemd.manager import SERVICE, eventually, output, removed, run, shown, started, status, systemctl
-from tests.systemd.runtime import CGROUPS, UNIFIED, controlled, units
+from tests.systemd.runtime import CGROUPS, UNIFIED, units
 
 _IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-
-memory = pytest.mark.skipif(not controlled("memory"), reason="no memory controller here")
-pids = pytest.mark.skipif(not controlled("pids"), reason="no pids controller here")
-cpu = pytest.mark.skipif(not controlled("cpu"), reason="no cpu controller here")
 
 
 def scope(container: str) -> str:
     return f"pycontainerd-{container}.scope"
-
-
-def files(container: str, name: str) -> list[Path]:
-    """Return the control files of a name that the container's cgroups have."""
-    return list(CGROUPS.rglob(f"{scope(container)}/{name}"))
 
 
 def is_gone(container: str) -> bool:
@@ -111,58 +102,6 @@ def test_execs_and_pauses(root: Path) -> None:
     with SyncClient() as client:
         client.pause(container)
         client.resume(container)
-    removed(container)
-
-
-@memory
-def test_more_memory_than_allowed_is_told(root: Path) -> None:
-    limits = ResourcesSpec(memory_bytes=32 << 20)
-    for _ in range(3):
-        container = started(root, "exec tail /dev/zero", resources=limits)
-        with SyncClient() as client:
-            ended = client.wait(container)
-        assert (ended.reason, ended.signal, ended.oom_killed, ended.stopped_by) == ("oom", "SIGKILL", True, None)
-        removed(container)
-
-
-@memory
-@pids
-@cpu
-def test_limits_are_properties_and_stay_over_reloads(root: Path) -> None:
-    container = started(root, _IDLE, resources=ResourcesSpec(memory_bytes=64 << 20, pids=20, cpus=0.5))
-    unit = scope(container)
-    assert shown("MemoryMax", unit) == str(64 << 20)
-    assert (shown("TasksMax", unit), shown("CPUQuotaPerSecUSec", unit)) == ("20", "500ms")
-    with SyncClient() as client:
-        client.update(container, UpdateRequest(resources=ResourcesSpec(memory_bytes=96 << 20, pids=None)))
-    assert (shown("MemoryMax", unit), shown("TasksMax", unit)) == (str(96 << 20), "infinity")
-    told = {path: path.read_text() for name in ("memory.max", "memory.limit_in_bytes") for path in files(container, name)}
-    assert set(told.values()) == {f"{96 << 20}\n"}
-    systemctl("daemon-reload")
-    systemctl("daemon-reexec")
-    assert {path: path.read_text() for path in told} == told
-    removed(container)
-
-
-@pids
-def test_limits_can_be_changed_after_systemd_was_executed_anew(root: Path) -> None:
-    container = started(root, _IDLE)
-    systemctl("daemon-reexec")
-    with SyncClient() as client:
-        client.update(container, UpdateRequest(resources=ResourcesSpec(pids=33)))
-    assert shown("TasksMax", scope(container)) == "33"
-    removed(container)
-
-
-def test_the_default_devices_stay_over_reloads(root: Path) -> None:
-    container = started(root, "until [ -e /dev/go ]; do sleep 0.1; done; head -c 3 /dev/zero | wc -c")
-    with SyncClient() as client:
-        pid = client.container(container).pid
-    systemctl("daemon-reload")
-    Path(f"/proc/{pid}/root/dev/go").touch()
-    with SyncClient() as client:
-        client.wait(container)
-    assert output(container) == b"3\n"
     removed(container)
 
 

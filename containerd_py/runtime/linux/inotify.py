@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
+
+_EVENT = struct.Struct("iIII")
 
 
 class Watch(Flags):
@@ -19,3 +22,13 @@ def inotify_init1() -> Fd:
 
 def inotify_add_watch(fd: int, path: str, mask: Watch) -> int:
     return call("inotify_add_watch", fd, path, mask)
+
+
+def masks(data: bytes) -> list[int]:
+    """Return what each of the events is about that were read (struct inotify_event)."""
+    found = []
+    while len(data) >= _EVENT.size:
+        _watch, mask, _cookie, length = _EVENT.unpack_from(data)
+        found.append(mask)
+        data = data[_EVENT.size + length :]
+    return found

@@ -73,14 +73,15 @@ class Guest:
 
 
 UNIFIED = Guest("unified", "boot-systemd-ns.sh")
-HYBRID = Guest("hybrid", "boot-systemd-ns.sh", cgroups="hybrid", modules=("test_service", "test_shutdown"))
-UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_exec", "test_fd_store", "test_service"))
+HYBRID = Guest("hybrid", "boot-systemd-ns.sh", cgroups="hybrid", modules=("test_limits", "test_service", "test_shutdown"))
+UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_exec", "test_fd_store", "test_limits", "test_service"))
 NEWER = Guest(
     "newer",
     "boot-systemd-ns.sh",
     modules=(
         "test_annotations",
         "test_fd_store",
+        "test_limits",
         "test_machined",
         "test_pyrunc",
         "test_reload",
