@@ -26,7 +26,7 @@ class IdMapping(Oci):
 class Device(Oci):
     """A device to make. major, minor: as far as the kernel counts (MINORBITS).
 
-    file_mode: permission bits; the bits of a kind beside them, which callers leave in that ask stat(2) (podman), mean nothing.
+    file_mode: permission bits; the bits of the kind beside them, which podman leaves in from stat(2), mean nothing.
     """
 
     type: Literal["c", "b", "u", "p"]
