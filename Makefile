@@ -9,12 +9,14 @@ CALLERS := conmon containerd podman
 
 .PHONY: test test-runtimes demo bench soak docs man deb install uninstall help clean packages compiled guest-kernel force
 
+# pytest keeps the tests as it has compiled them, whatever the environment says: else each process does that anew in each
+# run, for half of the time that they take to be collected.
 test: .venv/installed compiled guest-kernel ## run every check, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
 
 test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, crun and runc; ARGS='-k mounts'
 	@for runtime in $(BIN)/pyrunc "$$(command -v crun)" "$$(command -v runc)"; do \
@@ -64,6 +66,7 @@ compiled: .venv/installed
 # For the tests that boot a guest (tests/harness): a kernel to run beside this one. Kept in ~/.cache.
 guest-kernel:
 	@tests/harness/fetch-kernels.sh || echo "no guest kernel: the tests that need one will say so"
+	@tests/harness/fetch-systemd.sh trixie >/dev/null || echo "no newer systemd for guests: the tests that need it will say so"
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages

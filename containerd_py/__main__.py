@@ -25,12 +25,15 @@ def main() -> int:
     `pycontainerd config check`, with the options of the daemon, only reads the settings; `pycontainerd shutdown` stops all
     containers, and returns 1 where one cannot be stopped.
     """
+    given = next((words for words in (_CHECK, _SHUTDOWN) if tuple(sys.argv[1 : 1 + len(words)]) == words), ())
     with quick_imports():
         import uvloop
 
-        from containerd_py import config, daemon, log, shutdown
+        from containerd_py import config, daemon, log
 
-    given = next((words for words in (_CHECK, _SHUTDOWN) if tuple(sys.argv[1 : 1 + len(words)]) == words), ())
+        if given == _SHUTDOWN:  # with the client, which a daemon does not need
+            from containerd_py import shutdown
+
     reread = functools.partial(config.load, sys.argv[1 + len(given) :], os.environ)
     try:
         settings = reread()

@@ -34,6 +34,7 @@ _HELP = {
     "socket_group": "group whose members may use the API (they become root by it)",
     "cgroup_parent": "cgroup below which this daemon makes one for its containers; a slice for systemd (default: the root)",
     "cgroup_driver": "who makes cgroups: systemd, as scopes; cgroupfs, by ourselves; auto: systemd where it can be had",
+    "machined": "true: containers that are scopes are registered with systemd-machined (machinectl list); false",
     "log_max_bytes": "size of a file of output before another one is begun; 0: never",
     "log_max_files": "so many files of output are kept of each container",
     "removed_keep_s": "seconds for which output and exit of a removed container can be read by its id; 0: not at all",
@@ -66,6 +67,7 @@ class DaemonConfig(BaseModel):
     socket_group: str | None = None
     cgroup_parent: str = ""
     cgroup_driver: Literal["auto", "systemd", "cgroupfs"] = "auto"
+    machined: bool = False
     log_max_bytes: Annotated[int, Field(ge=0, le=_LARGEST), AfterValidator(_no_tiny_files)] = 0
     log_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
     removed_keep_s: Annotated[int, Field(ge=0, le=86_400)] = 60
@@ -89,8 +91,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
     given = vars(_parser().parse_args(arguments))
     path = given.pop("config") or environment.get(f"{_PREFIX}CONFIG")
     settings = _from_file(path or CONFIG_FILE, required=path is not None)
-    settings |= _numbers({name: environment[_variable(name)] for name in _HELP if _variable(name) in environment})
-    settings |= _numbers({name: value for name, value in given.items() if value is not None})
+    settings |= _typed({name: environment[_variable(name)] for name in _HELP if _variable(name) in environment})
+    settings |= _typed({name: value for name, value in given.items() if value is not None})
     try:
         config = DaemonConfig.model_validate(settings)
     except ValidationError as problem:
@@ -98,15 +100,21 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> DaemonConf
     for name in _PATHS:
         _check_path(name, getattr(config, name))
     _check_parent(config.cgroup_parent)
+    _check_machined(config)
     _check_group(config)
     sockets.check(config.sockets, first=config.socket, private=config.state_dir)
     return config
 
 
-def _numbers(given: dict[str, str]) -> dict[str, Any]:
-    """Read the digits of what is a number; anything else is refused with the other settings."""
-    numeric = {name for name, field in DaemonConfig.model_fields.items() if field.annotation is int}
-    return {name: int(value) if name in numeric and _DIGITS.fullmatch(value) else value for name, value in given.items()}
+def _typed(given: dict[str, str]) -> dict[str, Any]:
+    """Read what is a number, or true or false, as in TOML; anything else is refused with the other settings."""
+    return {name: _value(DaemonConfig.model_fields[name].annotation, text) for name, text in given.items()}
+
+
+def _value(kind: object, text: str) -> str | int | bool:
+    if kind is int and _DIGITS.fullmatch(text):
+        return int(text)
+    return text == "true" if kind is bool and text in ("true", "false") else text
 
 
 def _check_path(name: str, path: str) -> None:
@@ -130,6 +138,15 @@ def _check_parent(path: str) -> None:
     too_long = len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
     if any(part in ("", ".", "..") for part in parts) or too_long or _CONTROL.search(path):
         raise InvalidArgument(f"cannot use settings: cgroup_parent {path!r} is no path of a cgroup", step="config")
+
+
+def _check_machined(config: DaemonConfig) -> None:
+    if config.machined and config.cgroup_driver == "cgroupfs":
+        raise InvalidArgument(
+            "cannot use settings: machined is for containers that are scopes, and cgroup_driver 'cgroupfs' makes none",
+            step="config",
+            hint="cgroup_driver = 'systemd', or 'auto'",
+        )
 
 
 def _check_group(config: DaemonConfig) -> None:

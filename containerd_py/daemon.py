@@ -15,6 +15,7 @@ from aiohttp import web
 from containerd_py import __version__, activation, atomic
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
+from containerd_py.engine.composition import EngineSettings
 from containerd_py.engine.credentials import Credentials
 from containerd_py.engine.engine import Engine
 from containerd_py.engine.fd_store import FdStore, most_of, stored
@@ -95,15 +96,16 @@ def build_engine(config: DaemonConfig, store: FdStore | None = None) -> Engine:
         keep=Keep(config.removed_keep_s, config.removed_keep_bytes),
         journal_socket=config.journal_socket,
     )
-    return Engine(
+    settings = EngineSettings(
         state_dir=config.state_dir,
         data_dir=config.data_dir,
         cgroup_parent=config.parent(),
         cgroup_driver=config.cgroup_driver,
+        machined=config.machined,
         output=output,
-        fd_store=store,
         declared=DeclaredSettings(config.declared_dir, Credentials(os.environ.get("CREDENTIALS_DIRECTORY"))),
     )
+    return Engine(settings, store)
 
 
 def served_socket(config: DaemonConfig) -> str:

@@ -1,10 +1,11 @@
-"""Logging: structlog, one line of key=value for each event on stderr; where that is the journal, an entry with fields.
+"""Logging: structlog, to stderr: an entry with fields where that is the journal, key=value at a terminal, JSON elsewhere.
 
-Values are escaped (SECURITY R20): what a container is called or says cannot forge a line.
+Values are escaped (SECURITY R20): what a container is called or says cannot forge a line. JSON has them as they were.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from containerd_py.journal_entry import SOCKET, encode
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+_FIRST = ("timestamp", "level", "event")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -45,23 +47,39 @@ def unfiltered() -> structlog.typing.FilteringBoundLogger:
 
 
 def configure(level: str) -> None:
-    """Set up logging for this process. Under systemd the journal adds the time, elsewhere the lines bear it."""
+    """Set up logging for this process. The journal adds the time, elsewhere the lines bear it."""
     native = _is_journal()
-    stamps = [] if "JOURNAL_STREAM" in os.environ else [structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    line = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
     structlog.configure(
         processors=[
-            *stamps,
+            *([] if native else [structlog.processors.TimeStamper(fmt="iso", utc=True)]),
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
-            *([structlog.processors.CallsiteParameterAdder(_PLACE)] if native else []),
-            escape,
-            _Fields(line) if native else line,
+            *(_for_the_journal() if native else (escape, _line()) if sys.stderr.isatty() else (as_json,)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=(lambda *_args: _JOURNAL) if native else structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _line() -> structlog.processors.LogfmtRenderer:
+    return structlog.processors.LogfmtRenderer(key_order=list(_FIRST), drop_missing=True)
+
+
+# ── JSON ──
+
+
+def as_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Render an event as an object in one line. What a terminal would take for more than text is a "\\u…" in it."""
+    ordered = {name: event[name] for name in _FIRST if name in event} | dict(event)
+    text = json.dumps(ordered, ensure_ascii=False, default=str)
+    return text if text.isprintable() else "".join(one if one.isprintable() else _code(one) for one in text)
+
+
+def _code(character: str) -> str:
+    """Only strings have such characters, and any character of those may be written so (RFC 8259, section 7)."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 # ── the journal ──
@@ -83,11 +101,15 @@ def _is_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-class _Fields:
-    """The last processor: from an event to (its line, its entry). line: what renders it for people."""
+def _for_the_journal() -> tuple[structlog.typing.Processor, ...]:
+    return structlog.processors.CallsiteParameterAdder(_PLACE), escape, _Fields()
 
-    def __init__(self, line: structlog.processors.LogfmtRenderer) -> None:
-        self._line = line
+
+class _Fields:
+    """The last processor: from an event to (its line, its entry)."""
+
+    def __init__(self) -> None:
+        self._line = _line()
 
     def __call__(
         self, logger: object, method: str, event: MutableMapping[str, Any]

@@ -38,10 +38,12 @@ class Reloading:
 
     def reload(self) -> None:
         self._manager.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        self._read()
-        for look in self.also:
-            look()
-        self._manager.tell("READY=1")
+        try:
+            self._read()
+            for look in self.also:
+                look()
+        finally:  # until then the service is "reloading", and systemd waits
+            self._manager.tell("READY=1")
 
     def _read(self) -> None:
         """Wrong settings change nothing."""

@@ -58,6 +58,7 @@ def settling() -> Iterator[None]:
     """Fail where something is left of what was done inside."""
     looks: list[Look] = [of_process, of_machine] if ALONE else [of_process]
     before = [look() for look in looks]
+    gc.freeze()  # what is there already stays: to look through it again after each test took longer than most tests
     yield
     told = [change for seen, look in zip(before, looks, strict=True) for change in changes(seen, look)]
     if told:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from containerd_py.api import audit, replies
+from containerd_py.api import audit, operations, replies
 from containerd_py.api.access import credentials
 from containerd_py.api.replies import Reply
 from containerd_py.api.requests import LARGEST_BODY
@@ -49,7 +49,10 @@ def runner(app: web.Application) -> web.AppRunner:
 
 
 async def _serve(route: Route, engine: Engine, request: web.Request) -> web.StreamResponse:
-    answer = await route.handler(request, engine)
+    if route.deferrable and operations.deferred(request):
+        answer = await operations.begin(request, engine, route.handler)
+    else:
+        answer = await route.handler(request, engine)
     if not isinstance(answer, Reply):
         return answer
     audit.note_answer(request, answer)

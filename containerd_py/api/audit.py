@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 _log = log.unfiltered()
 
 _MADE = "pycontainerd.made"
+_BEGUN = "pycontainerd.begun"
+_ACCEPTED = 202
 _LONGEST = 200
 _CREATION = "create_container"
 
 
 def note_answer(request: web.Request, reply: Reply) -> None:
-    """Keep what was made, for the line."""
+    """Keep what was made, or begun, for the line."""
+    if isinstance(reply.body, wire.Operation) and reply.status == _ACCEPTED:
+        request[_BEGUN] = reply.body.id
     if isinstance(reply.body, wire.Created | wire.ExecCreated):
         request[_MADE] = reply.body.id
 
@@ -40,8 +44,8 @@ def audited(
 ) -> Iterator[None]:
     """Write the line when it is over.
 
-    outcome: "done"; "refused", by the rules of the socket; "failed"; "left": the client has gone before the answer, and
-    what it asked for may go on.
+    outcome: "done"; "begun", and its operation tells how it ends; "refused", by the rules of the socket; "failed"; "left":
+    the client has gone before the answer, and what it asked for may go on.
     """
     begun_ns = time.monotonic_ns()
     outcome: dict[str, str] = {"outcome": "done"}
@@ -49,6 +53,8 @@ def audited(
     found = _object(request, route if changes else None, engine)  # before it is deleted
     try:
         yield
+        if _BEGUN in request:
+            outcome = {"outcome": "begun", "begun": request[_BEGUN]}
     except Forbidden as problem:
         outcome = {"outcome": "refused", "kind": problem.kind, "reason": problem.message}
         raise

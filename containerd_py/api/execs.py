@@ -51,7 +51,9 @@ async def kill(request: web.Request, engine: Engine) -> Reply:
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
     requests.Query(request).done()
     await requests.no_body(request)
-    return await waiting.told_late(request, engine.execs.wait(engine.execs.id_of(requests.reference(request), "wait for")))
+    return await waiting.told_late(
+        request, engine.execs.wait(engine.execs.id_of(requests.reference(request), "wait for")), shown.waited
+    )
 
 
 async def resize(request: web.Request, engine: Engine) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +14,8 @@ from containerd_py.errors import ContainerdError
 from containerd_py.wire import ErrorBody
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from containerd_py.wire import Wire
 
 _log = structlog.get_logger()
@@ -39,9 +41,16 @@ class Reply:
 
     status: int
     body: Wire | bytes | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(reply: Reply) -> web.Response:
+    response = _written(reply)
+    response.headers.update(reply.headers)
+    return response
+
+
+def _written(reply: Reply) -> web.Response:
     if reply.body is None:
         return web.Response(status=reply.status)
     if isinstance(reply.body, str):

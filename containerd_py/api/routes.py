@@ -18,6 +18,7 @@ from containerd_py.api import (
     listing,
     measuring,
     metrics,
+    operations,
     streams,
     system,
     waiting,
@@ -46,6 +47,7 @@ class Route:
 
     scoped: what it shows and touches is limited to what the labels of a socket let see. A route with {id} is so by looking
     that up; any other one that does not say so is refused to such a socket. keyed: it takes an Idempotency-Key.
+    deferrable: it may take long, and is answered before its end where the client would rather not wait.
     """
 
     method: str
@@ -55,10 +57,11 @@ class Route:
     effect: Effect
     scoped: bool = False
     keyed: bool = False
+    deferrable: bool = False
 
     @property
     def of_one(self) -> bool:
-        """True where it is about one container, or one exec, that is looked up."""
+        """True where it is about one container, exec or operation that is looked up."""
         return "{id}" in self.path
 
 
@@ -72,14 +75,14 @@ ROUTES = (
     Route("GET", "/v1/containers", "list_containers", listing.list_all, READS, scoped=True),
     Route("POST", "/v1/containers", "create_container", containers.create, CHANGES, scoped=True, keyed=True),
     Route("GET", "/v1/containers/{id}", "inspect_container", containers.inspect, READS),
-    Route("DELETE", "/v1/containers/{id}", "delete_container", containers.delete, CHANGES),
-    Route("POST", "/v1/containers/{id}/start", "start_container", containers.start, CHANGES),
+    Route("DELETE", "/v1/containers/{id}", "delete_container", containers.delete, CHANGES, deferrable=True),
+    Route("POST", "/v1/containers/{id}/start", "start_container", containers.start, CHANGES, deferrable=True),
     Route("POST", "/v1/containers/{id}/kill", "kill_container", containers.kill, CHANGES),
-    Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop, CHANGES),
-    Route("POST", "/v1/containers/{id}/restart", "restart_container", control.restart, CHANGES),
+    Route("POST", "/v1/containers/{id}/stop", "stop_container", containers.stop, CHANGES, deferrable=True),
+    Route("POST", "/v1/containers/{id}/restart", "restart_container", control.restart, CHANGES, deferrable=True),
     Route("POST", "/v1/containers/{id}/rename", "rename_container", control.rename, CHANGES),
     Route("POST", "/v1/containers/{id}/update", "update_container", control.update, CHANGES),
-    Route("POST", "/v1/prune", "prune_containers", control.prune, CHANGES, scoped=True),
+    Route("POST", "/v1/prune", "prune_containers", control.prune, CHANGES, scoped=True, deferrable=True),
     Route("POST", "/v1/shutdown", "shut_down", system.shut_down, CHANGES),
     Route("POST", "/v1/containers/{id}/pause", "pause_container", control.pause, CHANGES),
     Route("POST", "/v1/containers/{id}/resume", "resume_container", control.resume, CHANGES),
@@ -108,6 +111,9 @@ ROUTES = (
     Route("GET", "/v1/exec/{id}/logs", "exec_logs", streams.exec_logs, READS),
     Route("PUT", "/v1/exec/{id}/stdin", "put_exec_stdin", streams.put_exec_stdin, CHANGES),
     Route("GET", "/v1/exec/{id}/attach", "attach_exec", execs.join, CHANGES),
+    Route("GET", "/v1/operations", "list_operations", operations.list_all, READS, scoped=True),
+    Route("GET", "/v1/operations/{id}", "inspect_operation", operations.inspect, READS),
+    Route("POST", "/v1/operations/{id}/wait", "wait_operation", operations.wait, READS),
     Route("GET", "/v1/events", "events", events.events, READS, scoped=True),
     Route("POST", "/v1/explain", "explain", system.explain, PROBES, scoped=True),
 )

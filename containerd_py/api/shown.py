@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from containerd_py import __version__, wire
+from containerd_py.api import replies
 from containerd_py.engine import views
 
 if TYPE_CHECKING:
@@ -171,6 +172,29 @@ def _failures(failed: tuple[views.ContainerFailure, ...]) -> tuple[wire.Containe
     return tuple(wire.ContainerFailure(id=one.id, name=one.name, message=one.message) for one in failed)
 
 
+def operation(value: views.OperationView) -> wire.Operation:
+    result, error = value.result, value.error
+    running = value.finished_at is None
+    return wire.Operation(
+        id=value.id,
+        action=cast("wire.OperationAction", value.action),
+        status="running" if running else "done" if error is None else "failed",
+        container_id=value.container_id,
+        container_name=value.container_name,
+        started_at=time(value.started_at),
+        finished_at=None if value.finished_at is None else time(value.finished_at),
+        asked_by=_peer(value.asked_by),
+        error=None if error is None else replies.error_body(error),
+        exit=ended(result) if isinstance(result, views.Exit) else None,
+        pruned=pruned(result) if isinstance(result, views.Pruned) else None,
+        shut_down=shut_down(result) if isinstance(result, views.ShutDown) else None,
+    )
+
+
+def _peer(value: views.Peer | None) -> wire.Peer | None:
+    return None if value is None else wire.Peer(uid=value.uid, pid=value.pid)
+
+
 def event(value: views.Event) -> wire.Event:
     return wire.Event(
         seq=value.seq,
@@ -179,7 +203,7 @@ def event(value: views.Event) -> wire.Event:
         id=value.id,
         name=value.name,
         attributes=value.attributes,
-        asked_by=None if value.asked_by is None else wire.Peer(uid=value.asked_by.uid, pid=value.asked_by.pid),
+        asked_by=_peer(value.asked_by),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from containerd_py.api import replies, requests, shown
 from containerd_py.api.streams import begun, broken_off_by_errors
@@ -10,12 +10,14 @@ from containerd_py.engine.waiting import Condition
 from containerd_py.errors import ContainerdError, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from aiohttp import web
 
+    from containerd_py import wire
     from containerd_py.engine.engine import Engine
-    from containerd_py.engine.views import Exit, Reached
+
+Waited = TypeVar("Waited")
 
 
 async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
@@ -30,16 +32,18 @@ async def wait(request: web.Request, engine: Engine) -> web.StreamResponse:
             f"cannot read parameter 'condition': one of {', '.join(Condition)}, not {text!r}", step="parse"
         )
     waiting = engine.waiting(requests.reference(request), Condition(text))
-    return await told_late(request, waiting.result())
+    return await told_late(request, waiting.result(), shown.waited)
 
 
-async def told_late(request: web.Request, end: Coroutine[Any, Any, Exit | Reached]) -> web.StreamResponse:
+async def told_late(
+    request: web.Request, end: Coroutine[Any, Any, Waited], show: Callable[[Waited], wire.Wire]
+) -> web.StreamResponse:
     """Send the head now, and how it ended once that is known."""
     try:
         response = await begun(request, "application/json")
         async with broken_off_by_errors(request):
             try:
-                body = shown.waited(await end).model_dump_json()
+                body = show(await end).model_dump_json()
             except ContainerdError as problem:
                 body = replies.error_body(problem).model_dump_json(exclude_none=True)
             await response.write(body.encode() + b"\n")

@@ -5,7 +5,7 @@ _NETWORKS = "there are no networks beside private, none and host, which --networ
 _PORTS = "there are no ports: with --network host the container listens at the host's own"
 _VOLUMES = "there are no named volumes: --volume binds a directory of the host"
 _OCI = "write it into an OCI bundle's config.json, and name that with --bundle"
-_CGROUP = "of limits there are --memory, --cpus and --pids-limit; others go into an OCI bundle's config.json"
+_CGROUP = "limits of this kind go into an OCI bundle's config.json, which --bundle names"
 
 _ALONE = "containers are started one by one: there is no such group"
 _OF_IMAGES = (
@@ -24,43 +24,16 @@ COMMANDS = {
 }
 OPTIONS = {
     **dict.fromkeys(("--publish", "--publish-all", "-p", "-P", "--expose"), _PORTS),
-    **dict.fromkeys(("--pull", "--platform", "--entrypoint"), _IMAGES),
-    **dict.fromkeys(
-        (
-            "--privileged",
-            "--cap-add",
-            "--cap-drop",
-            "--device",
-            "--ulimit",
-            "--security-opt",
-            "--sysctl",
-            "--group-add",
-            "--userns",
-            "--pid",
-            "--ipc",
-            "--uts",
-            "--cgroupns",
-            "--shm-size",
-            "--oom-score-adj",
-            "--gpus",
-            "--runtime",
-        ),
-        _OCI,
-    ),
+    **dict.fromkeys(("--pull", "--platform"), _IMAGES),
+    **dict.fromkeys(("--userns", "--gpus", "--runtime", "--device-cgroup-rule", "--domainname"), _OCI),
     **dict.fromkeys(("--dns", "--dns-search", "--add-host", "--ip", "--mac-address", "--link"), _NETWORKS),
     **dict.fromkeys(("--volumes-from", "--volumes", "--volume-driver"), _VOLUMES),
+    **dict.fromkeys(("--cpu-period", "--cpu-quota"), "--cpus is the quota divided by the period"),
     **dict.fromkeys(
         (
-            "--cpu-shares",
-            "-c",
-            "--cpu-period",
-            "--cpu-quota",
-            "--cpuset-cpus",
-            "--cpuset-mems",
-            "--memory-swap",
-            "--memory-reservation",
-            "--blkio-weight",
-            "--kernel-memory",
+            *("--kernel-memory", "--memory-swappiness", "--oom-kill-disable", "--cpu-rt-runtime", "--cpu-rt-period"),
+            *("--device-read-bps", "--device-write-bps", "--device-read-iops", "--device-write-iops"),
+            "--blkio-weight-device",
         ),
         _CGROUP,
     ),

@@ -21,6 +21,7 @@ from containerd_py.cli.commands import (
     host,
     lifecycle,
     measure,
+    operations,
     run,
     shell,
     show,
@@ -43,7 +44,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for group in (run, execute, execs, show, lifecycle, control, files, measure, follow, events, host, shell, groups):
+for group in (
+    run,
+    execute,
+    execs,
+    show,
+    lifecycle,
+    control,
+    files,
+    measure,
+    follow,
+    events,
+    operations,
+    host,
+    shell,
+    groups,
+):
     group.register(app)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from containerd_py.cli.health import HEALTH_OPTIONS, parse_health, parse_time
+from containerd_py.cli.isolation import parse_isolation
 from containerd_py.cli.mounts import parse_mount, parse_tmpfs, parse_volume
-from containerd_py.cli.spec_options import SpecOptions
+from containerd_py.cli.sizes import parse_size
 from containerd_py.cli.variables import read_files
 from containerd_py.errors import InvalidArgument
 from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, LogSpec, MountSpec, ResourcesSpec, UpdateRequest
@@ -19,8 +20,9 @@ from containerd_py.wire import BundleSpec, ContainerSpec, CreateRequest, LogSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)(?:i?b)?")
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+    from containerd_py.cli.limit_options import LimitOptions
+    from containerd_py.cli.spec_options import SpecOptions
+
 _NOT_GIVEN: tuple[object, ...] = (None, False, (), {})
 _WITH_A_BUNDLE = (
     "bundle",
@@ -57,6 +59,19 @@ _OPTION_OF = {
     "pids": "--pids-limit",
     "memory_bytes": "--memory",
     "cpus": "--cpus",
+    "memory_swap_bytes": "--memory-swap",
+    "memory_reservation_bytes": "--memory-reservation",
+    "cpu_shares": "--cpu-shares",
+    "cpuset_cpus": "--cpuset-cpus",
+    "cpuset_mems": "--cpuset-mems",
+    "blkio_weight": "--blkio-weight",
+    "cap_add": "--cap-add",
+    "cap_drop": "--cap-drop",
+    "devices": "--device",
+    "ulimits": "--ulimit",
+    "sysctls": "--sysctl",
+    "oom_score_adj": "--oom-score-adj",
+    "shm_size_bytes": "--shm-size",
     "interval_s": "--health-interval",
     "timeout_s": "--health-timeout",
     "start_period_s": "--health-start-period",
@@ -69,7 +84,10 @@ _OPTION_OF = {
     "capabilities": "--cap",
 }
 """What is typed for a field of the wire."""
+_LIMIT_OF = {"memory": "memory_bytes", "cpus": "cpus", "pids_limit": "pids"}
 _FORM_OF = {
+    "--cpuset-cpus": "a list such as 0-3,7",
+    "--cpuset-mems": "a list such as 0-3,7",
     "--name": "letters, digits, '_', '.', '+' and '-', at most 128, the first a letter or a digit",
     "--workdir": "an absolute path in the container",
     "--restart": "no, on-failure[:N], always or unless-stopped",
@@ -93,7 +111,7 @@ def reading() -> Iterator[None]:
 
 
 def _bundle(options: SpecOptions) -> BundleSpec:
-    for name in SpecOptions.__slots__:
+    for name in (field.name for field in dataclasses.fields(options)):
         if name not in _WITH_A_BUNDLE and getattr(options, name):
             flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
             raise _wrong(f"{flag} does not go with --bundle", hint="write it into the bundle's config.json")
@@ -103,7 +121,8 @@ def _bundle(options: SpecOptions) -> BundleSpec:
 def _container(options: SpecOptions, environment: Mapping[str, str]) -> ContainerSpec:
     if options.rootfs is None:
         raise _wrong("--rootfs is missing", hint="name a directory with --rootfs, or an OCI bundle with --bundle")
-    if not options.args:
+    args = (*(() if options.entrypoint is None else (options.entrypoint,)), *(options.args or ()))
+    if not args:
         raise _wrong("there is no program to run", hint="name it and its arguments after the options")
     given: dict[str, Any] = {
         "env": parse_environment([*read_files(options.env_file), *(options.env or ())], environment),
@@ -117,8 +136,8 @@ def _container(options: SpecOptions, environment: Mapping[str, str]) -> Containe
         "network": None if options.network is None else options.network.value,
         "annotations": parse_labels(options.annotation or (), "--annotation"),
     }
-    chosen = {name: value for name, value in given.items() if value not in _NOT_GIVEN}
-    return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=tuple(options.args), **chosen, **_common(options))
+    chosen = {name: value for name, value in given.items() if value not in _NOT_GIVEN} | parse_isolation(options)
+    return ContainerSpec(rootfs=os.path.abspath(options.rootfs), args=args, **chosen, **_common(options))
 
 
 def _mounts(options: SpecOptions) -> tuple[MountSpec, ...]:
@@ -162,33 +181,37 @@ def _log(options: SpecOptions) -> LogSpec | None:
 
 
 def _resources(options: SpecOptions) -> ResourcesSpec | None:
-    given: dict[str, Any] = {
-        "pids": options.pids_limit,
-        "memory_bytes": None if options.memory is None else parse_size(options.memory),
-        "cpus": options.cpus,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    given = limits_of(options)
     return ResourcesSpec(**given) if given else None
 
 
-def build_update(
-    memory: str | None,
-    cpus: float | None,
-    pids_limit: int | None,
-    restart: str | None,
-    *,
-    durable: bool | None = None,
-) -> UpdateRequest:
+def limits_of(options: LimitOptions) -> dict[str, Any]:
+    """Return the limits that were given, by their names of the wire."""
+    given: dict[str, Any] = {
+        "pids": options.pids_limit,
+        "memory_bytes": _size(options.memory, "--memory"),
+        "memory_swap_bytes": -1 if options.memory_swap == "-1" else _size(options.memory_swap, "--memory-swap"),
+        "memory_reservation_bytes": _size(options.memory_reservation, "--memory-reservation"),
+        "cpus": options.cpus,
+        "cpu_shares": options.cpu_shares,
+        "cpuset_cpus": options.cpuset_cpus,
+        "cpuset_mems": options.cpuset_mems,
+        "blkio_weight": options.blkio_weight,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _size(text: str | None, option: str) -> int | None:
+    return None if text is None else parse_size(text, option)
+
+
+def build_update(limits: LimitOptions, restart: str | None, *, durable: bool | None = None) -> UpdateRequest:
     """Return what to change; -1 lifts a limit."""
-    given: dict[str, Any] = {}
-    if memory is not None:
-        given["memory_bytes"] = None if memory == "-1" else parse_size(memory)
-    if cpus is not None:
-        given["cpus"] = None if cpus == -1 else cpus
-    if pids_limit is not None:
-        given["pids"] = None if pids_limit == -1 else pids_limit
+    lifted = {name for name in ("memory", "cpus", "pids_limit") if str(getattr(limits, name)) in ("-1", "-1.0")}
+    given = limits_of(dataclasses.replace(limits, **dict.fromkeys(lifted)))
+    given |= {_LIMIT_OF[name]: None for name in lifted}
     if not given and restart is None and durable is None:
-        hint = "name one of --memory, --cpus, --pids-limit, --restart and --durable"
+        hint = "name a limit, such as --memory, or --restart or --durable"
         raise _wrong("nothing is to be changed", hint=hint)
     with reading():
         changes: dict[str, Any] = {"resources": ResourcesSpec(**given)} if given else {}
@@ -217,14 +240,6 @@ def parse_labels(labels: Iterable[str], option: str = "--label") -> dict[str, st
     return parsed
 
 
-def parse_size(text: str, option: str = "--memory") -> int:
-    """Return bytes: "65536", "64k", "64m", "1.5g", "1GiB"."""
-    parts = _SIZE.fullmatch(text.lower())
-    if parts is None:
-        raise _wrong(f"{option} {text!r} is no size", hint="write 64m, 1g, or a number of bytes")
-    return int(float(parts[1]) * _UNITS[parts[2]])
-
-
 def _unreadable(error: ValidationError) -> InvalidArgument:
     first = error.errors(include_url=False, include_context=False)[0]
     fields = [str(part) for part in first["loc"]]
@@ -233,7 +248,8 @@ def _unreadable(error: ValidationError) -> InvalidArgument:
     hint = _FORM_OF.get(where)
     if hint is not None and first["type"] == "string_pattern_mismatch":
         cause = "it has another form"
-    return _wrong(f"{where} {first['input']!r}: {cause[:1].lower()}{cause[1:]}", hint=hint)
+    told = f"{where} {first['input']!r}: " if where else ""  # else it is about several of them
+    return _wrong(f"{told}{cause[:1].lower()}{cause[1:]}", hint=hint)
 
 
 def _wrong(cause: str, hint: str | None = None) -> InvalidArgument:

@@ -1,16 +1,14 @@
 """The options that describe a container, shared by `run`, `create` and `explain`."""
 
-import dataclasses
 import enum
-import functools
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
 
 from containerd_py.cli.completion.values import labels, restart_policies, signal_names
+from containerd_py.cli.isolation_options import IsolationOptions
+from containerd_py.cli.limit_options import LimitOptions
 
 
 class NetworkChoice(enum.StrEnum):
@@ -32,8 +30,8 @@ class LogChoice(enum.StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecOptions:
+@dataclass(frozen=True, kw_only=True)
+class SpecOptions(IsolationOptions, LimitOptions):
     """The options as they were typed; `requests` gives them their meaning."""
 
     args: Annotated[
@@ -147,35 +145,6 @@ class SpecOptions:
             "--log-opt", metavar="K=V", help="max-size=10m, max-file=3 or tag=TEXT; repeatable.", show_default=False
         ),
     ] = None
-    pids_limit: Annotated[int | None, typer.Option("--pids-limit", metavar="N", help="At most so many processes.")] = None
-    memory: Annotated[
-        str | None, typer.Option("--memory", "-m", metavar="SIZE", help="At most so much memory: 64m, 1g, or bytes.")
-    ] = None
-    cpus: Annotated[float | None, typer.Option(metavar="N", help="At most so many CPUs: 0.5, 2.")] = None
-
-
-class Gathering:
-    """A command whose parameter is `options: SpecOptions`, declared to typer with each of these as its own.
-
-    typer asks a function's signature and annotations, and has no other way to be told of parameters.
-    """
-
-    def __init__(self, command: Callable[..., None]) -> None:
-        functools.update_wrapper(self, command)
-        own = [one for one in inspect.signature(command).parameters.values() if one.name != "options"]
-        parameters = [*own, *_parameters()]
-        self._command = command
-        self.__signature__ = inspect.Signature(parameters)
-        self.__annotations__ = {one.name: one.annotation for one in parameters}
-
-    def __call__(self, **arguments: Any) -> None:
-        options = SpecOptions(**{field.name: arguments.pop(field.name) for field in dataclasses.fields(SpecOptions)})
-        self._command(**arguments, options=options)
-
-
-def _parameters() -> list[inspect.Parameter]:
-    hints = get_type_hints(SpecOptions, include_extras=True)
-    return [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
-        for field in dataclasses.fields(SpecOptions)
-    ]
+    entrypoint: Annotated[str | None, typer.Option(metavar="PROGRAM", help="The program; ARGS are its arguments then.")] = (
+        None
+    )

@@ -80,14 +80,40 @@ def _host_config(one: ContainerDetail) -> Struct:
     linux: dict[str, Any] = one.oci.get("linux") or {}
     resources: dict[str, Any] = linux.get("resources") or {}
     cpu: dict[str, Any] = resources.get("cpu") or {}
+    memory: dict[str, Any] = resources.get("memory") or {}
+    spec = one.spec
     period_us, quota_us = cpu.get("period") or _CPU_PERIOD_US, max(0, cpu.get("quota") or 0)
     return Struct(
-        Memory=max(0, (resources.get("memory") or {}).get("limit") or 0),
+        Memory=max(0, memory.get("limit") or 0),
+        MemoryReservation=max(0, memory.get("reservation") or 0),
+        MemorySwap=memory.get("swap") or 0,
+        CpuShares=cpu.get("shares") or 0,
+        CpusetCpus=cpu.get("cpus") or "",
+        CpusetMems=cpu.get("mems") or "",
+        BlkioWeight=(resources.get("blockIO") or {}).get("weight") or 0,
+        Privileged=bool(spec.get("privileged")),
+        CapAdd=list(spec.get("cap_add") or ()),
+        CapDrop=list(spec.get("cap_drop") or ()),
+        GroupAdd=list(spec.get("additional_groups") or ()),
+        Sysctls=linux.get("sysctl") or {},
+        OomScoreAdj=(one.oci.get("process") or {}).get("oomScoreAdj") or 0,
+        Init=bool(spec.get("init")),
+        AutoRemove=one.auto_remove,
+        NetworkMode=spec.get("network") or "private",
+        PidMode=_mode(linux, "pid"),
+        IpcMode=_mode(linux, "ipc"),
+        UTSMode=_mode(linux, "uts"),
         NanoCpus=quota_us * 1_000_000_000 // period_us,
         PidsLimit=max(0, (resources.get("pids") or {}).get("limit") or 0),
         ReadonlyRootfs=bool((one.oci.get("root") or {}).get("readonly")),
         RestartPolicy=Struct(Name=policy, MaximumRetryCount=int(most or 0)),
     )
+
+
+def _mode(linux: dict[str, Any], kind: str) -> str:
+    """Return "host" where it has no namespace of this type of its own; one that is joined counts as its own."""
+    own = any(namespace.get("type") == kind for namespace in linux.get("namespaces") or ())
+    return "private" if own else "host"
 
 
 def _mounts(one: ContainerDetail) -> list[Struct]:

@@ -16,10 +16,11 @@ from containerd_py.client.figures import FigureCalls
 from containerd_py.client.files import Files
 from containerd_py.client.host import HostCalls
 from containerd_py.client.life import LifeCalls
+from containerd_py.client.operations import OperationCalls
 from containerd_py.client.output import OutputCalls
 
 
-class Client(HostCalls, EventCalls, ContainerCalls, LifeCalls, OutputCalls, FigureCalls, ExecCalls):
+class Client(HostCalls, EventCalls, ContainerCalls, LifeCalls, OutputCalls, FigureCalls, ExecCalls, OperationCalls):
     """A client of the daemon at `socket_path`; use it as an async context manager.
 
     `container` is always an id, a unique prefix of an id, or a name. Every method raises the daemon's answer as the

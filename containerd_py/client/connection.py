@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/json"}
+_NOT_WAITING = {"Prefer": "respond-async"}
 _KEY = re.compile(r"[ -~]{1,255}", re.ASCII)
 ATTACH_PROTOCOL = "v5.channel.k8s.io"
 
@@ -67,10 +68,21 @@ class Connection:
         return self._session
 
     async def exchange(
-        self, method: str, path: str, query: Query = (), body: BaseModel | None = None, *, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        body: BaseModel | None = None,
+        *,
+        key: str | None = None,
+        deferred: bool = False,
     ) -> bytes:
-        """Send one request and return the whole body of its answer. key: of a creation that may be asked for again."""
-        async with self.answer(method, path, query, body, key) as response:
+        """Send one request and return the whole body of its answer.
+
+        key: of a creation that may be asked for again. deferred: answer once it is under way.
+        """
+        headers = ({} if key is None else {"Idempotency-Key": f'"{_quoted(key)}"'}) | (_NOT_WAITING if deferred else {})
+        async with self.answer(method, path, query, body, headers) as response:
             return await response.read()
 
     async def fetch(
@@ -112,11 +124,11 @@ class Connection:
 
     @contextlib.asynccontextmanager
     async def answer(
-        self, method: str, path: str, query: Query, body: BaseModel | None = None, key: str | None = None
+        self, method: str, path: str, query: Query, body: BaseModel | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send one request, and give its answer once its head is there."""
         data = None if body is None else body.model_dump_json(exclude_unset=True).encode()
-        headers = ({} if body is None else _JSON) | ({} if key is None else {"Idempotency-Key": f'"{_quoted(key)}"'})
+        headers = ({} if body is None else _JSON) | dict(headers or {})
         with reaching(self.socket_path):
             async with self.session.request(
                 method, _BASE + path, params=query, data=data, headers=headers, allow_redirects=False

@@ -14,6 +14,10 @@ def exec_path(exec_id: str, action: str = "") -> str:
     return f"/v1/exec/{_identifier(exec_id)}" + (f"/{action}" if action else "")
 
 
+def operation_path(operation_id: str, action: str = "") -> str:
+    return f"/v1/operations/{_identifier(operation_id)}" + (f"/{action}" if action else "")
+
+
 def container_path(container: str, action: str = "") -> str:
     return f"/v1/containers/{_identifier(container)}" + (f"/{action}" if action else "")
 

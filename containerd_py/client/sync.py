@@ -133,6 +133,11 @@ class SyncClient:
     top = blocking(Client.top)
     timeline = blocking(Client.timeline)
 
+    begin = blocking(Client.begin)
+    operations = blocking(Client.operations)
+    operation = blocking(Client.operation)
+    operation_wait = blocking(Client.operation_wait)
+
     exec_create = blocking(Client.exec_create)
     execs = blocking(Client.execs)
     exec_inspect = blocking(Client.exec_inspect)

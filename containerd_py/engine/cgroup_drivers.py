@@ -10,6 +10,7 @@ import structlog
 
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.normalise import normalise
+from containerd_py.runtime.cgroups.systemd.annotated import check_none
 from containerd_py.runtime.cgroups.systemd.names import below, check_slice
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class CgroupfsDriver:
         self.parent = parent
 
     def check(self, spec: Spec) -> None:
+        check_none(spec.annotations)
         self._cgroups.check(normalise(spec.linux.resources))
 
     def locate(self, spec: Spec, container_id: str) -> Cgroup:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from containerd_py.engine.lowering import cpu_limit
+from containerd_py.engine.limits import limits_document
 from containerd_py.engine.restart_policy import parse_policy
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.cgroups.resources import Resources
     from containerd_py.store.records import ContainerRecord
-    from containerd_py.wire import ResourcesSpec, UpdateRequest
+    from containerd_py.wire import UpdateRequest
 
 _log = structlog.get_logger()
-
-_NO_LIMIT = -1
 
 
 class Changing:
@@ -126,22 +124,6 @@ class Changing:
 def _resources(limits: dict[str, Any]) -> Resources:
     document = {"ociVersion": "1.0.0", "root": {"path": "/"}, "linux": {"resources": limits}}
     return normalise(parse(document).linux.resources)
-
-
-def limits_document(asked: ResourcesSpec | None) -> dict[str, Any]:
-    """Return the part of `linux.resources` that changes: what is given; null lifts a limit."""
-    if asked is None:
-        return {}
-    found: dict[str, Any] = {}
-    given = asked.model_fields_set
-    if "pids" in given:
-        found["pids"] = {"limit": _NO_LIMIT if asked.pids is None else asked.pids}
-    if "memory_bytes" in given:
-        found["memory"] = {"limit": _NO_LIMIT if asked.memory_bytes is None else asked.memory_bytes}
-    if "cpus" in given:
-        limit = None if asked.cpus is None else cpu_limit(asked.cpus)
-        found["cpu"] = {"quota": _NO_LIMIT} if limit is None else {"quota": limit.quota, "period": limit.period}
-    return found
 
 
 def _merged(config: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:

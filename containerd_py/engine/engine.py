@@ -12,61 +12,33 @@ import structlog
 
 from containerd_py.engine import directories
 from containerd_py.engine.archives import Archives
-from containerd_py.engine.auto_removal import AutoRemoval
-from containerd_py.engine.cgroup_drivers import CgroupDrivers, CgroupfsDriver
-from containerd_py.engine.containers import Container, Registry
-from containerd_py.engine.creation import Creation
-from containerd_py.engine.declaring import Declaring
-from containerd_py.engine.definitions import Definitions
-from containerd_py.engine.events import EventLog
+from containerd_py.engine.composition import EngineSettings, UseCases, make_parts
 from containerd_py.engine.examination import examine
 from containerd_py.engine.exec import SEPARATOR
-from containerd_py.engine.exec_lifecycle import ExecLifecycle
-from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.execs import Execs
-from containerd_py.engine.fd_store import FdStore
-from containerd_py.engine.health.watching import Health
-from containerd_py.engine.journal import Journal
-from containerd_py.engine.journaling import Journaling
-from containerd_py.engine.lifecycle import Lifecycle
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
-from containerd_py.engine.notify.listening import Listening
 from containerd_py.engine.once import Once, key_for
-from containerd_py.engine.parts import DeclaredSettings, OutputSettings, Parts
+from containerd_py.engine.operations import Operations
 from containerd_py.engine.pruning import prune
-from containerd_py.engine.pulse import USUAL_S, Pulse
-from containerd_py.engine.recovery import Recovery
-from containerd_py.engine.removed import Removed
+from containerd_py.engine.pulse import USUAL_S
 from containerd_py.engine.scope import check_update, scope
-from containerd_py.engine.scope_ends import ScopeEnds
-from containerd_py.engine.scopes import SystemdDriver
 from containerd_py.engine.selection import ContainerFilter
-from containerd_py.engine.self_measuring import SelfMeasuring
-from containerd_py.engine.service_manager import ServiceManager
-from containerd_py.engine.shutting_down import ShuttingDown
-from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.streaming import Streams
-from containerd_py.engine.supervision import Supervision
-from containerd_py.engine.tasks import Tasks
 from containerd_py.engine.timeline import timeline_of
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
-from containerd_py.runtime import host
-from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.seccomp.compile import default_filter
-from containerd_py.store.containers import ContainerStore
-from containerd_py.store.definitions import DefinitionStore
-from containerd_py.store.events import EventStore
-from containerd_py.store.removed import RemovedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
 
-    from containerd_py.engine.cgroup_drivers import Choice
+    from containerd_py.engine.containers import Container
     from containerd_py.engine.examination import Checked
+    from containerd_py.engine.fd_store import FdStore
     from containerd_py.engine.measurement import Measurement
+    from containerd_py.engine.operations import Action
     from containerd_py.engine.selection import Selection
     from containerd_py.engine.views import (
         ContainerSummary,
@@ -95,107 +67,45 @@ _RESPAWN_PAUSE_S = 0.2
 class Engine:
     """All containers of one state directory. `start` before use; `close` leaves running containers alone."""
 
-    def __init__(
-        self,
-        *,
-        state_dir: str,
-        data_dir: str,
-        cgroup_parent: str,
-        cgroup_driver: Choice = "cgroupfs",
-        output: OutputSettings | None = None,
-        fd_store: FdStore | None = None,
-        declared: DeclaredSettings | None = None,
-    ) -> None:
-        """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
-        self._state_dir = state_dir
+    def __init__(self, settings: EngineSettings, fd_store: FdStore | None = None) -> None:
+        self._settings = settings
         self._locks: list[Fd] = []
         self._closing = False
-        features, output = host.probe(), output or OutputSettings()
-        registry, tasks = Registry(), Tasks()
-        cgroups = CgroupManager(features.cgroups)
-
-        async def reach(slice_name: str) -> SystemdDriver:
-            driver = SystemdDriver(features.cgroups, cgroups, slice_name, tasks)
-            await driver.reach()
-            return driver
-
-        files = CgroupfsDriver(cgroups, features.cgroups, cgroup_parent)
-        self._parts = Parts(
-            registry=registry,
-            store=ContainerStore(state_dir),
-            definitions=Definitions(DefinitionStore(data_dir)),
-            link=SpawnerLink(
-                state_dir, fd_store or FdStore(ServiceManager()), on_exit=self._exited, on_lost=self._spawner_lost
-            ),
-            cgroups=cgroups,
-            drivers=CgroupDrivers(cgroup_driver, files, features.cgroups, reach),
-            events=EventLog(store=EventStore(state_dir), labels_of=registry.labels),
-            tasks=tasks,
-            journal=Journaling(Journal(output.journal_socket), tasks),
-            removed=Removed(RemovedStore(data_dir), output.keep, tasks),
-            host=features,
-            state_dir=state_dir,
-            data_dir=data_dir,
-            log_limits=output.limits,
-        )
-        self._self_measuring = SelfMeasuring(self._parts)
-        exec_lifecycle = ExecLifecycle(self._parts)
-        self._lifecycle = Lifecycle(self._parts, exec_lifecycle)
-        self._creation = Creation(self._parts, self._lifecycle)
-        self._recovery = Recovery(self._parts, self._lifecycle, ExecRecovery(self._parts, exec_lifecycle))
-        self.execs = Execs(
-            self._parts, exec_lifecycle, self._find, closing=lambda: self._closing, counted=self._self_measuring.counted
-        )
+        self._parts = make_parts(settings, fd_store, on_exit=self._exited, on_lost=self._spawner_lost)
+        self._use = UseCases(self._parts, settings)
+        self._once: Once[Container] = Once("container")
+        counted = self._use.self_measuring.counted
+        self.execs = Execs(self._parts, self._use.execs, self._find, closing=self._is_closing, counted=counted)
         """What can be done with processes that are executed in containers."""
-        self.archives = Archives(self._parts, self._find, closing=lambda: self._closing)
+        self.archives = Archives(self._parts, self._find, closing=self._is_closing)
         """Files of containers."""
-        self.streams = Streams(self._parts, self._find, self.kill, closing=lambda: self._closing)
+        self.streams = Streams(self._parts, self._find, self.kill, closing=self._is_closing)
         """Output, input and terminals of containers."""
         self.measuring = Measuring(self._parts, self._find)
         """What containers use, and their processes."""
-        self._supervision = Supervision(self._parts, self._lifecycle)
-        self._once: Once[Container] = Once("container")
-        self._health = Health(self._parts, self._lifecycle, self._supervision, exec_lifecycle)
-        self._listening = Listening(self._parts, self._lifecycle)
-        self._auto_removal = AutoRemoval(self._parts, self._lifecycle)
-        self._declaring = Declaring(
-            self._parts, self._lifecycle, self._creation, self._supervision, declared or DeclaredSettings()
-        )
-        self._scope_ends = ScopeEnds(self._parts, self._lifecycle)
-        self._pulse = Pulse(self._parts.link, tasks)
-        self._shutting_down = ShuttingDown(self._parts, self._lifecycle, self._supervision)
+        self.operations = Operations(self._parts.tasks, self._parts.events)
+        """Actions that may take long: those under way, and the last ones that have ended."""
 
     async def start(self, *, shutting_down: bool = False) -> None:
         """Take the state directory and bring back what is in it. Raises Unavailable where another daemon has it.
 
         shutting_down: nothing is to be started.
         """
-        self._locks = directories.take(self._state_dir, self._parts.data_dir)
+        self._locks = directories.take(self._settings.state_dir, self._settings.data_dir)
         self._parts.store.prepare()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
         await self._parts.drivers.choose()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
-        await self._recovery.run()
-        self._scope_ends.begin()
-        if not shutting_down:
-            await self._supervision.begin()
-        self._health.begin()
-        self._listening.begin()
-        self._auto_removal.begin()
-        self._self_measuring.begin()
+        await self._use.recovery.run()
+        await self._use.begin(shutting_down=shutting_down)
         await warming
 
     async def close(self) -> None:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
-        self._self_measuring.close()
-        self._supervision.close()
+        self._use.close()
         self._parts.removed.close()
-        self._health.close()
-        self._listening.close()
-        self._auto_removal.close()
-        self._pulse.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
         alive = self.execs.alive() or any(
@@ -211,20 +121,21 @@ class Engine:
 
     def reconcile(self) -> None:
         """Bring about what is declared, in the background: `declared` tells what has come of it."""
-        if not self._supervision.held:
-            self._declaring.begin()
+        if not self._use.supervision.held:
+            self._use.declaring.begin()
 
     def declared(self) -> Declared:
         """Return what has come of the directory of declared containers."""
-        return self._declaring.view()
+        return self._use.declaring.view()
 
     def begin_pulse(self, beat: Callable[[], None], pause_s: float = USUAL_S) -> None:
         """Look after the spawner from now on; call `beat` each time that all is well."""
-        self._pulse.begin(beat, pause_s)
+        self._use.pulse.begin(beat, pause_s)
 
     def stop_streams(self) -> None:
         """End every stream to a client and take no further requests."""
         self._closing = True
+        self.operations.close()
         self.measuring.close()
         self._parts.events.close()
         self._parts.journal.stop()
@@ -250,12 +161,12 @@ class Engine:
 
         Raises InvalidArgument, NotSupported, Conflict, Unavailable, OutOfSpace.
         """
-        self._supervision.check("create container")
+        self._use.supervision.check("create container")
         arrived_ns, chosen = arrived_ns or time.monotonic_ns(), key_for(key, request)
 
         def make() -> asyncio.Task[Container]:
-            making = self._creation.create(request, arrived_ns=arrived_ns, key=chosen)
-            return self._parts.tasks.start(self._self_measuring.counted(making, "create"), name="create", quiet=True)
+            making = self._use.creation.create(request, arrived_ns=arrived_ns, key=chosen)
+            return self._parts.tasks.start(self._use.self_measuring.counted(making, "create"), name="create", quiet=True)
 
         if chosen is not None:  # who loses the answer asks again
             seen = scope()
@@ -270,17 +181,21 @@ class Engine:
 
     async def _discard(self, making: asyncio.Task[Container]) -> None:
         with suppress(ContainerdError):
-            await self._supervision.delete(await making, force=True)
+            await self._use.supervision.delete(await making, force=True)
 
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
         return await asyncio.shield(
-            self._parts.tasks.start(self._self_measuring.counted(work, name), name=name, quiet=True)
+            self._parts.tasks.start(self._use.self_measuring.counted(work, name), name=name, quiet=True)
         )
+
+    async def _operate(self, action: Action, container: Container | None, work: Coroutine[Any, Any, Result]) -> Result:
+        """As `_finish`, for what may take long: it can be followed and waited for by others."""
+        return await self.operations.run(action, container, self._use.self_measuring.counted(work, action))
 
     async def explain(self, request: CreateRequest) -> Explanation:
         """Return what `create` and `start` would do, without doing it."""
-        return await self._creation.explain(request)
+        return await self._use.creation.explain(request)
 
     def list(self, listing: Listing = Listing()) -> tuple[ContainerSummary, ...]:  # noqa: B008 - it is frozen
         """Return containers, all and the oldest first unless told otherwise. Raises NotFound for what bounds the list."""
@@ -299,29 +214,30 @@ class Engine:
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
-        await self._finish(self._supervision.start(self._find(reference, "start")), "start")
+        container = self._find(reference, "start")
+        await self._operate("start", container, self._use.supervision.start(container))
 
     async def restart(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded, InvalidArgument."""
         container = self._find(reference, "restart")
-        await self._finish(self._supervision.restart(container, number, timeout_s), "restart")
+        await self._operate("restart", container, self._use.supervision.restart(container, number, timeout_s))
 
     async def kill(self, reference: str, number: int) -> None:
         """Raises NotFound, Conflict."""
-        await self._finish(self._supervision.kill(self._find(reference, "kill"), number), "kill")
+        await self._finish(self._use.supervision.kill(self._find(reference, "kill"), number), "kill")
 
     async def pause(self, reference: str) -> None:
         """Raises NotFound, Conflict, NotSupported, Unavailable where a process does not stop."""
-        await self._finish(self._lifecycle.pausing.pause(self._find(reference, "pause")), "pause")
+        await self._finish(self._use.lifecycle.pausing.pause(self._find(reference, "pause")), "pause")
 
     async def resume(self, reference: str) -> None:
         """Raises NotFound, Conflict."""
-        await self._finish(self._lifecycle.pausing.resume(self._find(reference, "resume")), "resume")
+        await self._finish(self._use.lifecycle.pausing.resume(self._find(reference, "resume")), "resume")
 
     async def stop(self, reference: str, *, number: int | None = None, timeout_s: float | None = None) -> Exit:
         """Raises NotFound, Conflict, DeadlineExceeded."""
         container = self._find(reference, "stop")
-        return await self._finish(self._supervision.stop(container, number, timeout_s), "stop")
+        return await self._operate("stop", container, self._use.supervision.stop(container, number, timeout_s))
 
     def waiting(self, reference: str, condition: Condition) -> Waiting | Known:
         """Return what waits from now on; of one that was removed a short time ago its end is known. Raises NotFound."""
@@ -335,24 +251,25 @@ class Engine:
 
     async def rename(self, reference: str, name: str) -> None:
         """Raises NotFound, Conflict."""
-        await self._finish(self._lifecycle.changing.rename(self._find(reference, "rename"), name), "rename")
+        await self._finish(self._use.lifecycle.changing.rename(self._find(reference, "rename"), name), "rename")
 
     async def update(self, reference: str, asked: UpdateRequest) -> None:
         """Raises NotFound, InvalidArgument, NotSupported, Conflict."""
         check_update(asked)
-        await self._finish(self._supervision.update(self._find(reference, "update"), asked), "update")
+        await self._finish(self._use.supervision.update(self._find(reference, "update"), asked), "update")
 
     async def prune(self, labels: tuple[str, ...] = ()) -> Pruned:
         """Remove containers that have stopped; labels: "K" or "K=V", all of which must hold."""
-        return await self._finish(prune(self._parts, self._supervision, labels + scope().labels), "prune")
+        return await self._operate("prune", None, prune(self._parts, self._use.supervision, labels + scope().labels))
 
     async def shut_down(self) -> ShutDown:
         """Stop all containers, the newest first, for the host shuts down. Nothing is started any more after that."""
-        return await self._finish(self._shutting_down.run(), "shutdown")
+        return await self._operate("shutdown", None, self._use.shutting_down.run())
 
     async def delete(self, reference: str, *, force: bool) -> None:
         """Raises NotFound, Conflict, DeadlineExceeded."""
-        await self._finish(self._supervision.delete(self._find(reference, "delete"), force=force), "delete")
+        container = self._find(reference, "delete")
+        await self._operate("delete", container, self._use.supervision.delete(container, force=force))
 
     async def timeline(self, reference: str) -> tuple[TimedStep, ...]:
         """Raises NotFound."""
@@ -376,15 +293,18 @@ class Engine:
 
     def info(self) -> EngineInfo:
         """Return what the daemon knows of itself and of its host, and how many containers there are by status."""
-        return self._self_measuring.info()
+        return self._use.self_measuring.info()
 
     async def examine(self) -> tuple[Checked, ...]:
         """Return what this host can and cannot do."""
-        return await asyncio.to_thread(examine, self._parts, self._state_dir, self.declared())
+        return await asyncio.to_thread(examine, self._parts, self._settings.state_dir, self.declared())
 
     async def measure(self) -> Measurement:
         """Return what the daemon and its containers use, and what has happened since it began."""
-        return await self._self_measuring.measure()
+        return await self._use.self_measuring.measure()
+
+    def _is_closing(self) -> bool:
+        return self._closing
 
     def _find(self, reference: str, action: str) -> Container:
         if self._closing:
@@ -402,7 +322,7 @@ class Engine:
         if SEPARATOR in container_id:
             self.execs.exited(container_id, status)
         else:
-            self._lifecycle.exited(container_id, status)
+            self._use.lifecycle.exited(container_id, status)
 
     def _spawner_lost(self) -> None:
         if not self._closing:
@@ -412,7 +332,7 @@ class Engine:
     async def _respawn(self) -> None:
         while not self._closing:
             try:
-                await self._recovery.adopt_all()
+                await self._use.recovery.adopt_all()
             except ContainerdError as problem:
                 _log.error("cannot replace spawner", error=problem.message)
                 await asyncio.sleep(_RESPAWN_PAUSE_S)

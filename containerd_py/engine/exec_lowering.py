@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.engine.capabilities import all_of_ours, sets
 from containerd_py.engine.lowering import check_environment, open_root
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.linux.process import capget
 from containerd_py.runtime.requirements import check_process
-from containerd_py.runtime.spec.process import CAPABILITIES, Capabilities, Process, User
+from containerd_py.runtime.spec.process import CAPABILITIES, Process, User
 from containerd_py.runtime.spec.users import ResolvedUser, resolve_group, resolve_user
 from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.userns import may_drop_groups
@@ -41,9 +41,9 @@ def lowered(request: ExecSpec, own: Process, user: ResolvedUser | None, groups: 
     if request.cwd is not None:
         changes["cwd"] = request.cwd
     if request.privileged:
-        changes |= {"capabilities": _sets(_all()), "no_new_privileges": False}
+        changes |= {"capabilities": sets(all_of_ours()), "no_new_privileges": False}
     elif request.capabilities is not None:
-        changes["capabilities"] = _sets(_subset(request.capabilities, own))
+        changes["capabilities"] = sets(_subset(request.capabilities, own))
     return own.model_copy(update=changes)
 
 
@@ -102,13 +102,3 @@ def _subset(asked: tuple[str, ...], own: Process) -> tuple[str, ...]:
                 hint="names are as in capabilities(7), such as CAP_KILL; privileged gives all that the daemon has",
             )
     return tuple(dict.fromkeys(asked))
-
-
-def _all() -> tuple[str, ...]:
-    """Those that the daemon has: nobody can give what he has not."""
-    _effective, permitted, _inheritable = capget()
-    return tuple(name for number, name in enumerate(CAPABILITIES) if permitted & 1 << number)
-
-
-def _sets(names: tuple[str, ...]) -> Capabilities:
-    return Capabilities(bounding=names, effective=names, permitted=names)

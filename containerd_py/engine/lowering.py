@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from containerd_py.engine import capabilities
+from containerd_py.engine.host_devices import Devices, devices
+from containerd_py.engine.limits import resources
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
@@ -13,53 +17,68 @@ from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux
 from containerd_py.runtime.spec.models import Mount, Root, Spec
-from containerd_py.runtime.spec.process import Process, User
-from containerd_py.runtime.spec.resources import Cpu, DeviceRule, Memory, Pids, Resources
-from containerd_py.runtime.spec.seccomp_profile import default_profile
-from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
+from containerd_py.runtime.spec.process import RLIMITS, Process, Rlimit, User
+from containerd_py.runtime.spec.resources import DeviceRule, Resources
+from containerd_py.runtime.spec.seccomp_profile import profile_for
+from containerd_py.runtime.spec.users import ResolvedUser, resolve_group, resolve_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from containerd_py.runtime.linux.fd import Fd
-    from containerd_py.wire import ContainerSpec, MountSpec
+    from containerd_py.wire import ContainerSpec, MountSpec, Ulimit
 
 _ROOT = ResolvedUser(0, 0, (), "/root")
 _SHORT_ID = 12
 _AT_FDCWD = -100
 _HINTS = {errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path"}
-_PERIOD_US = 100_000  # the kernel's own default (cgroup-v2.rst, "cpu.max")
-_LEAST_QUOTA_US = 1_000
+_SHM = "/dev/shm"  # noqa: S108 - the container's, not a file of ours
+_INFINITY = 2**64 - 1  # RLIM_INFINITY
 
 
 async def lower(request: ContainerSpec, container_id: str, *, device_rules: bool) -> Spec:
     """Return the OCI document of a friendly spec.
 
-    device_rules: this host can enforce a list of devices, so none but the default ones is allowed.
+    device_rules: this host can enforce a list of devices, so none but the default ones, and those asked for, is allowed.
     Raises InvalidArgument, NotSupported.
     """
     check_environment(request.env)
-    user = _ROOT if request.user is None else await in_own_thread(_resolve, request.rootfs, request.user)
+    user = _ROOT
+    if request.user is not None or request.additional_groups:
+        user = await in_own_thread(_resolve, request)
+    found = Devices()
+    if request.privileged or request.devices:
+        found = await in_own_thread(devices, request)
+    hostname = _hostname(request, container_id)
     return Spec(
         root=Root(path=request.rootfs, readonly=request.read_only),
-        process=_process(request, user, _hostname(request, container_id)),
-        hostname=_hostname(request, container_id),
-        mounts=_mounts(request.mounts),
+        process=_process(request, user, hostname),
+        hostname=None if request.uts == "host" and request.hostname is None else hostname,
+        mounts=_mounts(request),
         annotations=_annotations(request),
-        linux=Linux(
-            namespaces=defaults.namespaces(network=request.network != "host"),
-            resources=_resources(request, device_rules=device_rules),
-            seccomp=default_profile(),
-            masked_paths=defaults.MASKED_PATHS,
-            readonly_paths=defaults.READONLY_PATHS,
-        ),
+        linux=_linux(request, found, device_rules=device_rules),
+    )
+
+
+def _linux(request: ContainerSpec, found: Devices, *, device_rules: bool) -> Linux:
+    shared = {name for name in ("network", "pid", "ipc", "uts", "cgroup") if getattr(request, name) == "host"}
+    unmasked = request.privileged or request.system_paths == "unconfined"
+    unfiltered = request.privileged or request.seccomp == "unconfined"
+    return Linux(
+        namespaces=tuple(one for one in defaults.namespaces() if one.type not in shared),
+        devices=found.nodes,
+        resources=_resources(request, found, device_rules=device_rules),
+        sysctl=request.sysctls or None,
+        seccomp=None if unfiltered else profile_for(capabilities.chosen(request).bounding),
+        masked_paths=() if unmasked else defaults.MASKED_PATHS,
+        readonly_paths=() if unmasked else defaults.READONLY_PATHS,
     )
 
 
 def _annotations(request: ContainerSpec) -> dict[str, str]:
     """The caller's, and what an OCI document has no word for. Raises InvalidArgument for a key that is not the caller's.
 
-    An image may hold nodes of the host's devices: they stay files.
+    An image may hold nodes of the host's devices: they stay files, but for one who has all devices anyway.
     """
     for key in request.annotations:
         if not key or key.startswith(defaults.OWN_ANNOTATIONS):
@@ -71,7 +90,8 @@ def _annotations(request: ContainerSpec) -> dict[str, str]:
             )
     network = {defaults.NETWORK_ANNOTATION: "none"} if request.network == "none" else {}
     sources = {defaults.SOURCES_ANNOTATION: "no-symlinks"} if scope().limited else {}
-    return request.annotations | {defaults.ROOTFS_ANNOTATION: "nodev"} | network | sources
+    nodes = {} if request.privileged else {defaults.ROOTFS_ANNOTATION: "nodev"}
+    return request.annotations | nodes | network | sources
 
 
 def check_environment(variables: Mapping[str, str]) -> None:
@@ -81,10 +101,12 @@ def check_environment(variables: Mapping[str, str]) -> None:
             raise InvalidArgument(f"cannot set environment variable {name!r}: a name is needed, without '='", step="lower")
 
 
-def _resolve(rootfs: str, text: str) -> ResolvedUser:
+def _resolve(request: ContainerSpec) -> ResolvedUser:
     """Blocking."""
-    with open_root(rootfs) as root:
-        return resolve_user(root.fileno(), text)
+    with open_root(request.rootfs) as root:
+        user = _ROOT if request.user is None else resolve_user(root.fileno(), request.user)
+        groups = (resolve_group(root.fileno(), group) for group in request.additional_groups)
+        return replace(user, additional_gids=tuple(dict.fromkeys((*user.additional_gids, *groups))))
 
 
 def open_root(rootfs: str) -> Fd:
@@ -104,7 +126,9 @@ def open_root(rootfs: str) -> Fd:
 
 
 def _hostname(request: ContainerSpec, container_id: str) -> str:
-    return container_id[:_SHORT_ID] if request.hostname is None else request.hostname
+    if request.hostname is not None:
+        return request.hostname
+    return os.uname().nodename if request.uts == "host" else container_id[:_SHORT_ID]
 
 
 def _process(request: ContainerSpec, user: ResolvedUser, hostname: str) -> Process:
@@ -118,20 +142,46 @@ def _process(request: ContainerSpec, user: ResolvedUser, hostname: str) -> Proce
         env=tuple(f"{name}={value}" for name, value in environment.items()),
         cwd=request.cwd,
         user=User(uid=user.uid, gid=user.gid, additional_gids=user.additional_gids),
-        capabilities=defaults.capabilities(),
-        no_new_privileges=True,
+        capabilities=capabilities.chosen(request),
+        no_new_privileges=request.no_new_privileges and not request.privileged,
+        rlimits=tuple(_rlimit(name, limit) for name, limit in request.ulimits.items()),
+        oom_score_adj=request.oom_score_adj,
     )
 
 
-def _mounts(asked: tuple[MountSpec, ...]) -> tuple[Mount, ...]:
+def _rlimit(name: str, limit: Ulimit) -> Rlimit:
+    kind = "RLIMIT_" + name.upper()
+    if kind not in RLIMITS:
+        known = ", ".join(one.removeprefix("RLIMIT_").lower() for one in RLIMITS)
+        raise InvalidArgument(
+            f"cannot limit a process by {name!r}: there is no such limit", step="lower", hint=f"there are {known}"
+        )
+    soft, hard = (_INFINITY if value == -1 else value for value in (limit.soft, limit.hard))
+    return Rlimit(type=kind, soft=soft, hard=hard)
+
+
+def _mounts(request: ContainerSpec) -> tuple[Mount, ...]:
     """The default mounts and then what is asked for; what is asked for on the target of a default one takes its place.
 
     In its place, since something on /dev must come before /dev/pts.
     """
+    asked, usual = request.mounts, tuple(_usual(request, mount) for mount in defaults.mounts())
     instead = {_target(mount): _mount(mount) for mount in asked}
-    standing = {mount.destination for mount in defaults.mounts()}
-    first = tuple(instead.get(mount.destination, mount) for mount in defaults.mounts())
+    standing = {mount.destination for mount in usual}
+    first = tuple(instead.get(mount.destination, mount) for mount in usual)
     return first + tuple(_mount(mount) for mount in asked if _target(mount) not in standing)
+
+
+def _usual(request: ContainerSpec, mount: Mount) -> Mount:
+    """Return a default mount as this container has it."""
+    if mount.destination == _SHM and request.ipc == "host":
+        return Mount(destination=_SHM, type="bind", source=_SHM, options=("rbind", "nosuid", "nodev", "noexec"))
+    if mount.destination == _SHM and request.shm_size_bytes is not None:
+        kept = (option for option in mount.options if not option.startswith("size="))
+        return mount.model_copy(update={"options": (*kept, f"size={request.shm_size_bytes}")})
+    if mount.destination == "/sys" and request.privileged:
+        return mount.model_copy(update={"options": tuple(option for option in mount.options if option != "ro")})
+    return mount
 
 
 def _target(asked: MountSpec) -> str:
@@ -153,22 +203,9 @@ def _mount(asked: MountSpec) -> Mount:
     return Mount(destination=asked.target, source=asked.source or kind, type=kind, options=options)
 
 
-def _resources(request: ContainerSpec, *, device_rules: bool) -> Resources | None:
-    asked = request.resources
-    limits = Resources(
-        pids=None if asked.pids is None else Pids(limit=asked.pids),
-        memory=None if asked.memory_bytes is None else Memory(limit=asked.memory_bytes),
-        cpu=None if asked.cpus is None else cpu_limit(asked.cpus),
-        devices=(DeviceRule(allow=False, access="rwm"),) if device_rules else (),
-    )
+def _resources(request: ContainerSpec, found: Devices, *, device_rules: bool) -> Resources | None:
+    limits = resources(request.resources)
+    if device_rules:
+        nothing = () if request.privileged else (DeviceRule(allow=False, access="rwm"),)
+        limits = limits.model_copy(update={"devices": (*nothing, *found.rules)})
     return None if limits == Resources() else limits
-
-
-def cpu_limit(cpus: float) -> Cpu:
-    """As much time in each period as so many CPUs have in it; the kernel takes a millisecond at least."""
-    quota = round(cpus * _PERIOD_US)
-    if quota < _LEAST_QUOTA_US:
-        raise InvalidArgument(
-            f"cannot limit a container to {cpus} CPUs: the least is {_LEAST_QUOTA_US / _PERIOD_US}", step="lower"
-        )
-    return Cpu(quota=quota, period=_PERIOD_US)

@@ -28,6 +28,7 @@ _CREATION = {
     *("id", "name", "labels", "stdin", "log", "restart", "stop_signal", "stop_timeout_s", "durable"),
     *("auto_remove", "health", "notify", "watchdog_s"),
     *("rootfs", "args", "env", "cwd", "user", "hostname", "terminal", "read_only", "mounts", "resources", "network"),
+    *("cap_drop", "additional_groups", "shm_size_bytes"),
 }
 _EXEC = {"args", "env", "cwd", "user", "additional_groups", "terminal", "stdin", "detach", "capabilities"}
 _UPDATE = {"resources", "restart", "durable"}
@@ -78,7 +79,7 @@ async def admitted(request: CreateRequest) -> CreateRequest:
     if not isinstance(request, ContainerSpec):
         form = "bundle" if hasattr(request, "bundle") else "oci"
         raise _refusal(f"{form}: only containers described by 'rootfs' are made by this socket")
-    _check_fields(request.model_fields_set, _CREATION)
+    _check_fields(_asked(request), _CREATION)
     if request.network == "host":
         raise _refusal("network: the host's own network is not for this socket")
     if request.log.driver == "journald":
@@ -92,13 +93,23 @@ async def admitted(request: CreateRequest) -> CreateRequest:
 def check_exec(request: ExecSpec) -> None:
     """Raises Forbidden for what would give a process more than its container has."""
     if scope().limited:
-        _check_fields({name for name in request.model_fields_set if getattr(request, name) is not False}, _EXEC)
+        _check_fields(_asked(request), _EXEC)
 
 
 def check_update(request: UpdateRequest) -> None:
     """Raises Forbidden."""
     if scope().limited:
         _check_fields(request.model_fields_set, _UPDATE)
+
+
+def _asked(request: ContainerSpec | ExecSpec) -> set[str]:
+    """Return the fields that say more than would hold without them."""
+    usual = type(request).model_fields
+    return {
+        name
+        for name in request.model_fields_set
+        if usual[name].is_required() or getattr(request, name) != usual[name].get_default(call_default_factory=True)
+    }
 
 
 def _check_fields(given: set[str], judged: set[str]) -> None:

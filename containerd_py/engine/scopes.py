@@ -15,6 +15,7 @@ from containerd_py.engine.systemd_bus import SystemdBus
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.systemd import steps
+from containerd_py.runtime.cgroups.systemd.annotated import check_harmless, of_annotations
 from containerd_py.runtime.cgroups.systemd.client import addresses
 from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost
 from containerd_py.runtime.cgroups.systemd.driver import ScopeDriver
@@ -70,6 +71,7 @@ class SystemdDriver:
 
     def check(self, spec: Spec) -> None:
         self._place(spec, "x")
+        check_harmless(spec.annotations)
         self._scopes.check(normalise(spec.linux.resources))
 
     def locate(self, spec: Spec, container_id: str) -> Cgroup:
@@ -89,7 +91,8 @@ class SystemdDriver:
         assert container.pidfd is not None  # noqa: S101 - its worker was just forked
         self._up.discard(place.name)
         self._asked.discard(place.name)
-        properties = self._scopes.properties(_scope(place, container), limits)
+        scope = _scope(place, container, of_annotations(spec.annotations))
+        properties = self._scopes.properties(scope, limits)
         await self._manager.start_scope(place.name, properties, pid, container.pidfd.fileno())
         self._up.add(place.name)
         cgroup = await asyncio.to_thread(self._scopes.settle, container.cgroup, limits, pid)
@@ -169,7 +172,7 @@ _SHUTDOWN = "pycontainerd-shutdown.service"
 """Stops containers in order when the host shuts down (ADR 19), which stops slices too, and all scopes in them at once."""
 
 
-def _scope(place: UnitPlace, container: Container) -> Scope:
+def _scope(place: UnitPlace, container: Container, annotated: tuple[Property, ...]) -> Scope:
     """As the daemon would stop it, and a moment more, so that whoever stops both does not kill too soon."""
     number, timeout_s = stop_by(container, None, None)
     return Scope(
@@ -179,4 +182,5 @@ def _scope(place: UnitPlace, container: Container) -> Scope:
         before=(_SHUTDOWN,),
         stop_signal=int(number),
         stop_timeout_us=int((timeout_s + _GRACE_S) * 1_000_000),
+        annotated=annotated,
     )

@@ -97,6 +97,9 @@ class SystemdBus:
         async with self._connecting:
             while self._connection is None:
                 connection, address = await asyncio.to_thread(connect, self._addresses, deadline)
+                if self._closed:
+                    connection.close()
+                    raise gone("reach systemd", "the connection is not wanted any more")
                 self._take(connection)
                 try:
                     self.greeted = await self._exchanged(
@@ -140,8 +143,9 @@ class SystemdBus:
             try:
                 await self.connect()
             except ContainerdError as problem:
-                _log.warning("cannot reach systemd", error=problem.message)
-                await asyncio.sleep(_AGAIN_S)
+                if not self._closed:
+                    _log.warning("cannot reach systemd", error=problem.message)
+                    await asyncio.sleep(_AGAIN_S)
 
     # ── what goes over it ──
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from containerd_py.errors import ContainerdError
+
 
 class Status(StrEnum):
     """The states of the OCI runtime specification, section "State", and that of a frozen container."""
@@ -277,6 +279,21 @@ class ShutDown:
 
     stopped: tuple[str, ...]
     failed: tuple[ContainerFailure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """container_id: None for one about all containers. result: an Exit, a Pruned, a ShutDown or None."""
+
+    id: str
+    action: str
+    container_id: str | None
+    container_name: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    asked_by: Peer | None
+    error: ContainerdError | None
+    result: Any
 
 
 @dataclass(frozen=True, slots=True)

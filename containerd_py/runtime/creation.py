@@ -113,7 +113,8 @@ class Creation:
         if systemd_cgroup:
             from containerd_py.runtime.scopes import ScopeMembership
 
-            return ScopeMembership(probe().cgroups, self._id, self._spec.linux.cgroups_path or "", limits)
+            path = self._spec.linux.cgroups_path or ""
+            return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
         return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path)
 

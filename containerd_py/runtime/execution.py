@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import Conflict
+from containerd_py.errors import Conflict, Forbidden
 from containerd_py.runtime import console, process
+from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
 from containerd_py.runtime.init import dialogue
@@ -73,7 +75,7 @@ def execute(
     kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
     kills = oom_kills(state.cgroup)
     with Opened(plan, inside=(pidfd, kinds)) as opened:
-        worker = launch(plan, handles, state.cgroup, opened)
+        worker = _launch(plan, handles, state, opened)
     try:
         beginning.watch(worker.control)
         return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills, beginning))
@@ -81,6 +83,21 @@ def execute(
         worker.end()
         worker.close()
         raise
+
+
+def _launch(plan: Plan, handles: dict[str, int], state: State, opened: Opened) -> Worker:
+    try:
+        return launch(plan, handles, state.cgroup, opened)
+    except Forbidden as problem:
+        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            own = parse_membership(file.read()).get("", "")
+        raise Forbidden(
+            f"cannot execute in container {state.id!r}: the kernel lets nobody who is in cgroup {own!r} have a process in "
+            f"{state.cgroup.v2!r}, as user {os.geteuid()}",
+            step=problem.step,
+            errno=problem.errno,
+            hint=problem.hint,
+        ) from problem
 
 
 def _compile(state: State, spec: Spec, document: Process, attachments: Attachments) -> Plan:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerd_py.errors import ContainerdError, Internal, InvalidArgument, Unavailable
+from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.fork import ForkRequest
 
 _LAUNCH_S = 30
+
+DELEGATION_HINT = "an ordinary user does it from a process of the own service manager: systemd-run --user --scope COMMAND"
+"""The kernel asks for the right to write to the first cgroup above both (cgroups(7), "Cgroup delegation")."""
 
 
 @dataclass(slots=True)
@@ -121,5 +124,8 @@ def _orphan(page: Fd | None, control: socket.socket) -> Worker:
 
 def refusal(number: int | None, text: str) -> ContainerdError:
     """Return the error for a fork that was refused."""
+    if number == errno.EACCES:  # said by a cgroup alone, where a worker is to be born in one (clone3(2))
+        told = f"cannot fork worker in the container's cgroup: {text}"
+        return Forbidden(told, step="cgroup", errno=number, hint=DELEGATION_HINT)
     kind = InvalidArgument if number == errno.ERANGE else Unavailable  # time offsets that no clock of this host can have
     return kind(f"cannot fork worker: {text}", step="fork", errno=number, hint="the host may be out of processes or memory")

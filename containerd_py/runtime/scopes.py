@@ -10,12 +10,15 @@ from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.cgroups.systemd import steps
+from containerd_py.runtime.cgroups.systemd.annotated import of_annotations
 from containerd_py.runtime.cgroups.systemd.client import Client, addresses
 from containerd_py.runtime.cgroups.systemd.driver import ScopeDriver
 from containerd_py.runtime.cgroups.systemd.names import parse_place
 from containerd_py.runtime.cgroups.systemd.properties import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.cgroups.resources import Resources
@@ -37,8 +40,11 @@ def place_of(cgroups_path: str, container_id: str) -> tuple[UnitPlace, str]:
 class ScopeMembership:
     """As `membership.Membership`. cgroups_path: of the document. Errors of reaching systemd come from `check` already."""
 
-    def __init__(self, layout: Layout, container_id: str, cgroups_path: str, limits: Resources) -> None:
+    def __init__(
+        self, layout: Layout, container_id: str, cgroups_path: str, limits: Resources, annotations: Mapping[str, str]
+    ) -> None:
         user = os.geteuid() != 0
+        self._annotated = of_annotations(annotations)
         self._place, _usual = place_of(cgroups_path, container_id)
         self._limits = limits
         self._described = f"container {container_id}"
@@ -60,7 +66,7 @@ class ScopeMembership:
         return self._driver.own(cgroup)
 
     def begin(self, worker: Worker) -> None:
-        scope = Scope(self._place.name, self._place.slice, self._described)
+        scope = Scope(self._place.name, self._place.slice, self._described, annotated=self._annotated)
         properties = self._driver.properties(scope, self._limits)
         self._starting = self._client.start(self._place.name, properties, worker.pid, worker.pidfd.fileno())
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 from containerd_py.signal_names import signal_number
 
@@ -38,8 +46,14 @@ class Wire(BaseModel):
 
 
 class ErrorBody(Wire):
+    """Keys that do not apply are left out, wherever it stands."""
+
     kind: str
     message: str
     step: str | None = None
     errno: str | None = None
     hint: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_does_not_apply(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value is not None}

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from containerd_py.wire.common import AbsolutePath, Identifier, Signal, Strings, Text, Wire
 from containerd_py.wire.health import HealthSpec, HealthState, HealthStatus
+from containerd_py.wire.isolation import Isolation
 
 RESTART_PATTERN = r"^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,5})?)$"
 LONGEST_STOP_S = 86_400.0
@@ -20,6 +21,8 @@ Reason = Literal["exited", "signaled", "oom", "lost", "failed"]
 Stream = Literal["stdout", "stderr"]
 LogDriver = Literal["file", "journald", "none"]
 Network = Literal["private", "none", "host"]
+CpuList = Annotated[str, StringConstraints(pattern=r"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", max_length=4096)]
+"""As cpuset(7) lists them: "0-3,7"."""
 
 
 class MountSpec(Wire):
@@ -36,7 +39,16 @@ class ResourcesSpec(Wire):
 
     pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
     memory_bytes: Annotated[int, Field(ge=1)] | None = None
+    memory_swap_bytes: Annotated[int, Field(ge=-1, le=2**63 - 1)] | None = None
+    """Memory and swap together; -1: no limit."""
+    memory_reservation_bytes: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """What is left to it where the host runs short."""
     cpus: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    cpu_shares: Annotated[int, Field(ge=2, le=262_144)] | None = None
+    """Its part where CPUs are short; 1024 is usual."""
+    cpuset_cpus: CpuList | None = None
+    cpuset_mems: CpuList | None = None
+    blkio_weight: Annotated[int, Field(ge=10, le=1000)] | None = None
 
 
 class LogSpec(Wire):
@@ -90,7 +102,7 @@ class Common(Wire):
         return self
 
 
-class ContainerSpec(Common):
+class ContainerSpec(Common, Isolation):
     """The friendly form: what most people need, lowered to an OCI document with safe defaults."""
 
     rootfs: AbsolutePath

@@ -26,6 +26,7 @@ EVENT_TYPES = (
     "exec.started",
     "exec.exited",
     "exec.killed",
+    "operation.ended",
 )
 """What happens. A subscriber may hear of a "gap" besides."""
 

@@ -34,7 +34,7 @@ class Answer:
 def template_of(path: str) -> str:
     """Turn "/v1/containers/abc/start" into "/v1/containers/{id}/start"."""
     parts = path.split("?")[0].split("/")
-    if len(parts) > 3 and parts[2] in ("containers", "exec"):
+    if len(parts) > 3 and parts[2] in ("containers", "exec", "operations"):
         parts[3] = "{id}"
     return "/".join(parts)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -39,6 +41,15 @@ class Daemon:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Of the log: objects of JSON, as they are where nobody has a terminal or a journal."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{") and line.endswith("}")]
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["level"] == "error"]
+
     def start(self, **environment: str) -> None:
         """Start; `answering` waits until it serves."""
         options = ("--socket", str(self.socket), "--state-dir", str(self.state_dir), "--data-dir", str(self.data_dir))
@@ -53,7 +64,7 @@ class Daemon:
     async def answering(self) -> None:
         assert self._process is not None
         async with asyncio.timeout(30):
-            while b"event=serving" not in self._log.read_bytes()[self._log_start :]:
+            while b'"event": "serving"' not in self._log.read_bytes()[self._log_start :]:
                 assert self._process.poll() is None, self.log
                 await asyncio.sleep(0.01)
 

@@ -220,6 +220,22 @@ def test_a_group_reaches_a_socket_elsewhere() -> None:
     assert load(arguments, {}).socket_group == "daemon"
 
 
+def test_true_and_false_come_from_every_source(file: Path) -> None:
+    assert load([], {}).machined is False
+    file.write_text("machined = true\n")
+    assert load(["--config", str(file)], {}).machined is True
+    assert load(["--config", str(file), "--machined", "false"], {}).machined is False
+    assert load([], {"PYCONTAINERD_MACHINED": "true"}).machined is True
+    for wrong in ("", "1", "yes", "True"):
+        with pytest.raises(InvalidArgument, match="machined"):
+            load([], {"PYCONTAINERD_MACHINED": wrong})
+
+
+def test_machined_is_for_scopes() -> None:
+    with pytest.raises(InvalidArgument, match="machined is for containers that are scopes"):
+        load(["--machined", "true", "--cgroup-driver", "cgroupfs"], {})
+
+
 def test_numbers_come_from_every_source(file: Path) -> None:
     file.write_text("log_max_bytes = 4096\n")
     found = load(["--config", str(file), "--log-max-files", "7"], {})

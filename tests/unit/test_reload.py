@@ -1,6 +1,9 @@
 """Settings that are read again."""
 
+import contextlib
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,11 +42,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def reloading(file: Path) -> Reloading:
+def reloading(file: Path, manager: ServiceManager | None = None) -> Reloading:
     def reread() -> DaemonConfig:
         return load(["--config", str(file)], {})
 
-    return Reloading(reread(), reread, ServiceManager())
+    return Reloading(reread(), reread, manager or ServiceManager())
 
 
 def test_the_log_level_holds_at_once(file: Path, level: Callable[[], str]) -> None:
@@ -82,6 +85,36 @@ def test_wrong_settings_change_nothing(file: Path, text: str, level: Callable[[]
         again.reload()
     assert [line["log_level"] for line in told] == ["error"]
     assert level() == "debug"
+
+
+class Defect(Exception):
+    pass
+
+
+@pytest.mark.parametrize("case", ["right", "wrong", "defect"])
+async def test_the_manager_hears_when_it_begins_and_when_it_is_done(file: Path, tmp_path: Path, case: str) -> None:
+    """As notify-reload has it (systemd.service(5)), whatever becomes of it: a beginning without an end is a wait."""
+    ours = ServiceManager(str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, contextlib.closing(ours):
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(5)
+        again = reloading(file, ours)
+        told: list[str] = []
+
+        def look() -> None:
+            told.append(manager.recv(4096).decode())
+            if case == "defect":
+                raise Defect
+
+        again.also.append(look)
+        file.write_text('log_level = "loud"' if case == "wrong" else "")
+        before_us = time.monotonic_ns() // 1000
+        with capture_logs(), contextlib.suppress(Defect):
+            again.reload()
+        first, second = told[0].splitlines()
+        assert first == "RELOADING=1"
+        assert before_us <= int(second.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
+        assert manager.recv(4096) == b"READY=1"
 
 
 def test_a_file_that_is_gone_changes_nothing(file: Path) -> None:

@@ -63,6 +63,9 @@ StopSignalOption = Annotated[
         "--signal", "-s", help="The signal to stop it with (default: its own, or TERM).", autocompletion=signal_names
     ),
 ]
+NoBlockOption = Annotated[
+    bool, typer.Option("--no-block", help="Do not wait for its end: print the id of the operation (`pyctr operations`).")
+]
 SignalOption = Annotated[
     str, typer.Option("--signal", "-s", help="A signal: TERM, SIGTERM or 15.", autocompletion=signal_names)
 ]

@@ -9,15 +9,18 @@ import typer
 from containerd_py.cli.commands.arguments import (
     ContainerArgument,
     ContainersArgument,
+    NoBlockOption,
     PausedContainersArgument,
     RunningContainersArgument,
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.each import each, tell, together
+from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import filters_of, restart_policies
 from containerd_py.cli.filters import parse_filters
+from containerd_py.cli.gathering import Gathering
+from containerd_py.cli.limit_options import LimitOptions
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.progress import Progress
 from containerd_py.cli.settings import FormatOption, perform, wants_json
@@ -40,12 +43,16 @@ def restart(
     *,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
+    no_block: NoBlockOption = False,
     format_: FormatOption = None,
 ) -> None:
     """Stop containers where they run, and start them again."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: "Client", container: str) -> Callable[[], None]:
+        if no_block:
+            begun = await client.begin("restart", container, timeout_s=timeout, signal=signal)
+            return lambda: tell_begun(begun, as_json=as_json)
         await client.restart(container, timeout, signal)
         return lambda: tell(container, as_json=as_json)
 
@@ -83,13 +90,7 @@ def update(
     ctx: typer.Context,
     containers: ContainersArgument,
     *,
-    memory: Annotated[
-        str | None, typer.Option("--memory", "-m", metavar="SIZE", help="Memory: 64m, 1g, bytes; -1: no limit.")
-    ] = None,
-    cpus: Annotated[float | None, typer.Option(metavar="N", help="CPUs: 0.5, 2; -1: no limit.")] = None,
-    pids_limit: Annotated[
-        int | None, typer.Option("--pids-limit", metavar="N", help="Processes at most; -1: no limit.")
-    ] = None,
+    options: LimitOptions,
     restart: Annotated[
         str | None,
         typer.Option(metavar="POLICY", help="no, on-failure[:N], always, unless-stopped.", autocompletion=restart_policies),
@@ -100,12 +101,15 @@ def update(
     ] = None,
     format_: FormatOption = None,
 ) -> None:
-    """Change limits, at once where they run, restart policies, and whether containers outlive a boot."""
+    """Change limits, at once where they run, restart policies, and whether containers outlive a boot.
+
+    -1 lifts a limit of memory, of memory and swap, of CPUs or of processes.
+    """
 
     async def act(client: "Client", container: str) -> None:
         from containerd_py.cli.requests import build_update
 
-        await client.update(container, build_update(memory, cpus, pids_limit, restart, durable=durable))
+        await client.update(container, build_update(options, restart, durable=durable))
 
     _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
 
@@ -172,6 +176,6 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "unpause": unpause,
     "rename": rename,
-    "update": update,
+    "update": Gathering(update, LimitOptions),
     "prune": prune,
 }

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from containerd_py.cli.complaints import complain, plain_code
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.progress import Progress
 from containerd_py.errors import ContainerdError
+
+if TYPE_CHECKING:
+    from containerd_py.wire import Operation
 
 _AT_ONCE = 32
 
@@ -64,6 +68,10 @@ async def together(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     return code
+
+
+def tell_begun(operation: "Operation", *, as_json: bool) -> None:
+    write_line(operation.model_dump_json() if as_json else printable(operation.id))
 
 
 def tell(container: str, *, as_json: bool) -> None:

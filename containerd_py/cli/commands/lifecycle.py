@@ -8,6 +8,7 @@ import typer
 from containerd_py.cli.commands.arguments import (
     ContainersArgument,
     InteractiveOption,
+    NoBlockOption,
     RunningContainersArgument,
     SignalOption,
     SigProxyOption,
@@ -15,12 +16,12 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.each import each, tell, together
+from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.completion.values import choices
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.output import write_line
+from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import Printer, printer_of
 from containerd_py.cli.settings import FormatOption, perform, wants_json
 from containerd_py.errors import Conflict, InvalidArgument
@@ -69,6 +70,7 @@ def stop(
     *,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
+    no_block: NoBlockOption = False,
     format_: FormatOption = None,
 ) -> None:
     """Stop containers, all at once: their stop signal, then SIGKILL."""
@@ -77,6 +79,9 @@ def stop(
     async def one(client: "Client", container: str) -> Callable[[], None]:
         from containerd_py.cli.templates import Row
 
+        if no_block:
+            begun = await client.begin("stop", container, timeout_s=timeout, signal=signal)
+            return lambda: printer.one(Row(begun), lambda: write_line(printable(begun.id)))
         ended = await client.stop(container, timeout, signal)
         return lambda: printer.one(Row(ended, {"Container": container}), lambda: tell(container, as_json=False))
 
@@ -134,12 +139,16 @@ def rm(
     containers: ContainersArgument,
     *,
     force: Annotated[bool, typer.Option("--force", "-f", help="Kill it first where it runs.")] = False,
+    no_block: NoBlockOption = False,
     format_: FormatOption = None,
 ) -> None:
     """Remove containers."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: "Client", container: str) -> None:
+        if no_block:
+            tell_begun(await client.begin("delete", container, force=force), as_json=as_json)
+            return
         await client.delete(container, force=force)
         tell(container, as_json=as_json)
 

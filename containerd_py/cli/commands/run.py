@@ -10,11 +10,12 @@ from containerd_py.cli.commands.arguments import KeyOption, SigProxyOption
 from containerd_py.cli.complaints import complain, start_code
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
+from containerd_py.cli.gathering import Gathering
 from containerd_py.cli.id_file import IdFile
 from containerd_py.cli.output import printable, write_line
 from containerd_py.cli.printing import Printer, printer_of
 from containerd_py.cli.settings import Detached, FormatOption, perform
-from containerd_py.cli.spec_options import Gathering, SpecOptions
+from containerd_py.cli.spec_options import SpecOptions
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Print the id
 
 def register(app: typer.Typer) -> None:
     for name, command in (("run", run), ("create", create), ("explain", explain)):
-        app.command(name, context_settings=_PAYLOAD_LAST)(Gathering(command))
+        app.command(name, context_settings=_PAYLOAD_LAST)(Gathering(command, SpecOptions))
 
 
 def run(

@@ -30,6 +30,9 @@ class Asked:
     def containers(self) -> list[dict[str, Any]]:
         return self._list("/v1/containers", "containers")
 
+    def operations(self) -> list[dict[str, Any]]:
+        return self._list("/v1/operations", "operations")
+
     def execs(self) -> Iterator[dict[str, Any]]:
         running = [one for one in self.containers() if one.get("status") in ("running", "paused")]
         for one in running[-_EXECS_OF:]:

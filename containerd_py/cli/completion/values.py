@@ -18,7 +18,7 @@ Completer = Callable[[typer.Context, list[str], str], Found]
 _EVENTS = (
     *("created", "started", "exited", "deleted", "killed", "oom", "paused", "resumed", "renamed", "updated"),
     *("health", "ready", "restarting", "restart_failed", "unpacked"),
-    *("exec.created", "exec.started", "exec.exited", "exec.killed"),
+    *("exec.created", "exec.started", "exec.exited", "exec.killed", "operation.ended"),
 )
 _STATUSES = ("created", "running", "paused", "restarting", "exited")
 _USUAL_SIGNALS = ("TERM", "KILL", "INT", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH")
@@ -61,6 +61,13 @@ def exec_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
     given = _given(ctx)
     found = [(one["id"], " ".join(one["args"])) for one in Asked(ctx).execs() if one["id"] not in given]
     return _beginning(found, incomplete)
+
+
+def operation_ids(ctx: typer.Context, args: list[str], incomplete: str) -> Found:
+    del args
+    given = _given(ctx)
+    there = [one for one in Asked(ctx).operations() if one["id"] not in given]
+    return _beginning([(one["id"], f"{one['action']} {one['container_name'] or ''}".rstrip()) for one in there], incomplete)
 
 
 def signal_names(ctx: typer.Context, args: list[str], incomplete: str) -> Found:

@@ -36,8 +36,8 @@ _NAMESPACES: tuple[NamespaceType, ...] = ("pid", "network", "ipc", "uts", "mount
 
 
 @cache
-def namespaces(*, network: bool = True) -> tuple[Namespace, ...]:
-    return tuple(Namespace(type=kind) for kind in _NAMESPACES if network or kind != "network")
+def namespaces() -> tuple[Namespace, ...]:
+    return tuple(Namespace(type=kind) for kind in _NAMESPACES)
 
 
 @cache

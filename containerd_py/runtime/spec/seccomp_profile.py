@@ -10,8 +10,12 @@ from __future__ import annotations
 import errno
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 from containerd_py.runtime.spec.linux import Seccomp, SeccompArchitecture, SeccompArgument, SeccompRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _FILES = """
 access arm_fadvise64_64 arm_sync_file_range chdir chmod chown chown32 chroot close close_range copy_file_range creat dup
@@ -62,10 +66,29 @@ mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlin
 recvfrom recvmmsg recvmmsg_time64 recvmsg semctl semget semop semtimedop semtimedop_time64 send sendmmsg sendmsg sendto
 setsockopt shmat shmctl shmdt shmget shutdown socketcall socketpair
 """
+_FOR_CAPABILITIES = {
+    "CAP_SYS_ADMIN": """
+bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount mount_setattr move_mount open_tree
+perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare
+""",
+    "CAP_BPF": "bpf",
+    "CAP_DAC_READ_SEARCH": "open_by_handle_at",
+    "CAP_PERFMON": "perf_event_open",
+    "CAP_SYSLOG": "syslog",
+    "CAP_SYS_BOOT": "kexec_file_load kexec_load reboot",
+    "CAP_SYS_MODULE": "delete_module finit_module init_module",
+    "CAP_SYS_PACCT": "acct",
+    "CAP_SYS_PTRACE": "kcmp",
+    "CAP_SYS_RAWIO": "ioperm iopl",
+    "CAP_SYS_TIME": "clock_settime clock_settime64 settimeofday stime",
+}
+"""What a capability is for, and would be of no use without: as in docker's and podman's profiles."""
+
 _NAMESPACE_FLAGS = 0x7E02_0000  # CLONE_NEW* of clone(2)
 _AF_ALG = 38
 _AF_VSOCK = 40
 _SAFE_PERSONALITIES = (0x0, 0x0008, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
+_NO_CLONE3 = SeccompRule(names=("clone3",), action="SCMP_ACT_ERRNO", errno_ret=errno.ENOSYS)
 _ARCHITECTURES: dict[str, tuple[SeccompArchitecture, ...]] = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
@@ -75,17 +98,25 @@ _ARCHITECTURES: dict[str, tuple[SeccompArchitecture, ...]] = {
 @cache
 def default_profile() -> Seccomp:
     """Return the profile for this machine's architecture and the ones that it runs as well: one, shared."""
-    names = tuple(sorted(set(" ".join((_FILES, _MEMORY, _PROCESSES, _TIME, _WAITING, _COMMUNICATION)).split())))
+    return _profile(())
+
+
+def profile_for(capabilities: Iterable[str]) -> Seccomp:
+    """Return the default profile, with the calls that these capabilities are for."""
+    useful = tuple(sorted(set(capabilities) & _FOR_CAPABILITIES.keys()))
+    return _profile(useful) if useful else default_profile()
+
+
+def _profile(capabilities: tuple[str, ...]) -> Seccomp:
+    texts = (_FILES, _MEMORY, _PROCESSES, _TIME, _WAITING, _COMMUNICATION)
+    names = set(" ".join((*texts, *(_FOR_CAPABILITIES[name] for name in capabilities))).split())
+    # The C library falls back to clone, whose flags a filter can see.
+    hidden = () if "clone3" in names else (_NO_CLONE3,)
     return Seccomp(
         default_action="SCMP_ACT_ERRNO",
         default_errno_ret=errno.EPERM,
         architectures=_ARCHITECTURES.get(os.uname().machine, ()),
-        syscalls=(
-            SeccompRule(names=names, action="SCMP_ACT_ALLOW"),
-            *_rules_for_arguments(),
-            # The C library falls back to clone, whose flags a filter can see.
-            SeccompRule(names=("clone3",), action="SCMP_ACT_ERRNO", errno_ret=errno.ENOSYS),
-        ),
+        syscalls=(SeccompRule(names=tuple(sorted(names)), action="SCMP_ACT_ALLOW"), *_rules_for_arguments(), *hidden),
     )
 
 

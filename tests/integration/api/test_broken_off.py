@@ -51,9 +51,9 @@ async def test_an_archive_ends_without_its_last_chunk_and_the_log_tells_why(daem
     part = await answer(daemon, f"GET /v1/containers/{container}/archive?path=/deep HTTP/1.1")
     assert part.startswith(b"HTTP/1.1 200")
     assert not part.endswith(b"0\r\n\r\n")
-    (line,) = (line for line in daemon.log.splitlines() if "stream broken off" in line)
-    assert f"path=/v1/containers/{container}/archive" in line
-    assert "directories lie deeper than 200 levels" in line
+    (line,) = (line for line in daemon.lines if line["event"] == "stream broken off")
+    assert line["path"] == f"/v1/containers/{container}/archive"
+    assert "directories lie deeper than 200 levels" in str(line)
     await remove(api, container)
 
 

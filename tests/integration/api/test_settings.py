@@ -44,10 +44,10 @@ async def test_a_daemon_reads_its_settings_again_and_serves_on(daemon: Daemon, t
     daemon.start(PYCONTAINERD_CONFIG=str(file))
     await daemon.answering()
     for text, words in (
-        ("", "changed=nothing"),
+        ("", '"changed": "nothing"'),
         ("loud = 1", "cannot reload settings"),
-        ('log_level = "warning"\ncgroup_parent = "x"', "settings=cgroup_parent"),
-        ('log_level = "info"', "changed=log_level"),
+        ('log_level = "warning"\ncgroup_parent = "x"', '"settings": "cgroup_parent"'),
+        ('log_level = "info"', '"changed": "log_level"'),
     ):
         file.write_text(text)
         before = len(daemon.log)

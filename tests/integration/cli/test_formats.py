@@ -89,7 +89,7 @@ REFUSED = (
     (("images",), 2, "there are no images here"),
     (("port", "web"), 2, "there are no ports"),
     (("run", "-p", "80:80", "nginx"), 125, "there are no ports"),
-    (("run", "--privileged", "alpine"), 125, "config.json"),
+    (("run", "--userns", "host", "alpine"), 125, "config.json"),
     (("run", "alpine", "sh"), 125, "--rootfs is missing"),
     (("attach", "--detach-keys", "ctrl-", "web"), 1, "no key 'ctrl-'"),
     (("timeline", "web", "-o", "web.png"), 1, "pictures are SVG"),

@@ -112,6 +112,6 @@ def _serving(folder: Path) -> Iterator[Target]:
             yield Target(session, population, Harmless(rootfs, folder / "nowhere"))
             population.remove()
         assert daemon.stop() == 0, daemon.log
-        assert "level=error" not in daemon.log, daemon.log
+        assert not daemon.errors, daemon.log
     finally:
         daemon.close()

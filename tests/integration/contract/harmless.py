@@ -62,6 +62,7 @@ class Harmless:
             body |= {"durable": False, "restart": "no"}  # which are its opposites
         if "rootfs" in body:
             body |= {"rootfs": str(self.rootfs), "user": None, "cwd": "/", "hostname": None, "mounts": []}
+            body |= {"privileged": False, "devices": [], "additional_groups": []}
             body["stop_timeout_s"] = _LONGEST_S
         if isinstance(body.get("args"), list):
             body["args"] = ["/bin/sh", "-c", STOPPABLE, *body["args"][1:]]

@@ -22,6 +22,8 @@ CONTAINERS: dict[str, dict[str, Any]] = {
 """By id: what each is created with, beside what is common to all."""
 EXECS = ("exec-created", "exec-running", "exec-shown", "exec-stopped")
 """Names that stand for the ids of execs, which the daemon chooses."""
+OPERATIONS = ("operation-ended",)
+"""Likewise, for the last one that has ended."""
 
 
 class _Changed(Exception):
@@ -37,7 +39,10 @@ class Population:
         self._execs: dict[str, str] = {}
 
     def id_of(self, name: str) -> str:
-        """Return the id that a name of EXECS stands for; anything else as it is."""
+        """Return the id that a name of EXECS or OPERATIONS stands for; anything else as it is."""
+        if name in OPERATIONS:
+            told = self._ask("GET", "/v1/operations")["operations"]
+            return next(str(one["id"]) for one in reversed(told) if one["status"] != "running")
         return self._execs.get(name, name)
 
     def settle(self) -> None:

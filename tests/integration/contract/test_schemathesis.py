@@ -15,9 +15,11 @@ from schemathesis import checks as builtin
 from schemathesis.generation import GenerationMode
 
 from tests.integration.api_client import DOCUMENT
-from tests.integration.contract.population import CONTAINERS, EXECS
+from tests.integration.contract.population import CONTAINERS, EXECS, OPERATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from schemathesis import Case
     from schemathesis.core.transport import Response
 
@@ -57,6 +59,8 @@ _QUICK = settings(
 )
 
 
+_KNOWN: dict[str, Iterable[str]] = {"exec": EXECS, "operations": OPERATIONS}
+"""Whom a path is about, by its second part; else it is a container."""
 _MORE = {"explain": 150, "create_container": 60}
 """Of so many made-up descriptions of containers some are right ones."""
 
@@ -65,7 +69,7 @@ _MORE = {"explain": 150, "create_container": 60}
 def test_every_answer_is_as_documented(target: Target, operation: str) -> None:
     """Of ours, with right and with wrong parameters and bodies, and of ids that are made up too."""
     asked = _OPERATIONS[operation]
-    known = EXECS if asked.path.startswith("/v1/exec/") else CONTAINERS
+    known = _KNOWN.get(asked.path.split("/")[2], CONTAINERS)
     names = [*(name for name in known if (operation, name) not in _WAITS_FOR_START), None]
     statuses = set()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(180)
 _ROOT = Path(__file__).parents[3]
-_WITH_DAEMON = {"curl": "rootfs", "pyctr": "rootfs", "limits": ".", "files": ".", "backup": "."}
+_WITH_DAEMON = {"curl": "rootfs", "pyctr": "rootfs", "limits": ".", "isolation": ".", "files": ".", "backup": "."}
 """Pages of how-to that need a daemon, and what of the folder of the test is their $R."""
 
 

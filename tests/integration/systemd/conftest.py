@@ -31,11 +31,12 @@ class Findings:
 
 
 class Campaign:
-    """Boots each guest at most once, when its first result is asked for."""
+    """Boots each guest at most once, when its first result is asked for: in no other process of this run, either."""
 
-    def __init__(self, package: Path, folder: Path) -> None:
+    def __init__(self, package: Path, folder: Path, shared: Path) -> None:
         self._package = package
         self._folder = folder
+        self._shared = shared
         self._found: dict[str, Findings] = {}
 
     def findings(self, guest: Guest) -> Findings:
@@ -44,6 +45,10 @@ class Campaign:
         return self._found[guest.name]
 
     def _run(self, guest: Guest) -> Findings:
+        try:
+            (self._shared / f"guest {guest.name}").mkdir()
+        except FileExistsError:
+            pytest.fail(f"{guest.name} was booted before: that broke off, or its tests are not all in one process")
         out = self._folder / guest.name
         out.mkdir()
         (out / self._package.name).hardlink_to(self._package)
@@ -78,10 +83,16 @@ def _verdict(cases: list[ET.Element]) -> Verdict:
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tests run in several processes, the first one that needs it builds it for all."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run: of all its processes, where there are several."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "package"
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def package(shared: Path) -> Path:
+    """Where tests run in several processes, the first one that needs it builds it for all."""
+    folder = shared / "package"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -89,5 +100,5 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def campaign(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return Campaign(package, tmp_path_factory.mktemp("guests"))
+def campaign(package: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    return Campaign(package, tmp_path_factory.mktemp("guests"), shared)

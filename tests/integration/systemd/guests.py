@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 HARNESS = ROOT / "tests/harness"
+CACHE = Path(os.environ.get("HARNESS_CACHE", Path.home() / ".cache/test-guests"))
 _SLACK_S = 20
 
 
@@ -17,6 +18,7 @@ _SLACK_S = 20
 class Guest:
     """script: of the harness. cgroups: HARNESS_CGROUPS; fetched: its kernel is not this machine's.
 
+    suite: of Debian, whose systemd is laid over this machine's; not everybody can have it.
     modules: of tests/systemd that run in it, all if there are none: what differs there, since each costs time.
     """
 
@@ -25,19 +27,25 @@ class Guest:
     cgroups: str = "unified"
     fetched: bool = False
     modules: tuple[str, ...] = ()
+    suite: str = ""
+
+    @property
+    def layer(self) -> Path:
+        return CACHE / f"systemd-{self.suite}"
 
     def runs(self, module: str) -> bool:
         return not self.modules or module in self.modules
 
     def missing(self) -> str | None:
         """Return why it cannot be booted here."""
-        cache = Path(os.environ.get("HARNESS_CACHE", Path.home() / ".cache/test-guests"))
-        if self.fetched and not (cache / "uml/linux").exists():
+        if self.fetched and not (CACHE / "uml/linux").exists():
             return f"no guest kernel: {HARNESS}/fetch-kernels.sh"
         return None
 
     def require(self) -> None:
         """Skip the test where it cannot be booted; in CI, fail."""
+        if self.suite and not (self.layer / ".complete").exists():
+            pytest.skip(f"no systemd of {self.suite} for guests: {HARNESS}/fetch-systemd.sh {self.suite}")
         problem = self.missing()
         if problem and os.environ.get("CI") == "true":
             pytest.fail(problem)
@@ -55,7 +63,7 @@ class Guest:
         flags += ["-s", str(ROOT), "-o", str(out), "-t", str(timeout_s), "-m", str(memory_mib)]
         return subprocess.run(
             [str(HARNESS / self.script), *flags, *command],
-            env=os.environ | {"HARNESS_CGROUPS": self.cgroups},
+            env=os.environ | {"HARNESS_CGROUPS": self.cgroups, "HARNESS_LAYER": str(self.layer) if self.suite else ""},
             capture_output=True,
             text=True,
             errors="replace",
@@ -67,7 +75,21 @@ class Guest:
 UNIFIED = Guest("unified", "boot-systemd-ns.sh")
 HYBRID = Guest("hybrid", "boot-systemd-ns.sh", cgroups="hybrid", modules=("test_service", "test_shutdown"))
 UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_exec", "test_fd_store", "test_service"))
-GUESTS = (UNIFIED, HYBRID, UML)
+NEWER = Guest(
+    "newer",
+    "boot-systemd-ns.sh",
+    modules=(
+        "test_annotations",
+        "test_fd_store",
+        "test_machined",
+        "test_pyrunc",
+        "test_reload",
+        "test_scopes",
+        "test_service",
+    ),
+    suite="trixie",
+)
+GUESTS = (UNIFIED, HYBRID, UML, NEWER)
 
 
 def build_package(folder: Path) -> Path:

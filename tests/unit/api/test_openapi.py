@@ -32,7 +32,7 @@ _MODELS: dict[str, type[wire.Wire]] = {
 
 # ── what the two are not to agree about ──
 
-_NOT_ON_THE_WIRE = {"Wire", "Common"}
+_NOT_ON_THE_WIRE = {"Wire", "Common", "Isolation"}
 """Base classes: nothing of this type is sent."""
 
 _NO_MODEL = {
@@ -54,6 +54,11 @@ _ALIASES: dict[str, Any] = {
     "Signal": wire.Signal,
     "RestartPolicy": wire.RestartPolicy,
     "Network": wire.Network,
+    "NamespaceMode": wire.NamespaceMode,
+    "Confinement": wire.Confinement,
+    "CpuList": wire.CpuList,
+    "OperationAction": wire.OperationAction,
+    "OperationStatus": wire.OperationStatus,
     "Address": wire.Address,
     "UrlPath": wire.UrlPath,
     "HealthStatus": wire.HealthStatus,
@@ -80,6 +85,8 @@ _SMALLEST: dict[str, dict[str, Any]] = {
     "HttpCheck": {"port": 80},
     "MountSpec": {"target": "/mnt"},
     "ResourcesSpec": {},
+    "DeviceSpec": {"path": "/dev/fuse"},
+    "Ulimit": {"soft": 1, "hard": 2},
     "UpdateRequest": {},
 }
 """The models of requests, each with the least that it takes; all others are answers."""

@@ -59,6 +59,7 @@ _READING = {
     *("container_logs", "container_stats", "container_top", "stats", "container_timeline"),
     *("diff_container", "declared"),
     *("list_execs", "inspect_exec", "wait_exec", "exec_logs", "events"),
+    *("list_operations", "inspect_operation", "wait_operation"),
 }
 
 

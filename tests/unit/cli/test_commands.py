@@ -249,7 +249,7 @@ def test_a_key_makes_a_creation_one(daemon: Any, pyctr: Any) -> None:
 def test_an_update_of_nothing_is_refused_here(daemon: Any, pyctr: Any) -> None:
     told = pyctr("update", "web")
     assert (told.code, daemon.heard) == (1, [])
-    assert "--restart and --durable" in told.err
+    assert "--restart or --durable" in told.err
 
 
 def test_explain_numbers_the_steps(daemon: Any, pyctr: Any) -> None:
@@ -288,7 +288,7 @@ def test_version_and_info(daemon: Any, pyctr: Any) -> None:
         (("rm",), 2, "missing argument"),
         (("dance",), 2, "dance"),
         (("logs", "--details", "a"), 2, "attributes of a container are its labels"),
-        (("update", "--memory-swap", "1", "a"), 2, "an OCI bundle's config.json"),
+        (("update", "--kernel-memory", "1", "a"), 2, "an OCI bundle's config.json"),
         (("rm", "-v", "a"), 2, "no named volumes"),
         (("-H", "unix:///x", "ps"), 2, "--socket PATH"),
         (("run", "--rootf", "x"), 125, "--rootfs? see `pyctr run --help`)"),

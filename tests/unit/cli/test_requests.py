@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from containerd_py.cli.requests import build_request, parse_size
+from containerd_py.cli.requests import build_request
+from containerd_py.cli.sizes import parse_size
 from containerd_py.cli.spec_options import LogChoice, NetworkChoice, SpecOptions
 from containerd_py.errors import InvalidArgument
 from containerd_py.wire import ContainerSpec, LogSpec

@@ -35,7 +35,14 @@ def argument(parameter: inspect.Parameter) -> Any:
     if kind.startswith("wire."):
         model: Any = getattr(wire, kind.removeprefix("wire."))
         return model.model_construct()
-    for beginning, value in (("str", "x1"), ("int", 7), ("bytes", b""), ("float", 0.5), ("Iterable", ())):
+    for beginning, value in (
+        ("str", "x1"),
+        ("int", 7),
+        ("bytes", b""),
+        ("float", 0.5),
+        ("Iterable", ()),
+        ("Begun", "stop"),
+    ):
         if kind.startswith(beginning):
             return value
     pytest.fail(f"this test knows nothing that is a {kind}")

@@ -1,5 +1,6 @@
 """Who makes cgroups: as the settings say, and as the host can."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -101,3 +102,11 @@ async def test_each_cgroup_is_changed_by_who_made_it() -> None:
     assert cast("Any", made.of(scope)) is systemd
     with pytest.raises(NotSupported, match=r"x\.scope"):
         drivers("cgroupfs", systemd).of(scope)
+
+
+def test_properties_of_a_unit_are_refused_where_there_is_none() -> None:
+    """Before anything is asked of cgroups."""
+    driver = CgroupfsDriver(cast("Any", None), LAYOUT, "/pycontainerd-12")
+    spec = SimpleNamespace(annotations={"org.systemd.property.KillSignal": "2"})
+    with pytest.raises(NotSupported, match=r"annotations\.org\.systemd\.property\.KillSignal"):
+        driver.check(cast("Any", spec))

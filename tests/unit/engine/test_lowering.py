@@ -1,6 +1,7 @@
 """The friendly form of a container and the OCI document that it becomes."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_less_time_than_the_kernel_can_measure_is_refused() -> None:
     ("pids", "device_rules", "expected"),
     [
         (None, False, None),
-        (5, False, {"pids": {"limit": 5}, "devices": []}),
+        (5, False, {"pids": {"limit": 5}}),
         (None, True, {"devices": [{"allow": False, "access": "rwm"}]}),
         (5, True, {"pids": {"limit": 5}, "devices": [{"allow": False, "access": "rwm"}]}),
     ],
@@ -273,3 +274,125 @@ async def test_an_annotation_that_is_not_the_callers_is_refused(key: str) -> Non
     request = ContainerSpec(rootfs="/srv/root", args=("x",), annotations={key: "true"})
     with pytest.raises(InvalidArgument, match="cannot annotate with"):
         await lower(request, ID, device_rules=True)
+
+
+# ── what it has of its host ──
+
+_DENIED = {"allow": False, "access": "rwm"}
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "expected"),
+    [
+        ({"no_new_privileges": False}, "process.noNewPrivileges", False),
+        ({"privileged": True}, "process.noNewPrivileges", False),
+        ({"privileged": True}, "linux.seccomp", None),
+        ({"privileged": True}, "linux.maskedPaths", []),
+        ({"privileged": True}, "linux.readonlyPaths", []),
+        ({"privileged": True}, "linux.resources.devices", [{"allow": True, "access": "rwm"}]),
+        ({"privileged": True}, "annotations", {}),
+        ({"seccomp": "unconfined"}, "linux.seccomp", None),
+        ({"seccomp": "unconfined"}, "linux.maskedPaths", list(defaults.MASKED_PATHS)),
+        ({"system_paths": "unconfined"}, "linux.maskedPaths", []),
+        ({"system_paths": "unconfined"}, "linux.readonlyPaths", []),
+        ({"additional_groups": ["7", "8", "7"]}, "process.user.additionalGids", [7, 8]),
+        ({"oom_score_adj": -7}, "process.oomScoreAdj", -7),
+        ({"sysctls": {"net.ipv4.ip_forward": "1"}}, "linux.sysctl", {"net.ipv4.ip_forward": "1"}),
+        ({"devices": [{"path": "/dev/null", "target": "/dev/x", "access": "r"}]}, "linux.devices.0.path", "/dev/x"),
+        (
+            {"devices": [{"path": "/dev/null", "access": "r"}]},
+            "linux.resources.devices",
+            [_DENIED, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"}],
+        ),
+    ],
+)
+def test_what_it_has_of_its_host(given: dict[str, Any], path: str, expected: Any, tmp_path: Path) -> None:
+    spec = lowered(device_rules=True, rootfs=str(tmp_path), **given)
+    validate(spec)
+    assert at(spec.document(), path) == expected
+
+
+def test_limits_of_processes() -> None:
+    limits = {"nofile": {"soft": 1, "hard": -1}}
+    assert at(document(ulimits=limits), "process.rlimits") == [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": 2**64 - 1}]
+    with pytest.raises(InvalidArgument, match="by 'files': there is no such limit"):
+        document(ulimits={"files": {"soft": 1, "hard": 1}})
+
+
+@pytest.mark.parametrize(
+    ("add", "drop", "expected"),
+    [
+        ([], ["ALL"], set()),
+        (["net_admin"], ["all"], {"CAP_NET_ADMIN"}),
+        (["CAP_NET_ADMIN"], [], {*defaults.capabilities().bounding, "CAP_NET_ADMIN"}),
+        ([], ["KILL"], {*defaults.capabilities().bounding} - {"CAP_KILL"}),
+    ],
+)
+def test_capabilities_are_added_and_dropped(add: list[str], drop: list[str], expected: set[str]) -> None:
+    found = at(document(cap_add=add, cap_drop=drop), "process.capabilities")
+    assert {name: set(found[name]) for name in ("bounding", "effective", "permitted")} == {
+        "bounding": expected,
+        "effective": expected,
+        "permitted": expected,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"cap_add": ["KILL", "CAP_FLY"]}, r"cap_add\[1\] 'CAP_FLY': no such capability"),
+        ({"cap_add": ["KILL"], "cap_drop": ["CAP_KILL"]}, "cap_drop 'CAP_KILL': cap_add has it too"),
+        ({"devices": [{"path": "/dev"}]}, r"devices\[0\] '/dev': it is no device"),
+        ({"devices": [{"path": "/dev/none"}]}, r"devices\[0\] '/dev/none': No such file"),
+    ],
+)
+def test_what_cannot_be_had_is_named(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidArgument, match=told):
+        lowered(**given)
+
+
+def test_the_filter_lets_capabilities_be_used() -> None:
+    usual, more = lowered().linux.seccomp, lowered(cap_add=["SYS_ADMIN"]).linux.seccomp
+    assert usual is not None
+    assert more is not None
+    assert "mount" not in usual.syscalls[0].names
+    assert {"mount", "unshare", "clone3"} <= set(more.syscalls[0].names)
+    assert not any(rule.action == "SCMP_ACT_ERRNO" for rule in more.syscalls)
+    assert lowered(cap_drop=["KILL"]).linux.seccomp == usual
+
+
+@pytest.mark.parametrize("kind", ["pid", "ipc", "uts", "cgroup", "network"])
+def test_what_is_the_hosts_has_no_namespace(kind: str) -> None:
+    shared: dict[str, Any] = {kind: "host"}
+    spec = lowered(**shared)
+    validate(spec)
+    assert kind not in {one.type for one in spec.linux.namespaces}
+
+
+def test_the_hosts_name_is_not_set() -> None:
+    found = document(uts="host")
+    assert found.get("hostname") is None
+    assert f"HOSTNAME={os.uname().nodename}" in at(found, "process.env")
+    with pytest.raises(InvalidArgument, match="hostname: needs a uts namespace"):
+        validate(lowered(uts="host", hostname="web"))
+
+
+def test_shared_memory() -> None:
+    def shm(**given: Any) -> tuple[str | None, tuple[str, ...]]:
+        return next((one.type, one.options) for one in lowered(**given).mounts if one.destination == "/dev/shm")
+
+    assert shm()[1][-1] == "size=65536k"
+    assert "size=65536k" not in shm(shm_size_bytes=4096)[1]
+    assert shm(shm_size_bytes=4096)[1][-1] == "size=4096"
+    assert shm(ipc="host")[0] == "bind"
+
+
+def test_a_privileged_one_has_the_hosts_devices() -> None:
+    spec = lowered(privileged=True, devices=[{"path": "/dev/null", "target": "/dev/zero"}])
+    paths = [one.path for one in spec.linux.devices]
+    assert {"/dev/null", "/dev/zero"} <= set(paths)
+    assert len(paths) == len(set(paths))
+    assert not {"/dev/ptmx", "/dev/console"} & set(paths)
+    assert not any(path.startswith(("/dev/pts/", "/dev/shm/")) for path in paths)
+    assert [one.minor for one in spec.linux.devices if one.path == "/dev/zero"] == [3]
+    assert "ro" not in next(one.options for one in spec.mounts if one.destination == "/sys")

@@ -10,11 +10,13 @@ from containerd_py.errors import Forbidden
 from containerd_py.wire import (
     BundleSpec,
     ContainerSpec,
+    DeviceSpec,
     ExecSpec,
     LogSpec,
     MountSpec,
     OciSpec,
     ResourcesSpec,
+    Ulimit,
     UpdateRequest,
 )
 
@@ -137,6 +139,30 @@ async def test_what_others_can_exchange_is_refused(root: Path) -> None:
     with within(limits(root)):
         await admitted(asked(root, rootfs=f"{root}/mine/root"))
     assert "No such file" in await refused(limits(root), asked(root, rootfs=f"{root}/mine/none/there"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({name: True} for name in ("privileged", "init")),
+        *({name: "host"} for name in ("pid", "ipc", "uts", "cgroup")),
+        *({name: "unconfined"} for name in ("seccomp", "system_paths")),
+        {"cap_add": ("CHOWN",)},
+        {"no_new_privileges": False},
+        {"devices": (DeviceSpec(path="/dev/null"),)},
+        {"sysctls": {"net.ipv4.ip_forward": "1"}},
+        {"ulimits": {"nofile": Ulimit(soft=1, hard=1)}},
+        {"oom_score_adj": -1},
+    ],
+)
+async def test_a_container_has_no_more_of_the_host_than_usual(root: Path, fields: dict[str, Any]) -> None:
+    assert f"{next(iter(fields))}: it is not for a socket" in await refused(limits(root), asked(root, **fields))
+
+
+async def test_a_container_may_have_less(root: Path) -> None:
+    fewer = {"cap_drop": ("ALL",), "shm_size_bytes": 4096, "additional_groups": ("7",)}
+    with within(limits(root)):
+        await admitted(asked(root, privileged=False, pid="private", devices=(), oom_score_adj=None, **fewer))
 
 
 def test_an_exec_gets_no_more_than_its_container(root: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LINE_BYTES = 8192
 _PAUSE_S = 0.01
 _ANSWERS = (b"OK ", b"AGREE_UNIX_FD")
+_NONE_HINT = "does systemd run here? an ordinary user's is user@UID.service, and XDG_RUNTIME_DIR tells where it listens"
 _GONE_HINT = "is systemd being executed anew? try again; systemctl is-system-running tells"
 
 
@@ -74,9 +75,11 @@ def connect(addresses: tuple[Address, ...], deadline: float) -> tuple[socket.soc
             if isinstance(opened, socket.socket):
                 return opened, address
             problems.append(f"{address.path.replace(chr(0), '@')}: {opened}")
-        if time.monotonic() + _PAUSE_S >= deadline or not any(os.path.exists(one.path) for one in addresses):
+        there = any(os.path.exists(one.path) for one in addresses)
+        if time.monotonic() + _PAUSE_S >= deadline or not there:
             told = "; ".join(problems) or "there is no address that could be used"
-            raise Unavailable(f"cannot reach systemd: {told}", step="systemd", hint=_GONE_HINT)
+            hint = _GONE_HINT if there else _NONE_HINT
+            raise Unavailable(f"cannot reach systemd: {told}", step="systemd", hint=hint)
         time.sleep(_PAUSE_S)
 
 

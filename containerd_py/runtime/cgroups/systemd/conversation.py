@@ -246,8 +246,9 @@ def greeting(*, bus: bool) -> Steps[Greeted]:
     return Greeted(parse_version(version), root.rstrip("/"))
 
 
-def get_property(path: str, interface: str, name: str) -> Steps[Any]:
-    (variant,) = yield Call("Get", "ss", (interface, name), path=path, interface="org.freedesktop.DBus.Properties")
+def get_property(path: str, interface: str, name: str, destination: str = _SYSTEMD) -> Steps[Any]:
+    asked = (interface, name)
+    (variant,) = yield Call("Get", "ss", asked, path, interface="org.freedesktop.DBus.Properties", destination=destination)
     return variant[1]
 
 

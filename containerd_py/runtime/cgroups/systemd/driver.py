@@ -69,7 +69,7 @@ class ScopeDriver:
 
     def properties(self, scope: Scope, resources: Resources) -> tuple[Property, ...]:
         """Return everything that systemd is told when the scope is started."""
-        return merged(of_scope(scope), self._of(resources, lambda _name: _no_files))
+        return merged(of_scope(scope), self._of(resources, lambda _name: _no_files), scope.annotated)
 
     def changes(self, cgroup: Cgroup, resources: Resources) -> tuple[Property, ...]:
         """Return what systemd is told when limits change. Raises NotSupported, InvalidArgument."""

@@ -35,6 +35,7 @@ class Scope:
     default_dependencies: systemd stops it when the host is shut down, before what it comes `after`.
     before: what systemd stops first, where it stops both.
     stop_signal, stop_timeout_us: how systemd stops it, where somebody asks for that; None: systemd's own way.
+    annotated: what the document asks for besides; it goes before all others.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Scope:
     before: tuple[str, ...] = ()
     stop_signal: int | None = None
     stop_timeout_us: int | None = None
+    annotated: tuple[Property, ...] = ()
 
 
 def of_scope(scope: Scope) -> Iterator[Property]:

@@ -37,6 +37,7 @@ _KINDS: dict[str, tuple[type[ContainerdError], str | None]] = {
     "org.freedesktop.DBus.Error.UnknownProperty": (NotSupported, None),
     "org.freedesktop.DBus.Error.UnknownMethod": (NotSupported, "is it systemd, of version 252 or later?"),
     "org.freedesktop.DBus.Error.NotSupported": (NotSupported, None),
+    "System.Error.ENXIO": (InvalidArgument, "its value is of another type: org.freedesktop.systemd1(5) has them"),
     "org.freedesktop.systemd1.UnitMasked": (Conflict, "a unit of that name is masked: systemctl unmask"),
     "org.freedesktop.systemd1.ShuttingDown": (Unavailable, "the host is being shut down"),
     "org.freedesktop.systemd1.TransactionIsDestructive": (Unavailable, "is the host being shut down?"),
@@ -66,8 +67,16 @@ def refused(task: str, error: BusError, properties: Sequence[Property] = ()) -> 
     if named is not None and error.name == _READ_ONLY:
         told = f"cannot {task}: this systemd has no property {named.name}{asked}"
         return NotSupported(told, step="systemd", hint="a later version may; or have cgroups made without systemd")
+    if not asked:
+        asked = _annotations(properties)
     kind, advice = _KINDS.get(error.name, (Unavailable, _RETRY))
     return kind(f"cannot {task}: {error.text or error.name}{asked}", step="systemd", hint=advice)
+
+
+def _annotations(properties: Sequence[Property]) -> str:
+    """systemd names no property whose value has another type than it reads. Ours all have the right one."""
+    found = [one.asked_by for one in properties if one.asked_by.startswith("annotations.")]
+    return f" ({'one of ' if len(found) > 1 else ''}{', '.join(found)})" if found else ""
 
 
 def gone(task: str, cause: str) -> Unavailable:
