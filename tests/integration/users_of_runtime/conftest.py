@@ -57,8 +57,8 @@ def podman(runtime: OciRuntime, store: Path) -> Iterator[Podman]:
         yield made
     finally:
         made.remove_all()
-        left = [path for path in _below(made.parent) if "/libpod-" in path]
-        _remove_cgroups(made.parent)
+        left = [path for path in _below(made.parent[1:]) if "/libpod-" in path]
+        _remove_cgroups(made.parent[1:])
     assert not left, "the runtime left cgroups"
 
 

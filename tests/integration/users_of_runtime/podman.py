@@ -39,7 +39,7 @@ class Podman:
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS.format(folder=folder, cgroups=cgroups))
         self.runtime = runtime
-        self.parent = f"pycontainerd-podman-{os.getpid()}"
+        self.parent = f"/pycontainerd-podman-{os.getpid()}"
         self._environment = {"CONTAINERS_CONF": str(settings)}
         self.command = (
             *(*before, "podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run"),
@@ -53,7 +53,7 @@ class Podman:
         return os.environ | self._environment
 
     def run_words(self, *options: str | Path) -> tuple[str | Path, ...]:
-        return ("run", "--cgroup-parent", f"/{self.parent}", *options)
+        return ("run", "--cgroup-parent", self.parent, *options)
 
     def run(self, *options: str | Path, stdin: str | None = None) -> Result:
         return self(*self.run_words("--rm", *options), stdin=stdin)

@@ -51,6 +51,10 @@ def test_more_tasks_than_allowed(podman: Podman) -> None:
     assert "can't fork" in told.stderr
 
 
+def test_as_many_tasks_as_there_may_be(podman: Podman) -> None:
+    assert podman.run("--pids-limit", "0", IMAGE, "sh", "-c", "sleep 0 & wait; echo forked").ok().stdout == "forked\n"
+
+
 def test_more_memory_than_allowed(podman: Podman) -> None:
     box = podman.box("exec busybox tail /dev/zero", "--memory", "32m", "--memory-swap", "32m")
     assert box("wait").ok().stdout == "137\n"
