@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 from containerd_py import wire
@@ -40,11 +39,8 @@ async def start(request: web.Request, engine: Engine) -> Reply:
 
 
 async def kill(request: web.Request, engine: Engine) -> Reply:
-    query = requests.Query(request)
-    text = query.text("signal")
-    query.done()
-    await requests.no_body(request)
-    await engine.execs.kill(requests.reference(request), signal.SIGKILL if text is None else requests.signal_number(text))
+    number = await requests.kill_signal(request)
+    await engine.execs.kill(requests.reference(request), number)
     return Reply(204)
 
 

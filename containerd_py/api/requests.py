@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -208,6 +209,15 @@ class Query:
     def done(self) -> None:
         for name in self._left:
             raise InvalidArgument(f"cannot read parameter {name!r}: no such parameter here", step="parse")
+
+
+async def kill_signal(request: web.Request) -> int:
+    """Return the number of the signal that a kill asks for: SIGKILL where it names none. Raises InvalidArgument."""
+    query = Query(request)
+    text = query.text("signal")
+    query.done()
+    await no_body(request)
+    return signal.SIGKILL if text is None else signal_number(text)
 
 
 def signal_number(text: str) -> int:

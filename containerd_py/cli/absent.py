@@ -20,6 +20,7 @@ COMMANDS = {
     "volume": _VOLUMES,
     "network": _NETWORKS,
     "port": _PORTS,
+    "df": "what is kept is small: `pyctr info` tells where it lies, and du how much it is",
     "checkpoint": "containers cannot be kept on disk; `pyctr pause` stops one where it stands",
 }
 OPTIONS = {
@@ -40,6 +41,10 @@ OPTIONS = {
     **dict.fromkeys(
         ("-H", "--host", "--url", "--context"), "name the daemon's socket: --socket PATH or PYCONTAINERD_SOCKET"
     ),
+    "--cgroup-parent": "all are below one cgroup, cgroup_parent of the daemon's settings; a bundle may name another",
+    "--umask": _OCI,
+    "--health-start-interval": "checks come at --health-interval from the start on",
+    "--no-healthcheck": "nothing is checked unless a --health option says how",
     "--size": "the size of a container's files is not kept; du on its root file system tells it",
     "--details": "a log has no details: attributes of a container are its labels",
 }
@@ -47,6 +52,7 @@ OPTIONS = {
 
 _OF_ONE = {
     ("rm", "-v"): _VOLUMES,
+    **dict.fromkeys((("run", "-a"), ("run", "--attach")), "it is attached to both its outputs, or with --detach to none"),
     ("ps", "-s"): OPTIONS["--size"],
     ("prune", "-a"): "images are not removed: there are none",
     ("prune", "--all"): "images are not removed: there are none",

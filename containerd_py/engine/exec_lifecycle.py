@@ -304,10 +304,7 @@ class ExecLifecycle:
 
     def let_go(self, ended: Exec) -> None:
         """The end is on record and all output in the log: nothing needs to be open for it any more."""
-        if ended.exit_recorded:
-            self._parts.link.forget(ended.spawn_id)
-        else:  # the spawner alone knows how it ended, for the next daemon
-            self._parts.link.drop(ended.spawn_id, *ended.fds())
+        self._parts.link.forget_ended(ended.spawn_id, ended.fds(), on_record=ended.exit_recorded)
         ended.close()
         ended.stdio = None
 

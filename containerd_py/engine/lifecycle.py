@@ -159,10 +159,7 @@ class Lifecycle:
 
     def _let_go(self, container: Container) -> None:
         """The end is on record and all output in the log: nothing needs to be open for it any more."""
-        if container.exit_recorded:
-            self._parts.link.forget(container.id)
-        else:  # the spawner alone knows how it ended, for the next daemon
-            self._parts.link.drop(container.id, *container.fds())
+        self._parts.link.forget_ended(container.id, container.fds(), on_record=container.exit_recorded)
         container.close()
 
     # ── the end ──

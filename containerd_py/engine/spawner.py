@@ -24,7 +24,7 @@ from containerd_py.runtime.spawner import client, protocol
 from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Pong, Ready, Refused, Spawned, SpawnerClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from containerd_py.engine.fd_store import FdStore
     from containerd_py.runtime.linux.pidfd import WaitStatus
@@ -245,6 +245,16 @@ class SpawnerLink:
         if self._client:
             self._client.forget(container_id)
             self._send_rest(self._client)
+
+    def forget_ended(self, container_id: str, names: Iterable[str], *, on_record: bool) -> None:
+        """Nothing needs to be open any more for one that has ended. names: of the descriptors that it had.
+
+        on_record: how it ended is; else the spawner alone knows it, and tells the next daemon.
+        """
+        if on_record:
+            self.forget(container_id)
+        else:
+            self.drop(container_id, *names)
 
     async def close(self, *, end: bool) -> None:
         """Leave the spawner alone with the containers; with `end` it ends itself, if it has none."""

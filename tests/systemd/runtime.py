@@ -38,8 +38,8 @@ class Bundle:
         (self.folder / "config.json").write_text(json.dumps(made))
 
     def pyrunc(self, command: str, *options: str, environment: Mapping[str, str] | None = None) -> "Result":
-        """Run a command on the container; its id comes after the options that begin with a dash."""
-        words = ["pyrunc", "--root", STATE, "--systemd-cgroup", command]
+        """Run a command of the package on the container; its id comes after the options that begin with a dash."""
+        words = ["/usr/bin/pyrunc", "--root", STATE, "--systemd-cgroup", command]
         return run([*words, *options], cwd=self.folder, environment=environment)
 
     def start(self, *options: str) -> "Result":

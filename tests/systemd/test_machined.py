@@ -9,10 +9,23 @@ from pathlib import Path
 import pytest
 
 from containerd_py.client.sync import SyncClient
-from tests.systemd.manager import SERVICE, eventually, journal, main_pid, removed, run, shown, started, status, systemctl
+from tests.systemd.manager import (
+    SERVICE,
+    eventually,
+    journal,
+    main_pid,
+    output,
+    removed,
+    run,
+    shown,
+    started,
+    status,
+    systemctl,
+)
 
 _DROP_IN = Path(f"/run/systemd/system/{SERVICE}.d/machined.conf")
 _IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+_POLITE = "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"
 _MACHINED = ("systemd-machined.service", "dbus-org.freedesktop.machine1.service")
 
 
@@ -72,7 +85,7 @@ def test_it_stays_over_a_restart_of_the_daemon_and_a_new_name(root: Path) -> Non
     """A second machine for the same scope would have machined stop it."""
     container = started(root, _IDLE, name="first")
     eventually(lambda: "first" in machines(), "machinectl lists it")
-    run("pyctr", "rename", "first", "second")
+    run("/usr/bin/pyctr", "rename", "first", "second")
     systemctl("restart", SERVICE)
     eventually(lambda: status(container) == "running", "it runs on")
     assert machines() == ["first"]
@@ -107,7 +120,7 @@ def test_an_end_of_its_own_is_no_stop_by_systemd(root: Path) -> None:
 def test_a_name_that_is_no_host_s_or_is_taken(root: Path) -> None:
     odd, plain = started(root, _IDLE, name="under_score"), started(root, _IDLE, name="taken")
     eventually(lambda: set(machines()) == {odd, "taken"}, "the id is the name")
-    run("pyctr", "rename", "taken", "free")
+    run("/usr/bin/pyctr", "rename", "taken", "free")
     other = started(root, _IDLE, name="taken")
     eventually(lambda: set(machines()) == {odd, "taken", other}, "the id is the name")
     assert journal(f"CONTAINER_ID={other}", "PYCONTAINERD_MACHINE=" + other)
@@ -117,8 +130,8 @@ def test_a_name_that_is_no_host_s_or_is_taken(root: Path) -> None:
 
 
 def test_a_machine_that_is_terminated_is_stopped_by_systemd(root: Path) -> None:
-    container = started(root, _IDLE, name="box", restart="always")
-    eventually(lambda: "box" in machines(), "machinectl lists it")
+    container = started(root, _POLITE, name="box", restart="always")
+    eventually(lambda: "box" in machines() and output(container), "machinectl lists it, and it has its trap")
     run("machinectl", "terminate", "box")
     with SyncClient() as client:
         ended = client.wait(container)
@@ -144,7 +157,8 @@ def test_machined_that_hangs_costs_no_container(root: Path) -> None:
     systemctl("start", _MACHINED[0])
     systemctl("kill", "--signal=STOP", _MACHINED[0])
     try:
-        container = started(root, _IDLE)
+        container = started(root, _POLITE)
+        eventually(lambda: output(container), "it has its trap")
         begun = time.monotonic()
         with SyncClient() as client:
             assert client.stop(container).exit_code == 0

@@ -131,7 +131,7 @@ def test_more_memory_than_allowed(box: Bundle) -> None:
     box.pyrunc("create", box.id).checked()
     assert shown("MemoryMax", box.scope) == str(32 << 20)
     with subprocess.Popen(
-        [program("pyrunc"), "--root", STATE, "events", "--interval", "100ms", box.id], stdout=subprocess.PIPE, text=True
+        ["/usr/bin/pyrunc", "--root", STATE, "events", "--interval", "100ms", box.id], stdout=subprocess.PIPE, text=True
     ) as events:
         assert events.stdout is not None
         assert '"stats"' in events.stdout.readline()  # it watches

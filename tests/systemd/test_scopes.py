@@ -107,7 +107,7 @@ def test_a_kill_by_systemd_is_a_kill(root: Path) -> None:
 
 def test_execs_and_pauses(root: Path) -> None:
     container = started(root, _IDLE)
-    assert "0::/" in run("pyctr", "exec", container, "cat", "/proc/self/cgroup").splitlines()
+    assert "0::/" in run("/usr/bin/pyctr", "exec", container, "cat", "/proc/self/cgroup").splitlines()
     with SyncClient() as client:
         client.pause(container)
         client.resume(container)

@@ -25,11 +25,19 @@ def _several(completer: Completer) -> typer.models.ArgumentInfo:
     return argument
 
 
+def _several_or_all(completer: Completer) -> typer.models.ArgumentInfo:
+    argument: typer.models.ArgumentInfo = typer.Argument(
+        metavar="[CONTAINER...]", help=_SEVERAL, autocompletion=completer, show_default=False
+    )
+    return argument
+
+
 ContainerArgument = Annotated[str, typer.Argument(metavar="CONTAINER", help=_ONE, autocompletion=container_names)]
 RunningContainerArgument = Annotated[str, typer.Argument(metavar="CONTAINER", help=_ONE, autocompletion=running_names)]
 ContainersArgument = Annotated[list[str], _several(container_names)]
-RunningContainersArgument = Annotated[list[str], _several(running_names)]
-PausedContainersArgument = Annotated[list[str], _several(paused_names)]
+ContainersOrAllArgument = Annotated[list[str] | None, _several_or_all(container_names)]
+RunningContainersArgument = Annotated[list[str] | None, _several_or_all(running_names)]
+PausedContainersArgument = Annotated[list[str] | None, _several_or_all(paused_names)]
 StartableContainersArgument = Annotated[list[str], _several(startable_names)]
 SomeContainersArgument = Annotated[
     list[str] | None,

@@ -1,7 +1,7 @@
 """restart, pause, unpause, rename, update, prune: what is done to containers that exist."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +15,8 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
-from containerd_py.cli.commands.each import each, tell, tell_begun, together
+from containerd_py.cli.commands.chosen import ALIVE, PAUSED, RUNNING, AllOption, chosen, simply
+from containerd_py.cli.commands.each import tell, tell_begun, together
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import filters_of, restart_policies
 from containerd_py.cli.filters import parse_filters
@@ -39,8 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def restart(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: RunningContainersArgument = None,
     *,
+    every: AllOption = False,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
     no_block: NoBlockOption = False,
@@ -56,17 +58,36 @@ def restart(
         await client.restart(container, timeout, signal)
         return lambda: tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: together(containers, lambda container: one(client, container), doing="restarting"))
+    meant = chosen(ctx, containers, ALIVE, every=every)
+
+    async def action(client: "Client") -> int:
+        return await together(await meant(client), lambda container: one(client, container), doing="restarting")
+
+    perform(ctx, action)
 
 
-def pause(ctx: typer.Context, containers: RunningContainersArgument, *, format_: FormatOption = None) -> None:
+def pause(
+    ctx: typer.Context,
+    containers: RunningContainersArgument = None,
+    *,
+    every: AllOption = False,
+    format_: FormatOption = None,
+) -> None:
     """Stop every process of containers where it stands."""
-    _simple(ctx, containers, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
+    meant = chosen(ctx, containers, RUNNING, every=every)
+    simply(ctx, meant, lambda client, container: client.pause(container), as_json=wants_json(ctx, format_))
 
 
-def unpause(ctx: typer.Context, containers: PausedContainersArgument, *, format_: FormatOption = None) -> None:
+def unpause(
+    ctx: typer.Context,
+    containers: PausedContainersArgument = None,
+    *,
+    every: AllOption = False,
+    format_: FormatOption = None,
+) -> None:
     """Let paused containers go on."""
-    _simple(ctx, containers, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
+    meant = chosen(ctx, containers, PAUSED, every=every)
+    simply(ctx, meant, lambda client, container: client.resume(container), as_json=wants_json(ctx, format_))
 
 
 def rename(
@@ -111,7 +132,7 @@ def update(
 
         await client.update(container, build_update(options, restart, durable=durable))
 
-    _simple(ctx, containers, act, as_json=wants_json(ctx, format_))
+    simply(ctx, chosen(ctx, containers, (), every=False), act, as_json=wants_json(ctx, format_))
 
 
 def prune(
@@ -159,16 +180,6 @@ def _agreed() -> bool:
     if not os.isatty(0):
         raise InvalidArgument("cannot prune: there is no terminal to ask at", step="parse", hint="say --force")
     return typer.confirm("remove all containers that have stopped?", err=True)
-
-
-def _simple(
-    ctx: typer.Context, containers: list[str], act: Callable[["Client", str], Awaitable[None]], *, as_json: bool
-) -> None:
-    async def one(client: "Client", container: str) -> None:
-        await act(client, container)
-        tell(container, as_json=as_json)
-
-    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
 
 
 _COMMANDS: dict[str, Callable[..., Any]] = {

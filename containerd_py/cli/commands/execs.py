@@ -17,7 +17,7 @@ from containerd_py.cli.commands.arguments import (
 from containerd_py.cli.commands.each import each, tell
 from containerd_py.cli.detach_keys import DEFAULT, DetachKeysOption
 from containerd_py.cli.detach_keys import parse as parse_keys
-from containerd_py.cli.output import age_text, command_text, printable, write_line, write_model
+from containerd_py.cli.output import age_text, command_text, write_line
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform, wants_json
 from containerd_py.cli.tables import write_table
@@ -46,14 +46,11 @@ def ls(
     printer = printer_of(ctx, format_)
 
     async def action(client: "Client") -> None:
+        from containerd_py.cli.commands.found import list_found
         from containerd_py.cli.words import exec_row
 
         found = await client.execs(container)
-        if quiet and not printer.as_json:
-            for one in found:
-                write_line(printable(one.id))
-        else:
-            printer.all(map(exec_row, found), lambda: _write_execs(found))
+        list_found(printer, found, exec_row, partial(_write_execs, found), quiet=quiet)
 
     perform(ctx, action)
 
@@ -62,12 +59,11 @@ def inspect(ctx: typer.Context, execs: ExecsArgument, *, format_: ShortFormatOpt
     """Print everything about execs, as JSON."""
     printer = printer_of(ctx, format_)
 
-    async def action(client: "Client") -> None:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.commands.found import inspect_each
         from containerd_py.cli.words import exec_row
 
-        for one in execs:
-            told = await client.exec_inspect(one)
-            printer.one(exec_row(told), partial(write_model, told, indent=2))
+        return await inspect_each(printer, execs, client.exec_inspect, exec_row)
 
     perform(ctx, action)
 

@@ -7,6 +7,7 @@ import typer
 
 from containerd_py.cli.commands.arguments import (
     ContainersArgument,
+    ContainersOrAllArgument,
     InteractiveOption,
     NoBlockOption,
     RunningContainersArgument,
@@ -16,6 +17,7 @@ from containerd_py.cli.commands.arguments import (
     StopSignalOption,
     TimeoutOption,
 )
+from containerd_py.cli.commands.chosen import ALIVE, ANY, AT_REST, AllOption, chosen, simply
 from containerd_py.cli.commands.each import each, tell, tell_begun, together
 from containerd_py.cli.complaints import start_code
 from containerd_py.cli.completion.values import choices
@@ -57,8 +59,8 @@ def start(
 
     async def action(client: "Client") -> int:
         if attach or interactive:
-            chosen = {"detach_keys": parse_keys(detach_keys), "sig_proxy": sig_proxy}
-            return await _start_attended(client, containers, chosen, interactive=interactive)
+            how = {"detach_keys": parse_keys(detach_keys), "sig_proxy": sig_proxy}
+            return await _start_attended(client, containers, how, interactive=interactive)
         return await each(containers, lambda container: one(client, container), start_code)
 
     perform(ctx, action, start_code)
@@ -66,8 +68,9 @@ def start(
 
 def stop(
     ctx: typer.Context,
-    containers: RunningContainersArgument,
+    containers: RunningContainersArgument = None,
     *,
+    every: AllOption = False,
     timeout: TimeoutOption = None,
     signal: StopSignalOption = None,
     no_block: NoBlockOption = False,
@@ -85,24 +88,25 @@ def stop(
         ended = await client.stop(container, timeout, signal)
         return lambda: printer.one(Row(ended, {"Container": container}), lambda: tell(container, as_json=False))
 
-    perform(ctx, lambda client: together(containers, lambda container: one(client, container), doing="stopping"))
+    meant = chosen(ctx, containers, ALIVE, every=every)
+
+    async def action(client: "Client") -> int:
+        return await together(await meant(client), lambda container: one(client, container), doing="stopping")
+
+    perform(ctx, action)
 
 
 def kill(
     ctx: typer.Context,
-    containers: RunningContainersArgument,
+    containers: RunningContainersArgument = None,
     *,
+    every: AllOption = False,
     signal: SignalOption = "SIGKILL",
     format_: FormatOption = None,
 ) -> None:
     """Send a signal to containers."""
-    as_json = wants_json(ctx, format_)
-
-    async def one(client: "Client", container: str) -> None:
-        await client.kill(container, signal)
-        tell(container, as_json=as_json)
-
-    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
+    meant = chosen(ctx, containers, ALIVE, every=every)
+    simply(ctx, meant, lambda client, container: client.kill(container, signal), as_json=wants_json(ctx, format_))
 
 
 def wait(
@@ -136,13 +140,14 @@ def wait(
 
 def rm(
     ctx: typer.Context,
-    containers: ContainersArgument,
+    containers: ContainersOrAllArgument = None,
     *,
+    every: AllOption = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Kill it first where it runs.")] = False,
     no_block: NoBlockOption = False,
     format_: FormatOption = None,
 ) -> None:
-    """Remove containers."""
+    """Remove containers; with --all those that do not run, and with --force too all there are."""
     as_json = wants_json(ctx, format_)
 
     async def one(client: "Client", container: str) -> None:
@@ -152,10 +157,15 @@ def rm(
         await client.delete(container, force=force)
         tell(container, as_json=as_json)
 
-    perform(ctx, lambda client: each(containers, lambda container: one(client, container)))
+    meant = chosen(ctx, containers, ANY if force else AT_REST, every=every)
+
+    async def action(client: "Client") -> int:
+        return await each(await meant(client), lambda container: one(client, container))
+
+    perform(ctx, action)
 
 
-async def _start_attended(client: "Client", containers: list[str], chosen: dict[str, Any], *, interactive: bool) -> int:
+async def _start_attended(client: "Client", containers: list[str], how: dict[str, Any], *, interactive: bool) -> int:
     from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
 
     if len(containers) > 1:
@@ -164,8 +174,8 @@ async def _start_attended(client: "Client", containers: list[str], chosen: dict[
     attended = AttendedContainer(client, detail.id)
     if detail.status == "stopped":  # who attaches now would follow the run that has ended; the log keeps what comes
         await client.start(detail.id)
-        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, **chosen))
-    attendance = Attendance(attended, interactive, detail.terminal, offset=0, **chosen)
+        return await attend(Attendance(attended, interactive, detail.terminal, detail.output_bytes, **how))
+    attendance = Attendance(attended, interactive, detail.terminal, offset=0, **how)
     return await attend(attendance, lambda: client.start(detail.id))
 
 

@@ -7,7 +7,7 @@ import typer
 from containerd_py.cli.commands.each import each
 from containerd_py.cli.complaints import complain
 from containerd_py.cli.completion.values import operation_ids
-from containerd_py.cli.output import age_text, printable, write_line, write_model
+from containerd_py.cli.output import age_text, printable, write_line
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform
 from containerd_py.cli.tables import write_table
@@ -39,14 +39,11 @@ def ls(
     printer = printer_of(ctx, format_)
 
     async def action(client: "Client") -> None:
+        from containerd_py.cli.commands.found import list_found
         from containerd_py.cli.templates import Row
 
         found = await client.operations()
-        if quiet and not printer.as_json:
-            for one in found:
-                write_line(printable(one.id))
-        else:
-            printer.all(map(Row, found), lambda: _write_operations(found))
+        list_found(printer, found, Row, lambda: _write_operations(found), quiet=quiet)
 
     perform(ctx, action)
 
@@ -55,13 +52,13 @@ def inspect(ctx: typer.Context, operations: OperationsArgument, *, format_: Shor
     """Print everything about operations, as JSON."""
     printer = printer_of(ctx, format_)
 
-    async def one(client: "Client", operation: str) -> None:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.commands.found import inspect_each
         from containerd_py.cli.templates import Row
 
-        told = await client.operation(operation)
-        printer.one(Row(told), lambda: write_model(told, indent=2))
+        return await inspect_each(printer, operations, client.operation, Row)
 
-    perform(ctx, lambda client: each(operations, lambda operation: one(client, operation)))
+    perform(ctx, action)
 
 
 def wait(ctx: typer.Context, operations: OperationsArgument, *, format_: FormatOption = None) -> None:

@@ -12,10 +12,7 @@ from containerd_py.cli.filters import MATCHED, matcher, parse_filters, single
 from containerd_py.cli.output import (
     age_text,
     command_text,
-    printable,
     status_text,
-    write_line,
-    write_model,
 )
 from containerd_py.cli.printing import printer_of
 from containerd_py.cli.settings import FormatOption, ShortFormatOption, perform
@@ -76,6 +73,7 @@ def ps(
     limit = 1 if latest else last
 
     async def action(client: "Client") -> None:
+        from containerd_py.cli.commands.found import list_found
         from containerd_py.cli.words import container_row
 
         found = parse_filters(filter_ or (), _FILTERS)
@@ -93,12 +91,8 @@ def ps(
         )
         if matches is not None:
             containers = tuple(filter(matches, containers))[:limit]
-        if quiet and not printer.as_json:
-            for container in containers:
-                write_line(printable(container.id))
-            return
-        rows = (container_row(one, whole=no_trunc) for one in containers)
-        printer.all(rows, lambda: _write_containers(containers, whole=no_trunc))
+        row, table = partial(container_row, whole=no_trunc), partial(_write_containers, containers, whole=no_trunc)
+        list_found(printer, containers, row, table, quiet=quiet)
 
     perform(ctx, action)
 
@@ -107,12 +101,11 @@ def inspect(ctx: typer.Context, containers: ContainersArgument, *, format_: Shor
     """Print everything about containers, as JSON."""
     printer = printer_of(ctx, format_)
 
-    async def action(client: "Client") -> None:
+    async def action(client: "Client") -> int:
+        from containerd_py.cli.commands.found import inspect_each
         from containerd_py.cli.words import detail_row
 
-        for container in containers:
-            detail = await client.container(container)
-            printer.one(detail_row(detail), partial(write_model, detail, indent=2))
+        return await inspect_each(printer, containers, client.container, detail_row)
 
     perform(ctx, action)
 

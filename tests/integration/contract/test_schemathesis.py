@@ -60,7 +60,7 @@ _QUICK = settings(
 
 
 _KNOWN: dict[str, Iterable[str]] = {"exec": EXECS, "operations": OPERATIONS}
-"""Whom a path is about, by its second part; else it is a container."""
+"""Whom a path is about, by what comes after the version; else it is a container."""
 _MORE = {"explain": 150, "create_container": 60}
 """Of so many made-up descriptions of containers some are right ones."""
 
@@ -69,7 +69,7 @@ _MORE = {"explain": 150, "create_container": 60}
 def test_every_answer_is_as_documented(target: Target, operation: str) -> None:
     """Of ours, with right and with wrong parameters and bodies, and of ids that are made up too."""
     asked = _OPERATIONS[operation]
-    known = _KNOWN.get(asked.path.split("/")[2], CONTAINERS)
+    known = _KNOWN.get(asked.path.removeprefix("/v1/").partition("/")[0], CONTAINERS)
     names = [*(name for name in known if (operation, name) not in _WAITS_FOR_START), None]
     statuses = set()
 

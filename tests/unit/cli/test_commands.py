@@ -102,6 +102,14 @@ def test_ps_options(daemon: Any, pyctr: Any) -> None:
     assert daemon.heard[0] == "GET /v1/containers?label=a%3Db"
 
 
+def test_inspect_goes_on_after_one_that_is_not_there(daemon: Any, pyctr: Any) -> None:
+    daemon.replies("GET /v1/containers/none", {"kind": "not_found", "message": "cannot inspect container 'none'"}, 404)
+    daemon.replies("GET /v1/containers/web", DETAIL)
+    told = pyctr("inspect", "none", "web", "-f", "{{.Name}}")
+    assert (told.code, told.text.strip()) == (1, DETAIL["name"])
+    assert "cannot inspect container 'none'" in told.err
+
+
 def test_inspect_prints_everything(daemon: Any, pyctr: Any) -> None:
     daemon.replies("GET /v1/containers/web", DETAIL)
     assert pyctr("inspect", "web").json == DETAIL
@@ -114,6 +122,36 @@ def test_several_containers_one_after_the_other(daemon: Any, pyctr: Any) -> None
     assert (result.code, result.text) == (1, "a\nc\n")
     assert result.err == "pyctr: cannot delete 'b': it runs (stop it first)\n"
     assert daemon.heard == [f"DELETE /v1/containers/{one}?force=false" for one in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "done"),
+    [
+        (("stop",), "?status=running&status=paused", "POST {}/stop"),
+        (("kill",), "?status=running&status=paused", "POST {}/kill?signal=SIGKILL"),
+        (("restart",), "?status=running&status=paused", "POST {}/restart"),
+        (("pause",), "?status=running", "POST {}/pause"),
+        (("unpause",), "?status=paused", "POST {}/resume"),
+        (("rm",), "?status=created&status=stopped", "DELETE {}?force=false"),
+        (("rm", "-f"), "", "DELETE {}?force=true"),
+    ],
+)
+def test_all_are_those_of_which_it_can_be_done(daemon: Any, pyctr: Any, words: Any, asked: str, done: str) -> None:
+    daemon.replies("GET /v1/containers", {"containers": [CONTAINER]})
+    daemon.replies(f"POST /v1/containers/{CONTAINER['id']}/stop", EXIT)
+    told = pyctr(*words, "--all")
+    assert (told.code, told.text) == (0, f"{CONTAINER['id']}\n")
+    assert daemon.heard == [f"GET /v1/containers{asked}", done.format(f"/v1/containers/{CONTAINER['id']}")]
+
+
+@pytest.mark.parametrize("command", ["stop", "kill", "restart", "pause", "unpause", "rm"])
+def test_either_names_or_all(daemon: Any, pyctr: Any, command: str) -> None:
+    for words, told in (((), "missing argument"), (("-a", "web"), "--all does not go with names")):
+        ended = pyctr(command, *words)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert told in ended.err
+        assert f"pyctr {command} --help" in ended.err
+    assert daemon.heard == []
 
 
 def test_rm_with_force(daemon: Any, pyctr: Any) -> None:
@@ -290,6 +328,8 @@ def test_version_and_info(daemon: Any, pyctr: Any) -> None:
         (("logs", "--details", "a"), 2, "attributes of a container are its labels"),
         (("update", "--kernel-memory", "1", "a"), 2, "an OCI bundle's config.json"),
         (("rm", "-v", "a"), 2, "no named volumes"),
+        (("system", "df"), 2, "`pyctr info` tells where"),
+        (("run", "-a", "stdout"), 125, "attached to both"),
         (("-H", "unix:///x", "ps"), 2, "--socket PATH"),
         (("run", "--rootf", "x"), 125, "--rootfs? see `pyctr run --help`)"),
         (("run", "--network", "bridge"), 125, "'--net': 'bridge' is not one of"),
