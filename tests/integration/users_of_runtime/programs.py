@@ -39,9 +39,9 @@ class OciRuntime:
         return sorted(os.listdir(self.state)) if self.state.exists() else []
 
 
-def make_runtime(name: str, folder: Path) -> OciRuntime:
+def make_runtime(name: str, folder: Path, state: Path | None = None) -> OciRuntime:
     """Name is "pyrunc", which is that of this checkout, or a program that is installed."""
-    program, state = folder / name, folder / f"{name}-state"
+    program, state = folder / name, state or folder / f"{name}-state"
     if name == "pyrunc":
         code = f"sys.exit(main(['--root', {str(state)!r}, *sys.argv[1:]]))"
         imports = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from containerd_py.cli.oci.main import main"
