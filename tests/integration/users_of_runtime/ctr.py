@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -56,6 +57,8 @@ class Containerd:
         self._process.terminate()
         self._process.wait(_PATIENCE_S)
         self._log.close()
+        with suppress(FileNotFoundError):  # a shim makes it whatever --runc-root says; it is empty
+            Path("/run/containerd/runc", self.namespace).rmdir()
 
     def _answers(self) -> bool:
         assert self._process
