@@ -4,6 +4,8 @@ BIN := .venv/bin
 
 PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
 	python3-venv runc systemd systemd-container uidmap zsh
+# Callers of the runtime, for the tests; what they recommend (other runtimes, networks, tools to build images) is not needed.
+CALLERS := conmon containerd podman
 
 .PHONY: test test-runtimes demo bench soak docs man deb install uninstall help clean packages compiled guest-kernel force
 
@@ -53,7 +55,8 @@ clean: ## remove what was installed, built and cached here; Debian's packages st
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 packages:
-	$(call install,$(PACKAGES))
+	$(call install,$(PACKAGES),)
+	$(call install,$(CALLERS),--no-install-recommends)
 
 # As pip does for an installed package: else each daemon and each spawner compiles all modules anew where
 # PYTHONDONTWRITEBYTECODE is set, which takes a third of their start.
@@ -78,5 +81,5 @@ define install
 	dpkg-query --show --showformat '$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
 done); \
 [ -z "$$missing" ] || { echo "installing Debian packages:" $$missing; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; }
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) $$missing >/dev/null; }
 endef

@@ -58,7 +58,7 @@ _CALLERS_FAULT = (
 _EXEC_HINTS = {
     errno.ENOENT: "look for the program, its interpreter (#!) and its dynamic loader inside the root file system",
     errno.EACCES: "make it executable, by chmod inside the root file system",
-    errno.EISDIR: "name a program, not a directory",
+    errno.EISDIR: "permission denied to execute one: name a program",  # podman and docker look for the first two words
     errno.ENOEXEC: "the file is no program of this machine: check its architecture and its #! line",
 }
 _FILTER_HINT = (

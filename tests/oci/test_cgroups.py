@@ -90,6 +90,11 @@ def test_processes_are_limited(oci: Containers) -> None:
     assert "fork" in result.stdout + result.stderr
 
 
+def test_before_version_1_3_a_limit_of_no_processes_is_none(oci: Containers) -> None:
+    """podman 4 writes it where nothing is to be limited."""
+    assert oci.sh("sleep 0 & wait; echo forked", {"linux.resources": {"pids": {"limit": 0}}}) == "forked"
+
+
 def test_memory_is_limited(oci: Containers) -> None:
     script = "head -c 200m /dev/zero | tail | wc -c; echo survived"
     told = oci.run(

@@ -189,6 +189,11 @@ def test_a_device_is_made(oci: Containers) -> None:
     assert told == "character special file 640 7 8 1:3"
 
 
+def test_the_mode_of_a_device_as_stat_tells_it(oci: Containers) -> None:
+    """With the bits that tell what it is: so podman has it."""
+    assert oci.sh("stat -c %a /dev/extra", {"linux.devices": [device(fileMode=0o20640)]}) == "640"
+
+
 def test_a_device_is_made_below_new_directories(oci: Containers) -> None:
     assert oci.sh("ls /dev/a/b", {"linux.devices": [device("/dev/a/b/extra")]}) == "extra"
 

@@ -125,6 +125,13 @@ def test_tmpcopyup_keeps_what_was_there(oci: Containers) -> None:
     assert not (oci.rootfs / "etc/new").exists()
 
 
+@pytest.mark.lacks("runc<1.2", "a directory that is there has the last word", some=True)
+@pytest.mark.parametrize("destination", ["/absent", "/etc"])
+def test_tmpcopyup_has_the_mode_that_is_asked_for(oci: Containers, destination: str) -> None:
+    told = oci.sh(f"stat -c %a {destination}", mounts(tmpfs("tmpcopyup", "mode=700", destination=destination)))
+    assert told == "700"
+
+
 def propagation(fields: list[str]) -> list[str]:
     """Return the optional fields of a line of mountinfo, such as shared:3."""
     return [each.split(":")[0] for each in fields[6 : fields.index("-")]]

@@ -1,16 +1,15 @@
 """An ordinary user, without a privilege: all of a container's life, with one id mapped and with many."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import containerd_py
 from tests.oci.bundle import DEV, DEVPTS, PROC
 from tests.oci.containers import Containers
+from tests.oci.exposing import exposing
 from tests.oci.runtime import Runtime, identify
 
 UID = 1000
@@ -38,25 +37,6 @@ def mapped(*ranges: tuple[int, int, int], **more: Any) -> dict[str, Any]:
     }
 
 
-def hidden(path: Path) -> Path | None:
-    """Return the first directory on the way to a path that others may not enter, such as /root."""
-    ways = [parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001]
-    return ways[0] if ways else None
-
-
-def exposing(place: Path, paths: set[Path]) -> str:
-    """Return what a shell does, in that mount namespace, so that the user reaches programs in directories of root's."""
-    script = ""
-    for number, path in enumerate(sorted(paths)):
-        (place / f"exposed{number}").mkdir()
-        script += f"mount --rbind {path} {place}/exposed{number} || exit 125\n"
-    for directory in sorted({found for path in paths if (found := hidden(path))}):
-        script += f"mount -t tmpfs -o mode=755 tmpfs {directory} || exit 125\n"
-    for number, path in enumerate(sorted(paths)):
-        script += f"mkdir -p {path} && mount --rbind {place}/exposed{number} {path} || exit 125\n"
-    return script
-
-
 ONE = mapped((0, UID, 1))
 MANY = mapped((0, UID, 1), (1, 200_000, 65_536))
 NEEDS_MAPPERS = pytest.param(MANY, marks=pytest.mark.lacks("runc", "finds newuidmap by PATH alone"))
@@ -72,8 +52,7 @@ def runtime(runtime_program: str, place: Path) -> Iterator[Runtime]:
     (place / "run").mkdir(0o700)
     os.chown(place / "run", UID, UID)
     found = identify(runtime_program)
-    programs = {Path(sys.base_prefix), Path(sys.prefix), Path(containerd_py.__path__[0]).parent}
-    script = exposing(place, {path for path in programs if hidden(path)}) + _BECOME_USER
+    script = exposing(place) + _BECOME_USER
     found.through = ("/usr/bin/unshare", "--mount", "--propagation", "slave", "/bin/sh", "-c", script, str(place))
     yield found
     found.close()

@@ -24,7 +24,24 @@ def read_spec(bundle: str) -> Spec:
     """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
     from containerd_py.runtime.spec.models import parse
 
-    return parse(read_document(os.path.join(bundle, "config.json")))
+    document = read_document(os.path.join(bundle, "config.json"))
+    if _is_before_1_3(document):
+        _say_that_none_is_none(document)
+    return parse(document)
+
+
+def _is_before_1_3(document: Any) -> bool:
+    version = document.get("ociVersion") if isinstance(document, dict) else None
+    return isinstance(version, str) and version.split(".")[:2] in (["1", "0"], ["1", "1"], ["1", "2"])
+
+
+def _say_that_none_is_none(document: dict[str, Any]) -> None:
+    """A limit of 0 tasks was none for runc and crun until specification 1.3 took it at its word; podman 4 writes it."""
+    found: Any = document
+    for name in ("linux", "resources", "pids"):
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, dict) and found.get("limit") == 0:
+        found["limit"] = -1
 
 
 def read_document(path: str) -> Any:

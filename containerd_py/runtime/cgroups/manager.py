@@ -20,6 +20,7 @@ from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.members import move, pids, populated
+from containerd_py.runtime.cgroups.normalise import UNLIMITED
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
@@ -200,8 +201,11 @@ class CgroupManager:
     def _enforced(self, resources: Resources) -> Resources:
         """Leave out device rules where only a user namespace confines: there the kernel opens no device node made in it.
 
-        Both ways to enforce rules are for the host's root only; runc and crun leave them out too.
+        Both ways to enforce rules are for the host's root only; runc and crun leave them out too. No limit of tasks
+        needs no controller: callers write it into documents all the same.
         """
+        if resources.pids_limit == UNLIMITED and not self.supports("pids"):
+            resources = replace(resources, pids_limit=None)
         return resources if self._privileged else replace(resources, devices=())
 
     def _check_controllers(self, resources: Resources) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.spec import resources as spec
 
-_UNLIMITED = -1
+UNLIMITED = -1
 _BOTH_KINDS = ("b", "c")
 
 
@@ -74,7 +74,7 @@ def _cpu(asked: spec.Cpu) -> Cpu:
     quota = asked.quota or None
     return Cpu(
         shares=asked.shares or None,
-        quota=_UNLIMITED if quota is not None and quota < 0 else quota,
+        quota=UNLIMITED if quota is not None and quota < 0 else quota,
         burst=asked.burst,
         period=asked.period or None,
         realtime_runtime=asked.realtime_runtime or None,
@@ -86,7 +86,7 @@ def _cpu(asked: spec.Cpu) -> Cpu:
 def _tasks(limit: int | None) -> int | None:
     if limit is None:
         return None
-    return _UNLIMITED if limit < 0 else max(limit, 1)
+    return UNLIMITED if limit < 0 else max(limit, 1)
 
 
 def _block_io(asked: spec.BlockIo) -> BlockIo:

@@ -16,6 +16,8 @@ from containerd_py.runtime.linux.directories import names
 from containerd_py.runtime.linux.paths import Resolve, openat2
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from containerd_py.runtime.linux.fd import Fd
 
 _DEEPEST = 128  # each level holds two descriptors
@@ -24,10 +26,17 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY  # should it b
 _NOT_KEPT = (errno.ENOTSUP, errno.EPERM)  # this file system, or this user namespace, has no such attributes
 
 
-def copy_directory(source: int, copy: int) -> None:
-    """Copy what is in the directory `source` into the directory `copy`, and its owner, mode and extended attributes."""
+def copy_directory(source: int, copy: int, own: Collection[str] = ()) -> None:
+    """Copy what is in the directory `source` into the directory `copy`, and its owner, mode and extended attributes.
+
+    own: those of "mode", "uid" and "gid" that the copy keeps as it has them.
+    """
     with _directory(source, ".") as opened, _directory(copy, ".") as made:
+        before = os.fstat(made.fileno())
         _copy_directory(opened.fileno(), made.fileno(), 0)
+        os.fchown(made.fileno(), before.st_uid if "uid" in own else -1, before.st_gid if "gid" in own else -1)
+        if "mode" in own:
+            os.fchmod(made.fileno(), stat.S_IMODE(before.st_mode))
 
 
 def _directory(parent: int, name: str) -> Fd:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _AT_FDCWD = -100
 _LOCKABLE = MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.ATIME_MASK
+_ROOT_OPTIONS = ("mode", "uid", "gid")  # of the root of a tmpfs
 _KERNELS_OWN = (PROC_SUPER_MAGIC, SYSFS_MAGIC, DEVPTS_SUPER_MAGIC)
 
 
@@ -44,11 +45,12 @@ def mount_filesystem(context: Context, step: op.MountFilesystem) -> None:
     if step.inherit_mode:
         options = (*options, *_mode_of(context, step.target))
     tree = mounts.new_filesystem(step.fstype, options, MountAttr(step.attributes))
+    own = _own(context, step)
     with targets.place(context, step.target, is_directory=True) as target:
         if step.label:
             _set_label(tree.fileno(), step.label)
         if step.copy_up:
-            copy_up.copy_directory(target.fileno(), tree.fileno())
+            copy_up.copy_directory(target.fileno(), tree.fileno(), own)
         mounts.attach(tree.fileno(), target.fileno())
     if step.propagation:
         mounts.mount_setattr(tree.fileno(), propagation=step.propagation)
@@ -65,6 +67,15 @@ def _mode_of(context: Context, path: str) -> mounts.Options:
         return ()
     with target:
         return (("mode", f"{stat.S_IMODE(os.fstat(target.fileno()).st_mode):o}"),)
+
+
+def _own(context: Context, step: op.MountFilesystem) -> frozenset[str]:
+    """Return what a copy has not from the directory that it hides: what options say, and all where none is there yet."""
+    hidden = targets.existing(context, step.target) if step.copy_up else None
+    if hidden is None:
+        return frozenset(_ROOT_OPTIONS)
+    hidden.close()
+    return frozenset(key for key, _value in step.options if key in _ROOT_OPTIONS)
 
 
 def _set_label(tree: int, label: str) -> None:

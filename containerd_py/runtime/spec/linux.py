@@ -24,13 +24,16 @@ class IdMapping(Oci):
 
 
 class Device(Oci):
-    """A device to make. major, minor: as far as the kernel counts (MINORBITS). file_mode: permission bits."""
+    """A device to make. major, minor: as far as the kernel counts (MINORBITS).
+
+    file_mode: permission bits; the bits of the kind beside them, which podman leaves in from stat(2), mean nothing.
+    """
 
     type: Literal["c", "b", "u", "p"]
     path: Text
     major: Annotated[int, Field(ge=0, le=2**12 - 1)] = 0
     minor: Annotated[int, Field(ge=0, le=2**20 - 1)] = 0
-    file_mode: Annotated[int, Field(ge=0, le=0o7777)] | None = None
+    file_mode: Annotated[int, Field(ge=0, le=0o177777)] | None = None
     uid: Id | None = None
     gid: Id | None = None
 

@@ -132,6 +132,7 @@ def path_problems(spec: Spec) -> Iterator[Problem]:
 
 
 def device_problems(spec: Spec) -> Iterator[Problem]:
+    """A device may be named twice if nothing differs: `ctr run --privileged --device` does."""
     seen: dict[tuple[str, ...], int] = {}
     for index, device in enumerate(spec.linux.devices):
         where = f"linux.devices.{index}"
@@ -140,7 +141,7 @@ def device_problems(spec: Spec) -> Iterator[Problem]:
             yield Problem(f"{where}.path", f"must be absolute and without '..', not {device.path!r}")
         elif not parts:
             yield Problem(f"{where}.path", "must not be the root")
-        if parts in seen:
+        if parts in seen and device != spec.linux.devices[seen[parts]]:
             yield Problem(f"{where}.path", f"is that of linux.devices.{seen[parts]} already")
         seen[parts] = index
         yield from _number_problems(where, device)

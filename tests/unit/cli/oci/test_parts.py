@@ -2,6 +2,7 @@
 
 import argparse
 import ctypes
+import json
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
+from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
 from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
@@ -195,3 +197,18 @@ def test_a_terminal_of_the_host_is_replaced_by_pipes(monkeypatch: pytest.MonkeyP
         os.dup2(saved, 1)
         for fd in (saved, master, slave):
             os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "limit"),
+    [("1.0.2-dev", 0, -1), ("1.2.1", 0, -1), ("1.2.1", 5, 5), ("1.3.0", 0, 0), ("1.10.0", 0, 0)],
+)
+def test_no_tasks_are_as_many_as_there_may_be_in_old_documents(
+    tmp_path: Path, version: str, given: int, limit: int
+) -> None:
+    document = {"ociVersion": version, "root": {"path": "rootfs"}, "linux": {"resources": {"pids": {"limit": given}}}}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    spec = read_spec(str(tmp_path))
+    assert spec.linux.resources
+    assert spec.linux.resources.pids
+    assert spec.linux.resources.pids.limit == limit

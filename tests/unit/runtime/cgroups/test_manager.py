@@ -110,6 +110,11 @@ def test_v1_comes_first_where_both_have_a_controller(host: Host) -> None:
     assert (leaf / "pids.max").read_text() == "5"
 
 
+def test_no_limit_of_tasks_needs_no_controller(host: Host) -> None:
+    host.prepare("unified/c")
+    CgroupManager(host.layout(v2=())).create("/c", Resources(pids_limit=-1))
+
+
 @pytest.mark.parametrize(
     ("v1", "v2", "resources", "told", "hint"),
     [

@@ -20,11 +20,11 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def copied(source: Path, **options: str) -> Fd:
+def copied(source: Path, own: tuple[str, ...] = (), **options: str) -> Fd:
     tree = new_filesystem("tmpfs", tuple(options.items()), MountAttr(0))
     with Fd(os.open(source, os.O_PATH)) as opened:
         try:
-            copy_directory(opened.fileno(), tree.fileno())
+            copy_directory(opened.fileno(), tree.fileno(), own)
         except BaseException:
             tree.close()
             raise
@@ -63,6 +63,23 @@ def test_attributes_and_capabilities_survive(source: Path) -> None:
         assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o6755, 5, 6)
         with Fd(os.open(".", os.O_RDONLY, dir_fd=tree.fileno())) as root:
             assert os.getxattr(root.fileno(), "trusted.folder") == b"yes"
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ((), (0o750, 5, 6)),
+        (("mode",), (0o701, 5, 6)),
+        (("uid",), (0o750, 1, 6)),
+        (("mode", "uid", "gid"), (0o701, 1, 2)),
+    ],
+)
+def test_what_is_the_copy_s_own(source: Path, own: tuple[str, ...], expected: tuple[int, ...]) -> None:
+    source.chmod(0o750)
+    os.chown(source, 5, 6)
+    with copied(source, own, mode="701", uid="1", gid="2") as tree:
+        found = os.fstat(tree.fileno())
+    assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == expected
 
 
 def test_holes_take_no_room(source: Path) -> None:

@@ -45,6 +45,8 @@ def device(kind: str = "c", **fields: Any) -> dict[str, Any]:
         {"mounts": [{"destination": "/sys", "type": "sysfs", "options": ["ro"]}], **USER},
         {"mounts": [{"destination": "/sys", "type": "sysfs", "options": ["rro"]}], **USER},
         {"mounts": [{"destination": "/sys", "type": "sysfs"}]},
+        {"linux.devices": [device(), device()]},
+        {"linux.devices": [device(fileMode=0o20666)]},
         {"linux.devices": [device(), device("p", path="/p"), device("b", path="/b", major=4095, minor=2**20 - 1)]},
         {"linux.devices": [{"type": "p", "path": "/p"}]},
         *({"linux.rootfsPropagation": f"{r}{name}"} for r in ("", "r") for name in ("shared", "unbindable", "slave")),
@@ -108,7 +110,7 @@ def test_what_is_right(make_spec: MakeSpec, changes: dict[str, Any]) -> None:
         ({"linux.devices": [device(path="dev/x")]}, "linux.devices.0.path: must be absolute and without '..', not 'dev/x'"),
         ({"linux.devices": [device(path="/.")]}, "linux.devices.0.path: must not be the root"),
         (
-            {"linux.devices": [device(), device(path="/dev//x")]},
+            {"linux.devices": [device(), device(path="/dev//x", minor=9)]},
             "linux.devices.1.path: is that of linux.devices.0 already",
         ),
         (

@@ -1,0 +1,82 @@
+"""podman, with systemd making the cgroups: it calls `pyrunc --systemd-cgroup` and gives it slices of its own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.users_of_runtime.podman import IMAGE, Box, Podman
+from tests.integration.users_of_runtime.programs import OciRuntime, make_image, required
+from tests.systemd.manager import eventually, shown
+from tests.systemd.runtime import CGROUPS, units
+
+_SLICE = "podman-test.slice"
+_SCRIPT = "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done"
+
+
+@pytest.fixture(scope="session")
+def folder() -> Path:
+    """On a tmpfs of its own, with the image in it."""
+    required("podman", "conmon")
+    made = Path("/scratch/podman")
+    made.mkdir()
+    program = shutil.which("pyrunc")
+    assert program
+    podman = Podman(made, OciRuntime("pyrunc", Path(program), Path("/run/pyrunc")), cgroups="systemd")
+    podman.parent = _SLICE
+    podman("import", make_image(made), IMAGE).ok()
+    return made
+
+
+@pytest.fixture
+def podman(folder: Path) -> Iterator[Podman]:
+    """Nothing is left but the slice, which is podman's."""
+    program = shutil.which("pyrunc")
+    assert program
+    made = Podman(folder, OciRuntime("pyrunc", Path(program), Path("/run/pyrunc")), cgroups="systemd")
+    made.parent = _SLICE
+    yield made
+    made.remove_all()
+    eventually(lambda: not units("libpod-*.scope"), "the scopes are gone")
+    eventually(lambda: not made.runtime.left(), "the runtime's state is empty")
+
+
+def scope(box: Box) -> str:
+    return f"libpod-{box.id}.scope"
+
+
+def begun(podman: Podman) -> Box:
+    """Without podman's limit of tasks: this guest has no controller for it."""
+    return podman.box(_SCRIPT, "--pids-limit=-1")
+
+
+def test_a_container_of_podman_is_a_scope_in_its_slice(podman: Podman) -> None:
+    box = begun(podman)
+    assert shown("ActiveState", scope(box)) == "active"
+    assert shown("Slice", scope(box)) == _SLICE
+    cgroup = Path(f"/proc/{box.state()['Pid']}/cgroup").read_text()
+    assert f"/podman.slice/{_SLICE}/{scope(box)}" in cgroup
+    assert "0::/\n" in box.exec("cat", "/proc/self/cgroup").ok().stdout
+    box.says("up")
+    box("stop", "--time", "10").ok()
+    assert box.state()["ExitCode"] == 3
+    eventually(lambda: scope(box) not in units(scope(box)), "the scope is gone")
+
+
+def test_podman_pauses_a_scope(podman: Podman) -> None:
+    box = begun(podman)
+    box("pause").ok()
+    frozen = next(CGROUPS.rglob(f"{scope(box)}/cgroup.events")).read_text()
+    assert "frozen 1" in frozen
+    assert box.state()["Status"] == "paused"
+    box("unpause").ok()
+    box.exec("true").ok()
+
+
+def test_podman_has_what_is_started_again_in_a_scope(podman: Podman) -> None:
+    box = begun(podman)
+    box("restart", "--time", "0").ok()
+    assert shown("ActiveState", scope(box)) == "active"
+    box("kill", "--signal", "KILL").ok()
+    assert box("wait").ok().stdout == "137\n"
