@@ -1,6 +1,5 @@
 """podman, with systemd making the cgroups: it calls `pyrunc --systemd-cgroup` and gives it slices of its own."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tests.integration.users_of_runtime.programs import OciRuntime, make_image, 
 from tests.systemd.manager import eventually, shown
 from tests.systemd.runtime import CGROUPS, units
 
+_RUNTIME = OciRuntime("pyrunc", Path("/usr/bin/pyrunc"), Path("/run/pyrunc"))
 _SLICE = "podman-test.slice"
 _SCRIPT = "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done"
 
@@ -21,9 +21,7 @@ def folder() -> Path:
     required("podman", "conmon")
     made = Path("/scratch/podman")
     made.mkdir()
-    program = shutil.which("pyrunc")
-    assert program
-    podman = Podman(made, OciRuntime("pyrunc", Path(program), Path("/run/pyrunc")), cgroups="systemd")
+    podman = Podman(made, _RUNTIME, cgroups="systemd")
     podman.parent = _SLICE
     podman("import", make_image(made), IMAGE).ok()
     return made
@@ -32,9 +30,7 @@ def folder() -> Path:
 @pytest.fixture
 def podman(folder: Path) -> Iterator[Podman]:
     """Nothing is left but the slice, which is podman's."""
-    program = shutil.which("pyrunc")
-    assert program
-    made = Podman(folder, OciRuntime("pyrunc", Path(program), Path("/run/pyrunc")), cgroups="systemd")
+    made = Podman(folder, _RUNTIME, cgroups="systemd")
     made.parent = _SLICE
     yield made
     made.remove_all()

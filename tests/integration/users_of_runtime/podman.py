@@ -39,6 +39,7 @@ class Podman:
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS.format(folder=folder, cgroups=cgroups))
         self.runtime = runtime
+        self._folder = folder
         self.parent = f"/pycontainerd-podman-{os.getpid()}"
         self._environment = {"CONTAINERS_CONF": str(settings)}
         self.command = (
@@ -47,7 +48,8 @@ class Podman:
         )
 
     def __call__(self, *arguments: str | Path, stdin: str | None = None) -> Result:
-        return call(*self.command, *arguments, stdin=stdin, environment=self._environment)
+        """In a directory of its own: podman's monitor writes a file "oom" where it is, and leaves it."""
+        return call(*self.command, *arguments, stdin=stdin, environment=self._environment, cwd=self._folder)
 
     def environment(self) -> dict[str, str]:
         return os.environ | self._environment

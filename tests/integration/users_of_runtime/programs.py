@@ -66,7 +66,9 @@ def make_image(folder: Path) -> Path:
     return image
 
 
-def call(*command: str | Path, stdin: str | None = None, environment: dict[str, str] | None = None) -> Result:
+def call(
+    *command: str | Path, stdin: str | None = None, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> Result:
     """Run a program to its end; its input is at its end at once, unless one is given."""
     words = [str(word) for word in command]
     with ended_input() as ended:
@@ -74,6 +76,7 @@ def call(*command: str | Path, stdin: str | None = None, environment: dict[str, 
         done = subprocess.run(  # type: ignore[call-overload]
             words,
             **given,
+            cwd=cwd,
             env=os.environ | {"PATH": _PATH} | (environment or {}),
             capture_output=True,
             text=True,
