@@ -18,6 +18,7 @@ from containerd_py.errors import InvalidArgument
 DEEPEST = 32
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_DIGITS = sys.int_info.default_max_str_digits
+_MOST_BITS = int(_MOST_DIGITS * math.log2(10))
 _SHOWN = 200
 
 
@@ -39,6 +40,14 @@ class _Refused(Exception):
     def __str__(self) -> str:
         path = ".".join(reversed(self.place)).encode(errors="backslashreplace").decode().replace("\0", "\\x00")
         return f"{path[:_SHOWN]}: {self.cause}" if path else self.cause
+
+
+def check(value: Any, *, what: str) -> None:
+    """Refuse a value that another notation has, and JSON has not. what: names it in errors. Raises InvalidArgument."""
+    try:
+        _check(value, 0)
+    except _Refused as problem:
+        raise _refusal(what, str(problem)) from problem
 
 
 def loads(data: bytes, *, what: str) -> Any:
@@ -102,8 +111,19 @@ def _check(value: Any, depth: int) -> None:
         _check_depth(depth)
         for index, item in enumerate(value):
             _check_inside(index, item, depth)
-    elif type(value) is _Wrong:
+    else:
+        _check_simple(value)
+
+
+def _check_simple(value: Any) -> None:
+    if type(value) is _Wrong:
         raise _Refused(value.cause)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _Refused(f"{value} is not JSON")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise _Refused("number is too large")
+    if value is not None and not isinstance(value, float | int):
+        raise _Refused(f"a {type(value).__name__} is not JSON")
 
 
 def _check_inside(key: str | int, item: Any, depth: int) -> None:

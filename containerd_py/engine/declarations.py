@@ -14,6 +14,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containerd_py import strict_json
 from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
@@ -53,6 +54,10 @@ def read(directory: str, credentials: Credentials) -> tuple[list[Declaration], l
     declared: dict[str, Declaration] = {}
     misread: list[Misread] = []
     for name in _names(directory):
+        if not name.isprintable():  # told to terminals; and no JSON has what is not UTF-8
+            escaped = name.encode("unicode_escape").decode()
+            misread.append(Misread(escaped, "cannot use declaration: its file's name has characters that nothing can show"))
+            continue
         try:
             found = _read_one(directory, name, credentials)
         except ContainerdError as problem:
@@ -76,6 +81,7 @@ def _names(directory: str) -> list[str]:
 def _read_one(directory: str, name: str, credentials: Credentials) -> Declaration:
     try:
         value = tomllib.loads(_content(os.path.join(directory, name)).decode())
+        strict_json.check(value, what="declaration")  # TOML has dates, NaN and numbers of any length
     except OSError as problem:
         raise InvalidArgument(
             f"cannot read declaration: {problem.strerror}", step="declare", errno=problem.errno or None

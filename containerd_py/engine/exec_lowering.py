@@ -10,7 +10,7 @@ from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.spec.process import CAPABILITIES, Process, User
-from containerd_py.runtime.spec.users import ResolvedUser, resolve_group, resolve_user
+from containerd_py.runtime.spec.users import ResolvedUser, resolve_groups, resolve_user
 from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.userns import may_drop_groups
 
@@ -69,7 +69,7 @@ def _resolve(request: ExecSpec, rootfs: str) -> tuple[ResolvedUser | None, tuple
         return None, ()
     with open_root(rootfs) as root:
         user = None if request.user is None else resolve_user(root.fileno(), request.user)
-        return user, tuple(resolve_group(root.fileno(), group) for group in request.additional_groups)
+        return user, resolve_groups(root.fileno(), request.additional_groups)
 
 
 def _environment(request: ExecSpec, own: Process, user: ResolvedUser | None) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def devices(request: ContainerSpec) -> Devices:
     named = [(_node(asked, index), asked.access) for index, asked in enumerate(request.devices)]
     if request.privileged:  # the last of two on one path would be refused by mknod
         targets = {node.path for node, _access in named}
-        others = tuple(node for node in _all(_DEV) if node.path not in targets)
+        others = tuple(node for node in all_below(_DEV) if node.path not in targets)
         return Devices((*others, *(node for node, _access in named)), (DeviceRule(allow=True, access="rwm"),))
     rules = (
         DeviceRule(allow=True, type="b" if node.type == "b" else "c", major=node.major, minor=node.minor, access=access)
@@ -53,20 +53,27 @@ def _node(asked: DeviceSpec, index: int) -> Device:
     return _made_of(found, asked.target or asked.path)
 
 
-def _all(folder: str) -> Iterator[Device]:
+def all_below(folder: str) -> Iterator[Device]:
     """Yield each device below a folder, as docker does; what comes and goes meanwhile is not waited for."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda one: one.name):
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in _FOLDERS:
-                    yield from _all(entry.path)
-                continue
-            try:
-                found = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if _is_device(found.st_mode) and entry.path not in _OTHERS:
-                yield _made_of(found, entry.path)
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in _FOLDERS:
+                yield from all_below(entry.path)
+            continue
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if _is_device(found.st_mode) and entry.path not in _OTHERS:
+            yield _made_of(found, entry.path)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda one: one.name)
+    except OSError:  # gone meanwhile; or something is mounted there that nobody serves any more
+        return []
 
 
 def _is_device(mode: int) -> bool:

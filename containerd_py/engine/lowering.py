@@ -20,7 +20,7 @@ from containerd_py.runtime.spec.models import Mount, Root, Spec
 from containerd_py.runtime.spec.process import RLIMITS, Process, Rlimit, User
 from containerd_py.runtime.spec.resources import DeviceRule, Resources
 from containerd_py.runtime.spec.seccomp_profile import profile_for
-from containerd_py.runtime.spec.users import ResolvedUser, resolve_group, resolve_user
+from containerd_py.runtime.spec.users import ResolvedUser, resolve_groups, resolve_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ def _resolve(request: ContainerSpec) -> ResolvedUser:
     """Blocking."""
     with open_root(request.rootfs) as root:
         user = _ROOT if request.user is None else resolve_user(root.fileno(), request.user)
-        groups = (resolve_group(root.fileno(), group) for group in request.additional_groups)
+        groups = resolve_groups(root.fileno(), request.additional_groups)
         return replace(user, additional_gids=tuple(dict.fromkeys((*user.additional_gids, *groups))))
 
 

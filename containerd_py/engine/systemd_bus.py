@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.cgroups.systemd import steps
 from containerd_py.runtime.cgroups.systemd.bus import connect, send
@@ -31,6 +33,20 @@ Outcome = TypeVar("Outcome")
 _CHUNK_BYTES = 65536
 _PAUSE_S = 0.02
 _AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    connection: socket.socket
+    address: Address
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def _open(addresses: tuple[Address, ...], deadline: float) -> _Opened:
+    """Blocking."""
+    return _Opened(*connect(addresses, deadline))
 
 
 class SystemdBus:
@@ -96,14 +112,14 @@ class SystemdBus:
     async def _connected(self, deadline: float) -> None:
         async with self._connecting:
             while self._connection is None:
-                connection, address = await asyncio.to_thread(connect, self._addresses, deadline)
+                opened = await self._opened(deadline)
                 if self._closed:
-                    connection.close()
+                    opened.close()
                     raise gone("reach systemd", "the connection is not wanted any more")
-                self._take(connection)
+                self._take(opened.connection)
                 try:
                     self.greeted = await self._exchanged(
-                        greeting(bus=address.bus), "reach systemd", max(deadline - time.monotonic(), _PAUSE_S)
+                        greeting(bus=opened.address.bus), "reach systemd", max(deadline - time.monotonic(), _PAUSE_S)
                     )
                     check_version(self.greeted.version)
                 except ConnectionLost as problem:
@@ -114,6 +130,12 @@ class SystemdBus:
                 except BaseException:
                     self._drop("it cannot be used")
                     raise
+
+    async def _opened(self, deadline: float) -> _Opened:
+        try:
+            return await in_own_thread(_open, self._addresses, deadline)
+        except BlockingIOError as problem:
+            raise gone("reach systemd", f"there is no thread to ask it by: {problem.strerror}") from problem
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)  # noqa: FBT003 - socket's own

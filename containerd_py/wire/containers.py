@@ -38,7 +38,7 @@ class ResourcesSpec(Wire):
     """Limits. One that this host cannot enforce is refused, never ignored. cpus: 0.5 is half of the time of one CPU."""
 
     pids: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
-    memory_bytes: Annotated[int, Field(ge=1)] | None = None
+    memory_bytes: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
     memory_swap_bytes: Annotated[int, Field(ge=-1, le=2**63 - 1)] | None = None
     """Memory and swap together; -1: no limit."""
     memory_reservation_bytes: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None

@@ -115,6 +115,7 @@ def _named_sizes(directory: str, name: str) -> str | None:
 _KINDS: dict[int, type[ContainerdError]] = {
     errno.EINVAL: InvalidArgument,
     errno.ERANGE: InvalidArgument,
+    errno.E2BIG: InvalidArgument,
     errno.EOVERFLOW: InvalidArgument,
     errno.ENODEV: InvalidArgument,
     errno.ENXIO: InvalidArgument,

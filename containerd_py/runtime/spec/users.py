@@ -15,7 +15,7 @@ from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.paths import open_in_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _LARGEST_FILE = 10 << 20
 _LARGEST_ID = 2**31 - 1
@@ -52,11 +52,27 @@ def resolve_user(root: int, text: str) -> ResolvedUser:
     return ResolvedUser(uid, entry.gid if entry else 0, gids, home)
 
 
-def resolve_group(root: int, text: str) -> int:
-    """Resolve a group, a number (tried first) or a name, inside the root at descriptor `root`. Raises InvalidArgument."""
-    if not text:
+def resolve_groups(root: int, texts: Iterable[str]) -> tuple[int, ...]:
+    """Resolve groups, each a number (tried first) or a name, inside the root at descriptor `root`. Raises InvalidArgument.
+
+    The file is read once at most, however many names there are: it may take seconds.
+    """
+    asked = tuple(dict.fromkeys(texts))
+    if "" in asked:
         raise InvalidArgument("cannot resolve group '': a number or a name is needed", step="user")
-    return _group_id(root, text, text)
+    found = {text: _number(text, text) for text in asked}
+    names = {text for text, number in found.items() if number is None}
+    for entry in _groups(root) if names else ():
+        if entry.name in names:
+            names.remove(entry.name)  # the first one counts
+            found[entry.name] = entry.gid
+    return tuple(_known(gid, text) for text, gid in found.items())
+
+
+def _known(gid: int | None, name: str) -> int:
+    if gid is None:
+        raise _unknown(name, "/etc/group")
+    return gid
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from containerd_py.engine.limits import limits_document, resources
 from containerd_py.errors import InvalidArgument
@@ -52,3 +53,9 @@ def test_null_lifts_what_can_be_lifted() -> None:
 def test_what_has_no_value_for_none_is_not_lifted(name: str) -> None:
     with pytest.raises(InvalidArgument, match=rf"cannot lift resources\.{name}"):
         limits_document(ResourcesSpec(**{name: None}))
+
+
+@pytest.mark.parametrize("name", sorted(name for name, value in _ALL.items() if isinstance(value, int)))
+def test_a_number_that_no_document_could_have_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        ResourcesSpec.model_validate({name: 2**63})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from containerd_py.engine import host_devices
 from containerd_py.engine.lowering import lower
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.spec import defaults
@@ -385,6 +386,10 @@ def test_shared_memory() -> None:
     assert "size=65536k" not in shm(shm_size_bytes=4096)[1]
     assert shm(shm_size_bytes=4096)[1][-1] == "size=4096"
     assert shm(ipc="host")[0] == "bind"
+
+
+def test_a_folder_of_devices_that_is_gone_meanwhile_has_none() -> None:
+    assert list(host_devices.all_below("/dev/nothing-of-this-name")) == []
 
 
 def test_a_privileged_one_has_the_hosts_devices() -> None:

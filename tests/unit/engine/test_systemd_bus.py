@@ -1,6 +1,8 @@
 """The daemon's connection to systemd: deadlines, losses, and what is told on it."""
 
 import asyncio
+import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -115,3 +117,18 @@ async def test_who_gives_up_waiting_leaves_the_connection_whole(tmp_path: Path, 
             await given_up
         assert await systemd.perform(steps.look_after("y.scope", 1), "look") is True
         systemd.close()
+
+
+async def test_a_bus_that_does_not_answer_takes_no_thread_from_others(tmp_path: Path, tasks: Tasks) -> None:
+    """Each container that is registered with machined has a connection of its own; and there are few threads for all."""
+    path = str(tmp_path / "mute")
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(path)
+        mute.listen(100)
+        buses = [SystemdBus((Address(path, bus=True),), tasks, timeout_s=3.0) for _ in range(40)]
+        connecting = [asyncio.ensure_future(bus.connect()) for bus in buses]
+        await asyncio.sleep(0)  # each has begun then
+        async with asyncio.timeout(2.0):
+            await asyncio.to_thread(time.monotonic)
+        problems = await asyncio.gather(*connecting, return_exceptions=True)
+    assert {type(one) for one in problems} == {Unavailable}

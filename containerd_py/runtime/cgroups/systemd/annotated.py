@@ -41,6 +41,9 @@ _OURS = frozenset(("PIDFDs", "PIDs", "Slice"))
 
 _NAME = re.compile("[A-Za-z]{3,}", re.ASCII)
 _SECONDS = re.compile(".*[a-z]Sec", re.ASCII)
+_LONGEST = 1 << 17
+"""Buses take messages of a few MiB, with all properties of a unit, and hang up on who sends a larger one."""
+
 _NUMBERS = frozenset("ynqiuxtd")
 
 
@@ -68,6 +71,8 @@ def _property(key: str, text: str) -> Property:
         raise _wrong(key, "the name of a property is letters, three at least")
     if name in _OURS:
         raise _wrong(key, "it follows from the container", "linux.cgroupsPath tells the slice")
+    if len(text) > _LONGEST:
+        raise _wrong(key, f"it has more than {_LONGEST} characters")
     try:
         signature, value = parse(text)
     except NotAVariant as problem:

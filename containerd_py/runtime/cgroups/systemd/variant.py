@@ -7,6 +7,7 @@ are all of the first one's type. There are no maybe types, which D-Bus does not 
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Any
 
 _KEYWORDS = {
@@ -34,6 +35,8 @@ _RANGES = {
 }
 _BASIC = frozenset("bdsog") | _RANGES.keys()
 _DEEPEST = 16
+_LONGEST_SIGNATURE = 255  # of D-Bus: a bus hangs up on who sends a longer one
+_SHOWN = 40
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<bytes>b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))
@@ -58,13 +61,14 @@ def parse(text: str) -> tuple[str, Any]:
     """Return signature and value, as jeepney takes them. Raises NotAVariant."""
     tokens = _tokens(text)
     found = _Reader(tokens).value(None, 0)
+    _check_length(found[0])
     if tokens:
-        raise NotAVariant(f"{tokens[0][1]!r} comes after its end")
+        raise NotAVariant(f"{tokens[0][1][:_SHOWN]!r} comes after its end")
     return found
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+def _tokens(text: str) -> deque[tuple[str, str]]:
+    found: deque[tuple[str, str]] = deque()
     at, end = 0, len(text.rstrip())
     while at < end:
         token = _TOKEN.match(text, at)
@@ -78,7 +82,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 class _Reader:
     """tokens: what is left; taken from the front."""
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+    def __init__(self, tokens: deque[tuple[str, str]]) -> None:
         self._tokens = tokens
 
     def value(self, wanted: str | None, depth: int) -> tuple[str, Any]:
@@ -106,6 +110,7 @@ class _Reader:
             case "<":
                 _expected("v", wanted)
                 inner = self.value(None, depth + 1)
+                _check_length(inner[0])
                 self._take(">")
                 return "v", inner
             case "[":
@@ -114,7 +119,7 @@ class _Reader:
                 return self._tuple(wanted, depth)
             case "{":
                 return self._dictionary(wanted, depth)
-        raise NotAVariant(f"{mark!r} is no value")
+        raise NotAVariant(f"{mark[:_SHOWN]!r} is no value")
 
     def _of(self, wanted: str | None, told: str, depth: int) -> tuple[str, Any]:
         _expected(told, wanted)
@@ -176,17 +181,17 @@ class _Reader:
         return True
 
     def _is_next(self, mark: str) -> bool:
-        return self._tokens[:1] == [("mark", mark)]
+        return bool(self._tokens) and self._tokens[0] == ("mark", mark)
 
     def _take(self, mark: str) -> None:
         kind, text = self._next()
         if (kind, text) != ("mark", mark):
-            raise NotAVariant(f"{mark!r} should come where {text!r} is")
+            raise NotAVariant(f"{mark!r} should come where {text[:_SHOWN]!r} is")
 
     def _next(self) -> tuple[str, str]:
         if not self._tokens:
             raise NotAVariant("it ends too early")
-        return self._tokens.pop(0)
+        return self._tokens.popleft()
 
 
 def _expected(told: str, wanted: str | None) -> str:
@@ -195,7 +200,13 @@ def _expected(told: str, wanted: str | None) -> str:
     return told
 
 
+def _check_length(signature: str) -> None:
+    if len(signature) > _LONGEST_SIGNATURE:
+        raise NotAVariant(f"a type has more than {_LONGEST_SIGNATURE} letters")
+
+
 def _complete(signature: str) -> str:
+    _check_length(signature)
     if list(_split(signature)) != [signature]:
         raise NotAVariant(f"{signature!r} is not one type")
     return signature
@@ -243,13 +254,13 @@ def _number(text: str, wanted: str | None) -> tuple[str, int | float]:
         try:
             return told, float(text)
         except ValueError:
-            raise NotAVariant(f"{text!r} is no number") from None
+            raise NotAVariant(f"{text[:_SHOWN]!r} is no number") from None
     if is_real or told not in _RANGES:
-        raise NotAVariant(f"{text!r} is no value of type {told!r}")
+        raise NotAVariant(f"{text[:_SHOWN]!r} is no value of type {told!r}")
     number = _whole(text)
     least, most = _RANGES[told]
     if not least <= number <= most:
-        raise NotAVariant(f"{text} is out of the range of type {told!r}")
+        raise NotAVariant(f"{text[:_SHOWN]} is out of the range of type {told!r}")
     return told, number
 
 
@@ -260,7 +271,7 @@ def _whole(text: str) -> int:
     try:
         number = int(digits, base)
     except ValueError:
-        raise NotAVariant(f"{text!r} is no number") from None
+        raise NotAVariant(f"{text[:_SHOWN]!r} is no number") from None
     return -number if text.startswith("-") else number
 
 
@@ -271,8 +282,9 @@ def _text(token: str, wanted: str | None) -> tuple[str, str]:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise NotAVariant("a string has a character that D-Bus does not take")
     if told == "o" and not _PATH.fullmatch(text):
-        raise NotAVariant(f"{text!r} is no object path")
+        raise NotAVariant(f"{text[:_SHOWN]!r} is no object path")
     if told == "g":
+        _check_length(text)
         _split(text)
     return told, text
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.spec.models import Spec
 
+_MOST_GROUPS = 65_536  # NGROUPS_MAX
+
 
 def process_problems(spec: Spec) -> Iterator[Problem]:
     if spec.process is None:
@@ -36,6 +38,7 @@ def process_document_problems(process: Process) -> Iterator[Problem]:
         yield Problem("process.consoleSize", "needs process.terminal")
     yield from _windows(process)
     yield from _labels(process)
+    yield from _groups(process)
     yield from _rlimits(process)
     yield from _capabilities(process)
     yield from scheduler_problems(process)
@@ -55,6 +58,13 @@ def _labels(process: Process) -> Iterator[Problem]:
     ):
         if value and not value.isprintable():
             yield Problem(path, "has a character that cannot be printed")
+
+
+def _groups(process: Process) -> Iterator[Problem]:
+    """The files of an image may put a user into as many as they like."""
+    count = len(process.user.additional_gids)
+    if count > _MOST_GROUPS:
+        yield Problem("process.user.additionalGids", f"{count} are more than a process can have ({_MOST_GROUPS})")
 
 
 def _rlimits(process: Process) -> Iterator[Problem]:

@@ -77,6 +77,7 @@ def test_what_stays_refused_is_told(tmp_path: Path, kernel: Callable[[Refuse], l
         (errno.EINVAL, InvalidArgument, "the value is out of range"),
         (errno.ERANGE, InvalidArgument, ""),
         (errno.EOVERFLOW, InvalidArgument, ""),
+        (errno.E2BIG, InvalidArgument, ""),
         (errno.ENODEV, InvalidArgument, "there is no such device"),
         (errno.EOPNOTSUPP, NotSupported, ""),
         (errno.ENOENT, NotSupported, ""),

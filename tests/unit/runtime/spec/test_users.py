@@ -1,6 +1,7 @@
 """Users and groups by the container's own, hostile, files."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.spec.users import ResolvedUser, resolve_user
+from containerd_py.runtime.spec.users import ResolvedUser, resolve_groups, resolve_user
 
 USERS = """\
 # a comment: root:x:7:7:::
@@ -154,3 +155,24 @@ def test_a_loop_of_symlinks_is_told(root: int, etc: Path) -> None:
 def test_bytes_that_are_no_text_do_no_harm(root: int, etc: Path) -> None:
     (etc / "passwd").write_bytes(b"\xff\xfe\x00:x:1:1::/:\nwww:x:33:34::/w:\n")
     assert resolve_user(root, "www") == ResolvedUser(33, 34, (29, 44), "/w")
+
+
+def test_groups_are_resolved_in_the_order_in_which_they_are_asked_for(root: int) -> None:
+    assert resolve_groups(root, ("video", "7", "audio", "video")) == (44, 7, 29)
+    assert resolve_groups(root, ()) == ()
+
+
+@pytest.mark.parametrize(("texts", "told"), [(("7", "none"), "'none': no such name"), (("audio", ""), "''")])
+def test_a_group_that_there_is_not(root: int, texts: tuple[str, ...], told: str) -> None:
+    with pytest.raises(InvalidArgument, match=told):
+        resolve_groups(root, texts)
+
+
+def test_many_groups_of_a_large_file_cost_one_reading(root: int, etc: Path) -> None:
+    """A file for each of the names that a request has room for would keep a processor busy for days."""
+    (etc / "group").write_text("".join(f"g{number}:x:{number}:\n" for number in range(50_000)))
+    start = time.perf_counter()
+    resolve_groups(root, ("g0",))
+    fair_s = time.perf_counter() - start
+    assert resolve_groups(root, (f"g{number}" for number in range(2000))) == tuple(range(2000))
+    assert time.perf_counter() - start < 20 * fair_s + 1

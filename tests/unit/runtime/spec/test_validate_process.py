@@ -23,6 +23,7 @@ DEADLINE = {"policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 3000, "peri
         {"process.scheduler": {"policy": "SCHED_FIFO", "priority": 99, "nice": 1}},
         {"process.scheduler": DEADLINE | {"period": 0, "nice": 19, "priority": 0}},
         {"process.execCPUAffinity": {"initial": "0-3,7", "final": ""}},
+        {"process.user": {"additionalGids": list(range(65_536))}},
         {"process.commandLine": "", "process.user": {"username": ""}},
         {"process.apparmorProfile": "docker-default//&unconfined"},
         {"process.selinuxLabel": "system_u:system_r:svirt_lxc_net_t:s0:c1,c2"},
@@ -38,6 +39,10 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
         ({"process.args": [""]}, "process.args.0: is empty"),
         ({"process.commandLine": "cmd"}, "process.commandLine: is for Windows only"),
         ({"process.user": {"username": "nobody"}}, "process.user.username: is for Windows only"),
+        (
+            {"process.user": {"additionalGids": list(range(65_537))}},
+            "process.user.additionalGids: 65537 are more than a process can have (65536)",
+        ),
         ({"process.apparmorProfile": "a\nb"}, "process.apparmorProfile: has a character that cannot be printed"),
         ({"process.selinuxLabel": "a\tb"}, "process.selinuxLabel: has a character that cannot be printed"),
         (

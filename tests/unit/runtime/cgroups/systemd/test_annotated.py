@@ -35,6 +35,7 @@ def test_a_property(name: str, text: str, expected: object) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
+        ("CollectMode", "'" + "x" * 200_000 + "'", "more than 131072 characters"),
         ("", "5", "three at least"),
         ("Ab", "5", "three at least"),
         ("Collect_Mode", "'x'", "letters"),

@@ -1,5 +1,6 @@
 """GVariant's text format, as GLib prints and reads it."""
 
+import time
 from typing import Any
 
 import pytest
@@ -127,3 +128,26 @@ def test_numbers_come_back(number: int) -> None:
 def test_strings_come_back(text: str) -> None:
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
     assert parse(f"'{quoted}'") == ("s", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" + "1," * 256 + ")",
+        "@(" + "y" * 1000 + ") (1,)",
+        "signature '" + "y" * 256 + "'",
+        "<(" + "1," * 256 + ")>",
+    ],
+)
+def test_a_type_is_no_longer_than_one_of_dbus(text: str) -> None:
+    """A bus hangs up on who sends a longer one."""
+    with pytest.raises(NotAVariant, match="more than 255 letters"):
+        parse(text)
+
+
+def test_a_long_value_takes_no_longer_than_its_length() -> None:
+    start = time.perf_counter()
+    parse("[" + "1," * 2000 + "1]")
+    fair_s = time.perf_counter() - start
+    assert len(parse("[" + "1," * 200_000 + "1]")[1]) == 200_001
+    assert time.perf_counter() - start < 400 * fair_s + 2
