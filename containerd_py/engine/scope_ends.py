@@ -37,6 +37,7 @@ class ScopeEnds:
             alive = [one for one in self._parts.registry if one.alive and one.cgroup.scope]
             for container in alive:
                 driver.watch(container)
+            driver.forget_empty({container.cgroup.scope for container in alive})
             self._past_kills = (self._total() or 0) - sum(_own(container) or 0 for container in alive)
 
     async def _look(self, container: Container) -> None:

@@ -17,14 +17,15 @@ from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.systemd import steps
 from containerd_py.runtime.cgroups.systemd.annotated import check_harmless, of_annotations
 from containerd_py.runtime.cgroups.systemd.client import addresses
-from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost
+from containerd_py.runtime.cgroups.systemd.conversation import BusError, ConnectionLost
 from containerd_py.runtime.cgroups.systemd.driver import ScopeDriver
 from containerd_py.runtime.cgroups.systemd.names import container_of, parse_place, slice_path
 from containerd_py.runtime.cgroups.systemd.properties import Scope
 from containerd_py.runtime.cgroups.systemd.refusal import gone
+from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from containerd_py.engine.containers import Container
     from containerd_py.engine.tasks import Tasks
@@ -93,11 +94,27 @@ class SystemdDriver:
         self._asked.discard(place.name)
         scope = _scope(place, container, of_annotations(spec.annotations))
         properties = self._scopes.properties(scope, limits)
-        await self._manager.start_scope(place.name, properties, pid, container.pidfd.fileno())
+        # Of its own: the container may be undone before it is sent, and the number be another process's.
+        with Fd(os.dup(container.pidfd.fileno())) as pidfd:
+            await self._manager.start_scope(place.name, properties, pid, pidfd.fileno())
         self._up.add(place.name)
-        cgroup = await asyncio.to_thread(self._scopes.settle, container.cgroup, limits, pid)
+        try:
+            cgroup = await asyncio.to_thread(self._scopes.settle, container.cgroup, limits, pid)
+        except (ContainerdError, OSError):
+            self._tasks.start(self._forget(steps.forgotten(place.name)), name=f"empty scope {container.id}")
+            raise
         self._watch_memory(container)
         return cgroup
+
+    def forget_empty(self, known: Collection[str]) -> None:
+        """Have scopes of ours without a process forgotten, in the background: systemd itself would never."""
+        self._tasks.start(self._forget(steps.forget_empty(self._slice, known)), name="empty scopes")
+
+    async def _forget(self, wanted: Steps[None]) -> None:
+        try:
+            await self._manager.perform(wanted, "look for empty scopes")
+        except (ContainerdError, ConnectionLost, BusError) as problem:
+            _log.warning("empty scopes may be left", error=str(problem))
 
     def joining(self, cgroup: Cgroup, resources: Resources) -> Cgroup:
         return self._scopes.joining(cgroup, resources)

@@ -8,6 +8,10 @@ import pytest
 
 from containerd_py.client.sync import SyncClient
 from containerd_py.errors import ContainerdError
+from containerd_py.runtime.cgroups.systemd.client import Client, addresses
+from containerd_py.runtime.cgroups.systemd.property import Property
+from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.pidfd import pidfd_open
 from containerd_py.wire import OciSpec
 from tests.systemd.manager import SERVICE, eventually, output, removed, run, shown, started, status, systemctl
 from tests.systemd.runtime import CGROUPS, UNIFIED, units
@@ -135,6 +139,28 @@ def test_a_scope_that_no_record_knows_is_removed_at_the_next_start(root: Path) -
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         systemctl("stop", f"{stray.removesuffix('.scope')}-feed.service")
+    removed(container)
+
+
+def test_a_scope_that_nothing_ever_was_in_is_forgotten_at_the_next_start(root: Path) -> None:
+    """As of a daemon that was killed while it made one, and of a worker that had ended when systemd put it there."""
+    container = started(root, _IDLE)
+    with SyncClient() as client:
+        slice_name = os.path.basename(client.info().cgroup_parent)
+    empty = "pycontainerd-empty.scope"
+    zombie = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)
+    with Fd(pidfd_open(zombie)) as pidfd, Client(addresses(user=False)) as systemd:
+        systemd.start(empty, [Property("Slice", "s", slice_name, "")], zombie, pidfd.fileno()).wait()
+    os.waitpid(zombie, 0)
+    (directory,) = [
+        path for path in CGROUPS.rglob(empty) if f"/{slice_name}/" in str(path) and path.is_relative_to(UNIFIED)
+    ]
+    directory.rmdir()  # so that no cgroup tells of it
+    assert units(empty)
+    systemctl("restart", SERVICE)
+    eventually(lambda: not units(empty), "it is gone")
+    assert status(container) == "running"
     removed(container)
 
 

@@ -14,10 +14,11 @@ from containerd_py.runtime.cgroups.systemd.conversation import (
     UnitGone,
     get_property,
 )
+from containerd_py.runtime.cgroups.systemd.names import PREFIX
 from containerd_py.runtime.cgroups.systemd.refusal import NO_SUCH_UNIT, UNIT_EXISTS, gone, refused, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from containerd_py.runtime.cgroups.systemd.conversation import Steps
     from containerd_py.runtime.cgroups.systemd.property import Property
@@ -72,6 +73,26 @@ def forgotten(name: str) -> Steps[None]:
     except BusError as problem:
         if not _unknown(problem):
             raise
+
+
+def forget_empty(slice_name: str, known: Collection[str]) -> Steps[None]:
+    """Have systemd forget the scopes of a slice that have no process; known: those that need no look.
+
+    A process that had ended when it was to be put into one is in no cgroup, and systemd is told of no end then: it takes
+    such a scope for running for ever (seen with 252 and 257).
+    """
+    (found,) = yield Call("ListUnitsByPatterns", "asas", (["active"], [f"{PREFIX}-*.scope"]))
+    for name, *_described, path, _job, _kind, _job_path in found:
+        if name in known:
+            continue
+        try:
+            its_slice = yield from get_property(path, _SCOPE, "Slice")
+        except BusError as problem:
+            if not _unknown(problem):
+                raise
+            continue
+        if its_slice == slice_name:
+            yield from forgotten(name)
 
 
 def _unknown(problem: BusError) -> bool:

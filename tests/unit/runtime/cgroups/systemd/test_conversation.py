@@ -279,6 +279,30 @@ def test_on_a_new_connection_what_was_never_asked_for_is_not_there(state: str | 
     assert manager.exchange.result() is False
 
 
+def test_scopes_of_a_slice_without_a_process_are_forgotten() -> None:
+    """Those that are known are not asked for, and those of another slice, or that are gone meanwhile, left alone."""
+    manager = Manager(steps.forget_empty("ours.slice", {"pycontainerd-known.scope"}))
+    names = ("known", "other", "gone", "full", "empty")
+    listed = [
+        (f"pycontainerd-{name}.scope", "", "loaded", "active", "running", "", f"/unit/{name}", 0, "", "/") for name in names
+    ]
+    assert manager.answer("ListUnitsByPatterns", "a(ssssssouso)", listed) == (["active"], ["pycontainerd-*.scope"])
+    manager.answer("Get", "v", ("s", "theirs.slice"))
+    manager.refuse("Get", "org.freedesktop.DBus.Error.UnknownObject")
+    manager.answer("Get", "v", ("s", "ours.slice"))
+    manager.answer("ResetFailedUnit")
+    manager.state("active")
+    manager.answer("GetUnitProcesses", "a(sus)", [("/x", 1, "sleep")])
+    manager.answer("Get", "v", ("s", "ours.slice"))
+    manager.answer("ResetFailedUnit")
+    manager.state("active")
+    assert manager.answer("GetUnitProcesses", "a(sus)", []) == ("pycontainerd-empty.scope",)
+    assert manager.answer("StopUnit", "o", JOB) == ("pycontainerd-empty.scope", "replace")
+    assert not manager.exchange.ended
+    manager.signal("UnitRemoved", "so", "pycontainerd-empty.scope", "/unit/empty")
+    assert manager.exchange.ended
+
+
 def test_a_change_replaces_the_list_of_devices() -> None:
     rules = Property("DeviceAllow", "a(ss)", [("/dev/char/1:3", "r")])
     manager = Manager(steps.change(SCOPE, [LIMIT, rules]))
