@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 _KEPT = 4096
+_KEPT_BYTES = 16 << 20
 _BATCH = 256
 _LONGEST_WAIT_S = 3600.0
 
@@ -35,7 +36,8 @@ def _unlabelled(_container_id: str) -> Mapping[str, str]:
 
 
 class EventLog:
-    """Numbers grow by one from 1 on, and with a store go on after a restart; the oldest are forgotten beyond `kept`.
+    """Numbers grow by one from 1 on, and with a store go on after a restart; the oldest are forgotten beyond `kept`, and
+    beyond `kept_bytes` of what they tell: labels are as long as a caller likes.
 
     store: where each event is put before anybody sees it. labels_of: the labels of a container that is there.
     """
@@ -44,11 +46,14 @@ class EventLog:
         self,
         kept: int = _KEPT,
         *,
+        kept_bytes: int = _KEPT_BYTES,
         store: EventStore | None = None,
         labels_of: Callable[[str], Mapping[str, str]] = _unlabelled,
     ) -> None:
-        self._ring: deque[Event] = deque(maxlen=kept)
+        self._ring: deque[Event] = deque()
         self._kept = kept
+        self._kept_bytes = kept_bytes
+        self._bytes = 0
         self._store = store
         self._labels_of = labels_of
         self._last = 0
@@ -71,7 +76,8 @@ class EventLog:
             return
         if skipped:
             _log.warning("lines of an earlier daemon's events could not be read", lines=skipped)
-        self._ring.extend(map(_event, stored))
+        for one in stored:
+            self._add(_event(one))
         self._last = max(self._ring[-1].seq if self._ring else 0, self._marked())
 
     def _marked(self) -> int:
@@ -92,9 +98,16 @@ class EventLog:
         event = Event(self._last + 1, datetime.now(UTC), kind, container_id, name, attributes, told, asker())
         self._keep(event)
         self._last = event.seq
-        self._ring.append(event)
+        self._add(event)
         self.published[kind] += 1
         self._changes.announce()
+
+    def _add(self, event: Event) -> None:
+        """The newest is there in any case."""
+        self._ring.append(event)
+        self._bytes += _size(event)
+        while len(self._ring) > self._kept or (self._bytes > self._kept_bytes and len(self._ring) > 1):
+            self._bytes -= _size(self._ring.popleft())
 
     def close(self) -> None:
         """End every subscription."""
@@ -178,6 +191,10 @@ class EventLog:
                 self._store.mark(event.seq)
         else:
             self._storing = True
+
+
+def _size(event: Event) -> int:
+    return sum(len(key) + len(value) for told in (event.labels, event.attributes) for key, value in told.items())
 
 
 def _gap(seq: int, dropped: str) -> Event:

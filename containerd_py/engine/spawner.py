@@ -189,7 +189,8 @@ class SpawnerLink:
             return True
         seq = link.ping()
         self._send_rest(link)
-        self._pinged[seq] = answer = asyncio.get_running_loop().create_future()
+        pinged = self._pinged
+        pinged[seq] = answer = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(within_s):
                 await answer
@@ -202,7 +203,7 @@ class SpawnerLink:
         else:
             return True
         finally:
-            self._pinged.pop(seq, None)
+            pinged.pop(seq, None)
 
     async def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> Spawned:
         """Have a worker forked. Raises Unavailable: nothing made."""
@@ -212,7 +213,8 @@ class SpawnerLink:
         if keep:
             self.store.keep(container_id, keep)
         future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
-        self._asked[seq] = future
+        asked = self._asked
+        asked[seq] = future
         try:
             spawned = await future
             if keep:
@@ -220,7 +222,7 @@ class SpawnerLink:
             self.round_trips.note((time.monotonic_ns() - asked_ns) / 1e9)
             return spawned
         finally:
-            self._asked.pop(seq, None)
+            asked.pop(seq, None)
 
     def keep(self, container_id: str, fds: dict[str, int]) -> None:
         self.store.keep(container_id, fds)
@@ -327,12 +329,6 @@ class SpawnerLink:
             return
         self._hang_up()
         self._reap()
-        for future in self._asked.values():
-            if not future.done():
-                future.set_exception(_lost())
-        for pinged in self._pinged.values():
-            if not pinged.done():
-                pinged.set_result(None)
         self._on_lost()
 
     async def _reap_all(self) -> None:
@@ -353,6 +349,18 @@ class SpawnerLink:
                 self._started.discard(pid)
 
     def _hang_up(self) -> None:
+        """Nobody answers any more what was asked on this connection, be it while the spawner still told what it has.
+
+        The next one counts from the beginning again.
+        """
+        asked, self._asked = self._asked, {}
+        for future in asked.values():
+            if not future.done():
+                future.set_exception(_lost())
+        pinged, self._pinged = self._pinged, {}
+        for answer in pinged.values():
+            if not answer.done():
+                answer.set_result(None)
         link, self._client = self._client, None
         if link is not None:
             loop = asyncio.get_running_loop()

@@ -156,22 +156,26 @@ class _Pump:
 
     def _pass_output_on(self) -> bool:
         """Return False once no process has the terminal open any more."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             data = read_terminal(self._master)
-            _write_all(self._stdout, data)
-            return bool(data)
-        return True
+        except BlockingIOError:
+            return True
+        write_all(self._stdout, data)
+        return bool(data)
 
     def _pass_rest_on(self) -> bool:
         """What is there already: without a pid namespace, others may have the terminal open for ever."""
         with contextlib.suppress(BlockingIOError):
             while data := read_terminal(self._master):
-                _write_all(self._stdout, data)
+                write_all(self._stdout, data)
         return True
 
     def _take_input(self) -> bool:
         """Return False when the caller's terminal hung up."""
-        self._input = read_terminal(self._stdin)
+        try:
+            self._input = read_terminal(self._stdin)
+        except BlockingIOError:  # another process has made it non-blocking, and was faster
+            return True
         if not self._input:
             self._input_ended = True
             self._input = _end_of_file(self._master) * 2  # the first one ends the line that was begun, if one was
@@ -206,7 +210,26 @@ def _end_of_file(master: int) -> bytes:
     return typed if isinstance(typed, bytes) and typed != b"\0" else b"\x04"
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Another process that has the same open file may have made it non-blocking (fcntl(2), F_SETFL)."""
     rest = memoryview(data)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            _wait_for(fd, select.POLLOUT)
+
+
+def read_some(fd: int) -> bytes:
+    """Read, with patience as `write_all`."""
+    while True:
+        try:
+            return os.read(fd, _CHUNK)
+        except BlockingIOError:
+            _wait_for(fd, select.POLLIN)
+
+
+def _wait_for(fd: int, event: int) -> None:
+    poll = select.poll()
+    poll.register(fd, event)
+    poll.poll()

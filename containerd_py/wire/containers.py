@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from containerd_py.wire.common import AbsolutePath, Identifier, Signal, Strings, Text, Wire
 from containerd_py.wire.health import HealthSpec, HealthState, HealthStatus
@@ -23,6 +23,16 @@ LogDriver = Literal["file", "journald", "none"]
 Network = Literal["private", "none", "host"]
 CpuList = Annotated[str, StringConstraints(pattern=r"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", max_length=4096)]
 """As cpuset(7) lists them: "0-3,7"."""
+
+
+LONGEST_LABELS = 65_536
+
+
+def _not_too_long(labels: dict[str, str]) -> dict[str, str]:
+    length = sum(len(key) + len(value) for key, value in labels.items())
+    if length > LONGEST_LABELS:
+        raise ValueError(f"{length} characters are too many, keys and values together: the most is {LONGEST_LABELS}")
+    return labels
 
 
 class MountSpec(Wire):
@@ -75,7 +85,8 @@ class Common(Wire):
 
     id: Identifier | None = None
     name: Identifier | None = None
-    labels: dict[Text, Text] = Field(default_factory=dict)
+    labels: Annotated[dict[Text, Text], AfterValidator(_not_too_long)] = Field(default_factory=dict)
+    """LONGEST_LABELS characters in all: events and operations have them too."""
     stdin: bool = False
     """Keep the payload's standard input open for attached clients; without it stdin is /dev/null."""
     log: LogSpec = LogSpec()

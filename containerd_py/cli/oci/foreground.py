@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Internal
+from containerd_py.runtime import console
 from containerd_py.runtime.streams import Streams
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.linux.pidfd import WaitStatus
 
-_CHUNK = 65_536
 _GRACE_S = 1.0
 """For output of a payload that has ended, while a process that it left behind holds the pipe open."""
 
@@ -71,10 +71,8 @@ class Relays:
 
 def _copy(source: int, target: int) -> None:
     with contextlib.suppress(OSError):  # one side is gone: nothing is left to do
-        while data := os.read(source, _CHUNK):
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(target, rest) :]
+        while data := console.read_some(source):
+            console.write_all(target, data)
     os.close(target if source == 0 else source)  # our end of the pipe: the payload's input ends with the caller's
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,28 @@ async def come_true(true: Callable[[], object]) -> None:
 async def test_a_spawner_is_started_where_there_is_none(daemon: Daemon) -> None:
     assert daemon.link.pid is not None
     assert Path(f"/proc/{daemon.link.pid}/comm").read_text().strip() == "pyc:[0:SPAWN]"
+
+
+async def test_what_is_asked_of_a_spawner_that_dies_while_it_tells_what_it_has_is_refused(
+    folder: Path, later: Daemon, rootfs: Path
+) -> None:
+    """Whoever waits for an answer of it would wait for ever."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / client.SOCKET_NAME))
+        listener.listen()
+        starting = asyncio.ensure_future(later.link.start())
+        dying, _ = await asyncio.to_thread(listener.accept)
+        spawning = asyncio.ensure_future(later.spawn("abc", plan_for(rootfs, *SLEEP)))
+        assert await asyncio.to_thread(dying.recv, 65_536)
+    dying.close()
+    async with asyncio.timeout(LONG_S):
+        with pytest.raises(Unavailable, match="the spawner has ended"):
+            await spawning
+        assert await starting == []
+        _told, container = await later.spawn("abc", plan_for(rootfs, *SLEEP))
+    container.close()
+    later.link.forget("abc")
+    await later.link.close(end=True)
 
 
 async def test_ends_are_told(daemon: Daemon, rootfs: Path) -> None:

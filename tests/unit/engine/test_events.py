@@ -107,6 +107,19 @@ async def test_what_is_forgotten_is_told_as_a_gap() -> None:
     assert [event.seq for event in rest] == list(range(16, 26))
 
 
+async def test_events_that_tell_much_are_forgotten_sooner() -> None:
+    """A client that may make containers could fill the memory of the daemon otherwise."""
+    log = EventLog(kept=100, kept_bytes=5000)
+    for _ in range(20):
+        log.publish("container.created", "a", "a", {"k": "x" * 999})
+    gap, *rest = await take(log, 6, 0)
+    assert (gap.type, gap.seq) == ("gap", 15)
+    assert [event.seq for event in rest] == list(range(16, 21))
+    log.publish("container.created", "a", "a", {"k": "x" * 9999})
+    (newest,) = await take(log, 1, 20)
+    assert newest.seq == 21  # which is there in any case
+
+
 @pytest.mark.parametrize(("since", "first"), [(14, "gap"), (15, "container.created")])
 async def test_there_is_a_gap_only_where_something_is_missing(since: int, first: str) -> None:
     (event,) = await take(published(25, kept=10), 1, since)

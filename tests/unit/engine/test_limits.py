@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from containerd_py.engine.limits import limits_document, resources
 from containerd_py.errors import InvalidArgument
-from containerd_py.wire import ResourcesSpec
+from containerd_py.wire import ContainerSpec, ResourcesSpec
 
 _ALL: dict[str, Any] = {
     "pids": 3,
@@ -59,3 +59,12 @@ def test_what_has_no_value_for_none_is_not_lifted(name: str) -> None:
 def test_a_number_that_no_document_could_have_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         ResourcesSpec.model_validate({name: 2**63})
+
+
+def test_labels_are_kept_by_events_and_so_have_an_end() -> None:
+    def labelled(length: int) -> ContainerSpec:
+        return ContainerSpec(rootfs="/r", args=("/x",), labels={"a": "x" * (length // 2 - 1), "b": "x" * (length // 2 - 1)})
+
+    assert len(labelled(65_536).labels) == 2
+    with pytest.raises(ValidationError, match="65538 characters are too many"):
+        labelled(65_538)

@@ -212,6 +212,20 @@ def test_output_before_the_end_is_not_lost(desk: Desk) -> None:
     assert desk.told == b"z" * 2000
 
 
+def test_output_waits_for_a_reader_where_somebody_has_made_it_non_blocking(desk: Desk) -> None:
+    quiet(desk.payload())
+    fcntl.fcntl(desk.output.second.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(desk.output.second.fileno(), False)
+
+    def payload() -> None:
+        for _ in range(200):
+            os.write(desk.payload(), b"z" * 1000)
+        desk.exit()
+
+    assert desk.join(payload) is True
+    assert desk.told == b"z" * 200_000
+
+
 def test_a_terminal_that_hangs_up_is_told(desk: Desk, outer: Pair) -> None:
     def payload() -> None:
         os.read(desk.payload(), 10)
