@@ -145,8 +145,13 @@ async def test_a_mebibyte_from_any_offset(api: Api, container: str) -> None:
 
 async def test_detached(api: Api, container: str, rootfs: Path) -> None:
     for terminal in (False, True):
-        script = "echo said; tty; echo done >/ended; read a; exit 6"
+        script = "echo said; tty; mkfifo /said; echo done >/said; read a; exit 6"
         made = await begin(api, container, "/bin/sh", "-c", script, detach=True, terminal=terminal)
+        async with asyncio.timeout(10):
+            while not (rootfs / "said").exists():
+                await asyncio.sleep(0.01)
+        assert await asyncio.to_thread((rootfs / "said").read_text) == "done\n"
+        (rootfs / "said").unlink()
         if terminal:
             assert (await api.post(f"/v1/exec/{made}/kill?signal=HUP")).status == 204
         ended = (await api.post(f"/v1/exec/{made}/wait")).json
@@ -157,7 +162,6 @@ async def test_detached(api: Api, container: str, rootfs: Path) -> None:
         )
         answer.error(409, "conflict", step="exec")
         assert (await api.get(f"/v1/exec/{made}")).json["output_bytes"] == 0
-    assert (rootfs / "ended").read_text() == "done\n"
 
 
 # ── how it ends ──
