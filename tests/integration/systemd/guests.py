@@ -78,16 +78,7 @@ UML = Guest("uml", "boot-uml.sh", fetched=True, modules=("test_exec", "test_fd_s
 NEWER = Guest(
     "newer",
     "boot-systemd-ns.sh",
-    modules=(
-        "test_annotations",
-        "test_fd_store",
-        "test_limits",
-        "test_machined",
-        "test_pyrunc",
-        "test_reload",
-        "test_scopes",
-        "test_service",
-    ),
+    modules=("test_annotations", "test_machined", "test_reload", "test_scopes", "test_service"),
     suite="trixie",
 )
 GUESTS = (UNIFIED, HYBRID, UML, NEWER)
