@@ -62,7 +62,7 @@ def quick_imports() -> Iterator[None]:
     os.environ |= dict.fromkeys(_CERTIFICATES, os.devnull)
     absent = "rich" not in sys.modules
     if absent:
-        sys.modules["rich"] = None  # type: ignore[assignment]
+        sys.modules["rich"] = None  # type: ignore[assignment]  # "cannot be imported" (import statement)
     gc.disable()
     try:
         yield

@@ -1,9 +1,11 @@
 """The guest's service manager, and our daemon in it, asked as an administrator would."""
 
+import itertools
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from containerd_py.wire import ContainerSpec
 
 SERVICE = "pycontainerd.service"
 PATIENCE_S = 30.0
+_NUMBERS = itertools.count()
 
 
 def run(*command: str) -> str:
@@ -27,6 +30,24 @@ def systemctl(*arguments: str) -> str:
 def shown(name: str, unit: str = SERVICE) -> str:
     """Return a property of a unit."""
     return systemctl("show", "-P", name, unit)
+
+
+@contextmanager
+def with_settings(text: str) -> Iterator[None]:
+    """Run the service with further lines of its [Service] section, from a start to the next one."""
+    drop_in = Path(f"/run/systemd/system/{SERVICE}.d/test{next(_NUMBERS):03}.conf")  # what is later in the alphabet counts
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text(f"[Service]\n{text}\n")
+    anew()
+    yield
+    drop_in.unlink()
+    anew()
+
+
+def anew() -> None:
+    """Start the service again, with what its unit says now."""
+    systemctl("daemon-reload")
+    systemctl("restart", SERVICE)
 
 
 def eventually(condition: Callable[[], Any], about: str) -> Any:

@@ -7,10 +7,9 @@ import pytest
 
 from containerd_py.client.sync import SyncClient
 from containerd_py.wire import DeclaredFile
-from tests.systemd.manager import SERVICE, eventually, journal, output, shown, systemctl
+from tests.systemd.manager import SERVICE, eventually, journal, output, shown, systemctl, with_settings
 
 _FOLDER = Path("/etc/pycontainerd/containers.d")
-_DROP_IN = Path(f"/run/systemd/system/{SERVICE}.d/secret.conf")
 
 
 def of_file(name: str) -> DeclaredFile | None:
@@ -53,18 +52,12 @@ def test_it_is_there_after_the_service_starts(root: Path) -> None:
 def test_a_credential_of_the_unit(root: Path) -> None:
     secret = Path("/scratch/secret")
     secret.write_text("from the unit")
-    _DROP_IN.parent.mkdir(exist_ok=True)
-    _DROP_IN.write_text(f"[Service]\nLoadCredential=token:{secret}\n")
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
     script = "cat $CREDENTIALS_DIRECTORY/token; echo; sleep 1000"
-    (_FOLDER / "box.toml").write_text(
-        f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\n'
-        'credentials = ["token"]\nstop_timeout_s = 0\n'
-    )
-    systemctl("reload", SERVICE)
-    one = eventually(lambda: (one := of_file("box.toml")) and one.status == "running" and one, "it runs")
-    eventually(lambda: output(one.container) == b"from the unit\n", "it has read it")
-    _DROP_IN.unlink()
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
+    with with_settings(f"LoadCredential=token:{secret}"):
+        (_FOLDER / "box.toml").write_text(
+            f'rootfs = "{root}"\nargs = ["/bin/sh", "-c", "{script}"]\nuser = "1000"\n'
+            'credentials = ["token"]\nstop_timeout_s = 0\n'
+        )
+        systemctl("reload", SERVICE)
+        one = eventually(lambda: (one := of_file("box.toml")) and one.status == "running" and one, "it runs")
+        eventually(lambda: output(one.container) == b"from the unit\n", "it has read it")

@@ -21,9 +21,9 @@ from tests.systemd.manager import (
     started,
     status,
     systemctl,
+    with_settings,
 )
 
-_DROP_IN = Path(f"/run/systemd/system/{SERVICE}.d/machined.conf")
 _IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 _POLITE = "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"
 _MACHINED = ("systemd-machined.service", "dbus-org.freedesktop.machine1.service")
@@ -31,14 +31,8 @@ _MACHINED = ("systemd-machined.service", "dbus-org.freedesktop.machine1.service"
 
 @pytest.fixture(autouse=True)
 def wanted() -> Iterator[None]:
-    _DROP_IN.parent.mkdir(exist_ok=True)
-    _DROP_IN.write_text("[Service]\nEnvironment=PYCONTAINERD_MACHINED=true\n")
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
-    yield
-    _DROP_IN.unlink()
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
+    with with_settings("Environment=PYCONTAINERD_MACHINED=true"):
+        yield
 
 
 def machines() -> list[str]:
@@ -169,13 +163,11 @@ def test_machined_that_hangs_costs_no_container(root: Path) -> None:
 
 
 def test_without_the_setting_nobody_asks_machined(root: Path) -> None:
-    _DROP_IN.write_text("")
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
-    systemctl("stop", _MACHINED[0])
-    container = started(root, _IDLE)
-    with SyncClient() as client:
-        client.stop(container)
-    removed(container)
-    assert shown("ActiveState", _MACHINED[0]) == "inactive"
-    assert main_pid()
+    with with_settings("Environment=PYCONTAINERD_MACHINED=false"):
+        systemctl("stop", _MACHINED[0])
+        container = started(root, _IDLE)
+        with SyncClient() as client:
+            client.stop(container)
+        removed(container)
+        assert shown("ActiveState", _MACHINED[0]) == "inactive"
+        assert main_pid()

@@ -3,27 +3,19 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from containerd_py.runtime.cgroups.systemd.conversation import parse_version
-from tests.systemd.manager import SERVICE, eventually, journal, main_pid, run, shown, systemctl
+from tests.systemd.manager import SERVICE, eventually, journal, main_pid, run, shown, systemctl, with_settings
 
-_DROP_IN = Path(f"/run/systemd/system/{SERVICE}.d/reload.conf")
 _VERSION = parse_version(run("systemctl", "--version").split()[1])
 
 
 @pytest.fixture
 def notify_reload() -> Iterator[None]:
-    _DROP_IN.parent.mkdir(exist_ok=True)
-    _DROP_IN.write_text("[Service]\nType=notify-reload\nExecReload=\n")
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
-    yield
-    _DROP_IN.unlink()
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
+    with with_settings("Type=notify-reload\nExecReload="):
+        yield
 
 
 def reloads() -> int:

@@ -18,23 +18,15 @@ from tests.systemd.manager import (
     shown,
     spawner_pid,
     started,
-    systemctl,
+    with_settings,
 )
-
-_DROP_IN = Path(f"/run/systemd/system/{SERVICE}.d/watchdog.conf")
 
 
 @pytest.fixture(autouse=True)
 def impatient() -> Iterator[None]:
     """A watchdog whose patience a test has."""
-    _DROP_IN.parent.mkdir(exist_ok=True)
-    _DROP_IN.write_text("[Service]\nWatchdogSec=8s\n")
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
-    yield
-    _DROP_IN.unlink()
-    systemctl("daemon-reload")
-    systemctl("restart", SERVICE)
+    with with_settings("WatchdogSec=8s"):
+        yield
 
 
 def test_a_daemon_that_hangs_is_replaced(root: Path) -> None:

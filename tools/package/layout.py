@@ -182,4 +182,4 @@ def _remove_empty(root: Path, path: str) -> None:
 
 def _tell_systemd(destdir: str, command: list[str]) -> None:
     if os.path.realpath(destdir) == "/" and os.path.isdir("/run/systemd/system"):
-        subprocess.run(command, check=True)  # noqa: S603
+        subprocess.run(command, check=True)  # noqa: S603 - constants of this module

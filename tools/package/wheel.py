@@ -27,6 +27,6 @@ def build(folder: str) -> Path:
                 shutil.copy(source, scratch)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index"]
         command += ["--no-deps", "--no-build-isolation", "--wheel-dir", folder, scratch]
-        subprocess.run(command, check=True, cwd=scratch, env=os.environ | {"PIP_NO_INPUT": "1"})  # noqa: S603
+        subprocess.run(command, check=True, cwd=scratch, env=os.environ | {"PIP_NO_INPUT": "1"})  # noqa: S603 - of paths of ours
     (made,) = Path(folder).glob("pycontainerd-*.whl")
     return made

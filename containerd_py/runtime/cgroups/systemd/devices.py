@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported
@@ -57,7 +58,7 @@ def _without(allowed: DeviceRule, denied: DeviceRule) -> DeviceRule | None:
         return allowed
     if not (_covers(denied.major, allowed.major) and _covers(denied.minor, allowed.minor)):
         raise _inexpressible(denied)
-    return DeviceRule(True, allowed.kind, allowed.major, allowed.minor, access) if access else None  # noqa: FBT003
+    return replace(allowed, access=access) if access else None
 
 
 def _overlap(one: int | None, other: int | None) -> bool:
