@@ -10,6 +10,8 @@ from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import BaseModel
 
     from containerd_py.runtime.spec.models import Spec
@@ -20,14 +22,20 @@ _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str) -> Spec:
-    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
+def read_spec(bundle: str, *, warn: Callable[[str], None]) -> Spec:
+    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem.
+
+    What the specification does not have is no error there (its "Extensibility"): `warn` is told of it.
+    """
     from containerd_py.runtime.spec.models import parse
 
     document = read_document(os.path.join(bundle, "config.json"))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    return parse(document)
+    ignored: list[str] = []
+    spec = parse(document, ignored=ignored)
+    _tell(ignored, "config.json", warn)
+    return spec
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -64,13 +72,24 @@ def read_document(path: str) -> Any:
     return strict_json.loads(data, what=path)
 
 
-def validated(model: type[Model], document: object, *, what: str) -> Model:
-    """Read a document as a part of the specification. Raises InvalidArgument naming the JSON path of each problem."""
+def _tell(ignored: list[str], what: str, warn: Callable[[str], None]) -> None:
+    if ignored:
+        warn(f"ignored in {what}: {', '.join(ignored)}")
+
+
+def validated(model: type[Model], document: object, *, what: str, warn: Callable[[str], None]) -> Model:
+    """Read a document as a part of the specification, as `read_spec` does.
+
+    Raises InvalidArgument naming the JSON path of each problem.
+    """
     from pydantic import ValidationError
 
     from containerd_py.problems import describe
 
     try:
-        return model.model_validate(document)
+        ignored: list[str] = []
+        read = model.model_validate(document, context=ignored)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem
+    _tell(ignored, what, warn)
+    return read

@@ -52,9 +52,12 @@ class Spec(Oci):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
-def parse(document: object) -> Spec:
-    """Read a JSON document. Raises InvalidArgument naming the JSON path of each problem, five at most."""
+def parse(document: object, *, ignored: list[str] | None = None) -> Spec:
+    """Read a JSON document. Raises InvalidArgument naming the JSON path of each problem, five at most.
+
+    ignored: where it is given, what the specification does not have is put there, and is no problem.
+    """
     try:
-        return Spec.model_validate(document)
+        return Spec.model_validate(document, context=ignored)
     except ValidationError as problem:
         raise InvalidArgument(f"cannot read OCI document: {describe(problem)}", step="parse") from problem

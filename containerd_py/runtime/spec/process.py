@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,17 @@ class Capabilities(Oci):
     inheritable: Many[Text] = ()
     permitted: Many[Text] = ()
     ambient: Many[Text] = ()
+
+    @classmethod
+    def _known(cls, given: dict[str, Any], ignored: list[str]) -> dict[str, Any]:
+        """Names of capabilities that are none are left out too (config.md, "Linux Process", of `capabilities`)."""
+        found = super()._known(given, ignored)
+        for name, members in found.items():
+            if isinstance(members, list):
+                unknown = [member for member in members if isinstance(member, str) and member not in CAPABILITIES]
+                ignored.extend(f"unknown capability {member!r} ({name})" for member in unknown)
+                found[name] = [member for member in members if member not in unknown]
+        return found
 
 
 class Rlimit(Oci):

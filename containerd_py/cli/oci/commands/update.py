@@ -52,7 +52,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     from containerd_py.runtime.spec.resources import Resources
 
     asked = read_document(options.resources) if options.resources else document(options)
-    resources = validated(Resources, asked, what="resources")
+    resources = validated(Resources, asked, what="resources", warn=context.log.warning)
     context.load(options.id).update(resources)
     return 0
 

@@ -12,6 +12,7 @@ from containerd_py.cli.oci.commands.ps import only
 from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spec.linux import SeccompAction
+from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
@@ -334,6 +335,23 @@ def test_exec_reads_a_process_document(pyrunc: Pyrunc, library: Library, tmp_pat
     (tmp_path / "process.json").write_text('{"args": ["x"], "cwd": "/y"}')
     process, _asked = executed(pyrunc, library, "-p", str(tmp_path / "process.json"), "box")
     assert process == {"args": ("x",), "cwd": "/y"}
+
+
+def test_exec_adds_ambient_capabilities_where_some_are_inheritable(pyrunc: Pyrunc, library: Library) -> None:
+    box = library.has()
+    box.spec = parse(DOCUMENT | {"process": {"args": ["x"], "capabilities": {"inheritable": ["CAP_CHOWN"]}}})
+    assert pyrunc("exec", "-c", "CAP_KILL", "box", "ls").code == 0
+    _exec, process, _options = box.heard[0]
+    assert process.capabilities.ambient == ("CAP_KILL",)
+    assert process.capabilities.inheritable == ("CAP_CHOWN",)
+
+
+@pytest.mark.parametrize("status", ["stopped", "paused"])
+def test_exec_says_in_runcs_words_that_nothing_runs(pyrunc: Pyrunc, library: Library, status: str) -> None:
+    box = library.has(status=status)
+    result = pyrunc("exec", "box", "ls")
+    assert (result.code, box.heard) == (255, [])
+    assert f"cannot exec in a {status} container" in result.stderr
 
 
 @pytest.mark.parametrize(
