@@ -69,6 +69,7 @@ class Container(Controlled, Ending):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        no_pivot: bool = False,
     ) -> Self:
         """Make a container whose init worker waits for `start`.
 
@@ -76,6 +77,7 @@ class Container(Controlled, Ending):
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
         preserve_fds: how many descriptors from 3 on are handed on.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
+        no_pivot: the root is moved over the host's, which a payload with CAP_SYS_CHROOT can reach; for an initial ramdisk.
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
         from containerd_py.runtime.creation import Attachments, Creation
@@ -90,7 +92,9 @@ class Container(Controlled, Ending):
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
-        made = Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).run()
+        made = Creation(
+            directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup, no_pivot=no_pivot
+        ).run()
         return cls(directory, made.state, made.worker, made.terminal)
 
     @classmethod
@@ -138,7 +142,9 @@ class Container(Controlled, Ending):
     # ── life ──
 
     def start(self, beginning: Beginning | None = None) -> None:
-        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed."""
+        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed.
+
+        Where a poststart hook fails, it is killed."""
         beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
@@ -152,7 +158,12 @@ class Container(Controlled, Ending):
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
             with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
                 self._remember("running")
-        hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
+        try:
+            hooks.run("poststart", self._hooks("poststart"), self.state().document())
+        except ContainerdError:  # runtime.md, "Lifecycle", 9
+            with contextlib.suppress(ContainerdError):
+                self.kill(everything=True)
+            raise
 
     def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:
         while True:

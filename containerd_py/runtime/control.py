@@ -28,12 +28,23 @@ class Controlled(Known):
     """A container that may run."""
 
     def kill(self, number: int = signal.SIGKILL, *, everything: bool = False) -> None:
-        """Send a signal to the payload, or to every process of the container. Raises Conflict when it has ended."""
+        """Send a signal to the payload, or to every process of the container. Raises Conflict when it has ended.
+
+        Where the payload is not the first process of a pid namespace, others outlive it: SIGKILL is sent to all of them.
+        """
+        everything = everything or (number == signal.SIGKILL and self._shares_pids())
         if self.state().status not in LIVE or self._process is None:
+            if everything and members.pids(self._state.cgroup):
+                self._signal_all(number)
+                return
             raise Conflict(f"cannot kill container {self._state.id!r}: it has ended", step="kill")
         if everything:
             self._signal_all(number)
         self._process.signal(number)
+
+    def _shares_pids(self) -> bool:
+        namespaces = self._document.get("linux", {}).get("namespaces", ())
+        return not any(each["type"] == "pid" and not each.get("path") for each in namespaces)
 
     def _signal_all(self, number: int) -> None:
         if number == signal.SIGKILL:

@@ -77,6 +77,7 @@ class Creation:
         attachments: Attachments,
         *,
         systemd_cgroup: bool = False,
+        no_pivot: bool = False,
     ) -> None:
         """Raises what reaching systemd raises, where the cgroup is to be a scope."""
         self._directory = directory
@@ -84,6 +85,7 @@ class Creation:
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
+        self._no_pivot = no_pivot
         self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
@@ -164,6 +166,7 @@ class Creation:
             privileged=os.geteuid() == 0,
             selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
             scope=cgroup.scope,
+            no_pivot=self._no_pivot,
         )
         profile = self._spec.linux.seccomp
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.console import keep_lines
 from containerd_py.runtime.linux.passing import connect, send_fds
 
 if TYPE_CHECKING:
@@ -82,11 +82,18 @@ def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
     """
     if console_socket is None:
         if not os.isatty(1):
-            keep_lines(master.fileno())
+            _keep_lines(master.fileno())
         return master
     with master:
         hand_over_terminal(console_socket, master.fileno())
     return None
+
+
+def _keep_lines(master: int) -> None:
+    """Have the terminal put no carriage return before the end of a line."""
+    settings = termios.tcgetattr(master)
+    settings[1] &= ~termios.ONLCR
+    termios.tcsetattr(master, termios.TCSANOW, settings)
 
 
 def hand_over_terminal(path: str, master: int, *, timeout_s: float = _DEADLINE_S) -> None:

@@ -24,7 +24,8 @@ class Oci(BaseModel):
     """Strict and frozen; read by the specification's names (camelCase), or by ours from Python.
 
     With a list as context a document is read as Go's runtimes do, and as the specification asks ("Extensibility"): what
-    it does not have is left out, and put into the list; names may differ in case; null is as good as absent.
+    it does not have is left out, and put into the list; names may differ in case; null is as good as absent, and so is
+    an empty text where absence means something.
     """
 
     model_config = ConfigDict(
@@ -46,7 +47,8 @@ class Oci(BaseModel):
     @classmethod
     def _known(cls, given: dict[str, Any], ignored: list[str]) -> dict[str, Any]:
         """Return what this part of the specification has, by its own names."""
-        names = [field.alias or name for name, field in cls.model_fields.items()]
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        names = list(fields)
         found = {name: given.pop(name) for name in names if name in given}
         lower = {name.lower(): name for name in names}
         for key, member in given.items():
@@ -54,4 +56,5 @@ class Oci(BaseModel):
                 ignored.append(f"unknown property {key!r} ({cls.__name__})")
             else:
                 found.setdefault(name, member)
-        return found
+        absent = {name for name, member in found.items() if member == "" and fields[name].default is None}
+        return {name: member for name, member in found.items() if name not in absent}

@@ -149,20 +149,19 @@ class IntelRdt(Oci):
     enable_mbm: Annotated[bool, Field(alias="enableMBM")] = False
 
 
-class MemoryPolicy(Oci):
-    """nodes: a list of NUMA nodes (set_mempolicy(2))."""
+MEMORY_MODES = (
+    *("MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL", "MPOL_PREFERRED_MANY"),
+    "MPOL_WEIGHTED_INTERLEAVE",
+)
+MEMORY_FLAGS = ("MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING")
 
-    mode: Literal[
-        "MPOL_DEFAULT",
-        "MPOL_PREFERRED",
-        "MPOL_BIND",
-        "MPOL_INTERLEAVE",
-        "MPOL_LOCAL",
-        "MPOL_PREFERRED_MANY",
-        "MPOL_WEIGHTED_INTERLEAVE",
-    ]
+
+class MemoryPolicy(Oci):
+    """mode, flags: of the two lists above; nodes: a list of NUMA nodes (set_mempolicy(2))."""
+
+    mode: Text = ""
     nodes: Text | None = None
-    flags: Many[Literal["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"]] = ()
+    flags: Many[Text] = ()
 
 
 class Personality(Oci):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container, Execution
+    from containerd_py.cli.oci.log import Log
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
 
@@ -65,9 +66,9 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
         with Forwarding() as forwarding, _none_left(), forwarding.interruptible():
-            _execute(options, container, process, None, None)
+            _execute(options, container, process, None, None, context.log)
         return 0
-    return _attend(options, container, process)
+    return _attend(options, container, process, context.log)
 
 
 def _check_status(status: str, options: argparse.Namespace) -> None:
@@ -80,11 +81,11 @@ def _check_status(status: str, options: argparse.Namespace) -> None:
         )
 
 
-def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
+def _attend(options: argparse.Namespace, container: Container, process: Process, log: Log) -> int:
     relays, beginning = Relays(), Beginning()
     with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
         with _none_left(), forwarding.interruptible(begun=beginning.has_come):
-            execution = _execute(options, container, process, streams, beginning)
+            execution = _execute(options, container, process, streams, beginning, log)
         relays.run()
         forwarding.attach(execution.kill)
         return exit_code(execution.wait())
@@ -108,7 +109,9 @@ def _execute(
     process: Process,
     streams: Streams | None,
     beginning: Beginning | None,
+    log: Log,
 ) -> Execution:
+    log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     execution = container.exec(
         process,
         streams=streams,
@@ -118,6 +121,8 @@ def _execute(
         paused=options.ignore_paused,
         beginning=beginning,
     )
+    log.debug(f"child process in init(): {execution.pid}")
+    log.debug("setns_init: about to exec")
     if options.pid_file:
         try:
             write_pid(options.pid_file, execution.pid)

@@ -40,6 +40,7 @@ class Placing:
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
     namespace. selinux: it is in force, so that linux.mountLabel can be.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
+    no_pivot: the root is moved over the host's.
     """
 
     rootfs: str
@@ -53,3 +54,4 @@ class Placing:
     privileged: bool = True
     selinux: bool = False
     scope: str = ""
+    no_pivot: bool = False

@@ -210,6 +210,7 @@ def library() -> Library:
 
 @pytest.fixture
 def pyrunc(library: Library, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Pyrunc:
+    (tmp_path / "state").mkdir()
     return Pyrunc(library, capfd, tmp_path / "state")
 
 
