@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.engine import capabilities
@@ -13,6 +12,7 @@ from containerd_py.engine.limits import resources
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from containerd_py.errors import (
     Conflict,
 )
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
@@ -36,7 +36,7 @@ _FLAGS = {
 _PASSING = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeccompFilter:
     """program: an array of struct sock_filter; flags: SECCOMP_FILTER_FLAG_* for seccomp(2).
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
+from containerd_py.light_dataclasses import names_of
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile
@@ -278,7 +279,7 @@ def done(document: Any) -> Counter[tuple[str, str]]:
     resources = normalise(spec.linux.resources)
     found = [(type(step).__name__, repr(step)) for step in (*plan.operations, *further.operations)]
     found += [(name, repr(getattr(plan, name))) for name in ("namespaces", "joined", "user", "sources", "time_offsets")]
-    found += [(f"resources.{name}", repr(getattr(resources, name))) for name in type(resources).__slots__]
+    found += [(f"resources.{name}", repr(getattr(resources, name))) for name in names_of(type(resources))]
     return Counter(found)
 
 

@@ -1,7 +1,8 @@
-"""Records: what `dataclasses` makes, without its price at each start of a program.
+"""Dataclasses without their price at each start of a program.
 
-`dataclasses` writes the methods of each class as source and has it compiled: 0.5 ms a class, and 6 ms for its own import
-(ADR 25). A record has the same methods as all others, which look up its fields when they are called.
+`dataclasses` writes the methods of each class as source and has it compiled: half a millisecond a class, and six for its
+own import (ADR 25). Here a class has the same methods as all others, which look up its fields when they are called. What
+is here does as `dataclasses` does, to the letter; options that are not here are not needed.
 """
 
 from __future__ import annotations
@@ -9,16 +10,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar, dataclass_transform, overload
+    from typing import Any, TypeVar, dataclass_transform
 
-    Record = TypeVar("Record")
+    One = TypeVar("One")
 else:
 
     def dataclass_transform(**_options: object) -> object:
         return lambda function: function
-
-    def overload(function: object) -> object:
-        return function
 
 
 class _Field:
@@ -57,15 +55,15 @@ class _Layout:
 
     __slots__ = ("compared", "defaults", "factories", "names", "positional", "shown")
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, *, kw_only: bool) -> None:
         known: dict[str, _Field | None] = {}
         self.defaults: dict[str, Any] = {}
         self.factories: dict[str, Callable[[], Any]] = {}
         for base in reversed(cls.__mro__):
-            for name, annotation in base.__dict__.get("__annotations__", {}).items():
+            for name, annotation in _annotations(base).items():
                 if not str(annotation).startswith("ClassVar"):
                     known[name] = self._describe(base, name)
-        keyword = tuple(name for name, one in known.items() if one and one.kw_only)
+        keyword = tuple(name for name, one in known.items() if kw_only or (one and one.kw_only))
         self.positional = tuple(name for name in known if name not in keyword)
         self.names = self.positional + keyword
         self.compared = tuple(name for name in self.names if not (one := known[name]) or one.compare)
@@ -73,7 +71,7 @@ class _Layout:
 
     def _describe(self, base: type, name: str) -> _Field | None:
         layout = base.__dict__.get("__layout__")
-        if layout is not None:  # a record itself, whose class has forgotten how its fields were described
+        if layout is not None:  # whose class has forgotten how its fields were described
             return self._inherit(layout, name)
         given = base.__dict__.get(name, _NONE)
         described = given if isinstance(given, _Field) else None
@@ -91,6 +89,11 @@ class _Layout:
             self.factories[name] = layout.factories[name]
         compare, shown = name in layout.compared, name in layout.shown
         return _Field(_NONE, None, compare=compare, kw_only=name not in layout.positional, repr_=shown)
+
+
+def _annotations(cls: type) -> dict[str, Any]:
+    found: dict[str, Any] = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - inspect is what takes the time
+    return found
 
 
 def _init(self: Any, /, *given: Any, **named: Any) -> None:
@@ -141,47 +144,43 @@ def _set(self: Any, name: str, _value: object = None) -> None:
     raise AttributeError(f"{type(self).__name__} is frozen: cannot change {name}")
 
 
-@overload
-@dataclass_transform(field_specifiers=(field,), frozen_default=True)
-def record(cls: type[Record], /) -> type[Record]: ...
-@overload
-@dataclass_transform(field_specifiers=(field,), frozen_default=True)
-def record(*, frozen: bool = True) -> Callable[[type[Record]], type[Record]]: ...
-def record(cls: Any = None, /, *, frozen: bool = True) -> Any:
-    """Make a class a record of its annotated fields: constructor, equality, hash and text, as `dataclasses` does.
-
-    It cannot be changed unless `frozen` is False; then it has no hash. Use it as `@record` or `@record(frozen=False)`.
-    """
+@dataclass_transform(field_specifiers=(field,))
+def dataclass(cls: Any = None, /, *, frozen: bool = False, eq: bool = True, kw_only: bool = False) -> Any:
+    """Make a class what `dataclasses.dataclass` makes of it."""
     if cls is None:
-        return lambda cls: record(cls, frozen=frozen)
-    layout = _Layout(cls)
-    for name in cls.__dict__.get("__annotations__", {}):
+        return lambda cls: _make(cls, frozen=frozen, eq=eq, kw_only=kw_only)
+    return _make(cls, frozen=frozen, eq=eq, kw_only=kw_only)
+
+
+def _make(cls: Any, *, frozen: bool, eq: bool, kw_only: bool) -> Any:
+    cls.__layout__ = _Layout(cls, kw_only=kw_only)
+    for name in _annotations(cls):
         if isinstance(cls.__dict__.get(name), _Field):
             delattr(cls, name)
-    cls.__layout__ = layout
-    cls.__match_args__ = layout.positional
-    own = cls.__dict__
-    methods = {"__init__": _init, "__eq__": _eq, "__repr__": _repr, "__hash__": _hash if frozen else None}
-    for name, method in methods.items():
-        if name not in own or (name == "__hash__" and own[name] is None):
-            setattr(cls, name, method)
+    methods: dict[str, Any] = {"__init__": _init, "__repr__": _repr, "__match_args__": cls.__layout__.positional}
+    if eq:
+        methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
     if frozen:
-        cls.__setattr__ = cls.__delattr__ = _set
+        methods |= {"__setattr__": _set, "__delattr__": _set}
+    for name, method in methods.items():
+        if name not in cls.__dict__:
+            setattr(cls, name, method)
     return cls
 
 
 def names_of(cls: type) -> tuple[str, ...]:
-    """Return the names of a record's fields that count for equality, in their order."""
-    layout: _Layout = cls.__layout__  # type: ignore[attr-defined]  # of records only
+    """Return the names of a dataclass's fields that count for equality, in their order."""
+    layout: _Layout = cls.__layout__  # type: ignore[attr-defined]  # of such a class only
     return layout.compared
 
 
 def values_of(one: object) -> tuple[Any, ...]:
-    """Return a record's values in the order of its fields."""
-    layout: _Layout = type(one).__layout__  # type: ignore[attr-defined]  # of records only
+    """Return its values in the order of its fields."""
+    layout: _Layout = type(one).__layout__  # type: ignore[attr-defined]  # of such a class only
     return tuple(one.__dict__[name] for name in layout.names)
 
 
-def replace(one: Record, /, **changes: Any) -> Record:
-    """Return a record like `one` with other values in some of its fields. Raises TypeError for one that it has not."""
-    return type(one)(**{**one.__dict__, **changes})
+def replace(one: One, /, **changes: Any) -> One:
+    """Return one like `one` with other values in some of its fields. Raises TypeError for one that it has not."""
+    layout: _Layout = type(one).__layout__  # type: ignore[attr-defined]  # of such a class only
+    return type(one)(**{**{name: one.__dict__[name] for name in layout.names}, **changes})
