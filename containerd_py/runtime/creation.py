@@ -170,7 +170,7 @@ class Creation:
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
-        self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
+        self._directory.put("config.json", json.dumps(self._spec.document()).encode())
         self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
         self._directory.write(state)  # last: who finds it finds the others
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from containerd_py.runtime.spec.models import Spec
-
-    Model = TypeVar("Model", bound=BaseModel)
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
@@ -62,15 +58,3 @@ def read_document(path: str) -> Any:
     if len(data) > _LARGEST:
         raise InvalidArgument(f"cannot read {path!r}: it has more than {_LARGEST} bytes", step="parse")
     return strict_json.loads(data, what=path)
-
-
-def validated(model: type[Model], document: object, *, what: str) -> Model:
-    """Read a document as a part of the specification. Raises InvalidArgument naming the JSON path of each problem."""
-    from pydantic import ValidationError
-
-    from containerd_py.problems import describe
-
-    try:
-        return model.model_validate(document)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem

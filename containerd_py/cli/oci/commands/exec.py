@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
-from containerd_py.cli.oci.bundle import read_document, validated
+from containerd_py.cli.oci.bundle import read_document
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
@@ -129,10 +129,10 @@ def _process(options: argparse.Namespace, container: Container) -> Process:
     from containerd_py.runtime.spec.process import Process
 
     if options.process:
-        return validated(Process, read_document(options.process), what=options.process)
+        return Process.parse(read_document(options.process), what=options.process)
     own = container.spec.process
-    base = own.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True) if own else {}
-    return validated(Process, changed(base, options), what="the process to execute")
+    base = own.document() if own else {}
+    return Process.parse(changed(base, options), what="the process to execute")
 
 
 def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
