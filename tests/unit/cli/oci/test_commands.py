@@ -307,11 +307,11 @@ def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Librar
     )
     assert process["args"] == ["ls", "-l", "--all"]
     assert process["cwd"] == "/x"
-    assert process["env"] == ("PATH=/bin", "A=1", "B=")
-    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": (8,)}
+    assert process["env"] == ["PATH=/bin", "A=1", "B="]
+    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": [8]}
     assert process["noNewPrivileges"] is True
     assert (process["apparmorProfile"], process["selinuxLabel"]) == ("p", "l")
-    assert process["capabilities"] == dict.fromkeys(("bounding", "effective", "permitted"), ("CAP_KILL",))
+    assert process["capabilities"] == dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_KILL"])
     assert asked == {
         "streams": None,
         "console_socket": None,
