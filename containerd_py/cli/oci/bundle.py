@@ -20,11 +20,14 @@ _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str) -> Spec:
-    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
+def read_spec(bundle: str, config: str = "config.json") -> Spec:
+    """Read the configuration of a bundle. config: relative to it, or absolute.
+
+    Raises InvalidArgument naming the file, or the JSON path of each problem.
+    """
     from containerd_py.runtime.spec.models import parse
 
-    document = read_document(os.path.join(bundle, "config.json"))
+    document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
     return parse(document)

@@ -37,6 +37,14 @@ def test_create_makes_what_the_bundle_says(pyrunc: Pyrunc, library: Library, bun
     assert (tmp_path / "pid").read_text() == str(os.getpid())
 
 
+def test_create_reads_another_file_of_the_bundle(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:
+    (bundle / "configs").mkdir()
+    (bundle / "config.json").rename(bundle / "configs" / "other.json")
+    assert pyrunc("create", "-b", str(bundle), "--config", "configs/other.json", "box").code == 0
+    assert pyrunc("create", "-b", str(bundle), "-f", str(bundle / "configs" / "other.json"), "another").code == 0
+    assert [made["id"] for made in library.made] == ["box", "another"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
