@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime.console import keep_lines
 from containerd_py.runtime.linux.passing import connect, send_fds
 
 if TYPE_CHECKING:
@@ -76,9 +77,12 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
 def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
     """Send a terminal's master to the console socket, and close it; return it where there is none.
 
+    Joined with what is no terminal, it is to hand on the bytes that were written, lines as they are (runc, ClearONLCR).
     Raises InvalidArgument.
     """
     if console_socket is None:
+        if not os.isatty(1):
+            keep_lines(master.fileno())
         return master
     with master:
         hand_over_terminal(console_socket, master.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,27 @@ from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from containerd_py.runtime.spec.models import Spec
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str) -> Spec:
-    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
+def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str], None]) -> Spec:
+    """Read the configuration of a bundle. config: relative to it, or absolute.
+
+    Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
+    error there (its "Extensibility"): `warn` is told of it.
+    """
     from containerd_py.runtime.spec.models import parse
 
-    document = read_document(os.path.join(bundle, "config.json"))
+    document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    return parse(document)
+    with ignoring(config, warn) as ignored:
+        return parse(document, ignored=ignored)
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -58,3 +66,12 @@ def read_document(path: str) -> Any:
     if len(data) > _LARGEST:
         raise InvalidArgument(f"cannot read {path!r}: it has more than {_LARGEST} bytes", step="parse")
     return strict_json.loads(data, what=path)
+
+
+@contextlib.contextmanager
+def ignoring(what: str, warn: Callable[[str], None]) -> Iterator[list[str]]:
+    """Yield the list that a document is read with as the specification asks, and tell what it has got."""
+    ignored: list[str] = []
+    yield ignored
+    if ignored:
+        warn(f"ignored in {what}: {', '.join(ignored)}")

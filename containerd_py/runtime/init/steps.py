@@ -83,6 +83,15 @@ class Context:
             raise StepFailed(9, f"the parent did not pass {name}")
         return Fd(self.handles.pop(name))
 
+    def put_away(self) -> None:
+        """Close what only the making of the root needs: what waits for its start holds nothing of the host's."""
+        for stencil in (self.null, self.empty):
+            if stencil is not None:
+                stencil.tree.close()
+        if self.devpts is not None:
+            self.devpts.close()
+        self.null = self.empty = self.devpts = None
+
     def procfs_fd(self) -> int:
         if self.procfs is None:
             raise StepFailed(2, "the plan has opened no procfs")

@@ -84,13 +84,13 @@ class Oci:
             findings.refuse(f"cannot make {type(self).__name__}")
 
     @classmethod
-    def parse(cls, document: object, *, what: str = "", unknown: list[str] | None = None) -> Self:
+    def parse(cls, document: object, *, what: str = "", ignored: list[str] | None = None) -> Self:
         """Read a JSON value. Raises InvalidArgument naming the JSON path of each problem, five at most.
 
-        what: names it in the error. unknown: gets the paths of properties that the specification does not know, which are
-        left out then (config.md, "Extensibility"); without it they are refused.
+        what: names it in the error. ignored: where it is given, what the specification does not have is told there, and is
+        no problem (`Findings`).
         """
-        findings = Findings(unknown)
+        findings = Findings(ignored)
         made = cls.read(document, None, findings)
         findings.refuse(f"cannot read {what or cls.__name__}")
         return made
@@ -147,8 +147,14 @@ def _fill(one: Oci, names: Mapping[str, _Field], values: Mapping[str, object], p
     given = []
     for key, value in values.items():
         field = names.get(key)
+        if field is None and findings.lenient:
+            field = _in_another_case(names, key)
+            if field is not None and field.key in values:
+                continue  # the exact one counts
         if field is None:
             findings.add_unknown((place, key))
+            continue
+        if value is None and findings.lenient:
             continue
         given.append(field.name)
         nothing = value is None and field.default is None
@@ -156,6 +162,11 @@ def _fill(one: Oci, names: Mapping[str, _Field], values: Mapping[str, object], p
     if len(own) < len(one.fields):
         _tell_missing(one.fields.values(), own, place, findings)
     own["given"] = frozenset(given)
+
+
+def _in_another_case(names: Mapping[str, _Field], key: str) -> _Field | None:
+    lower = key.lower()
+    return next((field for name, field in names.items() if name.lower() == lower), None)
 
 
 def _tell_missing(fields: Iterable[_Field], own: Mapping[str, Any], place: Place, findings: Findings) -> None:

@@ -17,20 +17,33 @@ _SHOWN = 5
 
 
 class Findings:
-    """What is wrong with a document. unknown: gets the paths of what the specification does not know; or that is wrong."""
+    """What is wrong with a document.
 
-    def __init__(self, unknown: list[str] | None = None) -> None:
+    ignored: where it is given, the document is read as Go's runtimes do, and as the specification asks ("Extensibility"):
+    what the specification does not have is left out, and told there; names may differ in case; null is as good as absent.
+    """
+
+    def __init__(self, ignored: list[str] | None = None) -> None:
         self._told: list[str] = []
-        self._unknown = unknown
+        self._ignored = ignored
+
+    @property
+    def lenient(self) -> bool:
+        return self._ignored is not None
 
     def add(self, place: Place, text: str) -> None:
         self._told.append(f"{path(place)}: {text}")
 
     def add_unknown(self, place: Place) -> None:
-        if self._unknown is None:
+        if self._ignored is None:
             self.add(place, "Extra inputs are not permitted")
         else:
-            self._unknown.append(path(place))
+            self.ignore(place, "unknown property")
+
+    def ignore(self, place: Place, what: str) -> None:
+        """Tell of something that is left out."""
+        if self._ignored is not None:
+            self._ignored.append(f"{what} {path(place)}")
 
     def refuse(self, action: str) -> None:
         """Raise InvalidArgument where there are any, with five of them at most."""

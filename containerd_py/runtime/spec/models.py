@@ -47,10 +47,9 @@ class Spec(Oci):
     freebsd: dict[str, Any] | None = of(OTHER, default=None)
 
 
-def parse(document: object, *, unknown: list[str] | None = None) -> Spec:
+def parse(document: object, *, ignored: list[str] | None = None) -> Spec:
     """Read a JSON document. Raises InvalidArgument naming the JSON path of each problem, five at most.
 
-    unknown: gets the paths of properties that the specification does not know, which are left out; without it they are
-    refused.
+    ignored: where it is given, what the specification does not have is told there, and is no problem (`Findings`).
     """
-    return Spec.parse(document, what="OCI document", unknown=unknown)
+    return Spec.parse(document, what="OCI document", ignored=ignored)

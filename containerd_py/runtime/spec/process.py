@@ -5,6 +5,12 @@ from __future__ import annotations
 from containerd_py.runtime.spec.base import Oci, of
 from containerd_py.runtime.spec.kinds import FLAG, ID, TEXT, TEXTS, UNSIGNED, Integer, Many, OneOf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from containerd_py.runtime.spec.kinds import Findings, Place
+
 
 class ConsoleSize(Oci):
     height: int = of(Integer(0, 65_535))
@@ -19,12 +25,40 @@ class User(Oci):
     username: str | None = of(TEXT, default=None)
 
 
+CAPABILITIES = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
+    *("CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST"),
+    *("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"),
+    *("CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE"),
+    *("CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE"),
+    *("CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM"),
+    *("CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"),
+)
+"""In the kernel's order (linux/capability.h): the index is the capability's number."""
+
+
+class _Names:
+    """Names of capabilities. Where the specification's readers are to ignore one that is none, it is left out."""
+
+    def read(self, value: object, place: Place, findings: Findings) -> Any:
+        found: tuple[str, ...] = TEXTS.read(value, place, findings)
+        if not findings.lenient:
+            return found
+        for name in found:
+            if name not in CAPABILITIES:
+                findings.ignore(place, f"unknown capability {name!r} of")
+        return tuple(name for name in found if name in CAPABILITIES)
+
+
+_NAMES = _Names()
+
+
 class Capabilities(Oci):
-    bounding: tuple[str, ...] = of(TEXTS, default=())
-    effective: tuple[str, ...] = of(TEXTS, default=())
-    inheritable: tuple[str, ...] = of(TEXTS, default=())
-    permitted: tuple[str, ...] = of(TEXTS, default=())
-    ambient: tuple[str, ...] = of(TEXTS, default=())
+    bounding: tuple[str, ...] = of(_NAMES, default=())
+    effective: tuple[str, ...] = of(_NAMES, default=())
+    inheritable: tuple[str, ...] = of(_NAMES, default=())
+    permitted: tuple[str, ...] = of(_NAMES, default=())
+    ambient: tuple[str, ...] = of(_NAMES, default=())
 
 
 class Rlimit(Oci):
@@ -104,16 +138,5 @@ RLIMITS = (
     *("RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME"),
     *("RLIMIT_SIGPENDING", "RLIMIT_STACK", "RLIMIT_LOCKS"),
 )
-
-CAPABILITIES = (
-    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
-    *("CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST"),
-    *("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"),
-    *("CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE"),
-    *("CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE"),
-    *("CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM"),
-    *("CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"),
-)
-"""In the kernel's order (linux/capability.h): the index is the capability's number."""
 
 CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")

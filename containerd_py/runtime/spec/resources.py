@@ -126,9 +126,9 @@ class Resources(Oci):
     unified: dict[str, str] = of(Table(TEXT, TEXT), default={})
 
 
-def parse_resources(document: object) -> Resources:
+def parse_resources(document: object, *, ignored: list[str] | None = None) -> Resources:
     """Read the JSON value of an update: {"memory": {"limit": 1048576}}, as `runc update --resources` takes it.
 
     Raises InvalidArgument naming the JSON path of each problem, five at most. `validate.resources.check` finds the rest.
     """
-    return Resources.parse(document, what="resources")
+    return Resources.parse(document, what="resources", ignored=ignored)

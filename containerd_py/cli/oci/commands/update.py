@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.arguments import size_bytes
-from containerd_py.cli.oci.bundle import read_document
+from containerd_py.cli.oci.bundle import ignoring, read_document
 from containerd_py.errors import InvalidArgument, NotSupported
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     from containerd_py.runtime.spec.resources import parse_resources
 
     asked = read_document(options.resources) if options.resources else document(options)
-    resources = parse_resources(asked)
+    with ignoring("resources", context.log.warning) as ignored:
+        resources = parse_resources(asked, ignored=ignored)
     context.load(options.id).update(resources)
     return 0
 

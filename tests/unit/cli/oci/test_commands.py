@@ -12,6 +12,7 @@ from containerd_py.cli.oci.commands.ps import only
 from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spec.linux import SECCOMP_ACTIONS
+from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
@@ -35,6 +36,14 @@ def test_create_makes_what_the_bundle_says(pyrunc: Pyrunc, library: Library, bun
     assert made["spec"].process.args == ("/bin/true",)
     assert library.containers["box"].heard == []
     assert (tmp_path / "pid").read_text() == str(os.getpid())
+
+
+def test_create_reads_another_file_of_the_bundle(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:
+    (bundle / "configs").mkdir()
+    (bundle / "config.json").rename(bundle / "configs" / "other.json")
+    assert pyrunc("create", "-b", str(bundle), "--config", "configs/other.json", "box").code == 0
+    assert pyrunc("create", "-b", str(bundle), "-f", str(bundle / "configs" / "other.json"), "another").code == 0
+    assert [made["id"] for made in library.made] == ["box", "another"]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +320,7 @@ def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Librar
     assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": [8]}
     assert process["noNewPrivileges"] is True
     assert (process["apparmorProfile"], process["selinuxLabel"]) == ("p", "l")
-    assert process["capabilities"] == dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_KILL"])
+    assert process["capabilities"] == {key: ["CAP_KILL"] for key in ("bounding", "effective", "permitted")}
     assert asked == {
         "streams": None,
         "console_socket": None,
@@ -334,6 +343,23 @@ def test_exec_reads_a_process_document(pyrunc: Pyrunc, library: Library, tmp_pat
     (tmp_path / "process.json").write_text('{"args": ["x"], "cwd": "/y"}')
     process, _asked = executed(pyrunc, library, "-p", str(tmp_path / "process.json"), "box")
     assert process == {"args": ["x"], "cwd": "/y"}
+
+
+def test_exec_adds_ambient_capabilities_where_some_are_inheritable(pyrunc: Pyrunc, library: Library) -> None:
+    box = library.has()
+    box.spec = parse(DOCUMENT | {"process": {"args": ["x"], "capabilities": {"inheritable": ["CAP_CHOWN"]}}})
+    assert pyrunc("exec", "-c", "CAP_KILL", "box", "ls").code == 0
+    _exec, process, _options = box.heard[0]
+    assert process.capabilities.ambient == ("CAP_KILL",)
+    assert process.capabilities.inheritable == ("CAP_CHOWN",)
+
+
+@pytest.mark.parametrize("status", ["stopped", "paused"])
+def test_exec_says_in_runcs_words_that_nothing_runs(pyrunc: Pyrunc, library: Library, status: str) -> None:
+    box = library.has(status=status)
+    result = pyrunc("exec", "box", "ls")
+    assert (result.code, box.heard) == (255, [])
+    assert f"cannot exec in a {status} container" in result.stderr
 
 
 @pytest.mark.parametrize(
