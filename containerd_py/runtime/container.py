@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +25,7 @@ from containerd_py.errors import (
     ContainerdError,
     InvalidArgument,
 )
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import console, hooks, identity
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer

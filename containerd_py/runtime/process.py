@@ -97,7 +97,8 @@ _HINTS: dict[str, dict[int, str]] = {
         (errno.EACCES, errno.EPERM), "it can be raised; to lower it the caller needs CAP_SYS_RESOURCE on the host"
     ),
     SetScheduler.__name__: {
-        errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give",
+        errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give; "
+        "process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), if it is SCHED_DEADLINE",
         errno.EBUSY: "the host has promised its time to other deadlines",
     },
     SetSysctl.__name__: {

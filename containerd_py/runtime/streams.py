@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 import termios
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.passing import connect, send_fds
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DEADLINE_S = 10.0  # the container is locked meanwhile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Streams:
     """Descriptors that the payload gets as 0, 1 and 2; they stay the caller's. By default the caller's own."""
 

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydantic import BaseModel
+    from collections.abc import Callable, Iterator
 
     from containerd_py.runtime.spec.models import Spec
-
-    Model = TypeVar("Model", bound=BaseModel)
+    from containerd_py.runtime.spec.process import Process
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str, *, warn: Callable[[str], None]) -> Spec:
-    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem.
+def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str], None]) -> Spec:
+    """Read the configuration of a bundle. config: relative to it, or absolute.
 
-    What the specification does not have is no error there (its "Extensibility"): `warn` is told of it.
+    Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
+    error there (its "Extensibility"): `warn` is told of it.
     """
     from containerd_py.runtime.spec.models import parse
 
-    document = read_document(os.path.join(bundle, "config.json"))
+    document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    ignored: list[str] = []
-    spec = parse(document, ignored=ignored)
-    _tell(ignored, "config.json", warn)
+    with ignoring(config, warn) as ignored:
+        spec = parse(document, ignored=ignored)
+    warn_of_ambient(spec.process, warn)
     return spec
+
+
+def warn_of_ambient(process: Process | None, warn: Callable[[str], None]) -> None:
+    """What is not permitted and inheritable cannot be ambient (capabilities(7)); documents of runc ask for it."""
+    sets = process.capabilities if process is not None else None
+    if sets is None:
+        return
+    for name in sets.ambient:
+        if name not in sets.permitted or name not in sets.inheritable:
+            warn(f"can't raise ambient capability {name}: it is not both permitted and inheritable")
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -72,24 +81,10 @@ def read_document(path: str) -> Any:
     return strict_json.loads(data, what=path)
 
 
-def _tell(ignored: list[str], what: str, warn: Callable[[str], None]) -> None:
+@contextlib.contextmanager
+def ignoring(what: str, warn: Callable[[str], None]) -> Iterator[list[str]]:
+    """Yield the list that a document is read with as the specification asks, and tell what it has got."""
+    ignored: list[str] = []
+    yield ignored
     if ignored:
         warn(f"ignored in {what}: {', '.join(ignored)}")
-
-
-def validated(model: type[Model], document: object, *, what: str, warn: Callable[[str], None]) -> Model:
-    """Read a document as a part of the specification, as `read_spec` does.
-
-    Raises InvalidArgument naming the JSON path of each problem.
-    """
-    from pydantic import ValidationError
-
-    from containerd_py.problems import describe
-
-    try:
-        ignored: list[str] = []
-        read = model.model_validate(document, context=ignored)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem
-    _tell(ignored, what, warn)
-    return read

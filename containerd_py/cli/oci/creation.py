@@ -12,6 +12,7 @@ from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import children
 from containerd_py.cli.oci.notify import NotifySocket
 from containerd_py.cli.oci.pid_file import remove_pid, write_pid
+from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
+    from containerd_py.cli.oci.log import Log
     from containerd_py.cli.oci.signals import Forwarding
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.streams import Streams
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
+    parser.add_argument(
+        "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
+    )
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="move the root over the host's: for an initial ramdisk; CAP_SYS_CHROOT leads out")
     parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
@@ -42,7 +48,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
     _refuse(options)
-    spec = read_spec(options.bundle, warn=context.log.warning)
+    spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
     )
@@ -53,11 +59,37 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
 
 
 def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
-    """Create the container and write the pid file; where one fails, nothing is left of either."""
-    context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+    """Create the container and tell of its process; where one fails, nothing is left of either."""
+    with told_of(options.pidfd_socket) as tell:
+        context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+        tell_seccomp(spec, context.log)
+        container = _create(options, context, spec, preserved, streams)
+        context.log.debug(f"child process in init(): {container.pid}")
+        context.log.debug("init: closing the pipe to signal completion")
+        try:
+            tell(container.pid)
+            if options.pid_file:
+                write_pid(options.pid_file, container.pid)
+        except BaseException:
+            container.destroy(force=True)
+            raise
+    return container
+
+
+def tell_seccomp(spec: Spec, log: Log) -> None:
+    profile = spec.linux.seccomp
+    if log.debugging and profile is not None:
+        from containerd_py.runtime.seccomp.compile import filter_flags
+
+        log.debug(f"seccomp filter flags: {filter_flags(profile, given='flags' in profile.given)}")
+
+
+def _create(
+    options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None
+) -> Container:
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
-        container = context.containers().create(
+        return context.containers().create(
             options.id,
             notify.told(spec) if "NOTIFY_SOCKET" in context.environ else spec,
             state_root=context.settings.state_root,
@@ -71,15 +103,6 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
     except BaseException:
         notify.undo()
         raise
-    context.log.debug(f"child process in init(): {container.pid}")
-    context.log.debug("init: closing the pipe to signal completion")
-    try:
-        if options.pid_file:
-            write_pid(options.pid_file, container.pid)
-    except BaseException:
-        container.destroy(force=True)
-        raise
-    return container
 
 
 def make_or_nothing(

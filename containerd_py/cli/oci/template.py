@@ -14,7 +14,7 @@ def template() -> dict[str, Any]:
     from containerd_py.runtime.spec import defaults
     from containerd_py.runtime.spec.version import OCI_VERSION
 
-    mounts = [mount.model_dump(mode="json", by_alias=True, exclude_unset=True) for mount in defaults.mounts()]
+    mounts = [mount.document() for mount in defaults.mounts()]
     return {
         "ociVersion": OCI_VERSION,
         "process": {

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS

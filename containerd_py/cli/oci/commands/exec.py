@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
-from containerd_py.cli.oci.bundle import read_document, validated
+from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
+from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.beginning import Beginning
@@ -33,6 +34,7 @@ FAILURE = 255
 
 def declare(parser: Parser) -> None:
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.add_argument("--cwd", metavar="DIR", help="the working directory in the container")
     parser.add_argument("--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.switch("--tty", "-t", help="give it a terminal")
@@ -111,8 +113,39 @@ def _execute(
     beginning: Beginning | None,
     log: Log,
 ) -> Execution:
-    log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
-    execution = container.exec(
+    with told_of(options.pidfd_socket) as tell:
+        log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+        _tell_affinity(process, log)
+        execution = _begin(options, container, process, streams, beginning)
+        log.debug(f"child process in init(): {execution.pid}")
+        log.debug("setns_init: about to exec")
+        try:
+            tell(execution.pid)
+            if options.pid_file:
+                write_pid(options.pid_file, execution.pid)
+        except InvalidArgument:
+            execution.kill(signal.SIGKILL)
+            raise
+    return execution
+
+
+def _tell_affinity(process: Process, log: Log) -> None:
+    affinity = process.exec_cpu_affinity
+    if log.debugging and affinity is not None and affinity.initial:
+        from containerd_py.runtime.spec.number_list import parse_number_list
+
+        with contextlib.suppress(ValueError):  # it is refused later
+            log.debug(f"nsexec: affinity: {sum(1 << cpu for cpu in parse_number_list(affinity.initial)):#x}")
+
+
+def _begin(
+    options: argparse.Namespace,
+    container: Container,
+    process: Process,
+    streams: Streams | None,
+    beginning: Beginning | None,
+) -> Execution:
+    return container.exec(
         process,
         streams=streams,
         console_socket=options.console_socket,
@@ -121,15 +154,6 @@ def _execute(
         paused=options.ignore_paused,
         beginning=beginning,
     )
-    log.debug(f"child process in init(): {execution.pid}")
-    log.debug("setns_init: about to exec")
-    if options.pid_file:
-        try:
-            write_pid(options.pid_file, execution.pid)
-        except InvalidArgument:
-            execution.kill(signal.SIGKILL)
-            raise
-    return execution
 
 
 def sub_cgroups(given: list[str]) -> dict[str, str]:
@@ -145,10 +169,14 @@ def _process(options: argparse.Namespace, container: Container, context: Context
     from containerd_py.runtime.spec.process import Process
 
     if options.process:
-        return validated(Process, read_document(options.process), what=options.process, warn=context.log.warning)
-    own = container.spec.process
-    base = own.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True) if own else {}
-    return validated(Process, changed(base, options), what="the process to execute", warn=context.log.warning)
+        what, document = options.process, read_document(options.process)
+    else:
+        own = container.spec.process
+        what, document = "the process to execute", changed(own.document() if own else {}, options)
+    with ignoring(what, context.log.warning) as ignored:
+        process = Process.parse(document, what=what, ignored=ignored)
+    warn_of_ambient(process, context.log.warning)
+    return process
 
 
 def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:

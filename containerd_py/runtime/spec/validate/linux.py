@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.spec.linux import MEMORY_FLAGS, MEMORY_MODES
+from containerd_py.runtime.spec.linux import MEMORY_POLICIES, MEMORY_POLICY_FLAGS
 from containerd_py.runtime.spec.number_list import parse_number_list
 from containerd_py.runtime.spec.sysctl import namespace_of, sysctl_path
 from containerd_py.runtime.spec.validate.problem import Problem
@@ -106,10 +106,10 @@ def is_interface_name(name: str) -> bool:
 
 def _memory_names(policy: MemoryPolicy) -> Iterator[Problem]:
     """Told here, in runc's words, and not where they are read."""
-    if policy.mode not in MEMORY_MODES:
+    if policy.mode not in MEMORY_POLICIES:
         yield Problem("linux.memoryPolicy.mode", f"invalid memory policy mode {policy.mode!r}")
     for index, flag in enumerate(policy.flags):
-        if flag not in MEMORY_FLAGS:
+        if flag not in MEMORY_POLICY_FLAGS:
             yield Problem(f"linux.memoryPolicy.flags.{index}", f"invalid memory policy flag {flag!r}")
 
 

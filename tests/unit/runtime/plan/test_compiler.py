@@ -76,18 +76,12 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
     """The whole list for what an ordinary container asks for."""
     spec = make_spec({"hostname": "box", "process.noNewPrivileges": True, "process.env": [f"PATH={defaults.PATH}"]})
     assert spec.process is not None
-    spec = spec.model_copy(
-        update={
-            "mounts": defaults.mounts(),
-            "process": spec.process.model_copy(update={"capabilities": defaults.capabilities()}),
-            "linux": spec.linux.model_copy(
-                update={
-                    "namespaces": defaults.namespaces(),
-                    "masked_paths": ("/proc/kcore",),
-                    "readonly_paths": ("/proc/sys",),
-                }
-            ),
-        }
+    spec = spec.replace(
+        mounts=defaults.mounts(),
+        process=spec.process.replace(capabilities=defaults.capabilities()),
+        linux=spec.linux.replace(
+            namespaces=defaults.namespaces(), masked_paths=("/proc/kcore",), readonly_paths=("/proc/sys",)
+        ),
     )
     plan = compile_plan(spec, Placing("/srv/root", "box", 2), FILTER)
     hidden = int(MountAttr.NOSUID | MountAttr.NOEXEC | MountAttr.NODEV)
@@ -174,6 +168,7 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
         {"destination": "/tmp", "type": "tmpfs", "source": "mem", "options": ["nosuid", "mode=700", "private"]},
         {"destination": "/all", "source": "/srv/all", "options": ["rbind", "rnoexec", "rw"]},
     ]
+    others = MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOSYMFOLLOW
     found = steps(make_spec({"mounts": mounts}))
     assert between(found, op.SetPropagation, op.AttachRoot) == (
         op.CloneTree(0, "/srv/data", recursive=False),
@@ -188,11 +183,14 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
             0,
             propagation=int(Propagation.SLAVE),
             propagation_recursive=True,
+            unsaid=int(others | MountAttr.NOEXEC),
         ),
         op.MountFilesystem(
             "tmpfs", "mem", "/tmp", (("mode", "700"),), int(MountAttr.NOSUID), propagation=int(Propagation.PRIVATE)
         ),
-        op.AttachTree(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY), below_add=int(MountAttr.NOEXEC)),
+        op.AttachTree(
+            *(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY)), below_add=int(MountAttr.NOEXEC), unsaid=int(others)
+        ),
     )
 
 

@@ -97,7 +97,7 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
             {"linux.netDevices": {"eth0": {"name": "lan"}, "lan": {}}},
             "linux.netDevices.lan.name: 'lan' is given twice",
         ),
-        ({"linux.memoryPolicy": {}}, "linux.memoryPolicy.mode: invalid memory policy mode ''"),
+        ({"linux.memoryPolicy": {"nodes": "0"}}, "linux.memoryPolicy.mode: invalid memory policy mode ''"),
         (
             {"linux.memoryPolicy": {"mode": "MPOL_PREFERRED", "flags": ["bad"]}},
             "linux.memoryPolicy.flags.0: invalid memory policy flag 'bad'",
@@ -162,11 +162,13 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
         (notifying("mkdir", listenerPath=None), "linux.seccomp.listenerPath: is needed for SCMP_ACT_NOTIFY"),
         (
             notifying("mkdir", "write"),
-            "linux.seccomp.syscalls.0.names: SCMP_ACT_NOTIFY cannot be for write: the listener is sent by it",
+            "linux.seccomp.syscalls.0.names: SCMP_ACT_NOTIFY cannot be used for the write syscall: "
+            "the listener is sent by it",
         ),
         (
             notifying("sendmsg"),
-            "linux.seccomp.syscalls.0.names: SCMP_ACT_NOTIFY cannot be for sendmsg: the listener is sent by it",
+            "linux.seccomp.syscalls.0.names: SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall: "
+            "the listener is sent by it",
         ),
         ({"linux.seccomp": SAFE | {"listenerMetadata": "x"}}, "linux.seccomp.listenerMetadata: needs listenerPath"),
         (
