@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -26,7 +27,7 @@ from containerd_py.errors import (
     InvalidArgument,
 )
 from containerd_py.light_dataclasses import replace
-from containerd_py.runtime import console, hooks, identity
+from containerd_py.runtime import console, hooks, identity, timing
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from containerd_py.runtime.execution import Execution
+    from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
@@ -97,6 +99,22 @@ class Container(Controlled, Ending):
         ).run()
         return cls(directory, made.state, made.worker, made.terminal)
 
+    @staticmethod
+    def explain(container_id: str, spec: Spec, *, state_root: str, bundle: str = ".", systemd_cgroup: bool = False) -> Plan:
+        """Return what `create` would carry out; nothing is made. Raises what `create` does before it makes anything."""
+        from containerd_py.runtime.creation import Attachments, Creation
+        from containerd_py.runtime.requirements import check_host
+        from containerd_py.runtime.spec.validate import validate
+        from containerd_py.runtime.streams import OWN_STREAMS
+        from containerd_py.runtime.userns import may_drop_groups
+
+        check_id(container_id)
+        validate(spec)
+        check_host(spec, may_drop_groups=may_drop_groups(spec))
+        attachments = Attachments(OWN_STREAMS, None, 0)
+        directory, bundle = StateDirectory(state_root, container_id), os.path.abspath(bundle)
+        return Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).plan()
+
     @classmethod
     def load(cls, container_id: str, *, state_root: str) -> Self:
         """Find a container that any process made. Raises NotFound, InvalidArgument, Internal."""
@@ -148,6 +166,7 @@ class Container(Controlled, Ending):
         beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
+            asked_ns = time.monotonic_ns()
             try:
                 with self._directory.connect() as connection:
                     beginning.watch(connection)
@@ -157,7 +176,9 @@ class Container(Controlled, Ending):
                 raise self._vanished() from None
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
             with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
-                self._remember("running")
+                kept = timing.started(self._state.kept, asked_ns, beginning.ended_ns)
+                self._state = replace(self._directory.read(), status="running", kept=kept)
+                self._directory.write(self._state)
         try:
             hooks.run("poststart", self._hooks("poststart"), self.state().document())
         except ContainerdError:  # runtime.md, "Lifecycle", 9
@@ -174,7 +195,7 @@ class Container(Controlled, Ending):
                 case dialogue.Failed():
                     raise self._failure(message)
                 case dialogue.Times():
-                    beginning.heard = True
+                    beginning.heard, beginning.ended_ns = True, message.ended_ns
                 case None if beginning.heard:
                     return
                 case _:

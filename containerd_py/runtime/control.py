@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.resources import Resources as Limits
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.timing import TimedStep
 
 from containerd_py.runtime.known import LIVE, Known
 
@@ -114,6 +115,12 @@ class Controlled(Known):
 
         self._check("watch", *LIVE)
         return OomWatch(self._state.cgroup)
+
+    def timeline(self) -> tuple[TimedStep, ...]:
+        """Return the time that each step of its making and its start took; nothing where it was not recorded."""
+        from containerd_py.runtime import timing
+
+        return timing.timeline(self.state().kept, self._directory.plan())
 
     def processes(self) -> tuple[int, ...]:
         """Return the container's processes as this process numbers them."""

@@ -41,7 +41,7 @@ _READ = (1, _SCHEMA)
 """Schema 1 had nothing of `kept`."""
 _KEPT = (
     *("init_process_pid", "init_process_start", "rootless", "cgroup_paths", "namespace_paths", "external_descriptors"),
-    *("intel_rdt_path", "config"),
+    *("intel_rdt_path", "config", "timing"),
 )
 NOTIFY_NAME = "notify.sock"
 _NO_CGROUP = Cgroup(None, ())

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.context import Context
 
 NAMES = (
-    *("create", "delete", "events", "exec", "features", "kill", "list", "pause"),
-    *("ps", "resume", "run", "spec", "start", "state", "update"),
+    *("create", "delete", "events", "exec", "explain", "features", "kill", "list", "pause"),
+    *("ps", "resume", "run", "spec", "start", "state", "timeline", "update"),
 )
 
 
