@@ -520,7 +520,7 @@ def test_timeline_prints_what_each_step_took(pyrunc: Pyrunc, library: Library) -
     assert pyrunc("timeline", "box").stdout.splitlines() == [
         "PHASE   START µs  DURATION µs  STEP   DESCRIPTION",
         "create       1.5          0.2  mount  mount proc on /proc",
-        "start        9.0          1.0  exec   go\\x0a",
+        "start        9.0          1.0  exec   go\\n",
     ]
     told = json.loads(pyrunc("timeline", "-f", "json", "box").stdout)
     assert told[0] == {
