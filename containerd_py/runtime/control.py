@@ -54,9 +54,12 @@ class Controlled(Known):
             killing.signal_all(self._state.cgroup, number)
 
     def pause(self) -> None:
-        """Stop every process of the container where it is. Raises Conflict unless running; NotSupported, Unavailable."""
+        """Stop every process of the container where it is.
+
+        Raises Conflict unless it waits for its start or runs; NotSupported, Unavailable.
+        """
         with self._directory.locked():
-            self._check("pause", "running")
+            self._check("pause", "created", "running")
             freezer.freeze(self._state.cgroup)
 
     def resume(self) -> None:

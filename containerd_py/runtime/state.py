@@ -167,7 +167,8 @@ class StateDirectory:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
             raise Conflict(
-                f"cannot create container {self._id!r}: the id is taken ({self.path})",
+                f"cannot create container {self._id!r}: the id is taken: "
+                f"container with given ID already exists ({self.path})",
                 step="state",
                 hint="delete that container first, or choose another id",
             ) from None

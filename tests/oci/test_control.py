@@ -28,6 +28,16 @@ def test_a_paused_container_does_nothing(oci: Containers) -> None:
     eventually(lambda: len(box.output()) > before, what="more output")
 
 
+@pytest.mark.lacks("crun", "refuses it", some=True)
+def test_a_container_that_waits_for_its_start_can_be_paused(oci: Containers) -> None:
+    box = oci.create()
+    oci.runtime("pause", box.id).ok()
+    assert box.status() == "paused"
+    assert oci.runtime("start", box.id).code == 1
+    oci.runtime("resume", box.id).ok()
+    assert box.status() == "created"
+
+
 def test_a_paused_container_can_be_deleted_with_force(oci: Containers) -> None:
     box = oci.start()
     oci.runtime("pause", box.id).ok()
