@@ -6,10 +6,10 @@ Another hierarchy would show, and let it change, the cgroup of whoever made the 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -19,7 +19,6 @@ import contextlib
 import os
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import (
     ContainerdError,
@@ -37,9 +36,11 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from typing import Self
 
     from containerd_py.runtime.execution import Execution
     from containerd_py.runtime.spec.models import Spec

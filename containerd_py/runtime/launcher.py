@@ -11,7 +11,6 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light_dataclasses import dataclass
@@ -19,8 +18,9 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py.runtime.spawner.fork import ForkRequest
+    from containerd_py.runtime.spawner.request import ForkRequest
 
 _LAUNCH_S = 30
 

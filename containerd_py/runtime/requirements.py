@@ -6,12 +6,12 @@ Here: looks at the host. Not here: what contradicts itself in a document alone (
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.intel_rdt import find_resctrl
 from containerd_py.runtime.spec.sysctl import namespace_of, sysctl_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count
@@ -15,6 +14,7 @@ from containerd_py.cli.oci.pid_file import remove_pid, write_pid
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator

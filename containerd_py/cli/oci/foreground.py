@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Internal
 from containerd_py.runtime import console
 from containerd_py.runtime.streams import Streams
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from containerd_py.typed import Protocol, cast
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.linux.pidfd import WaitStatus

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import commands
 from containerd_py.cli.oci.arguments import Parser, UsageError
@@ -16,6 +15,7 @@ from containerd_py.cli.oci.settings import declare, log, settings
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.light_dataclasses import replace
@@ -27,6 +26,7 @@ from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 

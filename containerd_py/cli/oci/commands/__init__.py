@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
 
+from containerd_py.typed import Protocol, cast
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.signals import Forwarding
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

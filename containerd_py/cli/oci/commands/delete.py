@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Internal, NotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -8,14 +8,15 @@ import select
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.arguments import seconds
 from containerd_py.errors import Conflict
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context

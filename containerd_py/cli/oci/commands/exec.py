@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
@@ -17,9 +16,11 @@ from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.beginning import Beginning
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.listing import document, table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
@@ -17,6 +16,7 @@ from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator

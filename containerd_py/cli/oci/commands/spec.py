@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

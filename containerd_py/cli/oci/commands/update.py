@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from containerd_py.cli.oci.arguments import size_bytes
 from containerd_py.cli.oci.bundle import ignoring, read_document
 from containerd_py.errors import InvalidArgument, NotSupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from containerd_py.cli.oci.arguments import Parser
     from containerd_py.cli.oci.context import Context
