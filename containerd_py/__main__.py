@@ -7,10 +7,10 @@ import gc
 import os
 import sys
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.sockets import FIRST_NAMES
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

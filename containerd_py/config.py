@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import tomllib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,10 +18,8 @@ from containerd_py.errors import InvalidArgument
 from containerd_py.problems import describe
 from containerd_py.sockets import SocketConfig  # noqa: TC001 - pydantic reads annotations at run time
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Annotated, Any, Literal
 
 CONFIG_FILE = "/etc/pycontainerd/config.toml"
 _PREFIX = "PYCONTAINERD_"

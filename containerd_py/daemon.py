@@ -7,7 +7,7 @@ import contextlib
 import os
 import resource
 import signal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from aiohttp import web
@@ -27,7 +27,6 @@ from containerd_py.engine.service_manager import ServiceManager, take_passed
 from containerd_py.reload import Reloading
 from containerd_py.runtime.linux.process import set_child_subreaper
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator

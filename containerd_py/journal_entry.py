@@ -6,8 +6,8 @@ Which fields there are is told by who sends: `log` for the daemon's own lines, `
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -11,15 +11,14 @@ import os
 import re
 import socket
 import sys
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from containerd_py.journal_entry import SOCKET, encode
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
-    from typing import Any
 
 _FIRST = ("timestamp", "level", "event")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

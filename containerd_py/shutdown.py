@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from containerd_py.client import Client
 from containerd_py.daemon import build_engine, served_socket
 from containerd_py.engine.views import ShutDown
 from containerd_py.errors import Unavailable
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py import wire
     from containerd_py.config import DaemonConfig

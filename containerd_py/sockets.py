@@ -5,16 +5,14 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from containerd_py.errors import InvalidArgument
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Literal
 
 FIRST_NAMES = ("pycontainerd.socket", "unknown")
 """By which systemd passes the first socket: that of its unit, and what it says where nobody has given a name."""

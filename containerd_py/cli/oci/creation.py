@@ -16,10 +16,9 @@ from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.cli.oci.signals import Forwarding
@@ -41,7 +40,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
+def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
     _refuse(options)
@@ -55,7 +54,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
     context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     notify = NotifySocket(context.settings.state_root, options.id)
@@ -85,7 +84,7 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
 
 
 def make_or_nothing(
-    options: argparse.Namespace,
+    options: Options,
     context: Context,
     spec: Spec,
     preserved: int,
@@ -98,7 +97,7 @@ def make_or_nothing(
 
 
 @contextlib.contextmanager
-def _nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+def _nothing_left(options: Options, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -129,7 +128,7 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def _refuse(options: argparse.Namespace) -> None:
+def _refuse(options: Options) -> None:
     if options.no_pivot:
         raise NotSupported(
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from containerd_py.typed import Protocol, cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
@@ -105,6 +107,18 @@ class Containers(Protocol):
     def forget(self, container_id: str, *, state_root: str) -> bool: ...
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]: ...
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
+
+
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Have a launcher get ready meanwhile for the process that is going to be started in a container."""
+    from containerd_py.runtime import launcher
+
+    launcher.prepare()
+    try:
+        yield
+    finally:
+        launcher.discard()
 
 
 def library() -> Containers:

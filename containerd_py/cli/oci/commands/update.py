@@ -8,10 +8,9 @@ from containerd_py.errors import InvalidArgument, NotSupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from typing import Any
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -48,7 +47,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     from containerd_py.runtime.spec.resources import parse_resources
 
     asked = read_document(options.resources) if options.resources else document(options)
@@ -58,7 +57,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def document(options: argparse.Namespace) -> dict[str, Any]:
+def document(options: Options) -> dict[str, Any]:
     """Return linux.resources as the single options give it. Raises InvalidArgument where there are none."""
     if options.l3_cache_schema or options.mem_bw_schema:
         raise NotSupported("cannot update Intel RDT: it is set when a container is created", step="update")

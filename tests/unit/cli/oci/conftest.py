@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -199,7 +200,8 @@ class Pyrunc:
 
     def __call__(self, *arguments: str) -> Called:
         self._capfd.readouterr()
-        code = main(["--root", str(self.root), *arguments], containers=lambda: cast("Containers", self.library))
+        library = cast("Containers", self.library)
+        code = main(["--root", str(self.root), *arguments], containers=lambda: library, launching=contextlib.nullcontext)
         return Called(code, *self._capfd.readouterr())
 
 
