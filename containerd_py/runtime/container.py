@@ -25,7 +25,7 @@ from containerd_py.errors import (
     InvalidArgument,
 )
 from containerd_py.light_dataclasses import replace
-from containerd_py.runtime import console, hooks, identity
+from containerd_py.runtime import hooks, identity
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
@@ -203,6 +203,8 @@ class Container(Controlled, Ending):
     def _join_terminal(self) -> None:
         if self._terminal is None or self._process is None:
             return
+        from containerd_py.runtime import console
+
         pidfd = self._process.pidfd.fileno()
         if not console.proxy(self._terminal.fileno(), stdin=0, stdout=1, until=pidfd):
             self._terminal.close()
