@@ -21,6 +21,7 @@ from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
@@ -140,6 +141,9 @@ class Creation:
         self._record(state, plan)
         cgroup = self._membership.make()
         self._undo.callback(_quietly, destroy, cgroup)
+        if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
+            plan = self._compile(rootfs, cgroup)
+            self._record(replace(state, cgroup=cgroup), plan)
         worker = self._launch(plan, self._membership.entered(cgroup))
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
@@ -162,6 +166,7 @@ class Creation:
             bundle=self._bundle,
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
+            makes_devices=in_first_user_namespace(),
             selinux=bool(self._spec.linux.mount_label) and _selinux_enabled(),
             scope=cgroup.scope,
         )

@@ -26,6 +26,7 @@ from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, 
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.ownership import root_of_the_host
 from containerd_py.runtime.spec.version import OCI_VERSION
 
 TYPE_CHECKING = False
@@ -388,7 +389,7 @@ def check_owner(path: str, *, state_root: str | None = None) -> None:
     """
     whole = state_root or path
     for place, found in walk(path):
-        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != _unmapped_owner()):
+        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != root_of_the_host()):
             raise _unusable(whole, f"{_named(place, whole)} belongs to user {found.st_uid}")
         if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise _unusable(whole, f"everybody may write to {_named(place, whole)}")
@@ -428,15 +429,6 @@ def _is_magic(link: str) -> bool:
 
 def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")]
-
-
-def _unmapped_owner() -> int | None:
-    """Return the id that stands for those that are not mapped: in a user namespace of few ids, "/" is the host's root's."""
-    with open("/proc/self/uid_map", encoding="ascii") as mapped:
-        if mapped.read().split() == ["0", "0", str(2**32 - 1)]:
-            return None
-    with open("/proc/sys/kernel/overflowuid", encoding="ascii") as number:
-        return int(number.read())
 
 
 def _named(place: str, path: str) -> str:

@@ -24,6 +24,7 @@ from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -288,8 +289,7 @@ class CgroupManager:
 
 def _is_privileged() -> bool:
     """Root of the host: programs can be loaded in the first user namespace only (bpf(2), CAP_BPF)."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return os.geteuid() == 0 and file.read().split() == ["0", "0", str(2**32 - 1)]
+    return os.geteuid() == 0 and in_first_user_namespace()
 
 
 def _inherit_cpuset(mount: str, directory: str) -> None:

@@ -69,12 +69,12 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
             *([propagation.before()] if where.own_mounts else []),
             *([op.CloneNull(origin="linux.maskedPaths")] if spec.linux.masked_paths else []),
             *(_clone(binding, passed=where.passing) for binding in taken),
-            *(_clone(binding) for binding in (device_bindings(nodes) if where.user else ())),
+            *(_clone(binding) for binding in (device_bindings(nodes) if where.bound_devices else ())),
             _attach_root(spec, placing, where, propagation),
         ),
         build=(
             *(step for one in made for step in one.steps),
-            *device_steps(nodes, bound=where.user),
+            *device_steps(nodes, bound=where.bound_devices),
             *link_steps(spec, mounts),
         ),
         protect=(

@@ -20,7 +20,7 @@ class Surroundings:
 
     mapping, user_path: the ids of that namespace, or where it is joined. own_mounts: the mount namespace is new.
     own_network: the user namespace owns the network namespace. label: SELinux label of all mounts that take one.
-    straight: no symlink may stand on the way to a bind's source.
+    straight: no symlink may stand on the way to a bind's source. bound_devices: they are the host's.
     """
 
     user: bool
@@ -34,6 +34,7 @@ class Surroundings:
     bundle: str
     label: str
     straight: bool
+    bound_devices: bool
 
 
 def surroundings(spec: Spec, placing: Placing) -> Surroundings:
@@ -58,4 +59,5 @@ def surroundings(spec: Spec, placing: Placing) -> Surroundings:
         bundle=placing.bundle,
         label=label,
         straight=spec.annotations.get(SOURCES_ANNOTATION) == "no-symlinks",
+        bound_devices=user or not placing.makes_devices,
     )
