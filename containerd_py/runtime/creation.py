@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from containerd_py.runtime.cgroups.manager import Cgroup
-    from containerd_py.runtime.launcher import Worker
+    from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
 
@@ -61,7 +61,7 @@ class Made:
     """terminal: its master, where the payload has one that was handed to nobody."""
 
     state: State
-    worker: Worker
+    process: ProcessHandle
     terminal: Fd | None
 
 
@@ -125,18 +125,7 @@ class Creation:
     def _make(self, rootfs: str) -> Made:
         place = self._membership.intended()
         plan = self._compile(rootfs, place)
-        state = State(
-            self._id,
-            "creating",
-            0,
-            self._bundle,
-            dict(self._spec.annotations),
-            cgroup=place,
-            rootfs=rootfs,
-            created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            owner=os.geteuid(),
-            boot_id=boot_id(),
-        )
+        state = self._intent(rootfs, place)
         self._record(state, plan)
         cgroup = self._membership.make()
         self._undo.callback(_quietly, destroy, cgroup)
@@ -150,6 +139,20 @@ class Creation:
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
+
+    def _intent(self, rootfs: str, cgroup: Cgroup) -> State:
+        return State(
+            self._id,
+            "creating",
+            0,
+            self._bundle,
+            dict(self._spec.annotations),
+            cgroup=cgroup,
+            rootfs=rootfs,
+            created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            owner=os.geteuid(),
+            boot_id=boot_id(),
+        )
 
     def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
         placing = Placing(

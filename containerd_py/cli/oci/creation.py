@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
+    declare_place(parser)
+    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.container()
+
+
+def declare_place(parser: Parser) -> None:
+    """Add those that `restore` has too."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
-    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
-    parser.container()
 
 
 def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
@@ -69,13 +74,18 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
     except BaseException:
         notify.undo()
         raise
+    tell_pid(options, container)
+    return container
+
+
+def tell_pid(options: argparse.Namespace, container: Container) -> None:
+    """Write the pid file; where that fails, nothing is left of the container either."""
     try:
         if options.pid_file:
             write_pid(options.pid_file, container.pid)
     except BaseException:
         container.destroy(force=True)
         raise
-    return container
 
 
 def make_or_nothing(
@@ -87,12 +97,12 @@ def make_or_nothing(
     forwarding: Forwarding,
 ) -> Container:
     """Do what `make` does; nothing is left either where this process is asked to end meanwhile (`Interrupted`)."""
-    with _nothing_left(options, context), forwarding.interruptible():
+    with nothing_left(options, context), forwarding.interruptible():
         return make(options, context, spec, preserved, streams)
 
 
 @contextlib.contextmanager
-def _nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+def nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -123,13 +133,17 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def _refuse(options: argparse.Namespace) -> None:
+def refuse_no_pivot(options: argparse.Namespace) -> None:
     if options.no_pivot:
         raise NotSupported(
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
         )
+
+
+def _refuse(options: argparse.Namespace) -> None:
+    refuse_no_pivot(options)
     if options.no_new_keyring:
         raise NotSupported(
             "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
