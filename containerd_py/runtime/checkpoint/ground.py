@@ -18,9 +18,9 @@ import os
 import socket
 import stat
 import sys
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass, names_of, values_of
 from containerd_py.runtime.init import targets
 from containerd_py.runtime.init.steps import Context, StepFailed
 from containerd_py.runtime.linux import process
@@ -42,7 +42,7 @@ _AT_FDCWD = -100
 _MNT_DETACH = 0x2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """root: the root file system; place: the directory that it is bound on; criu: the program.
 
@@ -56,7 +56,7 @@ class Ground:
     cgroup_namespace: bool
 
     def encode(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(dict(zip(names_of(Ground), values_of(self), strict=True)))
 
 
 def points(plan: Plan) -> tuple[tuple[str, str], ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotFound
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.checkpoint.protection import put_right
 from containerd_py.runtime.creation import bring_up

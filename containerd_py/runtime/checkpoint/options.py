@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.runtime.checkpoint.messages import CgroupMode, PageServer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Common:
     """image_path: the directory of CRIU's images; work_path: of its logs, by default the same.
 
@@ -27,7 +28,7 @@ class _Common:
     cgroups: CgroupMode | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckpointOptions(_Common):
     """parent_path: the images of an earlier pre-dump, relative to image_path. pre_dump: memory alone, of what runs on.
 
@@ -44,7 +45,7 @@ class CheckpointOptions(_Common):
     status_fd: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RestoreOptions(_Common):
     """lsm_profile: "apparmor:NAME" or "selinux:LABEL"."""
 

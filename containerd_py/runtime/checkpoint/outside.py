@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
 from containerd_py.runtime.linux.namespaces import FILES
 from containerd_py.runtime.linux.paths import open_in_root
@@ -35,7 +35,7 @@ EXTERNAL = ("network", "pid")
 """Namespaces that CRIU leaves alone where they were joined; others it joins itself at a restore."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bound:
     """A mount whose source is the host's. target: its place in the container. recursive: with what is mounted below."""
 

@@ -13,10 +13,10 @@ import os
 import socket
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.layout import parse_membership

@@ -38,7 +38,7 @@ def declare(parser: Parser) -> None:
 def perform(options: argparse.Namespace, context: Context) -> int:
     context.settings.check_creation()
     creation.refuse_no_pivot(options)
-    spec = read_spec(options.bundle)
+    spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     terminal = bool(spec.process and spec.process.terminal)
     creation.check_terminal(terminal=terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:

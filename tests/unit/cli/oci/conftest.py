@@ -129,7 +129,7 @@ class FakeContainer:
         self._hear("checkpoint", options)
 
     def update(self, resources: Resources) -> None:
-        self._hear("update", resources.model_dump(by_alias=True, exclude_unset=True))
+        self._hear("update", resources.document())
 
     def stats(self) -> FakeStats:
         self._hear("stats")
