@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.execution import Execution
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
@@ -92,7 +93,37 @@ class Container(Controlled, Ending):
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
         made = Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).run()
-        return cls(directory, made.state, made.worker, made.terminal)
+        return cls(directory, made.state, made.process, made.terminal)
+
+    @classmethod
+    def restore(
+        cls,
+        container_id: str,
+        spec: Spec,
+        options: RestoreOptions,
+        *,
+        state_root: str,
+        bundle: str = ".",
+        streams: Streams | None = None,
+        console_socket: str | None = None,
+        systemd_cgroup: bool = False,
+    ) -> Self:
+        """Make a container of what `checkpoint` wrote; its processes run on where they were. The rest as for `create`.
+
+        Raises Internal where CRIU fails, and leaves nothing behind.
+        """
+        from containerd_py.runtime.checkpoint.restore import Restoration
+        from containerd_py.runtime.creation import Attachments
+        from containerd_py.runtime.spec.validate import validate
+        from containerd_py.runtime.streams import OWN_STREAMS
+
+        check_id(container_id)
+        validate(spec)
+        directory = StateDirectory(state_root, container_id)
+        attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
+        bundle = os.path.abspath(bundle)
+        made = Restoration(directory, container_id, spec, bundle, attachments, options, systemd_cgroup=systemd_cgroup).run()
+        return cls(directory, made.state, made.process, made.terminal)
 
     @classmethod
     def load(cls, container_id: str, *, state_root: str) -> Self:
@@ -209,6 +240,18 @@ class Container(Controlled, Ending):
         if not console.proxy(self._terminal.fileno(), stdin=0, stdout=1, until=pidfd):
             self._terminal.close()
             self._terminal = None
+
+    def checkpoint(self, options: CheckpointOptions) -> None:
+        """Write the processes into images, for `restore`; they end with it, unless it is a pre-dump or they are to be left.
+
+        Raises Conflict unless running or paused; NotSupported, InvalidArgument, and Internal where CRIU fails: then they
+        run on.
+        """
+        from containerd_py.runtime.checkpoint.dump import checkpoint
+
+        with self._directory.locked():
+            self._check("checkpoint", "running", "paused")
+            checkpoint(self._state, self.spec, options)
 
     def exec(
         self,

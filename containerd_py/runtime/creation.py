@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec
 
     from containerd_py.runtime.cgroups.manager import Cgroup
-    from containerd_py.runtime.launcher import Worker
+    from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
@@ -62,7 +62,7 @@ class Made:
     """terminal: its master, where the payload has one that was handed to nobody."""
 
     state: State
-    worker: Worker
+    process: ProcessHandle
     terminal: Fd | None
 
 
@@ -126,18 +126,7 @@ class Creation:
     def _make(self, rootfs: str) -> Made:
         place = self._membership.intended()
         plan = self._compile(rootfs, place)
-        state = State(
-            self._id,
-            "creating",
-            0,
-            self._bundle,
-            dict(self._spec.annotations),
-            cgroup=place,
-            rootfs=rootfs,
-            created=_now(),
-            owner=os.geteuid(),
-            boot_id=boot_id(),
-        )
+        state = self._intent(rootfs, place)
         self._record(state, plan)
         cgroup = self._membership.make()
         self._undo.callback(_quietly, destroy, cgroup)
@@ -154,6 +143,20 @@ class Creation:
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
+
+    def _intent(self, rootfs: str, cgroup: Cgroup) -> State:
+        return State(
+            self._id,
+            "creating",
+            0,
+            self._bundle,
+            dict(self._spec.annotations),
+            cgroup=cgroup,
+            rootfs=rootfs,
+            created=_now(),
+            owner=os.geteuid(),
+            boot_id=boot_id(),
+        )
 
     def _compile(self, rootfs: str, cgroup: Cgroup) -> Plan:
         placing = Placing(

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
+    declare_place(parser)
+    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.container()
+
+
+def declare_place(parser: Parser) -> None:
+    """Add those that `restore` has too."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
     parser.add_argument(
         "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
@@ -35,9 +43,6 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
-    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
-    parser.container()
 
 
 def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
@@ -74,13 +79,18 @@ def make(options: Options, context: Context, spec: Spec, preserved: int, streams
         raise
     context.log.debug(f"child process in init(): {container.pid}")
     context.log.debug("init: closing the pipe to signal completion")
+    tell_pid(options, container)
+    return container
+
+
+def tell_pid(options: Options, container: Container) -> None:
+    """Write the pid file; where that fails, nothing is left of the container either."""
     try:
         if options.pid_file:
             write_pid(options.pid_file, container.pid)
     except BaseException:
         container.destroy(force=True)
         raise
-    return container
 
 
 def make_or_nothing(
@@ -92,12 +102,12 @@ def make_or_nothing(
     forwarding: Forwarding,
 ) -> Container:
     """Do what `make` does; nothing is left either where this process is asked to end meanwhile (`Interrupted`)."""
-    with _nothing_left(options, context), forwarding.interruptible():
+    with nothing_left(options, context), forwarding.interruptible():
         return make(options, context, spec, preserved, streams)
 
 
 @contextlib.contextmanager
-def _nothing_left(options: Options, context: Context) -> Iterator[None]:
+def nothing_left(options: Options, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -128,13 +138,17 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def _refuse(options: Options) -> None:
+def refuse_no_pivot(options: Options) -> None:
     if options.no_pivot:
         raise NotSupported(
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
         )
+
+
+def _refuse(options: Options) -> None:
+    refuse_no_pivot(options)
     if options.no_new_keyring:
         raise NotSupported(
             "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"

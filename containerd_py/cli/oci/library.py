@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
+    from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
@@ -82,6 +83,7 @@ class Container(Protocol):
         paused: bool = False,
         beginning: Beginning | None = None,
     ) -> Execution: ...
+    def checkpoint(self, options: CheckpointOptions) -> None: ...
     def update(self, resources: Resources) -> None: ...
     def stats(self) -> Statistics: ...
     def oom(self) -> OomNotification: ...
@@ -101,6 +103,18 @@ class Containers(Protocol):
         streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
+        systemd_cgroup: bool = False,
+    ) -> Container: ...
+    def restore(
+        self,
+        container_id: str,
+        spec: Spec,
+        options: RestoreOptions,
+        *,
+        state_root: str,
+        bundle: str = ".",
+        streams: Streams | None = None,
+        console_socket: str | None = None,
         systemd_cgroup: bool = False,
     ) -> Container: ...
     def load(self, container_id: str, *, state_root: str) -> Container: ...
