@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Callable, Iterator
 
     from containerd_py.runtime.spec.models import Spec
-
-    Model = TypeVar("Model", bound=BaseModel)
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str) -> Spec:
-    """Read config.json of a bundle. Raises InvalidArgument naming the file, or the JSON path of each problem."""
+def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str], None]) -> Spec:
+    """Read the configuration of a bundle. config: relative to it, or absolute.
+
+    Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
+    error there (its "Extensibility"): `warn` is told of it.
+    """
     from containerd_py.runtime.spec.models import parse
 
-    document = read_document(os.path.join(bundle, "config.json"))
+    document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    return parse(document)
+    with ignoring(config, warn) as ignored:
+        return parse(document, ignored=ignored)
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -64,13 +68,10 @@ def read_document(path: str) -> Any:
     return strict_json.loads(data, what=path)
 
 
-def validated(model: type[Model], document: object, *, what: str) -> Model:
-    """Read a document as a part of the specification. Raises InvalidArgument naming the JSON path of each problem."""
-    from pydantic import ValidationError
-
-    from containerd_py.problems import describe
-
-    try:
-        return model.model_validate(document)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem
+@contextlib.contextmanager
+def ignoring(what: str, warn: Callable[[str], None]) -> Iterator[list[str]]:
+    """Yield the list that a document is read with as the specification asks, and tell what it has got."""
+    ignored: list[str] = []
+    yield ignored
+    if ignored:
+        warn(f"ignored in {what}: {', '.join(ignored)}")

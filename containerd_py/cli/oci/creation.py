@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
+    parser.add_argument(
+        "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
+    )
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
@@ -42,7 +45,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
     _refuse(options)
-    spec = read_spec(options.bundle)
+    spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
     )
@@ -54,6 +57,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
 
 def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
+    context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
         container = context.containers().create(
@@ -69,6 +73,8 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
     except BaseException:
         notify.undo()
         raise
+    context.log.debug(f"child process in init(): {container.pid}")
+    context.log.debug("init: closing the pipe to signal completion")
     try:
         if options.pid_file:
             write_pid(options.pid_file, container.pid)

@@ -208,7 +208,7 @@ def test_no_tasks_are_as_many_as_there_may_be_in_old_documents(
 ) -> None:
     document = {"ociVersion": version, "root": {"path": "rootfs"}, "linux": {"resources": {"pids": {"limit": given}}}}
     (tmp_path / "config.json").write_text(json.dumps(document))
-    spec = read_spec(str(tmp_path))
+    spec = read_spec(str(tmp_path), warn=pytest.fail)
     assert spec.linux.resources
     assert spec.linux.resources.pids
     assert spec.linux.resources.pids.limit == limit
