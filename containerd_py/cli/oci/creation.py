@@ -36,7 +36,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
     parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
     parser.container()
 
@@ -69,6 +69,7 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
             console_socket=options.console_socket,
             preserve_fds=preserved,
             systemd_cgroup=context.settings.by_systemd,
+            new_keyring=not options.no_new_keyring,
         )
     except BaseException:
         notify.undo()
@@ -135,8 +136,4 @@ def _refuse(options: argparse.Namespace) -> None:
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
-        )
-    if options.no_new_keyring:
-        raise NotSupported(
-            "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
         )

@@ -50,7 +50,6 @@ def test_create_reads_another_file_of_the_bundle(pyrunc: Pyrunc, library: Librar
     ("options", "told"),
     [
         (["--no-pivot"], "pivot"),
-        (["--no-new-keyring"], "keyring"),
         (["--console-socket", "/x"], "--console-socket"),
         (["--preserve-fds", "5000"], "not open"),
     ],
@@ -61,6 +60,14 @@ def test_create_refuses_before_anything_is_made(
     result = pyrunc("create", "-b", str(bundle), *options, "box")
     assert (result.code, library.made) == (1, [])
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(("options", "new"), [([], True), (["--no-new-keyring"], False)])
+def test_whose_keyring_the_payload_has(
+    pyrunc: Pyrunc, library: Library, bundle: Path, options: list[str], *, new: bool
+) -> None:
+    assert pyrunc("create", "-b", str(bundle), *options, "box").code == 0
+    assert library.made[0]["new_keyring"] is new
 
 
 @pytest.mark.parametrize("options", [["--cgroup-manager", "disabled"], ["--rootless=false"]])
