@@ -273,6 +273,18 @@ def test_update_by_single_options(pyrunc: Pyrunc, library: Library, options: lis
     assert box.heard == [("update", expected)]
 
 
+def test_shares_by_intel_rdt_are_updated_beside_limits(pyrunc: Pyrunc, library: Library) -> None:
+    box = library.has()
+    assert pyrunc("update", "--l3-cache-schema", "L3:0=f", "--mem-bw-schema", "MB:0=20", "box").code == 0
+    assert pyrunc("update", "--mem-bw-schema", "MB:0=30", "--pids-limit", "5", "box").code == 0
+    assert box.heard == [
+        ("share", {"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"}),
+        ("update", {}),
+        ("share", {"memBwSchema": "MB:0=30"}),
+        ("update", {"pids": {"limit": 5}}),
+    ]
+
+
 def test_update_by_a_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) -> None:
     box = library.has()
     (tmp_path / "resources").write_text('{"pids": {"limit": 3}}')
@@ -287,8 +299,7 @@ def test_update_by_a_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) 
         ["--memory", "much"],
         ["--memory", "-2"],
         ["--pids-limit", "x"],
-        ["--l3-cache-schema", "L3:0=f"],
-        ["--mem-bw-schema", "MB:0=20"],
+        ["--l3-cache-schema", ""],
         ["--resources", "/no/such/file"],
         ["--cpu-share", "-1"],
     ],
