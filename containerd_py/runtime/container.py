@@ -71,6 +71,7 @@ class Container(Controlled, Ending):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        new_keyring: bool = True,
     ) -> Self:
         """Make a container whose init worker waits for `start`.
 
@@ -78,6 +79,7 @@ class Container(Controlled, Ending):
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
         preserve_fds: how many descriptors from 3 on are handed on.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
+        new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
         from containerd_py.runtime.creation import Attachments, Creation
@@ -92,7 +94,9 @@ class Container(Controlled, Ending):
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
-        made = Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).run()
+        made = Creation(
+            *(directory, container_id, spec, bundle, attachments), systemd_cgroup=systemd_cgroup, new_keyring=new_keyring
+        ).run()
         return cls(directory, made.state, made.process, made.terminal)
 
     @classmethod

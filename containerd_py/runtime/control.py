@@ -15,6 +15,7 @@ from containerd_py.runtime.known import LIVE, Known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
@@ -68,6 +69,19 @@ class Controlled(Known):
             except (OutOfSpace, Unavailable):  # the limits are in force; only hierarchies that it has joined must be known
                 if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
                     raise
+
+    def share(self, asked: Mapping[str, str]) -> None:
+        """Change the share of caches and memory bandwidth, live. asked: fields of linux.intelRdt, as the document has them.
+
+        A container without a class of service gets its own, as one that was made with these fields.
+        Raises NotSupported where resctrl is not mounted, InvalidArgument, Conflict, Unavailable; then all is as before.
+        """
+        from containerd_py.runtime.intel_rdt import find_resctrl
+        from containerd_py.runtime.sharing import share
+
+        with self._directory.locked():
+            self._check("update", *LIVE)
+            share(self._directory, self._directory.read(), asked, find_resctrl())
 
     def _limited(self, cgroup: Cgroup, limits: Limits) -> Cgroup:
         if not cgroup.scope:

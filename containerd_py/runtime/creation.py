@@ -78,13 +78,17 @@ class Creation:
         attachments: Attachments,
         *,
         systemd_cgroup: bool = False,
+        new_keyring: bool = True,
     ) -> None:
-        """Raises what reaching systemd raises, where the cgroup is to be a scope."""
+        """new_keyring: False leaves the payload that of the caller's session.
+
+        Raises what reaching systemd raises, where the cgroup is to be a scope."""
         self._directory = directory
         self._id = container_id
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
+        self._new_keyring = new_keyring
         self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
@@ -172,6 +176,7 @@ class Creation:
             makes_devices=in_first_user_namespace(),
             selinux=bool(self._spec.linux.mount_label) and _selinux_enabled(),
             scope=cgroup.scope,
+            new_keyring=self._new_keyring,
         )
         return compile_plan(self._spec, placing, self._filter())
 
@@ -197,6 +202,7 @@ class Creation:
             rootfs=state.rootfs,
             cgroup=state.cgroup,
             layout=probe().cgroups,
+            new_keyring=self._new_keyring,
         )
         return kept.of_process(state.pid) | of_container
 

@@ -110,6 +110,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
         len(state.cgroup.v1),
         preserved=attachments.preserve_fds,
         may_drop_groups=drop_groups,
+        new_keyring=not state.kept.get("config", {}).get("no_new_keyring", False),
     )
     profile = spec.linux.seccomp
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)

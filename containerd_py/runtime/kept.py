@@ -71,13 +71,20 @@ def of_process(pid: int) -> dict[str, Any]:
 
 
 def of_container(
-    spec: Spec, container_id: str, *, bundle: str, rootfs: str, cgroup: Cgroup, layout: Layout
+    spec: Spec,
+    container_id: str,
+    *,
+    bundle: str,
+    rootfs: str,
+    cgroup: Cgroup,
+    layout: Layout,
+    new_keyring: bool = True,
 ) -> dict[str, Any]:
     """Return the rest."""
     found: dict[str, Any] = {
         "rootless": os.geteuid() != 0,
         "cgroup_paths": cgroup_paths(cgroup, layout),
-        "config": _config(spec, bundle, rootfs, cgroup),
+        "config": _config(spec, bundle, rootfs, cgroup) | {"no_new_keyring": not new_keyring},
     }
     if spec.linux.intel_rdt is not None:
         from containerd_py.runtime import intel_rdt

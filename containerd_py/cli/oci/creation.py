@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
     declare_place(parser)
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
     parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
     parser.container()
 
@@ -48,7 +48,7 @@ def declare_place(parser: Parser) -> None:
 def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
-    _refuse(options)
+    refuse_no_pivot(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
@@ -73,6 +73,7 @@ def make(options: Options, context: Context, spec: Spec, preserved: int, streams
             console_socket=options.console_socket,
             preserve_fds=preserved,
             systemd_cgroup=context.settings.by_systemd,
+            new_keyring=not options.no_new_keyring,
         )
     except BaseException:
         notify.undo()
@@ -144,12 +145,4 @@ def refuse_no_pivot(options: Options) -> None:
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
-        )
-
-
-def _refuse(options: Options) -> None:
-    refuse_no_pivot(options)
-    if options.no_new_keyring:
-        raise NotSupported(
-            "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
         )

@@ -18,7 +18,6 @@ def root_of_the_host() -> int:
     """Return the id that files of the host's root have here: 0; in a user namespace that does not map it the overflow id,
     as all have that are not mapped (user_namespaces(7)).
 
-    A file of /proc/sys/kernel is root's in every
-    namespace, whereas uid_map of a nested one tells of its parent only.
+    A file of /proc/sys/kernel is root's in every namespace, whereas uid_map of a nested one tells of its parent only.
     """
     return os.stat("/proc/sys/kernel/overflowuid").st_uid

@@ -44,6 +44,7 @@ class Placing:
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
     namespace. makes_devices: mknod(2) is allowed, which it is to nobody in a user namespace. selinux: it is in force, so
     that linux.mountLabel can be.
+    new_keyring: the payload has a session keyring of its own, and not the caller's.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
     """
 
@@ -59,3 +60,4 @@ class Placing:
     makes_devices: bool = True
     selinux: bool = False
     scope: str = ""
+    new_keyring: bool = True

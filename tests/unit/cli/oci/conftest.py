@@ -132,6 +132,9 @@ class FakeContainer:
     def update(self, resources: Resources) -> None:
         self._hear("update", resources.document())
 
+    def share(self, asked: Mapping[str, str]) -> None:
+        self._hear("share", dict(asked))
+
     def stats(self) -> FakeStats:
         self._hear("stats")
         return FakeStats()
