@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import termios
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.passing import connect, send_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 
@@ -91,6 +90,8 @@ def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
 
 def _keep_lines(master: int) -> None:
     """Have the terminal put no carriage return before the end of a line."""
+    import termios  # few payloads have a terminal
+
     settings = termios.tcgetattr(master)
     settings[1] &= ~termios.ONLCR
     termios.tcsetattr(master, termios.TCSANOW, settings)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.runtime.plan.outline import Entry, Outline
 
-Kept = dict[str, Any]
-"""What of `state.json` is kept by name: {"timing": {"forked": 5, "created": "7 9", "asked": 11, "started": "12"}}.
+    Kept = dict[str, Any]
+    """What of `state.json` is kept by name: {"timing": {"forked": 5, "created": "7 9", "asked": 11, "started": "12"}}.
 
-In nanoseconds of the monotonic clock, when each step ended; as text, since lists are slow to write.
-"""
+    In nanoseconds of the monotonic clock, when each step ended; as text, since lists are slow to write.
+    """
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count
@@ -16,11 +15,11 @@ from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.cli.oci.log import Log
@@ -31,23 +30,27 @@ if TYPE_CHECKING:
 
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
+    declare_place(parser)
+    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
+    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.container()
+
+
+def declare_place(parser: Parser) -> None:
+    """Add those that `restore` has too."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
     parser.add_argument(
         "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
     )
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
-    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="move the root over the host's: for an initial ramdisk; CAP_SYS_CHROOT leads out")
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
-    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
-    parser.container()
 
 
-def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
+def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
-    _refuse(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
@@ -58,7 +61,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and tell of its process; where one fails, nothing is left of either."""
     with told_of(options.pidfd_socket) as tell:
         context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
@@ -68,11 +71,10 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
         context.log.debug("init: closing the pipe to signal completion")
         try:
             tell(container.pid)
-            if options.pid_file:
-                write_pid(options.pid_file, container.pid)
         except BaseException:
             container.destroy(force=True)
             raise
+        tell_pid(options, container)
     return container
 
 
@@ -84,9 +86,7 @@ def tell_seccomp(spec: Spec, log: Log) -> None:
         log.debug(f"seccomp filter flags: {filter_flags(profile, given='flags' in profile.given)}")
 
 
-def _create(
-    options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None
-) -> Container:
+def _create(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
         return context.containers().create(
@@ -99,14 +99,25 @@ def _create(
             preserve_fds=preserved,
             systemd_cgroup=context.settings.by_systemd,
             no_pivot=options.no_pivot,
+            new_keyring=not options.no_new_keyring,
         )
     except BaseException:
         notify.undo()
         raise
 
 
+def tell_pid(options: Options, container: Container) -> None:
+    """Write the pid file; where that fails, nothing is left of the container either."""
+    try:
+        if options.pid_file:
+            write_pid(options.pid_file, container.pid)
+    except BaseException:
+        container.destroy(force=True)
+        raise
+
+
 def make_or_nothing(
-    options: argparse.Namespace,
+    options: Options,
     context: Context,
     spec: Spec,
     preserved: int,
@@ -114,12 +125,12 @@ def make_or_nothing(
     forwarding: Forwarding,
 ) -> Container:
     """Do what `make` does; nothing is left either where this process is asked to end meanwhile (`Interrupted`)."""
-    with _nothing_left(options, context), forwarding.interruptible():
+    with nothing_left(options, context), forwarding.interruptible():
         return make(options, context, spec, preserved, streams)
 
 
 @contextlib.contextmanager
-def _nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+def nothing_left(options: Options, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -150,8 +161,10 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def _refuse(options: argparse.Namespace) -> None:
-    if options.no_new_keyring:
+def refuse_no_pivot(options: Options) -> None:
+    if options.no_pivot:
         raise NotSupported(
-            "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
+            "cannot use --no-pivot: CRIU has its own way into a root",
+            step="rootfs",
+            hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
         )

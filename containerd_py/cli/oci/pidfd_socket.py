@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, errno_name
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import connect, send_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

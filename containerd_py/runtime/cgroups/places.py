@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotFound
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import parse_membership
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -108,7 +108,7 @@ def _joined(cgroup: Cgroup, mount: str) -> str | None:
 def _below(path: str, sub: str) -> str:
     if ".." in sub.split("/"):
         raise InvalidArgument(
-            f"cannot enter cgroup {sub!r}: bad sub cgroup path: it leads out of the container's", step="cgroup"
+            f"cannot enter cgroup {sub!r}: bad sub cgroup path: {sub} is not a sub cgroup path", step="cgroup"
         )
     found = f"{path}/{sub.strip('/')}" if sub.strip("/") else path
     if not os.path.isdir(found):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.bundle import read_spec
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.runtime.plan.plan import Plan
 
@@ -24,7 +22,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("bundle", nargs="?", default=".", metavar="bundle", help="(default: the current directory)")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     spec = read_spec(options.bundle, warn=context.log.warning)
     plan = context.containers().explain(
         _ID,
