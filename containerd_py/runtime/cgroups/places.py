@@ -114,7 +114,7 @@ def _below(path: str, sub: str) -> str:
     found = f"{path}/{sub.strip('/')}" if sub.strip("/") else path
     if not os.path.isdir(found):
         raise NotFound(
-            f"cannot enter cgroup {found!r}: error adding pid to it: no such file or directory",
+            f"cannot enter cgroup {found!r}: error adding pid to {found}/cgroup.procs: no such file or directory",
             step="cgroup",
             errno=errno.ENOENT,
         )

@@ -36,7 +36,7 @@ def perform(options: Options, context: Context) -> int:
 
 
 def _check_root(context: Context) -> None:
-    """The usual directory is made by the first container; one that the caller names is there."""
+    """The directory itself is made by the first container, and goes with the last; what it lies in is there."""
     root = context.settings.state_root
-    if context.settings.root_given and not os.path.isdir(root):
+    if context.settings.root_given and not os.path.isdir(os.path.dirname(root)):
         raise NotFound(f"cannot list containers of {root!r}: no such file or directory", step="find")

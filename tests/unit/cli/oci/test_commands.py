@@ -516,6 +516,13 @@ def test_spec_for_a_user_maps_that_user(pyrunc: Pyrunc, tmp_path: Path) -> None:
     assert not [option for mount in document["mounts"] for option in mount.get("options", ()) if "gid=" in option]
 
 
+def test_a_root_that_lies_nowhere_is_refused_and_one_that_is_empty_is_not(pyrunc: Pyrunc) -> None:
+    pyrunc.root.rmdir()
+    assert pyrunc("list", "-q").code == 0
+    assert "no such file or directory" in pyrunc("--root", "/no/such/root", "list").stderr
+    assert pyrunc("--root", "/no/such/root", "list").code == 1
+
+
 # ── our own ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
