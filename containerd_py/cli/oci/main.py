@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sys
 
@@ -18,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from typing import NoReturn
 
     from containerd_py.cli.oci.arguments import Options
     from containerd_py.cli.oci.library import Containers
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
+
+_GARBAGE = 50_000
+"""So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
 
 def main(
@@ -65,6 +71,19 @@ def main(
             f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", call.log
         )
     return call.failure
+
+
+def run() -> NoReturn:
+    """Be the program `pyrunc`: perform the command line of this process, and end it.
+
+    At once: what the interpreter takes apart at its end is the kernel's to take away.
+    """
+    gc.set_threshold(_GARBAGE)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 class _Call:
@@ -154,4 +173,4 @@ def _silence_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
