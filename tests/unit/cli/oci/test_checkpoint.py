@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import Internal
+from containerd_py.runtime.checkpoint import criu
 from containerd_py.runtime.checkpoint.messages import CgroupMode, PageServer
 from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
 from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
+from tests.unit.runtime.checkpoint.protocol import fake_criu
 
 _COMMON = ("--tcp-established", "--ext-unix-sk", "--shell-job", "--file-locks", "--auto-dedup", "--lazy-pages")
 _ALL: dict[str, Any] = dict.fromkeys((name[2:].replace("-", "_") for name in _COMMON), True)
@@ -117,3 +119,15 @@ def test_a_restore_refuses_before_anything_is_made(
 def test_a_terminal_that_nobody_would_hold(pyrunc: Pyrunc, bundle: Path) -> None:
     (bundle / "config.json").write_text(json.dumps(DOCUMENT | {"process": {**DOCUMENT["process"], "terminal": True}}))
     assert "nobody would hold" in pyrunc("restore", "-d", "-b", str(bundle), "box").stderr
+
+
+def test_features_tell_whether_there_is_a_criu(monkeypatch: pytest.MonkeyPatch, pyrunc: Pyrunc, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(criu, "_USUAL", str(tmp_path))
+
+    def told() -> str:
+        return str(json.loads(pyrunc("features").stdout)["annotations"]["org.opencontainers.runc.checkpoint.enabled"])
+
+    assert told() == "false"
+    fake_criu(tmp_path)
+    assert told() == "true"
