@@ -9,7 +9,6 @@ import pytest
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.cgroups.cgroup import Cgroup
-from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.checkpoint import outside
 from containerd_py.runtime.checkpoint.ground import points
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
@@ -131,25 +130,26 @@ def test_streams_are_named_as_criu_does() -> None:
     assert not outside.handed_on("")
 
 
-V1 = Layout(None, (), {"memory": "/sys/memory", "cpu": "/sys/cpu"})
-V2 = Layout("/sys/unified", ("memory",), {})
+V1 = {"memory": "/box", "cpu": "/"}
+ALL_OF_V1 = {"memory": "/box", "cpu": "/box"}
+V2 = {"": "/parent/box"}
 
 
 @pytest.mark.parametrize(
-    ("layout", "cgroup", "asked", "mode"),
+    ("member", "cgroup", "asked", "mode"),
     [
-        (V2, Cgroup("/sys/unified/box", ()), None, CgroupMode.SOFT),
-        (V2, Cgroup("/sys/unified/box", ()), CgroupMode.FULL, CgroupMode.FULL),
-        (V2, Cgroup("/sys/unified/box", ()), CgroupMode.IGNORE, CgroupMode.IGNORE),
-        (V1, Cgroup(None, ("/sys/memory/box", "/sys/cpu/box")), None, CgroupMode.SOFT),
+        (V2, Cgroup("/sys/unified/parent/box", ()), None, CgroupMode.SOFT),
+        (V2, Cgroup("/sys/unified/parent/box", ()), CgroupMode.FULL, CgroupMode.FULL),
+        (V2, Cgroup("/sys/unified/parent/box", ()), CgroupMode.IGNORE, CgroupMode.IGNORE),
+        (ALL_OF_V1, Cgroup(None, ("/sys/memory/box", "/sys/cpu/box")), None, CgroupMode.SOFT),
         (V1, Cgroup(None, ("/sys/memory/box",)), None, CgroupMode.IGNORE),
         (V1, Cgroup(None, ("/sys/memory/box",)), CgroupMode.IGNORE, CgroupMode.IGNORE),
     ],
 )
 def test_cgroups_of_others_are_left_alone(
-    layout: Layout, cgroup: Cgroup, asked: CgroupMode | None, mode: CgroupMode
+    member: dict[str, str], cgroup: Cgroup, asked: CgroupMode | None, mode: CgroupMode
 ) -> None:
-    assert outside.cgroup_mode(asked, cgroup, layout) is mode
+    assert outside.cgroup_mode(asked, cgroup, member) is mode
 
 
 def test_cgroups_that_are_not_its_own_cannot_be_managed() -> None:
