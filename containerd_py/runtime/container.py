@@ -118,11 +118,14 @@ class Container(Controlled, Ending):
         """
         from containerd_py.runtime.checkpoint.restore import Restoration
         from containerd_py.runtime.creation import Attachments
+        from containerd_py.runtime.requirements import check_host
         from containerd_py.runtime.spec.validate import validate
         from containerd_py.runtime.streams import OWN_STREAMS
+        from containerd_py.runtime.userns import may_drop_groups
 
         check_id(container_id)
         validate(spec)
+        check_host(spec, may_drop_groups=may_drop_groups(spec))
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
         bundle = os.path.abspath(bundle)
