@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from containerd_py.cli.oci import commands
+from containerd_py.cli.oci import commands, standard_streams
 from containerd_py.cli.oci.arguments import Parser, UsageError
 from containerd_py.cli.oci.context import Context
 from containerd_py.cli.oci.library import library
@@ -28,20 +28,21 @@ UNKNOWN_COMMAND = 3
 
 def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
+    standard_streams.complete()
     call = _Call(list(sys.argv[1:] if argv is None else argv), containers)
     try:
         return call.perform()
     except SystemExit as end:  # argparse printed the help
         return int(end.code or 0)
     except UsageError as error:
-        sys.stderr.write(error.usage)
+        standard_streams.write_error(error.usage)
         _tell(error.message, None, call.log)
         return error.code
     except ContainerdError as error:
         _tell(error.message, error.hint, call.log)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            _silence_stdout()
+            standard_streams.silence(1)
         _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
@@ -115,19 +116,9 @@ class _Version(argparse.Action):
 
 
 def _tell(message: str, hint: str | None, journal: Log) -> None:
-    from containerd_py.cli.output import printable
-
     text = message + (f"; {hint}" if hint else "")
-    sys.stderr.write(printable(f"pyrunc: {text}") + "\n")
-    sys.stderr.flush()
-    journal.error(text)
-
-
-def _silence_stdout() -> None:
-    """Nobody reads it: let the interpreter's last flush go nowhere."""
-    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(fd, 1)
-    os.close(fd)
+    journal.error(text)  # first: there it counts
+    standard_streams.say(text)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from containerd_py.cli.oci import standard_streams
 from containerd_py.errors import Internal, NotFound
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ def perform(options: argparse.Namespace, context: Context) -> int:
 
 def _discard(container_id: str, context: Context, problem: Internal) -> None:
     """Remove what is left of a container whose state cannot be read, and say what could not."""
-    from containerd_py.cli.output import printable
-
     damaged = context.containers().discard(container_id, state_root=context.settings.state_root)
     told = f"removed container {container_id!r}, of which {', '.join(damaged)} is damaged: {problem.message}"
-    sys.stderr.write(printable(f"pyrunc: {told}") + "\n")
+    standard_streams.say(told)
