@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from containerd_py.cli.oci import commands
+from containerd_py.cli.oci import commands, standard_streams
 from containerd_py.cli.oci.arguments import REST, Asked, Parser, UsageError
 from containerd_py.cli.oci.context import Context
 from containerd_py.cli.oci.library import launching, library
@@ -43,6 +43,7 @@ def main(
 
     containers, launching: the library's, as in `library`.
     """
+    standard_streams.complete()
     call = _Call(list(sys.argv[1:] if argv is None else argv), containers, launching)
     try:
         return call.perform()
@@ -51,14 +52,14 @@ def main(
         sys.stdout.flush()
         return 0
     except UsageError as error:
-        sys.stderr.write(error.usage)
+        standard_streams.write_error(error.usage)
         _tell(error.message, None, call.log)
         return error.code
     except ContainerdError as error:
         _tell(error.message, error.hint, call.log)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            _silence_stdout()
+            standard_streams.silence(1)
         _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
@@ -157,19 +158,9 @@ def _command(name: str) -> commands.Command:
 
 
 def _tell(message: str, hint: str | None, journal: Log) -> None:
-    from containerd_py.cli.output import printable
-
     text = message + (f"; {hint}" if hint else "")
-    sys.stderr.write(printable(f"pyrunc: {text}") + "\n")
-    sys.stderr.flush()
-    journal.error(text)
-
-
-def _silence_stdout() -> None:
-    """Nobody reads it: let the interpreter's last flush go nowhere."""
-    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(fd, 1)
-    os.close(fd)
+    journal.error(text)  # first: there it counts
+    standard_streams.say(text)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from enum import IntEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
     from collections.abc import Iterator
+    from typing import Any
 
 _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}  # wire types of fixed size, in bytes
