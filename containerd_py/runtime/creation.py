@@ -234,7 +234,8 @@ def bring_up(spec: Spec, state: State) -> bytes:
     document = replace(state, status="creating").document()
     provide(spec.linux, state.id, state.pid)
     try:
-        hooks.run("prestart", spec.hooks.prestart, document)
+        # They were a part of `start` in specification 1.0, where the container was created by then.
+        hooks.run("prestart", spec.hooks.prestart, document | {"status": "created"})
         hooks.run("createRuntime", spec.hooks.create_runtime, document)
     except BaseException:
         take_back(spec.linux, state.id)

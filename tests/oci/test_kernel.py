@@ -64,6 +64,12 @@ def test_a_system_call_fails(oci: Containers) -> None:
     assert "Operation not permitted" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_ERRNO")))
 
 
+@pytest.mark.lacks("runc", "looks for the working directory under the filter")
+def test_a_filter_may_deny_even_what_tells_the_working_directory(oci: Containers) -> None:
+    box = oci.start(seccomp(rule("getcwd", "SCMP_ACT_ERRNO")) | {"process.noNewPrivileges": False, "process.cwd": "/tmp"})
+    assert Path(f"/proc/{box.pid}/cwd").readlink() == Path("/tmp")
+
+
 def test_it_fails_with_the_error_asked_for(oci: Containers) -> None:
     assert "No space left" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_ERRNO", errnoRet=28)))
 

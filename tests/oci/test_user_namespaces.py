@@ -59,6 +59,12 @@ def test_the_usual_devices_work(oci: Containers) -> None:
     assert oci.sh("echo x > /dev/null && head -c 4 /dev/zero | wc -c", mapped(RANGE)) == "4"
 
 
+@pytest.mark.lacks("runc", "binds them as they are on the host")
+def test_no_device_of_the_host_is_a_program(oci: Containers) -> None:
+    told = oci.sh("grep ' /dev/null ' /proc/self/mountinfo", mapped(RANGE)).split()
+    assert {"nosuid", "noexec"} <= set(told[5].split(","))
+
+
 def test_what_it_writes_belongs_to_the_mapped_user(oci: Containers) -> None:
     (oci.rootfs / "tmp").chmod(0o777)
     oci.sh("touch /tmp/file", mapped(RANGE))

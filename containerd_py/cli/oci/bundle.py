@@ -10,6 +10,8 @@ from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import BaseModel
 
     from containerd_py.runtime.spec.models import Spec
@@ -20,17 +22,21 @@ _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
-def read_spec(bundle: str, config: str = "config.json") -> Spec:
-    """Read the configuration of a bundle. config: relative to it, or absolute.
+def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str], None]) -> Spec:
+    """Read the configuration of a bundle. config: relative to it, or absolute; warn: is told what is ignored in it.
 
     Raises InvalidArgument naming the file, or the JSON path of each problem.
     """
+    from containerd_py.cli.oci.binds import leave_out_data
     from containerd_py.runtime.spec.models import parse
 
     document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    return parse(document)
+    ignored = leave_out_data(document)
+    spec = parse(document)
+    _tell(ignored, "config.json", warn)
+    return spec
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -65,6 +71,11 @@ def read_document(path: str) -> Any:
     if len(data) > _LARGEST:
         raise InvalidArgument(f"cannot read {path!r}: it has more than {_LARGEST} bytes", step="parse")
     return strict_json.loads(data, what=path)
+
+
+def _tell(ignored: list[str], what: str, warn: Callable[[str], None]) -> None:
+    if ignored:
+        warn(f"ignored in {what}: {', '.join(ignored)}")
 
 
 def validated(model: type[Model], document: object, *, what: str) -> Model:

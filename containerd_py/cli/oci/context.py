@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from containerd_py.cli.oci.library import Container, Containers
+    from containerd_py.cli.oci.log import Log
     from containerd_py.cli.oci.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """containers: imports the library when it is called."""
+    """containers: imports the library when it is called; log: takes what is no error, too."""
 
     settings: Settings
     containers: Callable[[], Containers]
     environ: Mapping[str, str]
+    log: Log
 
     def load(self, container_id: str) -> Container:
         """Raises NotFound, InvalidArgument for what is no id."""

@@ -45,7 +45,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
     _refuse(options)
-    spec = read_spec(options.bundle, options.config)
+    spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
     )

@@ -28,6 +28,9 @@ class Log:
     def error(self, message: str) -> None:
         self._write("error", message)
 
+    def warning(self, message: str) -> None:
+        self._write("warning", message)
+
     def debug(self, message: str) -> None:
         if self.debugging:
             self._write("debug", message)

@@ -74,7 +74,7 @@ class _Call:
         command.declare(parser)
         own = parser.read(options.arguments)
         self.log.debug(f"pyrunc {options.command} {' '.join(options.arguments)}")
-        code = command.perform(own, Context(settings(options, os.environ), self._containers, os.environ))
+        code = command.perform(own, Context(settings(options, os.environ), self._containers, os.environ, self.log))
         sys.stdout.flush()
         return code
 

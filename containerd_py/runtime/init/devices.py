@@ -11,6 +11,8 @@ from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import mounts
 from containerd_py.runtime.plan import operations as op
 
+_OF_A_NODE = int(mounts.MountAttr.NOSUID | mounts.MountAttr.NOEXEC)
+"""No file of the host's /dev is a program of the container."""
 _KINDS = {"c": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
@@ -39,6 +41,7 @@ def bind_device(context: Context, step: op.BindDevice) -> None:
     with context.take_tree(step.key) as tree:
         device = os.makedev(step.major, step.minor)
         _check_device(os.fstat(tree.fileno()), step.path, _KINDS[step.kind], device)
+        mounts.mount_setattr(tree.fileno(), add=_OF_A_NODE)
         with targets.place(context, step.path, is_directory=False) as target:
             mounts.attach(tree.fileno(), target.fileno())
 
