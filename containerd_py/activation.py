@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.sockets import FIRST_NAMES
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SERVED = "ListenStream=/run/… is served, and nothing else"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Passed:
     """first: those at which everything may be asked. further: those of `[[sockets]]`, by name. A unit may have several."""
 

@@ -10,10 +10,10 @@ import json
 import math
 import re
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 
 DEEPEST = 32
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -22,7 +22,7 @@ _MOST_BITS = int(_MOST_DIGITS * math.log2(10))
 _SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Wrong:
     """Stands for what cannot be a value."""
 

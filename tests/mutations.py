@@ -10,7 +10,7 @@ from containerd_py.runtime.spec.models import Spec
 Place = tuple[str | int, ...]
 
 ACTIONS = ("replace", "remove", "double", "add")
-_TOP = {field.alias or name for name, field in Spec.model_fields.items()}
+_TOP = {field.key for field in Spec.fields.values()}
 _DOTTED = re.compile(r"(?<![\w./'\"])[a-zA-Z]+(?:\.[^\s:;,()]*)+")
 _ALONE = re.compile(r"(?:: |; |\()([a-zA-Z]+)(?=[:);,]|$)")
 

@@ -7,7 +7,6 @@ import array
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.api.requests import IDEMPOTENCY_KEY
@@ -15,6 +14,7 @@ from containerd_py.api.routes import Effect
 from containerd_py.engine.scope import EVERYTHING
 from containerd_py.engine.views import Peer
 from containerd_py.errors import Forbidden, InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -28,7 +28,7 @@ _MOST_GROUPS = 256  # Python asks for 1024 bytes at most: who has more of them i
 _OF_BROWSERS = ("Origin", "Sec-Fetch-Site")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Credentials:
     """Of the process that has connected (SO_PEERCRED)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,6 +10,7 @@ from aiohttp import web
 
 from containerd_py import errors
 from containerd_py.errors import ContainerdError
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.wire import ErrorBody
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _KIND_OF_STATUS = {403: "forbidden", 404: "not_found", 503: "unavailable"}
 _RETRY = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """body: a wire model for JSON, bytes for JSON that is written already, text as it is, None for nothing."""
 

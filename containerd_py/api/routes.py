@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from aiohttp import web
@@ -25,6 +24,7 @@ from containerd_py.api import (
 )
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
+from containerd_py.light_dataclasses import dataclass
 
 Handler = Callable[[web.Request, Engine], Awaitable[Reply | web.StreamResponse]]
 
@@ -41,7 +41,7 @@ class Effect(Enum):
 READS, PROBES, CHANGES = Effect
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """operation: its operationId in openapi.yaml.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -16,6 +15,7 @@ from containerd_py.api.replies import Reply
 from containerd_py.engine.following import Reading
 from containerd_py.engine.views import OutputGap, Stream, Window
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Unavailable
+from containerd_py.light_dataclasses import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -33,7 +33,7 @@ START = "Output-Offset"
 """The header that tells where the body begins in all output: who has lost the connection goes on from there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What a request for logs says."""
 

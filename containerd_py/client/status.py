@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pydantic import BaseModel, ValidationError
 
+from containerd_py.light_dataclasses import dataclass
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Status:
     """exit_code: the payload's, None where it is not told; failure: the daemon's own words when following failed."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import host
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """boottime_ns: of CLOCK_BOOTTIME (clock_gettime(2)), which counts within the boot `boot_id` only."""
 

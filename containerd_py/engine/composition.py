@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.auto_removal import AutoRemoval
@@ -33,6 +32,7 @@ from containerd_py.engine.shutting_down import ShuttingDown
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.store.containers import ContainerStore
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.linux.pidfd import WaitStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EngineSettings:
     """cgroup_parent: "/name", the cgroup below which this daemon's containers are, and nobody else's."""
 

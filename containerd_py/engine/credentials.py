@@ -53,8 +53,8 @@ def given(spec: Spec, directory: str) -> Spec:
     update: dict[str, object] = {"mounts": (*spec.mounts, mount)}
     if spec.process is not None:
         kept = (entry for entry in spec.process.env if entry.partition("=")[0] != _VARIABLE)
-        update["process"] = spec.process.model_copy(update={"env": (*kept, f"{_VARIABLE}={INSIDE}")})
-    return spec.model_copy(update=update)
+        update["process"] = spec.process.replace(env=(*kept, f"{_VARIABLE}={INSIDE}"))
+    return spec.replace(**update)
 
 
 def owner(spec: Spec) -> tuple[int, int]:

@@ -11,12 +11,12 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.wire.common import IDENTIFIER_PATTERN
 
@@ -30,7 +30,7 @@ _EXAMPLE = 'rootfs = "/path" and args = ["/bin/program"]'
 _CREDENTIALS = "credentials"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declaration:
     """file: its name. credentials: their content by name. digest: of all that the container is made from."""
 
@@ -40,7 +40,7 @@ class Declaration:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Misread:
     file: str
     problem: str

@@ -46,7 +46,7 @@ async def document(request: CreateRequest, container_id: str, *, device_rules: b
     else:
         spec = _with_root(parse(request.oci), None)
     if request.init:
-        spec = spec.model_copy(update={"annotations": spec.annotations | {INIT_ANNOTATION: "true"}})
+        spec = spec.replace(annotations=spec.annotations | {INIT_ANNOTATION: "true"})
     if request.notify:
         place = await asyncio.to_thread(os.path.realpath, notify)
         spec = told(spec, place, NOTIFY_NAME, watchdog_s=request.watchdog_s)
@@ -69,11 +69,11 @@ def _with_root(spec: Spec, bundle: str | None) -> Spec:
             step="rootfs",
             hint="give root.path from '/', or send {\"bundle\": …} instead",
         )
-    root = spec.root.model_copy(update={"path": os.path.normpath(os.path.join(bundle or "/", path))})
-    spec = spec.model_copy(update={"root": root})
+    root = spec.root.replace(path=os.path.normpath(os.path.join(bundle or "/", path)))
+    spec = spec.replace(root=root)
     if bundle is None or not spec.mounts:
         return spec
-    return spec.model_copy(update={"mounts": tuple(_with_source(mount, bundle) for mount in spec.mounts)})
+    return spec.replace(mounts=tuple(_with_source(mount, bundle) for mount in spec.mounts))
 
 
 def _with_source(mount: Mount, bundle: str) -> Mount:
@@ -81,7 +81,7 @@ def _with_source(mount: Mount, bundle: str) -> Mount:
     bind = mount.type == "bind" or {"bind", "rbind"} & set(mount.options)
     if not bind or not mount.source or mount.source.startswith("/"):
         return mount
-    return mount.model_copy(update={"source": os.path.join(bundle, mount.source)})
+    return mount.replace(source=os.path.join(bundle, mount.source))
 
 
 def _read_bundle(bundle: str) -> object:

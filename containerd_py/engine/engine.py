@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +27,7 @@ from containerd_py.engine.streaming import Streams
 from containerd_py.engine.timeline import timeline_of
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.seccomp.compile import default_filter
 
@@ -205,12 +205,12 @@ class Engine:
         )
         summaries = [container.summary() for container in self._parts.registry]
         labels = listing.labels + scope().labels
-        return select(summaries, dataclasses.replace(listing, since=since, before=before, labels=labels))
+        return select(summaries, replace(listing, since=since, before=before, labels=labels))
 
     def get(self, reference: str) -> ContainerView:
         """Raises NotFound."""
         container = self._find(reference, "inspect")
-        return dataclasses.replace(container.view(), pids=pids(container.cgroup) if container.alive else ())
+        return replace(container.view(), pids=pids(container.cgroup) if container.alive else ())
 
     async def start_container(self, reference: str) -> None:
         """Raises NotFound, Conflict, InvalidArgument."""
@@ -279,7 +279,7 @@ class Engine:
 
     async def events(self, selection: Selection, *, follow: bool) -> AsyncGenerator[Event, None]:
         """Yield the events of a selection, with `follow` until its end or until the engine closes."""
-        selection = dataclasses.replace(selection, labels=selection.labels + scope().labels)
+        selection = replace(selection, labels=selection.labels + scope().labels)
         async for event in self._parts.events.read(selection, follow=follow):
             yield event
 

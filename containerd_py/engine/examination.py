@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import doctor
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.views import Declared
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checked:
     """found: in short; meaning: what follows from it; hint: what to do about it."""
 

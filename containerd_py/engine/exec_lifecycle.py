@@ -97,7 +97,7 @@ class ExecLifecycle:
             container_id=container.id,
             status="created",
             created_at=datetime.now(UTC),
-            process=document.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True),
+            process=document.document(),
             stdin=request.stdin,
             detach=request.detach,
             key=key,
@@ -363,7 +363,7 @@ async def compiled(container: Container, one: Exec, spec: Spec) -> Plan:
     )
     profile = spec.linux.seccomp
     seccomp = None if profile is None else await asyncio.to_thread(compile_profile, profile)
-    return compile_exec(spec, Process.model_validate(one.record.process), placing, seccomp)
+    return compile_exec(spec, Process.parse(one.record.process, what="the process"), placing, seccomp)
 
 
 def _code(problem: BaseException) -> int:

@@ -44,7 +44,7 @@ def lowered(request: ExecSpec, own: Process, user: ResolvedUser | None, groups: 
         changes |= {"capabilities": sets(all_of_ours()), "no_new_privileges": False}
     elif request.capabilities is not None:
         changes["capabilities"] = sets(_subset(request.capabilities, own))
-    return own.model_copy(update=changes)
+    return own.replace(**changes)
 
 
 def _check(request: ExecSpec) -> None:
@@ -85,7 +85,7 @@ def _environment(request: ExecSpec, own: Process, user: ResolvedUser | None) -> 
 def _user(own: User, user: ResolvedUser | None, groups: tuple[int, ...]) -> User:
     if user is not None:
         own = User(uid=user.uid, gid=user.gid, umask=own.umask, additional_gids=user.additional_gids)
-    return own.model_copy(update={"additional_gids": tuple(dict.fromkeys((*own.additional_gids, *groups)))})
+    return own.replace(additional_gids=tuple(dict.fromkeys((*own.additional_gids, *groups))))
 
 
 def _subset(asked: tuple[str, ...], own: Process) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.stats.figures import Pressure, Stall
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["Figures", "Pressure", "Round", "Stall"]
 _INACTIVE = ("total_inactive_file", "inactive_file")  # cgroup v1 and v2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
     """stats: as the cgroup tells them. cpu_percent: of one CPU, since the measurement before; None at the first."""
 
@@ -54,7 +54,7 @@ class Figures:
         return _sum(self.stats.block_io.operations, operation)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Round:
     """The figures of several containers, taken together."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.output_reader import Picked, backwards
 from containerd_py.engine.views import OutputGap, Window
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ALL = Window()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """What is wanted of a log. offset: None for "from now on"; follow: go on to the end of the run."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.spec.linux import Device
 from containerd_py.runtime.spec.resources import DeviceRule
 
@@ -23,7 +23,7 @@ _FOLDERS = ("pts", "shm", "fd", "mqueue", "hugepages")
 """Of the container itself: it has its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Devices:
     nodes: tuple[Device, ...] = ()
     rules: tuple[DeviceRule, ...] = ()

@@ -12,7 +12,6 @@ import asyncio
 import os
 import struct
 from contextlib import closing as closed_at_the_end
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from containerd_py.engine.line_cutting import LineCutter, Mark
 from containerd_py.engine.output import SENT, Limits
 from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.journal_entry import encode
+from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Journaling:
         self.journal.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Fields:
     """Those that are the same in each entry of a container, as long as its record is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.spec.resources import Cpu, Resources
+from containerd_py.runtime.spec.resources import Cpu, Resources, parse_resources
 
 if TYPE_CHECKING:
     from containerd_py.wire import ResourcesSpec
@@ -40,7 +40,7 @@ _LIFTED: dict[str, dict[str, int]] = {
 def resources(asked: ResourcesSpec) -> Resources:
     """Return those of a container that is made; what is null is not limited. Raises InvalidArgument."""
     given = {name for name in asked.model_fields_set if getattr(asked, name) is not None}
-    return Resources.model_validate(_document(asked, given))
+    return parse_resources(_document(asked, given))
 
 
 def limits_document(asked: ResourcesSpec | None) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Stream
+from containerd_py.light_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ LONGEST = 16 << 10
 """Bytes of one line, or piece of one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mark:
     """How far a stream was cut. offset: of the next byte. begun, pieces: of the line in the middle of which it is."""
 
@@ -25,7 +25,7 @@ class Mark:
     pieces: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """Which part of a line that does not come whole. begun: the offset of the line; number: from 1; last: it ends here."""
 
@@ -34,7 +34,7 @@ class Piece:
     last: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """data: without the line feed. time_ns: when it began to come. after: the mark of its stream once it is dealt with."""
 
@@ -46,7 +46,7 @@ class Line:
     after: Mark
 
 
-@dataclass(slots=True)
+@dataclass
 class _Cutting:
     """One stream. held: what has come of a line; offset, time_ns: of its first byte; read: what came before is known."""
 
@@ -58,12 +58,12 @@ class _Cutting:
     time_ns: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class LineCutter:
     """Go on from `marks`: what is before them, a restart had read already."""
 
     marks: dict[Stream, Mark] = field(default_factory=dict)
-    _cut: dict[Stream, _Cutting] = field(default_factory=dict, init=False)
+    _cut: dict[Stream, _Cutting] = field(default_factory=dict)
 
     def feed(self, chunk: OutputChunk) -> Iterator[Line]:
         """Yield the lines that are whole now, and pieces of one that is too long. Take all, or what is left is lost."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
 from containerd_py.engine.views import Status
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ class SortKey(StrEnum):
     STATUS = "status"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """Every condition must hold; of `statuses`, of `healths` and of `names` one is enough, and none means all.
 

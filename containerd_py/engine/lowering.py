@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.engine import capabilities
@@ -13,6 +12,7 @@ from containerd_py.engine.limits import resources
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux
@@ -178,9 +178,9 @@ def _usual(request: ContainerSpec, mount: Mount) -> Mount:
         return Mount(destination=_SHM, type="bind", source=_SHM, options=("rbind", "nosuid", "nodev", "noexec"))
     if mount.destination == _SHM and request.shm_size_bytes is not None:
         kept = (option for option in mount.options if not option.startswith("size="))
-        return mount.model_copy(update={"options": (*kept, f"size={request.shm_size_bytes}")})
+        return mount.replace(options=(*kept, f"size={request.shm_size_bytes}"))
     if mount.destination == "/sys" and request.privileged:
-        return mount.model_copy(update={"options": tuple(option for option in mount.options if option != "ro")})
+        return mount.replace(options=tuple(option for option in mount.options if option != "ro"))
     return mount
 
 
@@ -207,5 +207,5 @@ def _resources(request: ContainerSpec, found: Devices, *, device_rules: bool) ->
     limits = resources(request.resources)
     if device_rules:
         nothing = () if request.privileged else (DeviceRule(allow=False, access="rwm"),)
-        limits = limits.model_copy(update={"devices": (*nothing, *found.rules)})
+        limits = limits.replace(devices=(*nothing, *found.rules))
     return None if limits == Resources() else limits

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.latencies import Latencies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContainerFigures:
     """Of one run of a container, its cgroups below included. healthy: None for one that is not checked."""
 
@@ -26,7 +27,7 @@ class ContainerFigures:
     healthy: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measurement:
     """published: events by type; failures: by operation and kind of error. Both, and `dropped`, since the daemon began.
 

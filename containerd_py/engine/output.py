@@ -13,13 +13,13 @@ import re
 import select
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from containerd_py.engine.changes import Changes
 from containerd_py.engine.output_reader import ENTRY, EVERYTHING, STREAMS, OutputReader, Picked
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SPLICE_F_NONBLOCK = 2
 _NAME = re.compile(r"output(?:\.([0-9]+))?(?:\.index)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Limits:
     """max_bytes: of one file, 0 for no limit; max_files: how many are kept, the one that grows among them."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from containerd_py.engine.views import OutputChunk, OutputGap, Stream
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _MOST_PASSED = 256  # runs that are passed over by one step of a reader, which d
 _BLOCK = 4096  # entries of an index that are read at once, backwards
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picked:
     """Which runs of output are wanted: of one stream, and of a time, in nanoseconds since the epoch, both ends included."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.attendant import Attendant
@@ -12,6 +11,7 @@ from containerd_py.engine.journaling import WAITING
 from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
 from containerd_py.journal_entry import SOCKET
+from containerd_py.light_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from containerd_py.engine.cgroup_drivers import CgroupDrivers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from containerd_py.store.records import ContainerRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OutputSettings:
     """limits: of a log, where the container says nothing else. keep: of containers that are removed."""
 
@@ -37,7 +37,7 @@ class OutputSettings:
     journal_socket: str = SOCKET
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeclaredSettings:
     """directory: of declared containers, None where none is looked at. credentials: what those may be given."""
 
@@ -45,7 +45,7 @@ class DeclaredSettings:
     credentials: Credentials = field(default_factory=Credentials)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts:
     """cgroups: control files, whoever makes the cgroups: that are the drivers.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
@@ -31,7 +31,7 @@ _FLAGS = 9 - 2  # their place after the name
 _PF_EXITING = 0x4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Process:
     """pid, parent_pid, user_id: as the host has them; container_pid: as the container's own pid namespace does.
 

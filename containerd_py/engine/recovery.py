@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from containerd_py.engine.output import OutputLog
 from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import identity
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from containerd_py.engine.output import OutputLog
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
 from containerd_py.errors import NotFound
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.store.removed import RemovedRecord
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 _MOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keep:
     """How long, in seconds (0: nothing is kept), and how many bytes of output of all of them."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.store.records import NextStart
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _WELL_S = 10.0
 _DOUBLINGS = 10  # 0.1 s doubled so often is above the longest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RestartPolicy:
     """kind: "no", "on-failure", "always" or "unless-stopped"; most: restarts at most, None without a limit."""
 

@@ -10,12 +10,12 @@ import contextlib
 import os
 import stat
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import Forbidden
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.wire import ContainerSpec
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _TMPFS_OPTIONS = ("size=", "mode=", "nr_inodes=")
 _STEP = "access"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """labels: selectors, all of which a container must carry. host_paths: below these are root file systems and binds."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.views import Event
@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORT_ID = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContainerFilter:
     """id: of the container that `reference` means now, if there is one; it has had other names perhaps."""
 
@@ -29,7 +29,7 @@ class ContainerFilter:
         return self.reference == event.name or self.reference == event.id or self.id == event.id or begins
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selection:
     """since_id: only after this number (None: see `since`). since_ns, until_ns: of the wall clock, both included.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import ContainerdError
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd import steps
 from containerd_py.runtime.cgroups.systemd.bus import connect, send
 from containerd_py.runtime.cgroups.systemd.client import TIMEOUT_S, check_version
@@ -35,7 +35,7 @@ _PAUSE_S = 0.02
 _AGAIN_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Opened:
     connection: socket.socket
     address: Address

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
+
+from containerd_py.light_dataclasses import dataclass, field, replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +29,7 @@ class Stream(StrEnum):
     STDERR = "stderr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exit:
     """How a payload ended.
 
@@ -49,7 +50,7 @@ class Exit:
     stopped_by: Literal["systemd"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckResult:
     """One health check. exit_code: 0 for success; of a TCP or HTTP check 1 for failure."""
 
@@ -59,7 +60,7 @@ class CheckResult:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HealthView:
     """status: "starting", "healthy" or "unhealthy", since then; results: the last ones, the oldest first."""
 
@@ -69,7 +70,7 @@ class HealthView:
     results: tuple[CheckResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NotifyView:
     """What a payload has told of itself (sd_notify(3)). watchdog_s: how often at least it says so."""
 
@@ -81,14 +82,14 @@ class NotifyView:
     watchdog_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reached:
     """What was waited for, where that is no end of a run: "healthy" or "ready"."""
 
     condition: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimedStep:
     """phase: "create" or "start"; times in nanoseconds of the monotonic clock, from the arrival of the request."""
 
@@ -99,7 +100,7 @@ class TimedStep:
     duration_ns: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False)
 class ContainerSummary:
     """What a list shows of a container: the same object for as long as nothing in it changes.
 
@@ -122,7 +123,7 @@ class ContainerSummary:
     health: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContainerView:
     summary: ContainerSummary
     stdin: bool
@@ -156,7 +157,7 @@ class ExecStatus(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExecView:
     """A process that was executed in a container. process: its OCI document."""
 
@@ -178,7 +179,7 @@ class ExecView:
     """As of a `ContainerView`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Peer:
     """A process that has connected to the API (SO_PEERCRED, unix(7))."""
 
@@ -186,7 +187,7 @@ class Peer:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One thing that happened. type: "container.created", ".started" and so on (openapi.yaml, `EventType`), or "gap"."""
 
@@ -202,7 +203,7 @@ class Event:
     """Who asked for it; None for what came by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OutputChunk:
     """Bytes of the container's output; `offset` is where they begin in all of its output.
 
@@ -220,7 +221,7 @@ class OutputChunk:
         return replace(self, data=data) if data else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OutputGap:
     """Output from offset `start` up to `end` is kept no more."""
 
@@ -228,7 +229,7 @@ class OutputGap:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
     """Which part of output is wanted. Times in nanoseconds since the epoch; tail: so many lines at its end.
 
@@ -245,26 +246,26 @@ class Window:
         return self.until_ns is not None and self.until_ns <= time.time_ns()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlanStep:
     step: str
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explanation:
     namespaces: tuple[str, ...]
     steps: tuple[PlanStep, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContainerFailure:
     id: str
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pruned:
     """removed: ids; freed_bytes: of output."""
 
@@ -273,7 +274,7 @@ class Pruned:
     failed: tuple[ContainerFailure, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShutDown:
     """stopped: ids, in the order in which they were told to."""
 
@@ -281,7 +282,7 @@ class ShutDown:
     failed: tuple[ContainerFailure, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OperationView:
     """container_id: None for one about all containers. result: an Exit, a Pruned, a ShutDown or None."""
 
@@ -296,7 +297,7 @@ class OperationView:
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeclaredFile:
     """container, name, status: of what was made from it; None without one. problem: why it is not as the file says."""
 
@@ -307,7 +308,7 @@ class DeclaredFile:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declared:
     """at: when all of it was looked at last. problem: why the directory could not be read."""
 
@@ -317,7 +318,7 @@ class Declared:
     files: tuple[DeclaredFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EngineInfo:
     containers: dict[Status, int]
     state_dir: str

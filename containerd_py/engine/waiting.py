@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Reached, Status
 from containerd_py.errors import Conflict, NotFound
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container
@@ -29,7 +29,7 @@ class Condition(StrEnum):
         return self in (Condition.NOT_RUNNING, Condition.REMOVED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """An end that needs no waiting for."""
 

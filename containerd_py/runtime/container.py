@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -26,8 +25,10 @@ from containerd_py.errors import (
     ContainerdError,
     InvalidArgument,
 )
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import console, hooks, identity
 from containerd_py.runtime.beginning import Beginning
+from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
 from containerd_py.runtime.ending import Ending
 from containerd_py.runtime.init import dialogue
@@ -231,7 +232,7 @@ class Container(Controlled, Ending):
         """Run another process in the container.
 
         cgroup: paths below the container's own cgroup, by controller ("" for all others). paused: allow a container that
-        is paused; the process then waits with it.
+        is paused; then wait until it is resumed.
         Raises Conflict unless running; InvalidArgument, NotSupported, Unavailable: then nothing runs.
         """
         from containerd_py.runtime.creation import Attachments
@@ -239,8 +240,10 @@ class Container(Controlled, Ending):
         from containerd_py.runtime.streams import OWN_STREAMS
 
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
+        while paused and self.state().status == "paused":  # not in the lock, which whoever resumes it needs
+            freezer.await_change(self._state.cgroup)
         with self._directory.locked():
-            self._check("execute in", "running", "created", *(["paused"] if paused else []))
+            self._check("execute in", "running", "created")
             assert self._process is not None  # noqa: S101 - or it were stopped
             place = cgroup_manager().sub_cgroup(self._state.cgroup, cgroup) if cgroup else self._state.cgroup
             state, inside = replace(self._state, cgroup=place), self._process.pidfd.fileno()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import (
@@ -11,6 +10,7 @@ from containerd_py.errors import (
     OutOfSpace,
     Unavailable,
 )
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, members
 
 if TYPE_CHECKING:

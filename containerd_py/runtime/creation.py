@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, kept, process
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attachments:
     """What the container is joined with outside.
 
@@ -56,7 +56,7 @@ class Attachments:
     preserve_fds: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Made:
     """terminal: its master, where the payload has one that was handed to nobody."""
 
@@ -170,7 +170,7 @@ class Creation:
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
-        self._directory.put("config.json", self._spec.model_dump_json(by_alias=True, exclude_unset=True).encode())
+        self._directory.put("config.json", json.dumps(self._spec.document()).encode())
         self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
         self._directory.write(state)  # last: who finds it finds the others
 

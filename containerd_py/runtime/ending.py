@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import (
@@ -13,6 +12,7 @@ from containerd_py.errors import (
     Internal,
     NotFound,
 )
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import killing
 from containerd_py.runtime.cgroups.destroying import destroy

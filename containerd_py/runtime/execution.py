@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, Forbidden
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.oom import oom_kills

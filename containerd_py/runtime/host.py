@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import knows_exit_info
@@ -15,7 +15,7 @@ from containerd_py.runtime.linux.pidfd import knows_exit_info
 OLDEST = (5, 14)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HostFeatures:
     """kernel: (major, minor); the flags tell which guarantees hold here."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MONITORING_GROUPS = "mon_groups"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RdtGroup:
     """Where a container's processes are put. made: directories of its own, which `remove` takes away, in that order.
 

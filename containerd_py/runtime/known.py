@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from containerd_py.errors import (
-    Conflict,
-)
+from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer
 
 if TYPE_CHECKING:
@@ -46,11 +44,11 @@ class Known:
     @cached_property
     def spec(self) -> Spec:
         """The document that it was made from."""
-        from containerd_py.runtime.spec.models import Spec
+        from containerd_py.runtime.spec.models import parse
 
         try:
-            return Spec.model_validate(self._document)
-        except ValueError as problem:  # ValidationError is one
+            return parse(self._document)
+        except InvalidArgument as problem:
             raise self._directory.damaged("config.json", problem) from problem
 
     @cached_property

@@ -11,10 +11,10 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
@@ -28,7 +28,7 @@ DELEGATION_HINT = "an ordinary user does it from a process of the own service ma
 """The kernel asks for the right to write to the first cgroup above both (cgroups(7), "Cgroup delegation")."""
 
 
-@dataclass(slots=True)
+@dataclass
 class ProcessHandle:
     """A process by its pidfd, wherever it came from."""
 
@@ -57,7 +57,7 @@ class ProcessHandle:
         self.pidfd.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Worker(ProcessHandle):
     """A worker that was forked. control: our end of the dialogue."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager
 

@@ -33,8 +33,8 @@ def told(spec: Spec, directory: str, name: str, *, watchdog_s: float | None = No
             variables[_WATCHDOG] = str(round(watchdog_s * 1_000_000))
         kept = (entry for entry in spec.process.env if entry.partition("=")[0] not in (_SOCKET, _WATCHDOG))
         env = (*kept, *(f"{name}={value}" for name, value in variables.items()))
-        update["process"] = spec.process.model_copy(update={"env": env})
-    return spec.model_copy(update=update)
+        update["process"] = spec.process.replace(env=env)
+    return spec.replace(**update)
 
 
 def listen(directory: str, name: str) -> socket.socket:

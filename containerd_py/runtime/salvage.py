@@ -6,10 +6,10 @@ The cgroup is where its document says, or where the state root has those of all 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill

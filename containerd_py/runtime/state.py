@@ -20,11 +20,11 @@ import os
 import socket
 import stat
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.version import OCI_VERSION
@@ -52,7 +52,7 @@ _START = ("start.sock", "exec.fifo")
 _FILES = ("state.json", "state.json.new", "config.json", "config.json.new", "plan.json", "plan.json.new", *_START)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """status: "creating", "created", "running", "paused" or "stopped"; pid: 0 once stopped.
 

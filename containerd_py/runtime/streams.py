@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime.console import keep_lines
 from containerd_py.runtime.linux.passing import connect, send_fds
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _DEADLINE_S = 10.0  # the container is locked meanwhile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Streams:
     """Descriptors that the payload gets as 0, 1 and 2; they stay the caller's. By default the caller's own."""
 
@@ -76,9 +77,12 @@ def check_console_socket(path: str | None, *, terminal: bool) -> None:
 def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
     """Send a terminal's master to the console socket, and close it; return it where there is none.
 
+    Joined with what is no terminal, it is to hand on the bytes that were written, lines as they are (runc, ClearONLCR).
     Raises InvalidArgument.
     """
     if console_socket is None:
+        if not os.isatty(1):
+            keep_lines(master.fileno())
         return master
     with master:
         hand_over_terminal(console_socket, master.fileno())

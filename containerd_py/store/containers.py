@@ -11,11 +11,11 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.store.execs import ExecStore
 from containerd_py.store.problems import refused, told
 from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
@@ -38,7 +38,7 @@ def _accept(_config: dict[str, Any]) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quarantined:
     """A record that could not be read. path: where it lies now; config: its OCI document, where that can be used."""
 

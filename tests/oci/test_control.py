@@ -57,6 +57,17 @@ def test_exec_in_a_paused_container_is_refused(oci: Containers) -> None:
 _RESUME = pytest.param("resume", marks=pytest.mark.lacks("crun", "resumes what runs"))
 
 
+@pytest.mark.lacks("crun", "has no such option", run=False)
+def test_exec_waits_with_a_paused_container_if_asked(oci: Containers) -> None:
+    box = oci.start()
+    oci.runtime("pause", box.id).ok()
+    waiting = oci.runtime.begin("exec", "--ignore-paused", box.id, "echo", "resumed")
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.process.wait(0.5)
+    oci.runtime("resume", box.id).ok()
+    assert waiting.wait().ok().stdout == "resumed\n"
+
+
 @pytest.mark.parametrize("command", ["pause", _RESUME])
 def test_only_what_runs_is_paused_and_what_is_paused_resumed(oci: Containers, command: str) -> None:
     box = oci.start()

@@ -210,11 +210,26 @@ def test_a_home_that_is_told_stays(oci: Containers) -> None:
     assert oci.sh("echo $HOME", changes) == "/tmp"
 
 
+@pytest.mark.lacks("crun", "hands on what is there twice, and what is empty")
+@pytest.mark.lacks("runc<1.3", "hands on what is there twice, and what is empty")
+def test_the_last_value_counts_and_an_empty_home_is_none(oci: Containers) -> None:
+    environment = ["PATH=/bin", "ONE=1", "HOME=/x", "TWO=2", "ONE=3", "HOME="]
+    told = oci.run({"process.args": ["/bin/env"], "process.env": environment}).ok().stdout
+    assert told.splitlines() == ["PATH=/bin", "TWO=2", "ONE=3", "HOME=/root"]
+
+
 # ── descriptors ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_it_has_no_descriptor_but_its_streams(oci: Containers) -> None:
     assert oci.sh("ls /proc/1/fd; true").split() == ["0", "1", "2"]
+
+
+@pytest.mark.lacks("crun", "waits with what it has made open")
+def test_what_waits_for_its_start_has_nothing_of_the_hosts_open(oci: Containers) -> None:
+    box = oci.create({"linux.maskedPaths": ["/proc/acpi", "/proc/interrupts"]})
+    found = [str(path.readlink()) for path in Path(f"/proc/{box.pid}/fd").iterdir()]
+    assert not [target for target in found if target.startswith(("/sys", "/proc", "/dev/pts"))]
 
 
 @pytest.fixture

@@ -69,6 +69,13 @@ def test_run_joins_it_with_the_callers(oci: Containers) -> None:
         assert box.made.wait().code == 5
 
 
+@pytest.mark.lacks("crun", "hands on what the terminal makes of it")
+def test_what_is_written_to_a_pipe_has_lines_as_they_were_written(oci: Containers) -> None:
+    with caller_terminal() as (_person, theirs):
+        box = oci.begin("run", SHELL | {"process.args": ["/bin/echo", "a\nb"]}, stdin=theirs)
+        assert box.made.wait().ok().stdout == "a\nb\n"
+
+
 def test_control_c_reaches_the_payload_alone(oci: Containers) -> None:
     with caller_terminal() as (person, theirs):
         box = oci.begin("run", SHELL, stdin=theirs, stdout=theirs, stderr=theirs)

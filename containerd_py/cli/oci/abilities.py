@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from containerd_py import __version__
 from containerd_py.cli.oci.versions import libseccomp
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.host import probe
-from containerd_py.runtime.spec.linux import NamespaceType, SeccompAction, SeccompOperator
+from containerd_py.runtime.spec.linux import NAMESPACE_TYPES, SECCOMP_ACTIONS, SECCOMP_OPERATORS
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from containerd_py.runtime.spec.process import CAPABILITIES
@@ -45,7 +45,7 @@ def document() -> dict[str, Any]:
 def _linux() -> dict[str, Any]:
     host = probe()
     return {
-        "namespaces": sorted(kind for kind in get_args(NamespaceType) if _serves_namespace(kind)),
+        "namespaces": sorted(kind for kind in NAMESPACE_TYPES if _serves_namespace(kind)),
         "capabilities": list(CAPABILITIES),
         "cgroup": {
             "v1": bool(host.cgroups.v1),
@@ -67,8 +67,8 @@ def _seccomp() -> dict[str, Any]:
     flags = [name for name in _FLAGS if _serves_seccomp({"flags": [name]})]
     return {
         "enabled": True,
-        "actions": sorted(name for name in get_args(SeccompAction) if _serves_action(name)),
-        "operators": sorted(get_args(SeccompOperator)),
+        "actions": sorted(name for name in SECCOMP_ACTIONS if _serves_action(name)),
+        "operators": sorted(SECCOMP_OPERATORS),
         "archs": [name for name in _ARCHITECTURES if _serves_seccomp({"architectures": [name]})],
         "knownFlags": flags,
         "supportedFlags": flags,

@@ -29,8 +29,8 @@ def told(spec: Spec, listening: int, environ: Mapping[str, str]) -> Spec:
         return spec
     names = environ.get("LISTEN_FDNAMES")
     added = (f"LISTEN_FDS={listening}", "LISTEN_PID=1", *([f"LISTEN_FDNAMES={names}"] if names else []))
-    process = spec.process.model_copy(update={"env": (*spec.process.env, *added)})
-    return spec.model_copy(update={"process": process})
+    process = spec.process.replace(env=(*spec.process.env, *added))
+    return spec.replace(process=process)
 
 
 def check_open(preserved: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from containerd_py.cli.oci.go_flags import normalised
 from containerd_py.errors import InvalidArgument
 
 
@@ -22,13 +23,20 @@ class Parser(argparse.ArgumentParser):
     """Options are never abbreviated, and a wrong one is a UsageError instead of the end of the process."""
 
     def __init__(self, prog: str, description: str) -> None:
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
+        super().__init__(prog=prog, allow_abbrev=False, add_help=False)
+        self.add_argument("--help", "-h", action="help", help="print this")
+        self._about = description
+
+    def format_help(self) -> str:
+        """Begin as the help of Go's runtimes does."""
+        return f"NAME:\n   {self.prog} - {self._about}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, self.format_usage())
 
     def read(self, arguments: list[str]) -> argparse.Namespace:
         """Options may stand behind the container's id, unless all that stands there is another program's."""
+        arguments = list(normalised(self._actions, arguments))
         if any(action.nargs == argparse.REMAINDER for action in self._actions):
             return self.parse_args(arguments)
         return self.parse_intermixed_args(arguments)

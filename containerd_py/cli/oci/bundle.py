@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydantic import BaseModel
+    from collections.abc import Callable, Iterator
 
     from containerd_py.runtime.spec.models import Spec
-
-    Model = TypeVar("Model", bound=BaseModel)
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
 
 
 def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str], None]) -> Spec:
-    """Read the configuration of a bundle. config: relative to it, or absolute; warn: is told what is ignored in it.
+    """Read the configuration of a bundle. config: relative to it, or absolute.
 
-    Raises InvalidArgument naming the file, or the JSON path of each problem.
+    Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
+    error there (its "Extensibility"): `warn` is told of it.
     """
     from containerd_py.cli.oci.binds import leave_out_data
     from containerd_py.runtime.spec.models import parse
@@ -33,10 +31,9 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
     document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
-    ignored = leave_out_data(document)
-    spec = parse(document)
-    _tell(ignored, "config.json", warn)
-    return spec
+    with ignoring(config, warn) as ignored:
+        ignored += leave_out_data(document)
+        return parse(document, ignored=ignored)
 
 
 def _is_before_1_3(document: Any) -> bool:
@@ -73,18 +70,10 @@ def read_document(path: str) -> Any:
     return strict_json.loads(data, what=path)
 
 
-def _tell(ignored: list[str], what: str, warn: Callable[[str], None]) -> None:
+@contextlib.contextmanager
+def ignoring(what: str, warn: Callable[[str], None]) -> Iterator[list[str]]:
+    """Yield the list that a document is read with as the specification asks, and tell what it has got."""
+    ignored: list[str] = []
+    yield ignored
     if ignored:
         warn(f"ignored in {what}: {', '.join(ignored)}")
-
-
-def validated(model: type[Model], document: object, *, what: str) -> Model:
-    """Read a document as a part of the specification. Raises InvalidArgument naming the JSON path of each problem."""
-    from pydantic import ValidationError
-
-    from containerd_py.problems import describe
-
-    try:
-        return model.model_validate(document)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot read {what}: {describe(problem)}", step="parse") from problem

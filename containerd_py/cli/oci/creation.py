@@ -57,6 +57,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
 
 def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
+    context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
         container = context.containers().create(
@@ -72,6 +73,8 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
     except BaseException:
         notify.undo()
         raise
+    context.log.debug(f"child process in init(): {container.pid}")
+    context.log.debug("init: closing the pipe to signal completion")
     try:
         if options.pid_file:
             write_pid(options.pid_file, container.pid)

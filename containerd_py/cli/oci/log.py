@@ -1,7 +1,8 @@
-"""The log file of `--log`, in which callers look for the reason of a failure, in runc's two formats."""
+"""The log: the file of `--log`, in which callers look for the reason of a failure, else stderr; in runc's two formats."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -26,7 +27,9 @@ class Log:
                 ) from problem
 
     def error(self, message: str) -> None:
-        self._write("error", message)
+        """On stderr it stands already."""
+        if self._path:
+            self._write("error", message)
 
     def warning(self, message: str) -> None:
         self._write("warning", message)
@@ -37,16 +40,16 @@ class Log:
 
     def _write(self, level: str, message: str) -> None:
         """What cannot be logged is lost: errors are on stderr too."""
-        if not self._path:
-            return
-        try:
-            self._append(self._entry(level, message, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())).encode())
-        except OSError:
-            return
+        entry = self._entry(level, message, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())).encode()
+        with contextlib.suppress(OSError):
+            if self._path:
+                self._append(entry)
+            else:
+                os.write(2, entry)
 
     def _entry(self, level: str, message: str, now: str) -> str:
         if self._as_json:
-            return json.dumps({"level": level, "msg": message, "time": now}) + "\n"
+            return json.dumps({"level": level, "msg": message, "time": now}, separators=(",", ":")) + "\n"
         return f'time="{now}" level={level} msg={json.dumps(message)}\n'
 
     def _append(self, data: bytes) -> None:

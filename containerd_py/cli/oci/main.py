@@ -66,7 +66,7 @@ class _Call:
         self._containers = containers
 
     def perform(self) -> int:
-        options = _parser().read(self._arguments)
+        options = _parser().read(_asked_for_help(self._arguments))
         self.log = log(options)
         command = _command(options.command)
         self.failure = command.FAILURE
@@ -80,7 +80,7 @@ class _Call:
 
 
 def _parser() -> Parser:
-    parser = Parser("pyrunc", "Run containers as the OCI runtime specification has it.")
+    parser = Parser("pyrunc", "Open Container Initiative runtime")
     declare(parser)
     parser.add_argument("--version", "-v", nargs=0, action=_Version, help="print the versions")
     parser.add_argument("command", help=f"one of {', '.join(commands.NAMES)}")
@@ -88,9 +88,19 @@ def _parser() -> Parser:
     return parser
 
 
+def _asked_for_help(arguments: list[str]) -> list[str]:
+    """Runc's `help` is a command, and what is done without one."""
+    if not arguments or arguments in (["help"], ["h"]):
+        return ["--help"]
+    return [arguments[1], "--help"] if arguments[0] in ("help", "h") else arguments
+
+
 def _command(name: str) -> commands.Command:
     if name not in commands.NAMES:
-        raise UsageError(f"cannot perform command {name!r}: there is none", _parser().format_usage(), code=UNKNOWN_COMMAND)
+        cause = f"No help topic for {name!r}"  # runc's words, which callers look for
+        raise UsageError(
+            f"cannot perform command {name!r}: there is none ({cause})", _parser().format_usage(), code=UNKNOWN_COMMAND
+        )
     return commands.load(name)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.log import Log
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     import argparse
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Parser
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """state_root: absolute. The rest is as given, for those commands to judge that make a container."""
 

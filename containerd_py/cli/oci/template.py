@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 _CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
@@ -13,7 +14,7 @@ def template() -> dict[str, Any]:
     from containerd_py.runtime.spec import defaults
     from containerd_py.runtime.spec.version import OCI_VERSION
 
-    mounts = [mount.model_dump(mode="json", by_alias=True, exclude_unset=True) for mount in defaults.mounts()]
+    mounts = [mount.document() for mount in defaults.mounts()]
     return {
         "ociVersion": OCI_VERSION,
         "process": {
@@ -31,11 +32,16 @@ def template() -> dict[str, Any]:
         "mounts": [*mounts, _cgroup()],
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-            "namespaces": [{"type": namespace.type} for namespace in defaults.namespaces()],
+            "namespaces": [{"type": each.type} for each in defaults.namespaces() if each.type != "cgroup" or _only_v2()],
             "maskedPaths": list(defaults.MASKED_PATHS),
             "readonlyPaths": list(defaults.READONLY_PATHS),
         },
     }
+
+
+def _only_v2() -> bool:
+    """As runc has it: beside v1, the cgroup namespace is left to who asks for it."""
+    return os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
 
 def _cgroup() -> dict[str, Any]:

@@ -13,12 +13,12 @@ import os
 import re
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.output import CapturedOutput
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, NotFound, OutOfSpace, Unavailable
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.network.threads import run_inside
 from containerd_py.wire import ExecSpec
@@ -39,7 +39,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
 _WELL = range(200, 400)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """exit_code: 0 for success."""
 

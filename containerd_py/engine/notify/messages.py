@@ -6,10 +6,10 @@ over, as sd_notify(3) asks for; MAINPID= too: the container's first process is w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.store.records import NotifyState
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MOST_DIGITS = 15
 _HIGHEST_ERRNO = 4095
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heard:
     """What a message has said. state: on record from now on; alive: WATCHDOG=1; failed: WATCHDOG=trigger."""
 

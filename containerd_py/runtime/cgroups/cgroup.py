@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Self
 
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cgroup:
     """Absolute directories; `v2` for killing, freezing and birth, `v1` for the rest.
 

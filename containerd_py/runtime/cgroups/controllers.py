@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.resources import FileValue, Read, Resources
 from containerd_py.runtime.cgroups.v1 import blkio as v1_blkio
 from containerd_py.runtime.cgroups.v1 import cpu as v1_cpu
@@ -37,7 +37,7 @@ V1_CONTROLLERS: dict[str, Values] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Unified:
     """A controller of cgroup v2 and the name that it has there."""
 

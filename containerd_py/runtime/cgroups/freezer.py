@@ -29,6 +29,7 @@ _V1 = "freezer.state"
 _RETRY_S = 0.001
 _TRIES_BETWEEN_THAWS = 50
 _THAWED_S = 0.01
+_LOOK_S = 0.05
 
 
 def freeze(cgroup: Cgroup, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -86,6 +87,19 @@ def is_frozen(cgroup: Cgroup) -> bool:
         return files.read(f"{v2}/{_V2}") == "1"
     v1 = cgroup.holding(_V1)
     return v1 is not None and files.read(f"{v1}/freezer.self_freezing") == "1"
+
+
+def await_change(cgroup: Cgroup) -> None:
+    """Return once what is frozen may be so no more, a little later at the latest."""
+    v2 = cgroup.holding(_V2)
+    if v2 is None:
+        time.sleep(_LOOK_S)
+        return
+    with Fd(os.open(f"{v2}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)) as events:
+        poll = select.poll()
+        poll.register(events.fileno(), select.POLLPRI)
+        if b"frozen 1" in os.pread(events.fileno(), 4096, 0):
+            poll.poll(_SHORT_S * 1000)
 
 
 def _freeze_v2(directory: str, deadline: float) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+
+from containerd_py.light_dataclasses import dataclass, field
 
 # Options of cgroup v1's superblock that are no controllers (kernel/cgroup/cgroup-v1.c, cgroup1_show_options)
 _NO_CONTROLLER = ("rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode", "favordynmods")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """v2: where cgroup2 is mounted; v2_controllers: bound to it; v1: controller to the mount point of its hierarchy.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
@@ -111,6 +111,7 @@ class CgroupManager:
         resources = self._enforced(resources)
         self._check_controllers(resources)
         cgroup = self.locate(path, resources)
+        self._check_thawed(path)
         try:
             with _undone_if_it_fails() as made:
                 self._make(path, cgroup, resources, made)
@@ -148,9 +149,20 @@ class CgroupManager:
         self._check_free(path, cgroup.paths)
 
     def _check_free(self, path: str, directories: Iterable[str]) -> None:
+        """In runc's words, which callers know."""
         for directory in directories:
             if populated(directory):
-                raise Conflict(f"cannot make cgroup {path!r}: processes live in it ({directory})", step="cgroup")
+                cause = f"container's cgroup is not empty: processes live in {directory}"
+                raise Conflict(f"cannot make cgroup {path!r}: {cause}", step="cgroup")
+
+    def _check_thawed(self, path: str) -> None:
+        """Also where the container would not join the freezer of v1: whoever froze that wants nothing to run at `path`."""
+        if freezer.is_frozen(self.everywhere(path)):
+            raise Conflict(
+                f"cannot make cgroup {path!r}: container's cgroup unexpectedly frozen",
+                step="cgroup",
+                hint="thaw it, or remove it",
+            )
 
     def update(self, cgroup: Cgroup, resources: Resources) -> Cgroup:
         """Change the limits of a cgroup with processes in it; return it with the hierarchies that it has joined for that.
@@ -218,11 +230,14 @@ class CgroupManager:
                     hint="leave it out, or boot with the controller, see docs/how-to/operate.md",
                 )
         if resources.unified and self._layout.v2 is None:
-            raise NotSupported("cannot set linux.resources.unified: this host has no cgroup v2", step="cgroup")
+            raise NotSupported(
+                "cannot set linux.resources.unified: invalid configuration: this host has no cgroup v2", step="cgroup"
+            )
         for name in v2_unified.controllers(resources):
             if name not in self._layout.v2_controllers:
                 cause = "is bound to cgroup v1" if name in self._layout.v1 else "is not in cgroup v2"
-                raise NotSupported(f"cannot set linux.resources.unified: {name!r} {cause} on this host", step="cgroup")
+                cause = f"invalid configuration: {name!r} {cause} on this host"
+                raise NotSupported(f"cannot set linux.resources.unified: {cause}", step="cgroup")
 
     def _make(self, path: str, cgroup: Cgroup, resources: Resources, made: list[str]) -> None:
         for directory in cgroup.paths:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotFound
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import parse_membership
 

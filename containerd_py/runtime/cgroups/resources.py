@@ -6,13 +6,14 @@ Everywhere: None is "not asked for". Limits of memory, quota and tasks: -1 is "n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from containerd_py.light_dataclasses import dataclass
 
 Read = Callable[[str], str | None]
 """Returns the content of a control file of the cgroup, stripped; None where it has no such file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """Bytes. swap: memory and swap together, as the specification and cgroup v1 have it."""
 
@@ -27,7 +28,7 @@ class Memory:
     check_before_update: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cpu:
     """shares: of cgroup v1, 2 to 262144; the rest but idle (0 or 1) in microseconds."""
 
@@ -40,7 +41,7 @@ class Cpu:
     idle: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cpuset:
     """Lists as in cpuset(7): "0-3,7"."""
 
@@ -48,14 +49,14 @@ class Cpuset:
     mems: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WeightDevice:
     device: str
     weight: int | None = None
     leaf_weight: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Throttle:
     """kind: "rbps", "wbps", "riops" or "wiops", as cgroup v2 calls them; device: "8:0"; rate: per second, 0 is none."""
 
@@ -64,7 +65,7 @@ class Throttle:
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockIo:
     """Weights: of cgroup v1, 10 to 1000."""
 
@@ -74,7 +75,7 @@ class BlockIo:
     throttles: tuple[Throttle, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HugepageLimit:
     """page_size: "2MB", as the control files are named; limit: bytes."""
 
@@ -82,14 +83,14 @@ class HugepageLimit:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RdmaLimit:
     device: str
     handles: int | None = None
     objects: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceRule:
     """kind: "a", "b" or "c"; major, minor: None is any; access: some of "rwm". With kind "a" the rest is as here."""
 
@@ -100,7 +101,7 @@ class DeviceRule:
     access: str = "rwm"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resources:
     """pids_limit: tasks. devices: in order, the last that says something counts. unified: (control file, content)."""
 
@@ -133,7 +134,7 @@ class Resources:
         return tuple(name for name, needed in wanted.items() if needed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FileValue:
     """One write to one control file; a file may be written several times in order.
 

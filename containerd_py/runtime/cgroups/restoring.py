@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from containerd_py.errors import ContainerdError
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.resources import FileValue
 
@@ -61,7 +61,7 @@ def put_back_if_it_fails(limits: Limits) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Before:
     """contents: of the files that are to be changed; undo: what has them again, the last first."""
 

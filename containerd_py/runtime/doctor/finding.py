@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.layout import Layout
@@ -19,7 +20,7 @@ class State(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """found: in short; meaning: what follows from it; hint: what to do about it, None where nothing is to be done."""
 
@@ -29,7 +30,7 @@ class Finding:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Host:
     """root: below which /proc, /sys and /run are; release: of uname(2); path: where programs are looked for, as $PATH."""
 

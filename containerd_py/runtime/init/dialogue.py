@@ -32,9 +32,9 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
@@ -47,29 +47,29 @@ _MOST_FDS = 253  # SCM_MAX_FD
 WORKER_DEFECT = 0  # errno of a FAILED that no system call caused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ready:
     """ended_ns: when each step ended, on the monotonic clock."""
 
     ended_ns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Times:
     ended_ns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """The worker waits for GO."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Joining:
     """The worker waits for MEMBER: it can do no more before it is in its cgroup."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failed:
     """index: of the step in the plan; errno: WORKER_DEFECT where no system call failed."""
 
@@ -78,12 +78,12 @@ class Failed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listener:
     """A seccomp filter that notifies is loaded; its listener is the message's one descriptor."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """document: what the step says of it. A worker is trusted, what it tells of is not."""
 

@@ -19,7 +19,8 @@ _BOOT_DESCRIPTORS = 1024  # soft limit of the first process (INR_OPEN_CUR, linux
 @executes(op.JoinCgroup)
 def join_cgroup(context: Context, step: op.JoinCgroup) -> None:
     for index in range(step.count):
-        os.write(context.handles[f"cgroup{index}"], b"0")  # 0 is the writer itself, in any pid namespace
+        with context.take_handle(f"cgroup{index}") as tasks:
+            os.write(tasks.fileno(), b"0")  # 0 is the writer itself, in any pid namespace
 
 
 @executes(op.AwaitMembership)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import attach, clone_tree
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
@@ -27,7 +27,7 @@ class StepFailed(Exception):
         self.errno = errno
 
 
-@dataclass(slots=True)
+@dataclass
 class Stencil:
     """A detached mount that is attached in several places: first itself, then clones of where it is.
 
@@ -46,7 +46,7 @@ class Stencil:
             attach(copy.fileno(), target)
 
 
-@dataclass(slots=True)
+@dataclass
 class Context:
     """The worker's state between steps. handles: descriptors that the parent passed, by name; control: the dialogue's."""
 
@@ -82,6 +82,15 @@ class Context:
         if name not in self.handles:
             raise StepFailed(9, f"the parent did not pass {name}")
         return Fd(self.handles.pop(name))
+
+    def put_away(self) -> None:
+        """Close what only the making of the root needs: what waits for its start holds nothing of the host's."""
+        for stencil in (self.null, self.empty):
+            if stencil is not None:
+                stencil.tree.close()
+        if self.devpts is not None:
+            self.devpts.close()
+        self.null = self.empty = self.devpts = None
 
     def procfs_fd(self) -> int:
         if self.procfs is None:

@@ -89,6 +89,7 @@ class Worker:
 
     def _await_start(self, context: Context, step: AwaitStart) -> None:
         master = context.terminal_master
+        context.put_away()
         dialogue.send_ready(context.control, self._ended_ns, master.fileno() if master else None)
         if master:
             master.close()

@@ -7,7 +7,8 @@ import errno
 import fcntl
 import os
 import signal
-from dataclasses import dataclass
+
+from containerd_py.light_dataclasses import dataclass
 
 _PIDFD_GET_INFO = 0xC000_FF0B  # _IOWR(0xFF, 11, struct of the given size), Linux 6.13
 _PIDFD_INFO_CGROUPID = 1 << 2
@@ -15,7 +16,7 @@ _PIDFD_INFO_EXIT = 1 << 3  # Linux 6.15
 _PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2  # Linux 6.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WaitStatus:
     """How a process ended: `code` where it exited, `signal` where a signal ended it; the other is None."""
 

@@ -7,8 +7,8 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 _SO_PASSPIDFD = 76  # asm-generic/socket.h, equal on x86 and ARM
@@ -18,7 +18,7 @@ _MOST_FDS = 253  # of one message (SCM_MAX_FD)
 _ROOM = socket.CMSG_SPACE(_MOST_FDS * 4) + socket.CMSG_SPACE(_UCRED.size) + socket.CMSG_SPACE(4)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Datagram:
     """pid: of the sender, in this process's pid namespace, 0 for one outside of it. whole: False where it was longer.
 

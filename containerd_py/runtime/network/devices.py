@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.network.threads import run_inside
 
@@ -27,7 +27,7 @@ _IFA_F_PERMANENT = 0x80
 _RT_SCOPE_UNIVERSE = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Address:
     """local: the interface's own; address: that, or the other end's of a point-to-point link. flags: IFA_F_*."""
 
@@ -39,7 +39,7 @@ class Address:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Interface:
     """An interface as the host had it, with its permanent addresses of global scope."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from containerd_py.light_dataclasses import dataclass, values_of
 
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Operation
@@ -14,7 +15,7 @@ class UnreadablePlan(ValueError):
     """The bytes are no plan, or one of another format."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """An operation, told. kind: the name of its class; step, origin: its own; task: what it does, to follow "cannot"."""
 
@@ -39,7 +40,7 @@ class Told(Protocol):
         """The kinds of all operations."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outline:
     """parents: directories above the container's cgroup that are made for it; state.json has them too."""
 
@@ -58,7 +59,7 @@ class Outline:
         return tuple(entry.kind for entry in self.entries)
 
     def encode(self) -> bytes:
-        return json.dumps({"outline": [astuple(entry) for entry in self.entries], "parents": self.parents}).encode()
+        return json.dumps({"outline": [values_of(entry) for entry in self.entries], "parents": self.parents}).encode()
 
 
 def read_outline(data: bytes) -> Outline:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import binascii
-import dataclasses
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
+from containerd_py.light_dataclasses import dataclass, field, names_of
 from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
@@ -24,14 +23,13 @@ _LATER = ("cgroup", "time")
 """Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""
 
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
-_FIELDS = {  # without `origin`, which does not count for equality
-    name: tuple(each.name for each in dataclasses.fields(kind) if each.compare) for name, kind in _OPERATIONS.items()
-}
+_FIELDS = {name: names_of(kind) for name, kind in _OPERATIONS.items()}
+"""Without `origin`, which does not count for equality."""
 
 _SCALARS = (int, str, bool)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdRange:
     """A line of uid_map or gid_map (user_namespaces(7)): `size` ids from `container_id` on are `host_id` and following."""
 
@@ -40,7 +38,7 @@ class IdRange:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UserMapping:
     """What the ids of a user namespace, or of an idmapped mount, are outside. *_origin: as of an operation."""
 
@@ -50,7 +48,7 @@ class UserMapping:
     gids_origin: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """What the parent opens on the host and passes as the handle `handle`, since the worker may not.
 
@@ -78,7 +76,7 @@ class Source:
         return self.mapping is not None or bool(self.user_path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Join:
     """A namespace that is entered instead of made. kind: its OCI name; origin: as of an operation."""
 
@@ -87,7 +85,7 @@ class Join:
     origin: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What the worker does (`operations`, the last one Exec, or it ends after them), and what the parent does before.
 

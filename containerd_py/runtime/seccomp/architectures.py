@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from containerd_py.runtime.spec.linux import SeccompArchitecture
-
 _64BIT = 0x8000_0000
 _LITTLE = 0x4000_0000
 _MIPS64_N32 = 0x2000_0000
 
 # ELF machine numbers (linux/elf-em.h) with these flags
-TOKENS: dict[SeccompArchitecture, int] = {
+TOKENS: dict[str, int] = {
     "SCMP_ARCH_X86": 3 | _LITTLE,
     "SCMP_ARCH_X86_64": 62 | _64BIT | _LITTLE,
     "SCMP_ARCH_X32": 62 | _LITTLE,

@@ -5,21 +5,20 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
-from containerd_py.runtime.spec.linux import Seccomp
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from containerd_py.runtime.spec.linux import SeccompArchitecture, SeccompArgument, SeccompRule
+    from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 
 _UNKNOWN = -1  # __NR_SCMP_ERROR; other negative numbers stand for calls of other architectures
 _NEW_LISTENER = 8  # SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -36,7 +35,7 @@ _FLAGS = {
 _PASSING = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeccompFilter:
     """program: an array of struct sock_filter; flags: SECCOMP_FILTER_FLAG_* for seccomp(2).
 
@@ -54,7 +53,7 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     Where that is an error number, calls newer than all that the profile names answer ENOSYS (ADR 11).
     Raises NotSupported for what libseccomp cannot do, or without it.
     """
-    return _compile(profile.model_dump_json(exclude_unset=True))
+    return _compile(profile, flags_given="flags" in profile.given)
 
 
 @cache
@@ -64,9 +63,8 @@ def default_filter() -> SeccompFilter:
 
 
 @lru_cache(maxsize=64)
-def _compile(text: str) -> SeccompFilter:
-    """By the profile's text: compiling takes milliseconds, and most containers share one profile."""
-    profile = Seccomp.model_validate_json(text)
+def _compile(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
+    """Once for each profile: compiling takes milliseconds, and most containers share one."""
     library = _library()
     default = _action(library, profile.default_action, profile.default_errno_ret)
     with _told(profile.default_action):
@@ -75,7 +73,7 @@ def _compile(text: str) -> SeccompFilter:
         _add_architecture(program, name)
     for rule in profile.syscalls:
         _add_rule(library, program, rule, default)
-    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile), _silences(profile))
+    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile, given=flags_given), _silences(profile))
 
 
 def _silences(profile: Seccomp) -> bool:
@@ -91,9 +89,9 @@ def _lets(profile: Seccomp, name: str) -> bool:
     return any(rule.action in _PASSING and not rule.args for rule in rules)
 
 
-def _flags(profile: Seccomp) -> int:
+def _flags(profile: Seccomp, *, given: bool) -> int:
     """Without a list of flags, as runc, SPEC_ALLOW: without a mitigation that Linux 5.16 no longer ties to filters."""
-    chosen = sum(_FLAGS[flag] for flag in set(profile.flags)) if "flags" in profile.model_fields_set else _SPEC_ALLOW
+    chosen = sum(_FLAGS[flag] for flag in set(profile.flags)) if given else _SPEC_ALLOW
     notifies = any(rule.action == "SCMP_ACT_NOTIFY" for rule in profile.syscalls)
     return chosen | (_NEW_LISTENER if notifies else 0)
 
@@ -149,7 +147,7 @@ def _told(what: str) -> Iterator[None]:
         ) from problem
 
 
-def _add_architecture(program: Any, name: SeccompArchitecture) -> None:
+def _add_architecture(program: Any, name: str) -> None:
     with _told(name):
         if not program.exist_arch(TOKENS[name]):
             program.add_arch(TOKENS[name])

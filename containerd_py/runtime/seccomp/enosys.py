@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.seccomp.architectures import ARM, X32, X86_64
 
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter (linux/filter.h): code, jump if true, jump if false, operand
@@ -25,7 +25,7 @@ _ARM_PRIVATE = 0x0F_0000  # __ARM_NR_BASE: calls such as set_tls, which are old
 _BEYOND = 0xFFFF_FFFF  # -1, a call that a tracer has skipped
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Range:
     """Numbers above `last` and below `limit` are newer than the profile."""
 

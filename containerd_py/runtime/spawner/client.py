@@ -7,9 +7,9 @@ import errno
 import os
 import socket
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spawner import protocol, seal
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SOCKET_NAME = "spawner.sock"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hello:
     """plan: the format of plans that its workers read."""
 
@@ -31,7 +31,7 @@ class Hello:
     plan: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inherited:
     """A container that the spawner has already. exit: how it ended, None while it runs; the descriptors are ours."""
 
@@ -42,19 +42,19 @@ class Inherited:
     exit: WaitStatus | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ready:
     """The inventory is complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spawned:
     seq: int
     pid: int
     pidfd: Fd
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refused:
     """No worker was made. errno: None where no system call failed."""
 
@@ -63,7 +63,7 @@ class Refused:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exited:
     """A container ended. Neither code nor signal: the spawner could not learn how."""
 
@@ -71,7 +71,7 @@ class Exited:
     status: WaitStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pong:
     """The answer to a ping."""
 

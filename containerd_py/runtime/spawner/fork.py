@@ -19,9 +19,9 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
@@ -42,7 +42,7 @@ class NotAlone(RuntimeError):
     """This process has threads: a fork would copy their locks, held for ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entering:
     """Where the worker is to be born. joins: descriptors and their flags of setns(2), a pid namespace after the others.
 
@@ -63,7 +63,7 @@ class Entering:
         return any(flags & Clone.NEWCGROUP for _fd, flags in self.joins)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ForkRequest:
     """control: what the worker listens to; flags: namespaces to make; cgroup: a cgroup v2 directory to be born in."""
 

@@ -9,10 +9,10 @@ import select
 import socket
 import struct
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from containerd_py import __version__
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _UCRED = struct.Struct("iII")
 
 
-@dataclass(slots=True)
+@dataclass
 class Child:
     """One container as the spawner knows it. kept: descriptors by name, so that a daemon's end closes none.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from containerd_py.runtime.spec.linux import Namespace, NamespaceType
+from containerd_py.runtime.spec.linux import Namespace
 from containerd_py.runtime.spec.models import Mount
 from containerd_py.runtime.spec.process import Capabilities
 
@@ -32,7 +32,7 @@ MASKED_PATHS = (
 )
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
-_NAMESPACES: tuple[NamespaceType, ...] = ("pid", "network", "ipc", "uts", "mount", "cgroup")
+_NAMESPACES: tuple[str, ...] = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 
 
 @cache

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from containerd_py.runtime.spec.base import Many, Oci, Text
+from containerd_py.runtime.spec.base import Oci, of
+from containerd_py.runtime.spec.kinds import TEXT, TEXTS, Integer, Many
 
 
 class Hook(Oci):
     """path: of the host, or of the container for startContainer; timeout: seconds."""
 
-    path: Text
-    args: Many[Text] = ()
-    env: Many[Text] = ()
-    timeout: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = None
+    path: str = of(TEXT)
+    args: tuple[str, ...] = of(TEXTS, default=())
+    env: tuple[str, ...] = of(TEXTS, default=())
+    timeout: int | None = of(Integer(-(2**31), 2**31 - 1), default=None)
 
 
 class Hooks(Oci):
-    prestart: Many[Hook] = ()
-    create_runtime: Many[Hook] = ()
-    create_container: Many[Hook] = ()
-    start_container: Many[Hook] = ()
-    poststart: Many[Hook] = ()
-    poststop: Many[Hook] = ()
+    prestart: tuple[Hook, ...] = of(Many(Hook), default=())
+    create_runtime: tuple[Hook, ...] = of(Many(Hook), default=())
+    create_container: tuple[Hook, ...] = of(Many(Hook), default=())
+    start_container: tuple[Hook, ...] = of(Many(Hook), default=())
+    poststart: tuple[Hook, ...] = of(Many(Hook), default=())
+    poststop: tuple[Hook, ...] = of(Many(Hook), default=())

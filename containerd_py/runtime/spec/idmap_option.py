@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from containerd_py.light_dataclasses import dataclass
 
 _RANGE = re.compile(r"(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})", re.ASCII)
 _LARGEST = 2**32 - 1  # (uid_t)-1 means "no id" to the kernel
 _KINDS = ("uids", "gids")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdmapRange:
     """relative: `host_id` is an id of the container, to be looked up in its user namespace's map (crun's `@`)."""
 
@@ -22,7 +23,7 @@ class IdmapRange:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdmapOption:
     """recursive: mounts below are mapped too. Without ranges the mount's own mappings count, or the container's."""
 

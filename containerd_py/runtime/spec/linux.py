@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from containerd_py.runtime.spec.base import Id, Many, Oci, Signed, Text, Unsigned
+from containerd_py.runtime.spec.base import Oci, of
+from containerd_py.runtime.spec.kinds import FLAG, ID, SIGNED, TEXT, TEXTS, UNSIGNED, Integer, Many, OneOf, Table
 from containerd_py.runtime.spec.resources import Resources
 
-NamespaceType = Literal["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"]
+NAMESPACE_TYPES = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
 
 
 class Namespace(Oci):
-    type: NamespaceType
-    path: Text | None = None
+    type: str = of(OneOf(NAMESPACE_TYPES))
+    path: str | None = of(TEXT, default=None)
 
 
 class IdMapping(Oci):
-    container_id: Annotated[int, Field(alias="containerID", ge=0, le=2**32 - 1)]
-    host_id: Annotated[int, Field(alias="hostID", ge=0, le=2**32 - 1)]
-    size: Annotated[int, Field(ge=1, le=2**32 - 1)]
+    container_id: int = of(Integer(0, 2**32 - 1), key="containerID")
+    host_id: int = of(Integer(0, 2**32 - 1), key="hostID")
+    size: int = of(Integer(1, 2**32 - 1))
 
 
 class Device(Oci):
@@ -29,16 +26,16 @@ class Device(Oci):
     file_mode: permission bits; the bits of the kind beside them, which podman leaves in from stat(2), mean nothing.
     """
 
-    type: Literal["c", "b", "u", "p"]
-    path: Text
-    major: Annotated[int, Field(ge=0, le=2**12 - 1)] = 0
-    minor: Annotated[int, Field(ge=0, le=2**20 - 1)] = 0
-    file_mode: Annotated[int, Field(ge=0, le=0o177777)] | None = None
-    uid: Id | None = None
-    gid: Id | None = None
+    type: str = of(OneOf(("c", "b", "u", "p")))
+    path: str = of(TEXT)
+    major: int = of(Integer(0, 2**12 - 1), default=0)
+    minor: int = of(Integer(0, 2**20 - 1), default=0)
+    file_mode: int | None = of(Integer(0, 0o177777), default=None)
+    uid: int | None = of(ID, default=None)
+    gid: int | None = of(ID, default=None)
 
 
-SeccompOperator = Literal[
+SECCOMP_OPERATORS = (
     "SCMP_CMP_NE",
     "SCMP_CMP_LT",
     "SCMP_CMP_LE",
@@ -46,8 +43,8 @@ SeccompOperator = Literal[
     "SCMP_CMP_GE",
     "SCMP_CMP_GT",
     "SCMP_CMP_MASKED_EQ",
-]
-SeccompAction = Literal[
+)
+SECCOMP_ACTIONS = (
     "SCMP_ACT_KILL",
     "SCMP_ACT_KILL_PROCESS",
     "SCMP_ACT_KILL_THREAD",
@@ -57,10 +54,10 @@ SeccompAction = Literal[
     "SCMP_ACT_ALLOW",
     "SCMP_ACT_LOG",
     "SCMP_ACT_NOTIFY",
-]
+)
 
 
-SeccompArchitecture = Literal[
+SECCOMP_ARCHITECTURES = (
     "SCMP_ARCH_X86",
     "SCMP_ARCH_X86_64",
     "SCMP_ARCH_X32",
@@ -84,107 +81,125 @@ SeccompArchitecture = Literal[
     "SCMP_ARCH_S390X",
     "SCMP_ARCH_SH",
     "SCMP_ARCH_SHEB",
-]
-SeccompFlag = Literal[
+)
+SECCOMP_FLAGS = (
     "SECCOMP_FILTER_FLAG_TSYNC",
     "SECCOMP_FILTER_FLAG_LOG",
     "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-]
+)
 
 
 class SeccompArgument(Oci):
-    index: Annotated[int, Field(ge=0, le=5)]
-    value: Unsigned
-    value_two: Unsigned = 0
-    op: SeccompOperator
+    index: int = of(Integer(0, 5))
+    value: int = of(UNSIGNED)
+    value_two: int = of(UNSIGNED, default=0)
+    op: str = of(OneOf(SECCOMP_OPERATORS))
 
 
-ErrnoRet = Annotated[int, Field(ge=0, le=65_535)]
+ERRNO_RET = Integer(0, 65_535)
 """SECCOMP_RET_DATA: an error number for ERRNO, any 16 bits for TRACE."""
 
 
 class SeccompRule(Oci):
-    names: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
-    action: SeccompAction
-    errno_ret: ErrnoRet | None = None
-    args: Many[SeccompArgument] = ()
+    names: tuple[str, ...] = of(Many(TEXT, least=1))
+    action: str = of(OneOf(SECCOMP_ACTIONS))
+    errno_ret: int | None = of(ERRNO_RET, default=None)
+    args: tuple[SeccompArgument, ...] = of(Many(SeccompArgument), default=())
 
 
 class Seccomp(Oci):
-    default_action: SeccompAction
-    default_errno_ret: ErrnoRet | None = None
-    architectures: Many[SeccompArchitecture] = ()
-    flags: Many[SeccompFlag] = ()
-    listener_path: Text | None = None
-    listener_metadata: Text | None = None
-    syscalls: Many[SeccompRule] = ()
+    default_action: str = of(OneOf(SECCOMP_ACTIONS))
+    default_errno_ret: int | None = of(ERRNO_RET, default=None)
+    architectures: tuple[str, ...] = of(Many(OneOf(SECCOMP_ARCHITECTURES)), default=())
+    flags: tuple[str, ...] = of(Many(OneOf(SECCOMP_FLAGS)), default=())
+    listener_path: str | None = of(TEXT, default=None)
+    listener_metadata: str | None = of(TEXT, default=None)
+    syscalls: tuple[SeccompRule, ...] = of(Many(SeccompRule), default=())
 
 
 class TimeOffset(Oci):
-    secs: Signed = 0
-    nanosecs: Annotated[int, Field(ge=0, le=999_999_999)] = 0
+    secs: int = of(SIGNED, default=0)
+    nanosecs: int = of(Integer(0, 999_999_999), default=0)
 
 
 class TimeOffsets(Oci):
     """What the clocks of a new time namespace are ahead by (time_namespaces(7))."""
 
-    monotonic: TimeOffset | None = None
-    boottime: TimeOffset | None = None
+    monotonic: TimeOffset | None = of(TimeOffset, default=None)
+    boottime: TimeOffset | None = of(TimeOffset, default=None)
 
 
 class NetDevice(Oci):
     """A network interface of the host that the container gets. name: its name there; the same where it is not given."""
 
-    name: Text | None = None
+    name: str | None = of(TEXT, default=None)
 
 
 class IntelRdt(Oci):
-    clos_id: Annotated[Text | None, Field(alias="closID")] = None
-    schemata: Many[Text] = ()
-    l3_cache_schema: Annotated[Text | None, Field(alias="l3CacheSchema")] = None
-    mem_bw_schema: Text | None = None
-    enable_monitoring: bool = False
-    enable_cmt: Annotated[bool, Field(alias="enableCMT")] = False
-    enable_mbm: Annotated[bool, Field(alias="enableMBM")] = False
+    clos_id: str | None = of(TEXT, default=None, key="closID")
+    schemata: tuple[str, ...] = of(TEXTS, default=())
+    l3_cache_schema: str | None = of(TEXT, default=None, key="l3CacheSchema")
+    mem_bw_schema: str | None = of(TEXT, default=None)
+    enable_monitoring: bool = of(FLAG, default=False)
+    enable_cmt: bool = of(FLAG, default=False, key="enableCMT")
+    enable_mbm: bool = of(FLAG, default=False, key="enableMBM")
+
+
+MEMORY_POLICIES = (
+    "MPOL_DEFAULT",
+    "MPOL_PREFERRED",
+    "MPOL_BIND",
+    "MPOL_INTERLEAVE",
+    "MPOL_LOCAL",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_WEIGHTED_INTERLEAVE",
+)
+MEMORY_POLICY_FLAGS = ("MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING")
 
 
 class MemoryPolicy(Oci):
     """nodes: a list of NUMA nodes (set_mempolicy(2))."""
 
-    mode: Literal[
-        "MPOL_DEFAULT",
-        "MPOL_PREFERRED",
-        "MPOL_BIND",
-        "MPOL_INTERLEAVE",
-        "MPOL_LOCAL",
-        "MPOL_PREFERRED_MANY",
-        "MPOL_WEIGHTED_INTERLEAVE",
-    ]
-    nodes: Text | None = None
-    flags: Many[Literal["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"]] = ()
+    mode: str = of(
+        OneOf(
+            (
+                "MPOL_DEFAULT",
+                "MPOL_PREFERRED",
+                "MPOL_BIND",
+                "MPOL_INTERLEAVE",
+                "MPOL_LOCAL",
+                "MPOL_PREFERRED_MANY",
+                "MPOL_WEIGHTED_INTERLEAVE",
+            )
+        )
+    )
+    nodes: str | None = of(TEXT, default=None)
+    flags: tuple[str, ...] = of(
+        Many(OneOf(("MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"))), default=()
+    )
 
 
 class Personality(Oci):
-    domain: Literal["LINUX", "LINUX32"]
-    flags: Many[Text] = ()
+    domain: str = of(OneOf(("LINUX", "LINUX32")))
+    flags: tuple[str, ...] = of(TEXTS, default=())
 
 
 class Linux(Oci):
-    namespaces: Many[Namespace] = ()
-    uid_mappings: Many[IdMapping] = ()
-    gid_mappings: Many[IdMapping] = ()
-    time_offsets: TimeOffsets | None = None
-    devices: Many[Device] = ()
-    net_devices: dict[Text, NetDevice] | None = None
-    cgroups_path: Text | None = None
-    resources: Resources | None = None
-    intel_rdt: IntelRdt | None = None
-    memory_policy: MemoryPolicy | None = None
-    sysctl: dict[Text, Text] | None = None
-    seccomp: Seccomp | None = None
-    rootfs_propagation: Text | None = None
-    masked_paths: Many[Text] = ()
-    readonly_paths: Many[Text] = ()
-    mount_label: Text | None = None
-    personality: Personality | None = None
+    namespaces: tuple[Namespace, ...] = of(Many(Namespace), default=())
+    uid_mappings: tuple[IdMapping, ...] = of(Many(IdMapping), default=())
+    gid_mappings: tuple[IdMapping, ...] = of(Many(IdMapping), default=())
+    time_offsets: TimeOffsets | None = of(TimeOffsets, default=None)
+    devices: tuple[Device, ...] = of(Many(Device), default=())
+    net_devices: dict[str, NetDevice] | None = of(Table(TEXT, NetDevice), default=None)
+    cgroups_path: str | None = of(TEXT, default=None)
+    resources: Resources | None = of(Resources, default=None)
+    intel_rdt: IntelRdt | None = of(IntelRdt, default=None)
+    memory_policy: MemoryPolicy | None = of(MemoryPolicy, default=None)
+    sysctl: dict[str, str] | None = of(Table(TEXT, TEXT), default=None)
+    seccomp: Seccomp | None = of(Seccomp, default=None)
+    rootfs_propagation: str | None = of(TEXT, default=None)
+    masked_paths: tuple[str, ...] = of(TEXTS, default=())
+    readonly_paths: tuple[str, ...] = of(TEXTS, default=())
+    mount_label: str | None = of(TEXT, default=None)
+    personality: Personality | None = of(Personality, default=None)

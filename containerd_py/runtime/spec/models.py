@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import Field, ValidationError
-
-from containerd_py.errors import InvalidArgument
-from containerd_py.problems import describe
-from containerd_py.runtime.spec.base import Many, Oci, Text
+from containerd_py.runtime.spec.base import Oci, of
 from containerd_py.runtime.spec.hooks import Hooks
+from containerd_py.runtime.spec.kinds import FLAG, OTHER, TEXT, TEXTS, Many, Table, Text
 from containerd_py.runtime.spec.linux import IdMapping, Linux
 from containerd_py.runtime.spec.process import Process
 from containerd_py.runtime.spec.version import OCI_VERSION
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Root(Oci):
-    path: Text
-    readonly: bool = False
+    path: str = of(TEXT)
+    readonly: bool = of(FLAG, default=False)
 
 
 class Mount(Oci):
-    destination: Text
-    source: Text | None = None
-    type: Text | None = None
-    options: Many[Text] = ()
-    uid_mappings: Many[IdMapping] = ()
-    gid_mappings: Many[IdMapping] = ()
+    destination: str = of(TEXT)
+    source: str | None = of(TEXT, default=None)
+    type: str | None = of(TEXT, default=None)
+    options: tuple[str, ...] = of(TEXTS, default=())
+    uid_mappings: tuple[IdMapping, ...] = of(Many(IdMapping), default=())
+    gid_mappings: tuple[IdMapping, ...] = of(Many(IdMapping), default=())
 
 
 class Spec(Oci):
     """config.json. Parts for other platforms and parts not served yet are held as given, to be refused by name."""
 
-    oci_version: Annotated[Text, Field(pattern=r"^1\.")] = OCI_VERSION
-    root: Root
-    process: Process | None = None
-    hostname: Text | None = None
-    domainname: Text | None = None
-    mounts: Many[Mount] = ()
-    hooks: Hooks = Hooks()
-    annotations: dict[Text, Text] = Field(default_factory=dict)
-    linux: Linux = Linux()
-    solaris: dict[str, Any] | None = None
-    windows: dict[str, Any] | None = None
-    vm: dict[str, Any] | None = None
-    zos: dict[str, Any] | None = None
-    freebsd: dict[str, Any] | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return config.json as JSON values, without what was not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    oci_version: str = of(Text(prefix="1."), default=OCI_VERSION)
+    root: Root = of(Root)
+    process: Process | None = of(Process, default=None)
+    hostname: str | None = of(TEXT, default=None)
+    domainname: str | None = of(TEXT, default=None)
+    mounts: tuple[Mount, ...] = of(Many(Mount), default=())
+    hooks: Hooks = of(Hooks, default=Hooks())
+    annotations: dict[str, str] = of(Table(TEXT, TEXT), default={})
+    linux: Linux = of(Linux, default=Linux())
+    solaris: dict[str, Any] | None = of(OTHER, default=None)
+    windows: dict[str, Any] | None = of(OTHER, default=None)
+    vm: dict[str, Any] | None = of(OTHER, default=None)
+    zos: dict[str, Any] | None = of(OTHER, default=None)
+    freebsd: dict[str, Any] | None = of(OTHER, default=None)
 
 
-def parse(document: object) -> Spec:
-    """Read a JSON document. Raises InvalidArgument naming the JSON path of each problem, five at most."""
-    try:
-        return Spec.model_validate(document)
-    except ValidationError as problem:
-        raise InvalidArgument(f"cannot read OCI document: {describe(problem)}", step="parse") from problem
+def parse(document: object, *, ignored: list[str] | None = None) -> Spec:
+    """Read a JSON document. Raises InvalidArgument naming the JSON path of each problem, five at most.
+
+    ignored: where it is given, what the specification does not have is told there, and is no problem (`Findings`).
+    """
+    return Spec.parse(document, what="OCI document", ignored=ignored)

@@ -6,10 +6,10 @@ what the runtime does itself (bind, idmap, tmpcopyup ...); everything else is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.spec.idmap_option import IdmapOption, read_idmap
 
@@ -84,7 +84,7 @@ KNOWN_OPTIONS = tuple(
 """The options that are not the file system's own, for whoever asks what this runtime can (features.md, mountOptions)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MountOptions:
     """add, remove: bits of MountAttr of the mount; below_*: of it and those below it, before that.
 
@@ -140,7 +140,7 @@ def read_options(options: tuple[str, ...], *, bind: bool) -> MountOptions:
     return reading.result()
 
 
-@dataclass(slots=True)
+@dataclass
 class _Reading:
     """What was read so far; `take` one option after the other."""
 

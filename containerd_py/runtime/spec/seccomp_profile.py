@@ -12,7 +12,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from containerd_py.runtime.spec.linux import Seccomp, SeccompArchitecture, SeccompArgument, SeccompRule
+from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ _AF_ALG = 38
 _AF_VSOCK = 40
 _SAFE_PERSONALITIES = (0x0, 0x0008, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 _NO_CLONE3 = SeccompRule(names=("clone3",), action="SCMP_ACT_ERRNO", errno_ret=errno.ENOSYS)
-_ARCHITECTURES: dict[str, tuple[SeccompArchitecture, ...]] = {
+_ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
 }

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.paths import open_in_root
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _LARGEST_FILE = 10 << 20
 _LARGEST_ID = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResolvedUser:
     uid: int
     gid: int
@@ -75,7 +75,7 @@ def _known(gid: int | None, name: str) -> int:
     return gid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _User:
     name: str
     uid: int
@@ -83,7 +83,7 @@ class _User:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Group:
     name: str
     gid: int

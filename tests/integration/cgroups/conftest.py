@@ -1,12 +1,12 @@
 """Rooms: a cgroup of one's own, on the host as it is and, where that has both, as if it had cgroup v1 alone."""
 
-import dataclasses
 import itertools
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -17,7 +17,7 @@ _NUMBERS = itertools.count()
 HOST = layout.probe()
 LAYOUTS = {"host": HOST}
 if HOST.v1 and HOST.v2:
-    LAYOUTS["v1"] = dataclasses.replace(HOST, v2=None, v2_controllers=())
+    LAYOUTS["v1"] = replace(HOST, v2=None, v2_controllers=())
 
 
 @pytest.fixture(params=LAYOUTS)

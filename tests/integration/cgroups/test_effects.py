@@ -1,6 +1,5 @@
 """Limits by their effect on real processes. Runs natively (cgroup v1, or both) and in a guest with cgroup v2 alone."""
 
-import dataclasses
 import errno
 import mmap
 import os
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, stats
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.members import pids
@@ -399,9 +399,9 @@ def test_a_process_does_not_freeze_itself(room: Room) -> None:
 
 def test_all_below_is_killed_and_removed(room: Room) -> None:
     room.make(Resources())
-    below = dataclasses.replace(room.cgroup, v2=f"{room.cgroup.v2}/a/b") if room.cgroup.v2 else room.cgroup
+    below = replace(room.cgroup, v2=f"{room.cgroup.v2}/a/b") if room.cgroup.v2 else room.cgroup
     if room.cgroup.v2 is None:
-        below = dataclasses.replace(room.cgroup, v1=tuple(f"{path}/a/b" for path in room.cgroup.v1))
+        below = replace(room.cgroup, v1=tuple(f"{path}/a/b" for path in room.cgroup.v1))
     for path in below.paths:
         os.makedirs(path, exist_ok=True)
     top, room.cgroup = room.cgroup, below

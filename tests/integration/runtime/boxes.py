@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import process
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd

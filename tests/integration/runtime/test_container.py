@@ -254,7 +254,7 @@ def test_the_default_seccomp_profile_refuses_what_capabilities_would_allow(
     shop: Workshop, rootfs: Path, script: str, told: str
 ) -> None:
     (rootfs / "scratch").mkdir()
-    profile = default_profile().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    profile = default_profile().document()
     with_filter = {"process.capabilities": MUCH, "process.noNewPrivileges": True, "linux.seccomp": profile}
     status, output = shop.run(script, with_filter)
     assert status.code not in (0, None)
@@ -264,7 +264,7 @@ def test_the_default_seccomp_profile_refuses_what_capabilities_would_allow(
 @pytest.mark.parametrize("bounded", [False, True])
 def test_a_filter_without_no_new_privileges(shop: Workshop, *, bounded: bool) -> None:
     """It is loaded while the worker still has CAP_SYS_ADMIN, and all that follows must get past it."""
-    profile = default_profile().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    profile = default_profile().document()
     changes = {"process.capabilities": NOTHING if bounded else MUCH, "linux.seccomp": profile}
     script = "busybox unshare -m true || echo refused; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status"
     status, output = shop.run(script, changes)

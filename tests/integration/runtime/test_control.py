@@ -19,7 +19,7 @@ COUNTING = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i >/count; done"]
 
 
 def limits(**document: object) -> Resources:
-    return Resources.model_validate(document)
+    return Resources.parse(document)
 
 
 def value(container: Container, name: str) -> str:

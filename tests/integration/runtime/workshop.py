@@ -37,7 +37,7 @@ def document(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def process(*arguments: str, **fields: Any) -> Process:
-    return Process.model_validate({"args": list(arguments), "env": ["PATH=/bin"], "cwd": "/", **fields})
+    return Process.parse({"args": list(arguments), "env": ["PATH=/bin"], "cwd": "/", **fields})
 
 
 @dataclass

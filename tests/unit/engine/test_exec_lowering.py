@@ -7,11 +7,11 @@ import pytest
 from containerd_py.engine.exec_lowering import lower, lowered
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.spec.models import parse
-from containerd_py.runtime.spec.process import Process
+from containerd_py.runtime.spec.process import CAPABILITY_SETS, Process
 from containerd_py.runtime.spec.users import ResolvedUser
 from containerd_py.wire import ExecSpec
 
-OWN = Process.model_validate(
+OWN = Process.parse(
     {
         "terminal": True,
         "consoleSize": {"height": 1, "width": 2},
@@ -33,7 +33,7 @@ def request(**fields: Any) -> ExecSpec:
 
 
 def document(made: Process) -> dict[str, Any]:
-    return made.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    return made.document()
 
 
 def test_what_is_not_said_is_as_for_the_containers_own_process() -> None:
@@ -72,7 +72,7 @@ def test_users_and_groups() -> None:
 def test_fewer_capabilities_and_all() -> None:
     fewer = lowered(request(capabilities=("CAP_KILL", "CAP_KILL")), OWN, None, ())
     assert fewer.capabilities is not None
-    sets = fewer.capabilities.model_dump()
+    sets = {name: getattr(fewer.capabilities, name) for name in CAPABILITY_SETS}
     assert sets == dict.fromkeys(("bounding", "effective", "permitted"), ("CAP_KILL",)) | {"ambient": (), "inheritable": ()}
     assert fewer.no_new_privileges
     everything = lowered(request(privileged=True), OWN, None, ())
@@ -91,7 +91,7 @@ def test_more_capabilities_are_refused(name: str, cause: str) -> None:
 
 
 def test_a_container_without_a_list_has_all() -> None:
-    own = OWN.model_copy(update={"capabilities": None})
+    own = OWN.replace(capabilities=None)
     assert lowered(request(capabilities=("CAP_SYS_ADMIN",)), own, None, ()).capabilities is not None
 
 

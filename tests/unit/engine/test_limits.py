@@ -32,11 +32,11 @@ def test_each_has_its_place() -> None:
     assert set(_ALL) == set(ResourcesSpec.model_fields)
     asked = ResourcesSpec(**_ALL)
     assert limits_document(asked) == _DOCUMENT
-    assert resources(asked).model_dump(by_alias=True, exclude_unset=True) == _DOCUMENT
+    assert resources(asked).document() == _DOCUMENT
 
 
 def test_what_is_null_limits_no_new_container() -> None:
-    assert resources(ResourcesSpec(**dict.fromkeys(_ALL))).model_dump(exclude_unset=True) == {}
+    assert resources(ResourcesSpec(**dict.fromkeys(_ALL))).document() == {}
 
 
 def test_null_lifts_what_can_be_lifted() -> None:

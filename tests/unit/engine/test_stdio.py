@@ -396,7 +396,8 @@ class Refilled(OutputLog):
         alive = super().take(pipe, stream)
         if self.left:
             self.left -= 1
-            os.write(self.writer, FLOOD[:4096])
+            with contextlib.suppress(BlockingIOError):  # a terminal hands on what it has when the kernel gets to it
+                os.write(self.writer, FLOOD[:4096])
         return alive
 
 
@@ -405,6 +406,7 @@ async def test_the_end_of_a_payload_waits_for_nobody_who_writes_on(tmp_path: Pat
     payload = Payload(str(tmp_path / "log"), terminal=terminal)
     payload.log = payload.stdio.log = log = Refilled(str(tmp_path / "log"), times=2000)
     log.writer = payload.number("terminal" if terminal else "stdout")
+    os.set_blocking(log.writer, False)
     try:
         os.write(log.writer, b"what was there before")
         payload.stdio.start()

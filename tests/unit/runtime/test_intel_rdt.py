@@ -12,7 +12,7 @@ from containerd_py.runtime.spec.linux import IntelRdt
 
 
 def model(**fields: Any) -> IntelRdt:
-    return IntelRdt.model_validate(fields)
+    return IntelRdt.parse(fields)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_the_document_by_the_names_of_runc(make_spec: MakeSpec) -> None:
 
 def test_only_limits_that_are_asked_for() -> None:
     asked = {"memory": {"limit": -1}, "cpu": {"shares": 5, "mems": ""}, "pids": {"limit": 0}}
-    assert kept.limits(Resources.model_validate(asked)) == {
+    assert kept.limits(Resources.parse(asked)) == {
         "memory": -1,
         "cpu_shares": 5,
         "cpuset_mems": "",

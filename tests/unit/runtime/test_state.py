@@ -2,12 +2,12 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, OutOfSpace
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.state import State, StateDirectory, walk
 from tests.unit.store import small_disk

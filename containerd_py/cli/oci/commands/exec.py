@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
-from containerd_py.cli.oci.bundle import read_document, validated
+from containerd_py.cli.oci.bundle import ignoring, read_document
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.beginning import Beginning
 
 if TYPE_CHECKING:
@@ -60,13 +60,24 @@ def declare(parser: Parser) -> None:
 def perform(options: argparse.Namespace, context: Context) -> int:
     check_open(options.preserve_fds)
     container = context.load(options.id)
-    process = _process(options, container)
+    _check_status(container.state().status, options)
+    process = _process(options, container, context)
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
         with Forwarding() as forwarding, _none_left(), forwarding.interruptible():
             _execute(options, container, process, None, None)
         return 0
     return _attend(options, container, process)
+
+
+def _check_status(status: str, options: argparse.Namespace) -> None:
+    """In runc's words, which callers look for."""
+    if status == "stopped" or (status == "paused" and not options.ignore_paused):
+        raise Conflict(
+            f"cannot exec in a {status} container: {options.id!r}",
+            step="exec",
+            hint="resume it, or give --ignore-paused" if status == "paused" else None,
+        )
 
 
 def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
@@ -125,14 +136,16 @@ def sub_cgroups(given: list[str]) -> dict[str, str]:
     return found
 
 
-def _process(options: argparse.Namespace, container: Container) -> Process:
+def _process(options: argparse.Namespace, container: Container, context: Context) -> Process:
     from containerd_py.runtime.spec.process import Process
 
     if options.process:
-        return validated(Process, read_document(options.process), what=options.process)
-    own = container.spec.process
-    base = own.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True) if own else {}
-    return validated(Process, changed(base, options), what="the process to execute")
+        what, document = options.process, read_document(options.process)
+    else:
+        own = container.spec.process
+        what, document = "the process to execute", changed(own.document() if own else {}, options)
+    with ignoring(what, context.log.warning) as ignored:
+        return Process.parse(document, what=what, ignored=ignored)
 
 
 def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
@@ -167,6 +180,7 @@ def _user(user: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _capabilities(sets: dict[str, list[str]], added: list[str]) -> dict[str, list[str]]:
-    """Those that a process can have without inheriting them: the bounding, permitted and effective sets."""
-    grown = {name: list(dict.fromkeys([*sets.get(name, ()), *added])) for name in ("bounding", "effective", "permitted")}
+    """The bounding, permitted and effective sets; with inheritable ones, without which there are none, ambient ones too."""
+    names = ("bounding", "effective", "permitted", *(("ambient",) if sets.get("inheritable") else ()))
+    grown = {name: list(dict.fromkeys([*sets.get(name, ()), *added])) for name in names}
     return {**sets, **grown}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.arguments import size_bytes
-from containerd_py.cli.oci.bundle import read_document, validated
+from containerd_py.cli.oci.bundle import ignoring, read_document
 from containerd_py.errors import InvalidArgument, NotSupported
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: argparse.Namespace, context: Context) -> int:
-    from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.spec.resources import parse_resources
 
     asked = read_document(options.resources) if options.resources else document(options)
-    resources = validated(Resources, asked, what="resources")
+    with ignoring("resources", context.log.warning) as ignored:
+        resources = parse_resources(asked, ignored=ignored)
     context.load(options.id).update(resources)
     return 0
 

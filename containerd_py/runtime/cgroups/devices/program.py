@@ -17,8 +17,9 @@ bpf_cgroup_dev_ctx (linux/bpf.h): u32 access_type (access << 16 | kind), major, 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ _RESULT, _CONTEXT, _KIND, _PENDING, _MAJOR, _MINOR = range(6)
 _SCRATCH = _CONTEXT  # read before the first rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instruction:
     """One struct bpf_insn. offset: of a jump, in instructions after the next one."""
 

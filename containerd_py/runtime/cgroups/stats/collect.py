@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.keyed import limit, number
 from containerd_py.runtime.cgroups.members import pids

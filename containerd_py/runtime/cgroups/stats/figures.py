@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.stats import document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stall:
     """Percentages of the last 10, 60 and 300 seconds, and the total in microseconds (Documentation/accounting/psi.rst)."""
 
@@ -18,7 +18,7 @@ class Stall:
     total_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pressure:
     """some: at least one process waited; full: all did."""
 
@@ -26,7 +26,7 @@ class Pressure:
     full: Stall = Stall()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cpu:
     """The tuples hold one value for each CPU, and are empty where the kernel does not tell (cgroup v2)."""
 
@@ -42,7 +42,7 @@ class Cpu:
     pressure: Pressure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """failures: how often the limit was hit."""
 
@@ -52,7 +52,7 @@ class Usage:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """swap: memory and swap together. file: the cache without shared memory; raw: all of memory.stat."""
 
@@ -68,13 +68,13 @@ class Memory:
     pressure: Pressure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pids:
     current: int = 0
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockEntry:
     """op: "Read", "Write" and so on."""
 
@@ -84,14 +84,14 @@ class BlockEntry:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockIo:
     bytes: tuple[BlockEntry, ...] = ()
     operations: tuple[BlockEntry, ...] = ()
     pressure: Pressure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rdma:
     handles: int
     objects: int
@@ -99,7 +99,7 @@ class Rdma:
     objects_limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stats:
     """A part whose controller the container has not joined is as empty as a new cgroup. hugetlb: by page size."""
 

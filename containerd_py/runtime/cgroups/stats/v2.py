@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.keyed import keyed, limit, nested, number
 from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, Memory, Pressure, Rdma, Stall, Usage
 

@@ -10,13 +10,13 @@ import errno
 import os
 import socket
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jeepney.auth import BEGIN, NEGOTIATE_UNIX_FD, make_auth_external
 from jeepney.bus import get_connectable_addresses
 
 from containerd_py.errors import NotSupported, Unavailable
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _NONE_HINT = "does systemd run here? an ordinary user's is user@UID.service, and
 _GONE_HINT = "is systemd being executed anew? try again; systemctl is-system-running tells"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Address:
     """path: of a Unix socket, with a NUL first where it is abstract; bus: a message bus listens there."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import array
 import itertools
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from jeepney import DBusAddress, HeaderFields, MessageType, Parser, new_method_call
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from jeepney import Message
@@ -43,7 +44,7 @@ class ConnectionLost(Exception):
     """There is no telling whether what was asked last has been done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """A method of systemd; its answer is a tuple, or a BusError is raised. Descriptors stay the caller's."""
 
@@ -55,14 +56,14 @@ class Call:
     destination: str = _SYSTEMD
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobEnd:
     """The end of a job, by its object path; its answer is the result: "done", "failed", "canceled" ..."""
 
     job: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnitGone:
     """The moment in which systemd forgets a unit; no answer."""
 
@@ -73,7 +74,7 @@ Step = Call | JobEnd | UnitGone
 Steps = Generator[Step, Any, Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobBegun:
     """Somebody, perhaps we, has asked for a job of a unit. job: its number."""
 
@@ -215,7 +216,7 @@ class Conversation:
                 self._wait(exchange, exchange.advance(answer))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Greeted:
     """version: of systemd; root: the cgroup of the service manager, below which its slices are; "" for the hierarchy's."""
 

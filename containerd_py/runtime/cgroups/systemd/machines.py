@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd.conversation import BusError, Call, ConnectionLost, get_property
 from containerd_py.runtime.cgroups.systemd.names import PREFIX
 from containerd_py.runtime.cgroups.systemd.refusal import refused
@@ -30,7 +30,7 @@ _OWN_ID = re.compile("[0-9a-f]{32}", re.ASCII)
 _ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Machine:
     """names: the first one that is free is its name. leader: a pid. root: a path of the host, "" where none is known."""
 

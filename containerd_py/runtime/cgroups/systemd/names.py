@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 
 PREFIX = "pycontainerd"
 _LONGEST = 255  # UNIT_NAME_MAX less one
@@ -17,7 +17,7 @@ _CONTROL_FILES = ("notify_on_release", "release_agent", "tasks")
 _CONTROLLERS = ("cgroup", "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnitPlace:
     """A scope's name and its slice."""
 

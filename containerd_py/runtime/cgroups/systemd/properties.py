@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.resources import Read, Resources
 from containerd_py.runtime.cgroups.systemd import cpu, cpuset, devices, io, memory, pids, unified
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property, Target
@@ -28,7 +28,7 @@ CONTROLLERS: dict[str, Translation] = {
 _ACCOUNTING = ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """name: of the unit; slice: the one that it lies in.
 

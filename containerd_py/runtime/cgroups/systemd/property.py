@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from containerd_py.light_dataclasses import dataclass
 
 UNLIMITED = 2**64 - 1
 """CGROUP_LIMIT_MAX and USEC_INFINITY of systemd."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Property:
     """signature: of the value, in D-Bus's letters; asked_by: the JSON path of what asks for it, "" for what we decide."""
 
@@ -18,7 +18,7 @@ class Property:
     asked_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """What the properties are for. version: systemd's; unified: the controller is in cgroup v2, else in one of v1."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.systemd.conversation import (
     BusError,
     Call,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, open_in_root, openat2
@@ -29,7 +29,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """parent: the directory; name: in it, or "." for itself; found: what stood there a moment ago.
 

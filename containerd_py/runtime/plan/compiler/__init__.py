@@ -33,6 +33,7 @@ from containerd_py.runtime.plan.compiler.process import (
     confining_steps,
     console_steps,
     directory_steps,
+    environment,
     home_steps,
     identity_steps,
     search_path,
@@ -134,4 +135,4 @@ def _payload_steps(
         yield from confining_steps(seccomp)
     if init:
         yield op.ForkPayload(process.terminal, origin=f"annotations.{INIT_ANNOTATION}")
-    yield op.Exec(process.args, process.env, placing.preserved, final_descriptors(process), origin="process.args")
+    yield op.Exec(process.args, environment(process), placing.preserved, final_descriptors(process), origin="process.args")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.namespaces import joined_namespaces, namespaces, user_mapping
 from containerd_py.runtime.plan.compiler.process import capability_mask
@@ -24,7 +24,7 @@ _AS_THE_CONTAINER = ("CAP_MKNOD", "CAP_SETFCAP")
 """Given where the container itself may have them: devices, and capabilities of files."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standpoint:
     """Where such a worker stands.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
 from containerd_py.runtime.plan import operations as op
@@ -34,7 +34,7 @@ _VIRTUAL = frozenset(
 _WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue", "cgroup", "cgroup2"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Binding:
     """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's.
 
@@ -57,7 +57,7 @@ class Binding:
         return self.mapping is not None or bool(self.user_path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mounting:
     """A mount of the document, its options read. key: its place in the list; target: its absolute destination."""
 
@@ -76,7 +76,7 @@ class Mounting:
         return f"mounts.{self.key}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mounted:
     """What a mount turns into. last: what is done when everything has been built."""
 

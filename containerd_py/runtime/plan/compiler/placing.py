@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from containerd_py.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Option
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hierarchy:
     """A cgroup v1 hierarchy in which the container has a cgroup.
 
@@ -22,7 +23,7 @@ class Hierarchy:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CgroupTree:
     """Where the container's cgroup lies on the host. v2: its directory, None where cgroup v2 is not mounted."""
 
@@ -30,7 +31,7 @@ class CgroupTree:
     v1: tuple[Hierarchy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Placing:
     """What the parent decided: the root's path on the host, the container's id, how many v1 cgroups are to be joined.
 

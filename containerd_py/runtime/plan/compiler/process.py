@@ -71,8 +71,14 @@ def capability_mask(names: tuple[str, ...]) -> int:
     return sum(1 << CAPABILITIES.index(name) for name in set(names))
 
 
+def environment(process: Process) -> tuple[str, ...]:
+    """Each name once, where it stands last; no empty HOME, in whose place the user's is found (as runc since 1.3)."""
+    last = {entry.partition("=")[0]: index for index, entry in enumerate(process.env)}
+    return tuple(process.env[index] for index in sorted(last.values()) if process.env[index] != "HOME=")
+
+
 def home_steps(process: Process) -> Iterator[Operation]:
-    if not any(entry.startswith("HOME=") for entry in process.env):
+    if not any(entry.startswith("HOME=") for entry in environment(process)):
         yield op.FindHome(process.user.uid, origin="process.user.uid")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.cgroup_mounts import cgroups
@@ -40,7 +40,7 @@ _PROPAGATION = {
 _DEFAULT_PROPAGATION = "rslave"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RootFileSystem:
     """The phases of a root file system, in the order in which they are carried out.
 
@@ -147,7 +147,7 @@ def _protection(spec: Spec, label: str) -> Iterator[Operation]:
         yield op.MaskPath(path, label, origin=f"linux.maskedPaths.{index}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Propagation:
     """linux.rootfsPropagation. Slave and private hold for what the namespace got of the host; shared and unbindable are
     for the container's mounts, and come last, since an unbindable mount cannot be a source any more.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.compiler.namespaces import user_mapping
 from containerd_py.runtime.spec.defaults import SOURCES_ANNOTATION
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surroundings:
     """user: the worker is root of a user namespace. passing: the parent hands it what it may not reach itself.
 

@@ -6,13 +6,13 @@ from handle "in", what it writes goes to handle "out".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TakeRoot(Operation):
     """Take the directory that was passed as handle "root" as the root, and leave every other.
 
@@ -26,7 +26,7 @@ class TakeRoot(Operation):
         return "enter the root file system"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatPath(Operation):
     step: ClassVar[str] = "stat"
     path: str
@@ -35,7 +35,7 @@ class StatPath(Operation):
         return f"look at {cut(repr(self.path))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PackPath(Operation):
     """Write what is at the path, with all below it, as an archive. A symlink at its end is packed as what it is."""
 
@@ -46,7 +46,7 @@ class PackPath(Operation):
         return f"pack {cut(repr(self.path))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnpackArchive(Operation):
     """Unpack an archive into the directory at the path."""
 
@@ -57,7 +57,7 @@ class UnpackArchive(Operation):
         return f"unpack into {cut(repr(self.path))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CompareLayers(Operation):
     """Tell how the directory "upper" of an overlay differs from the directories "lower0" ... below it, the uppermost first.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetRlimit(Operation):
     """resource: RLIMIT_* as a number; soft, hard: -1 is unlimited."""
 
@@ -22,7 +22,7 @@ class SetRlimit(Operation):
         return f"limit {self.name} to {self.soft} (hard {self.hard})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetOomScoreAdj(Operation):
     """Needs `OpenProcfs`. Where the value is what it is already, nothing is written: the parent may have done it."""
 
@@ -33,7 +33,7 @@ class SetOomScoreAdj(Operation):
         return f"set oom_score_adj to {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetScheduler(Operation):
     """policy, flags: SCHED_* and SCHED_FLAG_* as numbers, as in struct sched_attr; times in nanoseconds."""
 
@@ -51,7 +51,7 @@ class SetScheduler(Operation):
         return f"set scheduling policy {self.name} (nice {self.nice}, priority {self.priority})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetIoPriority(Operation):
     """io_class: 1 real time, 2 best effort, 3 idle."""
 
@@ -64,7 +64,7 @@ class SetIoPriority(Operation):
         return f"set I/O priority {self.name} {self.priority}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetMemoryPolicy(Operation):
     """mode: MPOL_* with its flags, as a number; nodes: NUMA nodes as a bit mask."""
 
@@ -77,7 +77,7 @@ class SetMemoryPolicy(Operation):
         return f"set memory policy {self.name}" + (f" on nodes {self.nodes:#x}" if self.nodes else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetPersonality(Operation):
     step: ClassVar[str] = "personality"
     name: str
@@ -87,7 +87,7 @@ class SetPersonality(Operation):
         return f"set execution domain {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetAffinity(Operation):
     step: ClassVar[str] = "affinity"
     cpus: tuple[int, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from containerd_py.light_dataclasses import dataclass, field
 
 Option = tuple[str, str | None]
 """An option of a file system; without a value it is a flag."""
@@ -16,7 +17,7 @@ def cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """One step. `step` is its name in errors, explanations and timelines.
 

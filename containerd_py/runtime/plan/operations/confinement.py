@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LimitBounding(Operation):
     """capabilities: the bit mask that stays in the bounding set; everything else is dropped."""
 
@@ -19,7 +19,7 @@ class LimitBounding(Operation):
         return f"limit the bounding set to {self.capabilities:#x}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetIdentity(Operation):
     """setgroups: False where the user namespace denies it (user_namespaces(7)); then there are no additional groups."""
 
@@ -35,7 +35,7 @@ class SetIdentity(Operation):
         return f"become user {self.uid}:{self.gid}{groups}, umask {self.umask:04o}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetCapabilities(Operation):
     """The sets as bit masks."""
 
@@ -52,7 +52,7 @@ class SetCapabilities(Operation):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetNoNewPrivs(Operation):
     step: ClassVar[str] = "no_new_privs"
 
@@ -60,7 +60,7 @@ class SetNoNewPrivs(Operation):
         return "set no_new_privs"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetAppArmorProfile(Operation):
     """For the program that is executed. Needs `OpenProcfs`."""
 
@@ -71,7 +71,7 @@ class SetAppArmorProfile(Operation):
         return f"change to AppArmor profile {self.profile} at execution"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetSelinuxLabel(Operation):
     """For the program that is executed. Needs `OpenProcfs`."""
 
@@ -82,7 +82,7 @@ class SetSelinuxLabel(Operation):
         return f"change to SELinux label {self.label} at execution"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadSeccomp(Operation):
     """program: an array of struct sock_filter. flags: SECCOMP_FILTER_FLAG_*; with NEW_LISTENER the parent is sent one.
 

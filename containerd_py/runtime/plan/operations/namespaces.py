@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoopbackUp(Operation):
     step: ClassVar[str] = "network"
 
@@ -16,7 +16,7 @@ class LoopbackUp(Operation):
         return "bring network interface lo up"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetHostname(Operation):
     step: ClassVar[str] = "hostname"
     hostname: str
@@ -25,7 +25,7 @@ class SetHostname(Operation):
         return f"set host name {self.hostname}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetDomainname(Operation):
     step: ClassVar[str] = "domainname"
     domainname: str
@@ -34,7 +34,7 @@ class SetDomainname(Operation):
         return f"set NIS domain name {self.domainname}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetSysctl(Operation):
     """path: below /proc/sys. Needs `OpenProcfs`; which parameters are the namespaces' own was checked before."""
 

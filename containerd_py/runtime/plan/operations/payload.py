@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenConsole(Operation):
     """Open a pseudo-terminal of the container's own devpts, bind it on /dev/console, hand its master out."""
 
@@ -21,7 +21,7 @@ class OpenConsole(Operation):
         return "open a terminal on the container's devpts and bind it on /dev/console"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EnterRoot(Operation):
     """Take the root of the mount namespace that the worker was born in as the container's."""
 
@@ -31,7 +31,7 @@ class EnterRoot(Operation):
         return "open the container's root"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttachStdio(Operation):
     """Put the passed handles (or the console) on descriptors 0, 1, 2, owned by the payload's user."""
 
@@ -43,7 +43,7 @@ class AttachStdio(Operation):
         return f"attach the {'terminal' if self.terminal else 'pipes'} to stdin, stdout and stderr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChangeDirectory(Operation):
     """first: with the worker's rights; where they do not suffice (FUSE, NFS) another one follows, with the user's own."""
 
@@ -55,7 +55,7 @@ class ChangeDirectory(Operation):
         return f"change to directory {cut(self.path)}" + (", as far as we may" if self.first else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunHooks(Operation):
     """Run programs with the container's state on their standard input (config.md, "POSIX-platform Hooks").
 
@@ -73,7 +73,7 @@ class RunHooks(Operation):
         return f"run {self.moment} {what} {cut(', '.join(path for path, *_rest in self.hooks))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FindHome(Operation):
     """Look the user's home directory up in the container's /etc/passwd, for a HOME that nobody has set."""
 
@@ -84,7 +84,7 @@ class FindHome(Operation):
         return f"find the home directory of user {self.uid}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FindProgram(Operation):
     """Look the program up as execvp would, with the payload's rights; the result is what `Exec` runs."""
 
@@ -96,7 +96,7 @@ class FindProgram(Operation):
         return f"find program {cut(self.name)}" + ("" if "/" in self.name else f" in {cut(':'.join(self.search))}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwaitStart(Operation):
     """Everything before happens at create, everything after at start.
 
@@ -111,7 +111,7 @@ class AwaitStart(Operation):
         return "wait for start"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CloseOnExec(Operation):
     """Let no descriptor outlive exec. Before any filter, which may know no close_range(2): profiles are older than it."""
 
@@ -121,7 +121,7 @@ class CloseOnExec(Operation):
         return "close descriptors on exec"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResetSignals(Operation):
     """Give signals their default actions, and block none: Python ignores some, and exec would keep that.
 
@@ -134,7 +134,7 @@ class ResetSignals(Operation):
         return "reset signals"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ForkPayload(Operation):
     """Stay as the container's first process, which reaps and passes signals on, and go on as its child.
 
@@ -148,7 +148,7 @@ class ForkPayload(Operation):
         return "stay as the first process, and fork the payload"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exec(Operation):
     """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on.
 

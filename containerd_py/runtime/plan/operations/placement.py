@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JoinCgroup(Operation):
     """Enter cgroup v1 hierarchies by their tasks files, passed as handles "cgroup0" ... (v2 is entered by clone3)."""
 
@@ -19,7 +19,7 @@ class JoinCgroup(Operation):
         return f"join {self.count} cgroup v1 hierarch{'y' if self.count == 1 else 'ies'}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwaitMembership(Operation):
     """systemd makes the cgroup and puts this process into it, while everything before is done: go on as its member only."""
 
@@ -30,7 +30,7 @@ class AwaitMembership(Operation):
         return f"wait until systemd has put the process into {self.unit!r}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnshareCgroup(Operation):
     """Make the cgroup namespace only now, so that its root is the container's cgroup."""
 
@@ -40,7 +40,7 @@ class UnshareCgroup(Operation):
         return "enter a new cgroup namespace"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResetProcess(Operation):
     """Give back what the daemon's process attributes would hand on: session, nice, affinity, timer slack, umask."""
 
@@ -51,7 +51,7 @@ class ResetProcess(Operation):
         return f"start a session, join session keyring {self.keyring!r}, reset nice, affinity, timer slack and umask"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BecomeRoot(Operation):
     """Take user and group 0 of the user namespace, so that what is made belongs to them.
 
@@ -65,7 +65,7 @@ class BecomeRoot(Operation):
         return "become root of the user namespace"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwaitParent(Operation):
     """Namespaces are there, the root is not entered yet: the parent does what can be done from outside only."""
 
@@ -76,7 +76,7 @@ class AwaitParent(Operation):
         return f"wait for {', '.join(self.what)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenProcfs(Operation):
     """Take a procfs of the worker's own into hand, for the writes that follow (SECURITY R6)."""
 

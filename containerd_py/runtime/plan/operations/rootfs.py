@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, Option, cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetPropagation(Operation):
     """propagation: a bit of linux.mounts.Propagation, for every mount, or for "/" alone."""
 
@@ -21,7 +21,7 @@ class SetPropagation(Operation):
         return f"make {'all mounts' if self.recursive else 'mount /'} {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CloneTree(Operation):
     """Take the mount at a host path (a directory or a file) into hand; `key` names it for `AttachTree`.
 
@@ -41,7 +41,7 @@ class CloneTree(Operation):
         return f"clone {'r' if self.recursive else ''}bind source {self.source}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CloneNull(Operation):
     """Take the host's /dev/null, checked to be char 1:3, for masking files."""
 
@@ -51,7 +51,7 @@ class CloneNull(Operation):
         return "clone /dev/null (char 1:3)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttachRoot(Operation):
     """Clone the tree at a host path and attach it on the same place: the mount that becomes the root.
 
@@ -69,7 +69,7 @@ class AttachRoot(Operation):
         return f"bind root file system {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MountFilesystem(Operation):
     """Make a file system and attach it at `target` inside the root. attributes: bits of linux.mounts.MountAttr.
 
@@ -94,7 +94,7 @@ class MountFilesystem(Operation):
         return f"{told}, filled with what it hides" if self.copy_up else told
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AttachTree(Operation):
     """Attach the tree `key` at `target` inside the root, with attributes changed first.
 
@@ -122,7 +122,7 @@ class AttachTree(Operation):
         return f"bind {self.source} on {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Remount(Operation):
     """Change the mount at `target` inside the root: its attributes, and the file system's options where `reconfigure`.
 
@@ -145,7 +145,7 @@ class Remount(Operation):
         return f"change mount {self.target}" + (f" ({cut(','.join(words))})" if words else "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MakeDirectory(Operation):
     step: ClassVar[str] = "directory"
     path: str
@@ -154,7 +154,7 @@ class MakeDirectory(Operation):
         return f"make directory {self.path} if it is missing"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MakeDevice(Operation):
     """kind: "c", "b" or "p"; mode: permission bits."""
 
@@ -171,7 +171,7 @@ class MakeDevice(Operation):
         return f"make device {self.path} ({self.kind} {self.major}:{self.minor}, {self.mode:o})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BindDevice(Operation):
     """Bind the host's node, which is tree `key`, on `path`: a user namespace makes no devices (mknod(2)).
 
@@ -189,7 +189,7 @@ class BindDevice(Operation):
         return f"bind device {self.path} ({self.kind} {self.major}:{self.minor})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MakeSymlink(Operation):
     step: ClassVar[str] = "symlink"
     path: str
@@ -199,7 +199,7 @@ class MakeSymlink(Operation):
         return f"link {self.path} to {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PivotRoot(Operation):
     step: ClassVar[str] = "pivot_root"
 
@@ -207,7 +207,7 @@ class PivotRoot(Operation):
         return "pivot into the root file system and detach the host's"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReadonlyRoot(Operation):
     step: ClassVar[str] = "rootfs"
 
@@ -215,7 +215,7 @@ class ReadonlyRoot(Operation):
         return "make the root mount read-only"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReadonlyPath(Operation):
     step: ClassVar[str] = "readonly"
     path: str
@@ -224,7 +224,7 @@ class ReadonlyPath(Operation):
         return f"make {self.path} read-only"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MaskPath(Operation):
     """label: the SELinux label of what hides a directory, where there is one."""
 
@@ -236,7 +236,7 @@ class MaskPath(Operation):
         return f"mask {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetRootPropagation(Operation):
     """After the pivot, when nothing can leave to the host any more, and all masks are in place."""
 

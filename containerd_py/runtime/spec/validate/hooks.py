@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic.alias_generators import to_camel
-
+from containerd_py.runtime.spec.base import camel
 from containerd_py.runtime.spec.hooks import Hooks
 from containerd_py.runtime.spec.validate.problem import Problem
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def hook_problems(spec: Spec) -> Iterator[Problem]:
-    for name in Hooks.model_fields:
+    for name in Hooks.fields:
         for index, hook in enumerate(getattr(spec.hooks, name)):
-            where = f"hooks.{to_camel(name)}.{index}"
+            where = f"hooks.{camel(name)}.{index}"
             if not hook.path.startswith("/"):
                 yield Problem(f"{where}.path", f"must be absolute, not {hook.path!r}")
             if hook.timeout is not None and hook.timeout <= 0:

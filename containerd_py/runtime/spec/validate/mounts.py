@@ -150,7 +150,7 @@ def device_problems(spec: Spec) -> Iterator[Problem]:
 def _number_problems(where: str, device: Device) -> Iterator[Problem]:
     """config-linux.md: major and minor are for all but fifos."""
     for name in ("major", "minor"):
-        if device.type != "p" and name not in device.model_fields_set:
+        if device.type != "p" and name not in device.given:
             yield Problem(f"{where}.{name}", f"is missing: a device of type {device.type!r} has one")
 
 

@@ -125,7 +125,7 @@ class FakeContainer:
         return FakeExecution(os.getpid(), self.status)
 
     def update(self, resources: Resources) -> None:
-        self._hear("update", resources.model_dump(by_alias=True, exclude_unset=True))
+        self._hear("update", resources.document())
 
     def stats(self) -> FakeStats:
         self._hear("stats")

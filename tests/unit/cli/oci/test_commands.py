@@ -4,14 +4,15 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from containerd_py.cli.oci.commands.ps import only
 from containerd_py.errors import Conflict, Internal, InvalidArgument
 from containerd_py.runtime.linux.pidfd import WaitStatus
-from containerd_py.runtime.spec.linux import SeccompAction
+from containerd_py.runtime.spec.linux import SECCOMP_ACTIONS
+from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from tests.unit.cli.oci.conftest import DOCUMENT, Called, Library, Pyrunc
 
@@ -316,7 +317,7 @@ def executed(pyrunc: Pyrunc, library: Library, *arguments: str) -> tuple[dict[st
     box = library.has()
     assert pyrunc("exec", "--detach", *arguments).code == 0
     ((_exec, process, options),) = box.heard
-    return process.model_dump(by_alias=True, exclude_unset=True), options
+    return process.document(), options
 
 
 def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Library) -> None:
@@ -324,13 +325,13 @@ def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Librar
     process, asked = executed(
         pyrunc, library, *options, "--apparmor", "p", "--process-label", "l", "box", "ls", "-l", "--all"
     )
-    assert process["args"] == ("ls", "-l", "--all")
+    assert process["args"] == ["ls", "-l", "--all"]
     assert process["cwd"] == "/x"
-    assert process["env"] == ("PATH=/bin", "A=1", "B=")
-    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": (8,)}
+    assert process["env"] == ["PATH=/bin", "A=1", "B="]
+    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": [8]}
     assert process["noNewPrivileges"] is True
     assert (process["apparmorProfile"], process["selinuxLabel"]) == ("p", "l")
-    assert process["capabilities"] == dict.fromkeys(("bounding", "effective", "permitted"), ("CAP_KILL",))
+    assert process["capabilities"] == {key: ["CAP_KILL"] for key in ("bounding", "effective", "permitted")}
     assert asked == {
         "streams": None,
         "console_socket": None,
@@ -352,7 +353,24 @@ def test_exec_goes_into_cgroups_below(pyrunc: Pyrunc, library: Library) -> None:
 def test_exec_reads_a_process_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) -> None:
     (tmp_path / "process.json").write_text('{"args": ["x"], "cwd": "/y"}')
     process, _asked = executed(pyrunc, library, "-p", str(tmp_path / "process.json"), "box")
-    assert process == {"args": ("x",), "cwd": "/y"}
+    assert process == {"args": ["x"], "cwd": "/y"}
+
+
+def test_exec_adds_ambient_capabilities_where_some_are_inheritable(pyrunc: Pyrunc, library: Library) -> None:
+    box = library.has()
+    box.spec = parse(DOCUMENT | {"process": {"args": ["x"], "capabilities": {"inheritable": ["CAP_CHOWN"]}}})
+    assert pyrunc("exec", "-c", "CAP_KILL", "box", "ls").code == 0
+    _exec, process, _options = box.heard[0]
+    assert process.capabilities.ambient == ("CAP_KILL",)
+    assert process.capabilities.inheritable == ("CAP_CHOWN",)
+
+
+@pytest.mark.parametrize("status", ["stopped", "paused"])
+def test_exec_says_in_runcs_words_that_nothing_runs(pyrunc: Pyrunc, library: Library, status: str) -> None:
+    box = library.has(status=status)
+    result = pyrunc("exec", "box", "ls")
+    assert (result.code, box.heard) == (255, [])
+    assert f"cannot exec in a {status} container" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -468,7 +486,7 @@ def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
     assert (told["ociVersionMin"], told["ociVersionMax"]) == ("1.0.0", "1.3.0")
     assert told["mountOptions"] == sorted(KNOWN_OPTIONS), "what is known is served, each by a mount of some kind"
     assert told["linux"]["seccomp"]["enabled"] is True
-    assert told["linux"]["seccomp"]["actions"] == sorted(get_args(SeccompAction))
+    assert told["linux"]["seccomp"]["actions"] == sorted(SECCOMP_ACTIONS)
     assert "SCMP_ARCH_X86_64" in told["linux"]["seccomp"]["archs"]
 
 

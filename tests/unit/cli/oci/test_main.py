@@ -50,6 +50,13 @@ def test_debug_tells_what_is_done(pyrunc: Pyrunc, library: Library, tmp_path: Pa
     library.has()
     pyrunc("--debug", "--log", str(tmp_path / "log"), "pause", "box")
     assert "level=debug" in (tmp_path / "log").read_text()
+    assert pyrunc("--debug", "--log", str(tmp_path / "log"), "pause", "box").stderr == ""
+
+
+def test_without_a_log_it_goes_to_stderr(pyrunc: Pyrunc, library: Library) -> None:
+    library.has()
+    assert "level=debug" in pyrunc("--debug", "pause", "box").stderr
+    assert '"level":"debug"' in pyrunc("--debug", "--log-format", "json", "pause", "box").stderr
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,8 @@ def test_a_defect_is_told_in_one_line(pyrunc: Pyrunc, library: Library) -> None:
 def test_every_command_has_help(pyrunc: Pyrunc, name: str) -> None:
     result = pyrunc(name, "--help")
     assert result.code == 0
-    assert result.stdout.startswith(f"usage: pyrunc {name}")
+    assert result.stdout.startswith(f"NAME:\n   pyrunc {name} - ")
+    assert f"usage: pyrunc {name}" in result.stdout
     assert (255 if name == "exec" else 1) == commands.load(name).FAILURE
 
 

@@ -2,12 +2,13 @@
 
 import errno
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import manager
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import Cgroup, CgroupManager, Placement
@@ -126,11 +127,23 @@ def test_no_limit_of_tasks_needs_no_controller(host: Host) -> None:
             ("memory",),
             ("io",),
             HIGH,
-            "cannot set linux.resources.unified: 'memory' is bound to cgroup v1 on this host",
+            "cannot set linux.resources.unified: invalid configuration: 'memory' is bound to cgroup v1 on this host",
             None,
         ),
-        ((), ("io",), HIGH, "cannot set linux.resources.unified: 'memory' is not in cgroup v2 on this host", None),
-        (("memory",), None, HIGH, "cannot set linux.resources.unified: this host has no cgroup v2", None),
+        (
+            (),
+            ("io",),
+            HIGH,
+            "cannot set linux.resources.unified: invalid configuration: 'memory' is not in cgroup v2 on this host",
+            None,
+        ),
+        (
+            ("memory",),
+            None,
+            HIGH,
+            "cannot set linux.resources.unified: invalid configuration: this host has no cgroup v2",
+            None,
+        ),
     ],
 )
 def test_a_limit_without_a_controller_is_refused_by_name(

@@ -33,7 +33,7 @@ class Stage:
             self.container = run_inside(here.fileno(), new_namespace)
 
     def move(self, devices: dict[str, dict[str, str]]) -> None:
-        models = {name: NetDevice.model_validate(device) for name, device in devices.items()}
+        models = {name: NetDevice.parse(device) for name, device in devices.items()}
         run_inside(self.host.fileno(), partial(move_devices, self.container.fileno(), models))
 
     def close(self) -> None:

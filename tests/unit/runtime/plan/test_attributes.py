@@ -1,7 +1,7 @@
 """What the attributes of a process turn into, by tables: each value of the specification has its number."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -9,7 +9,7 @@ from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.attributes import final_affinity_steps, initial_affinity_steps
 from containerd_py.runtime.spec.models import Spec
-from containerd_py.runtime.spec.process import RLIMITS, Process, SchedulerFlag, SchedulerPolicy
+from containerd_py.runtime.spec.process import RLIMITS, SCHEDULER_FLAGS, SCHEDULER_POLICIES, Process
 
 MakeSpec = Callable[[dict[str, Any]], Spec]
 
@@ -89,11 +89,11 @@ def test_scheduling_policies(make_spec: MakeSpec, policy: str, number: int) -> N
     (found,) = steps(make_spec({"process.scheduler": {"policy": policy}}), op.SetScheduler)
     assert isinstance(found, op.SetScheduler)
     assert found.policy == number
-    assert policy in get_args(SchedulerPolicy)
+    assert policy in SCHEDULER_POLICIES
 
 
 def test_scheduling_flags_have_a_bit_each(make_spec: MakeSpec) -> None:
-    flags = get_args(SchedulerFlag)
+    flags = SCHEDULER_FLAGS
     (found,) = steps(make_spec({"process.scheduler": {"policy": "SCHED_OTHER", "flags": flags}}), op.SetScheduler)
     assert isinstance(found, op.SetScheduler)
     assert found.flags == 0x7F
@@ -201,7 +201,7 @@ def test_where_setgroups_is_denied_it_is_not_called(make_spec: MakeSpec) -> None
 
 
 def test_cpus_of_a_process_that_enters_a_container() -> None:
-    process = Process.model_validate({"execCPUAffinity": {"initial": "0-2", "final": "1"}})
+    process = Process.parse({"execCPUAffinity": {"initial": "0-2", "final": "1"}})
     assert list(initial_affinity_steps(process)) == [op.SetAffinity((0, 1, 2))]
     assert list(final_affinity_steps(process)) == [op.SetAffinity((1,))]
     assert list(initial_affinity_steps(Process())) == list(final_affinity_steps(Process())) == []

@@ -76,18 +76,12 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
     """The whole list for what an ordinary container asks for."""
     spec = make_spec({"hostname": "box", "process.noNewPrivileges": True, "process.env": [f"PATH={defaults.PATH}"]})
     assert spec.process is not None
-    spec = spec.model_copy(
-        update={
-            "mounts": defaults.mounts(),
-            "process": spec.process.model_copy(update={"capabilities": defaults.capabilities()}),
-            "linux": spec.linux.model_copy(
-                update={
-                    "namespaces": defaults.namespaces(),
-                    "masked_paths": ("/proc/kcore",),
-                    "readonly_paths": ("/proc/sys",),
-                }
-            ),
-        }
+    spec = spec.replace(
+        mounts=defaults.mounts(),
+        process=spec.process.replace(capabilities=defaults.capabilities()),
+        linux=spec.linux.replace(
+            namespaces=defaults.namespaces(), masked_paths=("/proc/kcore",), readonly_paths=("/proc/sys",)
+        ),
     )
     plan = compile_plan(spec, Placing("/srv/root", "box", 2), FILTER)
     hidden = int(MountAttr.NOSUID | MountAttr.NOEXEC | MountAttr.NODEV)

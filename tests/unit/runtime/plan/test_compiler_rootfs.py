@@ -1,12 +1,12 @@
 """What mounts, devices and propagation turn into: tables of operations, for any host."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
 from containerd_py.runtime.plan import operations as op

@@ -9,14 +9,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
+from containerd_py.light_dataclasses import names_of
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.spec.base import Oci
+from containerd_py.runtime.spec.kinds import Many, Table
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.validate import NOT_SERVED, validate
 from tests.unit.runtime.spec.test_mutations import FULL
@@ -228,23 +230,19 @@ ELSEWHERE = {
 
 def fields(model: type[Oci], here: str = "") -> Iterator[str]:
     """Yield the JSON path of each field that holds no further model: "mounts[].source"."""
-    for name, field in model.model_fields.items():
-        path = f"{here}{field.alias or name}"
-        inner = next(models_in(field.annotation), None)
-        if inner is None:
-            yield path
+    for field in model.fields.values():
+        inner, suffix = inside(field.kind)
+        if isinstance(inner, type) and issubclass(inner, Oci):
+            yield from fields(inner, f"{here}{field.key}{suffix}.")
         else:
-            yield from fields(inner[0], f"{path}{inner[1]}.")
+            yield f"{here}{field.key}"
 
 
-def models_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[Oci], str]]:
-    """Yield the models in a type, and whether an array or an object holds them."""
-    if isinstance(annotation, type) and issubclass(annotation, Oci):
-        yield annotation, suffix
-    origin = getattr(annotation, "__origin__", None)
-    holder = "[]" if origin is tuple else "{}" if origin is dict else suffix
-    for argument in get_args(annotation):
-        yield from models_in(argument, holder)
+def inside(kind: Any) -> tuple[Any, str]:
+    """Return what an array or an object holds, and which of the two does."""
+    if isinstance(kind, Many):
+        return kind.kind, "[]"
+    return (kind.values, "{}") if isinstance(kind, Table) else (kind, "")
 
 
 def put(document: Any, path: str, value: Any) -> None:
@@ -278,7 +276,7 @@ def done(document: Any) -> Counter[tuple[str, str]]:
     resources = normalise(spec.linux.resources)
     found = [(type(step).__name__, repr(step)) for step in (*plan.operations, *further.operations)]
     found += [(name, repr(getattr(plan, name))) for name in ("namespaces", "joined", "user", "sources", "time_offsets")]
-    found += [(f"resources.{name}", repr(getattr(resources, name))) for name in type(resources).__slots__]
+    found += [(f"resources.{name}", repr(getattr(resources, name))) for name in names_of(type(resources))]
     return Counter(found)
 
 

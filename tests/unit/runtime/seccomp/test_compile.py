@@ -5,17 +5,16 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import pyseccomp
 import pytest
-from pydantic import ValidationError
 
-from containerd_py.errors import NotSupported
+from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.seccomp.architectures import ARM, TOKENS
 from containerd_py.runtime.seccomp.compile import compile_profile
 from containerd_py.runtime.seccomp.enosys import newer_calls
-from containerd_py.runtime.spec.linux import Seccomp, SeccompArchitecture, SeccompArgument, SeccompRule
+from containerd_py.runtime.spec.linux import SECCOMP_ARCHITECTURES, Seccomp, SeccompArgument, SeccompRule
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, TRAP, TRACE, LOG, NOTIFY = (
@@ -101,7 +100,7 @@ def test_the_default_errno_can_be_chosen() -> None:
 )
 def test_actions(action: str, errno_ret: int | None, expected: int) -> None:
     rules = ({"names": ["mount"], "action": action, "errnoRet": errno_ret},)
-    profile = Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules})
+    profile = Seccomp.parse({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules})
     assert ask(profile, "mount") == expected
     assert ask(profile, "read") == ALLOW
 
@@ -130,7 +129,7 @@ def test_a_rule_that_says_what_holds_anyway_is_left_out() -> None:
     ],
 )
 def test_conditions_on_arguments(operator: str, value: int, value_two: int, inside: int, outside: int) -> None:
-    argument = SeccompArgument.model_validate({"index": 0, "value": value, "valueTwo": value_two, "op": operator})
+    argument = SeccompArgument.parse({"index": 0, "value": value, "valueTwo": value_two, "op": operator})
     profile = allowing(rule("personality", argument))
     assert ask(profile, "personality", inside) == ALLOW
     assert ask(profile, "personality", outside) == ERRNO | errno.EPERM
@@ -164,17 +163,17 @@ def test_of_two_conditions_on_one_argument_any_may_hold() -> None:
     ],
 )
 def test_flags(given: dict[str, Any], expected: int) -> None:
-    assert compile_profile(Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", **given})).flags == expected
+    assert compile_profile(Seccomp.parse({"defaultAction": "SCMP_ACT_ALLOW", **given})).flags == expected
 
 
 @pytest.mark.parametrize(("field", "value"), [("flags", "SECCOMP_FILTER_FLAG_FAST"), ("architectures", "SCMP_ARCH_PDP11")])
 def test_what_is_unknown_is_refused_when_it_is_read(field: str, value: str) -> None:
-    with pytest.raises(ValidationError, match=f"{field}.0"):
-        Seccomp.model_validate({"defaultAction": "SCMP_ACT_ALLOW", field: [value]})
+    with pytest.raises(InvalidArgument, match=f"{field}.0"):
+        Seccomp.parse({"defaultAction": "SCMP_ACT_ALLOW", field: [value]})
 
 
 def test_every_architecture_of_the_specification_has_its_token() -> None:
-    assert set(TOKENS) == set(get_args(SeccompArchitecture))
+    assert set(TOKENS) == set(SECCOMP_ARCHITECTURES)
 
 
 def test_an_architecture_of_the_other_byte_order_is_refused_by_name() -> None:
@@ -204,7 +203,7 @@ def old_kernel() -> Iterator[None]:
 def test_an_action_that_the_host_lacks_is_refused_by_name(default: str, action: str, told: str) -> None:
     rules = [{"names": ["reboot"], "action": action}]
     with pytest.raises(NotSupported, match=told):
-        compile_profile(Seccomp.model_validate({"defaultAction": default, "syscalls": rules}))
+        compile_profile(Seccomp.parse({"defaultAction": default, "syscalls": rules}))
 
 
 def test_one_profile_is_compiled_once() -> None:
@@ -223,7 +222,7 @@ def test_a_call_of_another_architecture_is_killed() -> None:
 def old_profile(**changes: Any) -> Seccomp:
     """A profile that knows no call after "mount"."""
     rules = [{"names": ["read", "mount"], "action": "SCMP_ACT_ALLOW", "args": []}]
-    return Seccomp.model_validate({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules, **changes})
+    return Seccomp.parse({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules, **changes})
 
 
 def test_a_call_newer_than_the_profile_does_not_exist() -> None:
@@ -313,7 +312,7 @@ def test_the_default_profile_holds_for_the_machines_other_architectures() -> Non
 def test_the_default_profile_allows_what_programs_of_32_bit_arm_need() -> None:
     """Their threads cannot start without set_tls, which is a private call of that architecture."""
     set_tls, mount = 0x0F_0005, 21
-    profile = default_profile().model_copy(update={"architectures": ("SCMP_ARCH_ARM",)})
+    profile = default_profile().replace(architectures=("SCMP_ARCH_ARM",))
     machine = Machine(compile_profile(profile).program)
     assert machine.run(set_tls, arch=ARM) == ALLOW
     assert machine.run(mount, arch=ARM) == ERRNO | errno.EPERM

@@ -17,16 +17,14 @@ MakeSpec = Callable[[dict[str, Any]], Spec]
 def test_a_spec_of_defaults_is_valid(make_spec: MakeSpec) -> None:
     spec = make_spec({})
     assert spec.process is not None
-    process = spec.process.model_copy(update={"capabilities": defaults.capabilities()})
-    linux = spec.linux.model_copy(
-        update={
-            "namespaces": defaults.namespaces(),
-            "masked_paths": defaults.MASKED_PATHS,
-            "readonly_paths": defaults.READONLY_PATHS,
-            "seccomp": default_profile(),
-        }
+    process = spec.process.replace(capabilities=defaults.capabilities())
+    linux = spec.linux.replace(
+        namespaces=defaults.namespaces(),
+        masked_paths=defaults.MASKED_PATHS,
+        readonly_paths=defaults.READONLY_PATHS,
+        seccomp=default_profile(),
     )
-    validate(spec.model_copy(update={"process": process, "linux": linux, "mounts": defaults.mounts()}))
+    validate(spec.replace(process=process, linux=linux, mounts=defaults.mounts()))
 
 
 def test_the_namespaces_are_all_that_need_no_mapping() -> None:

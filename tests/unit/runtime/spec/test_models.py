@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.spec.models import Spec, parse
@@ -55,10 +54,10 @@ def test_the_document_comes_back_as_it_was_given(make_document: MakeDocument) ->
         ("process.argz", ["a"], "process.argz: Extra inputs are not permitted"),
         ("linux.resources", {"disk": {}}, "linux.resources.disk: Extra inputs are not permitted"),
         ("process.args", ["/bin/true", 5], "process.args.1: Input should be a valid string"),
-        ("process.args", "/bin/true", "process.args: Input should be a valid tuple"),
+        ("process.args", "/bin/true", "process.args: Input should be a valid list"),
         ("process.terminal", "yes", "process.terminal: Input should be a valid boolean"),
         ("process.terminal", 1, "process.terminal: Input should be a valid boolean"),
-        ("process.env", ["A=\0"], "process.env.0: String should match pattern"),
+        ("process.env", ["A=\0"], "process.env.0: String should have no NUL"),
         ("process.user", {"uid": True}, "process.user.uid: Input should be a valid integer"),
         ("process.user", {"uid": 1.0}, "process.user.uid: Input should be a valid integer"),
         ("process.user", {"uid": "0"}, "process.user.uid: Input should be a valid integer"),
@@ -74,10 +73,14 @@ def test_the_document_comes_back_as_it_was_given(make_document: MakeDocument) ->
         ),
         ("linux.namespaces", [{"type": "space"}], "linux.namespaces.0.type: Input should be 'pid'"),
         ("linux.devices", [{"type": "x", "path": "/dev/x"}], "linux.devices.0.type: Input should be 'c'"),
-        ("linux.resources", {"devices": [{"allow": True, "access": "rwx"}]}, "linux.resources.devices.0.access: String"),
+        (
+            "linux.resources",
+            {"devices": [{"allow": True, "access": "rwx"}]},
+            "linux.resources.devices.0.access: Input should be letters of 'rwm'",
+        ),
         ("linux.seccomp", {}, "linux.seccomp.defaultAction: Field required"),
         ("mounts", [{"source": "/a"}], "mounts.0.destination: Field required"),
-        ("ociVersion", "2.0.0", "ociVersion: String should match pattern"),
+        ("ociVersion", "2.0.0", "ociVersion: String should begin with '1.'"),
         ("annotations", {"a": 1}, "annotations.a: Input should be a valid string"),
         ("root", None, "root: Input should be"),
     ],
@@ -110,6 +113,6 @@ def test_five_problems_are_told_and_the_rest_counted() -> None:
 
 
 def test_a_spec_cannot_be_changed() -> None:
-    spec = Spec.model_validate({"root": {"path": "r"}})
-    with pytest.raises(ValidationError, match="frozen"):
+    spec = Spec.parse({"root": {"path": "r"}})
+    with pytest.raises(AttributeError, match="frozen"):
         spec.hostname = "other"  # type: ignore[misc]

@@ -1,11 +1,11 @@
 """Resources become properties of a unit: a table of cases for each controller, for cgroup v2 and for v1."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.resources import (
     BlockIo,
     Cpu,
