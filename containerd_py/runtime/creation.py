@@ -17,7 +17,7 @@ from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.cgroups.oom import oom_kills
-from containerd_py.runtime.host import boot_id, probe
+from containerd_py.runtime.host import boot_id, makes_devices, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity
@@ -162,6 +162,7 @@ class Creation:
             bundle=self._bundle,
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
+            makes_nodes=bool(self._spec.linux.devices) and makes_devices(),
             selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
             scope=cgroup.scope,
         )

@@ -39,7 +39,7 @@ class Placing:
     beyond its streams; may_drop_groups: in a new user namespace setgroups(2) is allowed.
     bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
-    namespace. selinux: it is in force, so that linux.mountLabel can be.
+    namespace. makes_nodes: nodes that it makes are devices. selinux: it is in force, so that linux.mountLabel can be.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
     """
 
@@ -52,5 +52,6 @@ class Placing:
     bundle: str = ""
     cgroups: CgroupTree = CgroupTree()
     privileged: bool = True
+    makes_nodes: bool = False
     selinux: bool = False
     scope: str = ""
