@@ -86,6 +86,14 @@ def test_a_failing_poststart_hook_ends_the_container(oci: Containers) -> None:
     oci.nothing_left(box.id)
 
 
+@pytest.mark.lacks("crun<1.27", "goes on", run=False)
+def test_a_failing_poststart_hook_fails_a_run(oci: Containers) -> None:
+    """Though who runs a container is the parent of orphans, which it reaps: a hook is none."""
+    box = oci.begin("run", hooks(poststart=[hook("exit 7", timeout=10)]))
+    assert box.made.wait().code == 1
+    oci.nothing_left(box.id)
+
+
 @pytest.mark.lacks("runc", "tells that it is being created")
 def test_prestart_is_told_that_the_container_is_created(oci: Containers, place: Path) -> None:
     oci.create(hooks(prestart=[recording(place, "prestart")]))
