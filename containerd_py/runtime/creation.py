@@ -27,8 +27,9 @@ from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.provision import provide, take_back
 from containerd_py.runtime.requirements import selinux_enabled
-from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.compile import check_known, compile_profile
 from containerd_py.runtime.seccomp.listener import hand_over
+from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
@@ -167,6 +168,8 @@ class Creation:
             scope=cgroup.scope,
         )
         profile = self._spec.linux.seccomp
+        if profile and self._spec.annotations.get(UNKNOWN_CALLS_ANNOTATION, "0") != "0":
+            check_known(profile)
         return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)
 
     def _record(self, state: State, plan: Plan) -> None:
