@@ -177,7 +177,10 @@ class Container(Controlled, Ending):
     # ── life ──
 
     def start(self, beginning: Beginning | None = None) -> None:
-        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed."""
+        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed.
+
+        Also what a failing poststart hook raises: then the container is gone (runtime.md, "Lifecycle", since 1.3).
+        """
         beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
@@ -191,7 +194,15 @@ class Container(Controlled, Ending):
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
             with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
                 self._remember("running")
-        hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
+        self._tell_of_start(replace(self._state, status="running"))  # as it was then: it may have ended already
+
+    def _tell_of_start(self, started: State) -> None:
+        try:
+            hooks.run("poststart", self._hooks("poststart"), started.document())
+        except ContainerdError:
+            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                self.destroy(force=True)
+            raise
 
     def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:
         while True:

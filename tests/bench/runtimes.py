@@ -86,7 +86,7 @@ def found(program: str) -> str:
 
 
 def write_bundle(folder: Path, document: dict[str, Any]) -> None:
-    """Write the document of one of our own containers as a bundle (its version differs), and beside it one without seccomp."""
+    """Write the document of one of our own containers as a bundle (its version differs); beside it one without seccomp."""
     document = {**document, "ociVersion": _OCI_VERSION}
     _write(folder, document)
     linux = {key: value for key, value in document["linux"].items() if key != "seccomp"}

@@ -151,6 +151,13 @@ def _setattr(tree: int, change: _MountAttr, *, recursive: bool) -> None:
     call("mount_setattr", tree, "", flags, change, ctypes.sizeof(change))
 
 
+def detach(mount: int) -> None:
+    """Take a mount away, open at its root, that is attached in this mount namespace. "/" is the working directory then."""
+    os.fchdir(mount)
+    call("umount2", ".", _MNT_DETACH)
+    os.chdir("/")
+
+
 def pivot_root(new_root: int) -> None:
     """Make the mount at `new_root` the root and the working directory, and drop the old one (pivot_root(2), "." twice).
 

@@ -66,6 +66,7 @@ from containerd_py.runtime.plan.operations.rootfs import (
     Remount,
     SetPropagation,
     SetRootPropagation,
+    TakeNodes,
 )
 
 __all__ = [
@@ -126,6 +127,7 @@ __all__ = [
     "SetSelinuxLabel",
     "SetSysctl",
     "StatPath",
+    "TakeNodes",
     "TakeRoot",
     "UnpackArchive",
     "UnshareCgroup",
