@@ -138,7 +138,7 @@ def _asked_for_help(arguments: list[str]) -> list[str]:
     """Runc's `help` is a command."""
     if arguments in (["help"], ["h"]):
         return ["--help"]
-    return [arguments[1], "--help"] if arguments[0] in ("help", "h") else arguments
+    return [arguments[1], "--help"] if arguments[:1] in (["help"], ["h"]) else arguments
 
 
 def _versions() -> str:

@@ -46,6 +46,7 @@ class Placing:
     parent makes are devices. selinux: it is in force, so that linux.mountLabel can be.
     new_keyring: the payload has a session keyring of its own, and not the caller's.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
+    no_pivot: the root is moved over the host's.
     """
 
     rootfs: str
@@ -61,4 +62,5 @@ class Placing:
     makes_nodes: bool = False
     selinux: bool = False
     scope: str = ""
+    no_pivot: bool = False
     new_keyring: bool = True

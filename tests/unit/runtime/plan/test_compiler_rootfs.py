@@ -117,6 +117,10 @@ def test_what_is_built_upon_becomes_read_only_at_last(make_spec: MakeSpec, asked
 # ── binds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+REMOUNTED = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.NOSYMFOLLOW)
+"""What a bind that is asked for options does not take over from its source."""
+
+
 def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     return op.AttachTree(more.pop("key", 0), more.pop("source", "/src"), more.pop("target", "/data"), add, remove, **more)
 
@@ -125,8 +129,12 @@ def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     ("asked", "clone", "attach"),
     [
         (bind(), op.CloneTree(0, "/src", recursive=False), tree()),
-        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO)),
-        (bind("rw", "rnosuid"), op.CloneTree(0, "/src", recursive=False), tree(0, RO, below_add=NOSUID)),
+        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO, unsaid=REMOUNTED & ~RO)),
+        (
+            bind("rw", "rnosuid"),
+            op.CloneTree(0, "/src", recursive=False),
+            tree(0, RO, below_add=NOSUID, unsaid=REMOUNTED & ~RO & ~NOSUID),
+        ),
         (bind("rrw"), op.CloneTree(0, "/src", recursive=False), tree(below_remove=RO)),
         (
             bind("rshared"),
