@@ -95,13 +95,16 @@ class _Launcher:
     def start(cls) -> _Launcher:
         """Raises OSError, Unavailable."""
         connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with role_end:
-            try:
+        pid = None
+        try:
+            with role_end:
                 pid = seal.start_role("launcher", role_end.fileno(), session=False)
-                return cls(pid, Fd(pidfd_open(pid)), connection)
-            except BaseException:
-                connection.close()
-                raise
+            return cls(pid, Fd(pidfd_open(pid)), connection)
+        except BaseException:
+            connection.close()  # of which it ends, where it has begun
+            if pid is not None:
+                os.waitpid(pid, 0)
+            raise
 
 
 _prepared: list[_Launcher] = []
