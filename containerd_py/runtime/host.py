@@ -10,12 +10,12 @@ from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import knows_exit_info
 from containerd_py.runtime.linux.process import capget
 
 OLDEST = (5, 14)
 _CAP_MKNOD = 27
-_INITIAL_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO (linux/proc_ns.h)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def boot_id() -> str:
 def makes_devices() -> bool:
     """Tell whether nodes that this process makes are devices: CAP_MKNOD counts in the initial user namespace only."""
     effective, _permitted, _inheritable = capget()
-    return bool(effective >> _CAP_MKNOD & 1) and os.stat("/proc/self/ns/user").st_ino == _INITIAL_USER_NAMESPACE
+    return bool(effective >> _CAP_MKNOD & 1) and in_first_user_namespace()
 
 
 def _executable_memfd() -> bool:

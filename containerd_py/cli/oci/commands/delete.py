@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, Internal, InvalidArgument, NotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -22,7 +20,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     if not options.regex:
         _delete(options.id, context, force=options.force)
         return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.mounts import Binding, Mounting, is_at
 from containerd_py.runtime.plan.plan import Node, Source
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
