@@ -142,6 +142,24 @@ def test_a_failing_start_hook_undoes_the_start(oci: Containers) -> None:
     eventually(lambda: not _runs(oci, box.id), what="the end of the container")
 
 
+@pytest.mark.lacks("crun", "has the runtime's environment")
+@pytest.mark.lacks("runc<1.1", "has the runtime's environment")
+def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> None:
+    changes = {"process.env": ["PATH=/bin", "ONE=two"], "process.args": ["/bin/cat", "/env"]}
+    told = (
+        oci.run(hooks(startContainer=[{"path": "/bin/sh", "args": ["sh", "-c", "env > /env"]}]) | changes)
+        .ok()
+        .stdout.splitlines()
+    )
+    assert {"ONE=two", "HOME=/root"} <= set(told)
+
+
+@pytest.mark.lacks("crun", "begins in the runtime's directory", some=True)
+def test_a_create_container_hook_begins_in_the_root(oci: Containers) -> None:
+    oci.create(hooks(createContainer=[hook("pwd > place")]))
+    assert (oci.rootfs / "place").read_text().strip() == str(oci.rootfs)
+
+
 def _runs(oci: Containers, container_id: str) -> bool:
     told = oci.runtime("state", container_id)
     return told.code == 0 and told.json()["status"] != "stopped"

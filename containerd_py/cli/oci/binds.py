@@ -6,9 +6,11 @@ out of the document, and told; words without a value are not, since a wrong one 
 
 from __future__ import annotations
 
-from typing import Any
-
 from containerd_py.runtime.spec.mount_options import is_data
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def leave_out_data(document: Any) -> list[str]:

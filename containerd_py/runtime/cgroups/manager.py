@@ -60,8 +60,10 @@ class CgroupManager:
         """
         return f"/{name}" if self._privileged else name
 
-    def locate(self, path: str, resources: Resources) -> Cgroup:
-        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`."""
+    def locate(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
+        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`; in_all: in every hierarchy."""
+        if in_all:
+            return self.everywhere(path)
         needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ())}
         return self._places.of(path, sorted(needed, reverse=True))
 
@@ -100,7 +102,7 @@ class CgroupManager:
         """Raises NotSupported, naming the controller and the fields, for a limit that nothing on this host enforces."""
         self._check_controllers(self._enforced(resources))
 
-    def create(self, path: str, resources: Resources) -> Cgroup:
+    def create(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
         """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
 
         An empty one that is there already is taken over. Raises NotSupported for a limit without controller, Conflict
@@ -111,7 +113,7 @@ class CgroupManager:
             raise InvalidArgument(f"cannot make cgroup {path!r}: not a path below the root", step="cgroup")
         resources = self._enforced(resources)
         self._check_controllers(resources)
-        cgroup = self.locate(path, resources)
+        cgroup = self.locate(path, resources, in_all=in_all)
         self._check_thawed(path)
         try:
             with _undone_if_it_fails() as made:

@@ -30,6 +30,7 @@ _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 _FSCONFIG_CMD_RECONFIGURE = 7
 _LONGEST_MESSAGE = 4096
+_MS_MOVE = 0x2000
 _MS_REC = 0x4000
 _MNT_DETACH = 0x2
 
@@ -156,6 +157,22 @@ def detach(mount: int) -> None:
     os.fchdir(mount)
     call("umount2", ".", _MNT_DETACH)
     os.chdir("/")
+
+
+def move_root(new_root: int) -> None:
+    """Move the mount at `new_root` over "/", and make it the root and the working directory.
+
+    Unlike with `pivot_root` the old root stays below: who may call chroot(2) gets there.
+    """
+    os.fchdir(new_root)
+    call("mount", ".", "/", None, _MS_MOVE, None)
+    os.chroot(".")
+    os.chdir("/")
+
+
+def unmount(path: str) -> None:
+    """Detach what is mounted at `path`, with all below it."""
+    call("umount2", path, _MNT_DETACH)
 
 
 def pivot_root(new_root: int) -> None:

@@ -89,7 +89,9 @@ def _compile(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
         _add_architecture(program, name)
     for rule in profile.syscalls:
         _add_rule(library, program, rule, default)
-    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile, given=flags_given), _silences(profile))
+    return SeccompFilter(
+        _stub(library, profile) + _export(program), filter_flags(profile, given=flags_given), _silences(profile)
+    )
 
 
 def _silences(profile: Seccomp) -> bool:
@@ -105,7 +107,7 @@ def _lets(profile: Seccomp, name: str) -> bool:
     return any(rule.action in _PASSING and not rule.args for rule in rules)
 
 
-def _flags(profile: Seccomp, *, given: bool) -> int:
+def filter_flags(profile: Seccomp, *, given: bool) -> int:
     """Without a list of flags, as runc, SPEC_ALLOW: without a mitigation that Linux 5.16 no longer ties to filters."""
     chosen = sum(_FLAGS[flag] for flag in set(profile.flags)) if given else _SPEC_ALLOW
     notifies = any(rule.action == "SCMP_ACT_NOTIFY" for rule in profile.syscalls)

@@ -443,7 +443,7 @@ def test_a_cgroup_with_processes_is_not_taken_over(room: Room) -> None:
     room.make(Resources())
     room.start(sleep)
     until(lambda: bool(pids(room.cgroup)))
-    with pytest.raises(Conflict, match="processes live in it"):
+    with pytest.raises(Conflict, match="cgroup is not empty"):
         room.manager.create(room.path, Resources())
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from containerd_py.cli.oci import standard_streams
 from containerd_py.errors import ContainerdError, Internal, InvalidArgument, NotFound
 
 TYPE_CHECKING = False
@@ -64,8 +63,6 @@ def _delete(container_id: str, context: Context, *, force: bool) -> None:
 
 def _discard(container_id: str, context: Context, problem: Internal) -> None:
     """Remove what is left of a container whose state cannot be read, and say what could not."""
-    from containerd_py.cli.output import printable
-
     damaged = context.containers().discard(container_id, state_root=context.settings.state_root)
     told = f"removed container {container_id!r}, of which {', '.join(damaged)} is damaged: {problem.message}"
-    sys.stderr.write(printable(f"pyrunc: {told}") + "\n")
+    standard_streams.say(told)

@@ -71,11 +71,11 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         parent_steps(spec),
         sysctl_steps(spec.linux),
         hook_steps("createContainer", "creating", spec.hooks.create_container),
-        [op.PivotRoot()],
+        [op.MoveRoot(placing.rootfs) if placing.no_pivot else op.PivotRoot()],
         root.protect,
         _payload_steps(
             *(spec, process, placing, seccomp),
-            at_start=hook_steps("startContainer", "created", spec.hooks.start_container),
+            at_start=hook_steps("startContainer", "created", spec.hooks.start_container, environment(process)),
             init=spec.annotations.get(INIT_ANNOTATION) == "true",
         ),
     )

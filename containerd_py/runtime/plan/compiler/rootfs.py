@@ -151,7 +151,8 @@ def _protection(spec: Spec, label: str) -> Iterator[Operation]:
         yield op.ReadonlyRoot(origin="root.readonly")
     for index, path in enumerate(spec.linux.readonly_paths):
         yield op.ReadonlyPath(path, origin=f"linux.readonlyPaths.{index}")
-    for index, path in enumerate(spec.linux.masked_paths):
+    masked = spec.linux.masked_paths
+    for index, path in ((index, path) for index, path in enumerate(masked) if path not in masked[:index]):
         yield op.MaskPath(path, label, origin=f"linux.maskedPaths.{index}")
 
 

@@ -117,6 +117,10 @@ def test_what_is_built_upon_becomes_read_only_at_last(make_spec: MakeSpec, asked
 # ── binds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+REMOUNTED = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.NOSYMFOLLOW)
+"""What a bind that is asked for options does not take over from its source."""
+
+
 def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     return op.AttachTree(more.pop("key", 0), more.pop("source", "/src"), more.pop("target", "/data"), add, remove, **more)
 
@@ -125,8 +129,12 @@ def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     ("asked", "clone", "attach"),
     [
         (bind(), op.CloneTree(0, "/src", recursive=False), tree()),
-        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO)),
-        (bind("rw", "rnosuid"), op.CloneTree(0, "/src", recursive=False), tree(0, RO, below_add=NOSUID)),
+        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO, unsaid=REMOUNTED & ~RO)),
+        (
+            bind("rw", "rnosuid"),
+            op.CloneTree(0, "/src", recursive=False),
+            tree(0, RO, below_add=NOSUID, unsaid=REMOUNTED & ~RO & ~NOSUID),
+        ),
         (bind("rrw"), op.CloneTree(0, "/src", recursive=False), tree(below_remove=RO)),
         (
             bind("rshared"),
@@ -294,6 +302,13 @@ def test_devices_are_bound(make_spec: MakeSpec) -> None:
     assert kept(root, op.MakeDevice) == [op.MakeDevice("/dev/pipe", "p", 0, 0, 0o666, 0, 0)]
 
 
+def test_devices_are_bound_where_the_parent_is_in_a_user_namespace(make_spec: MakeSpec) -> None:
+    """As under podman of an ordinary user, whose documents have no user namespace."""
+    root = mounted(make_spec, placing=replace(PLACING, makes_devices=False))
+    assert kept(root, op.BindDevice)[0] == op.BindDevice(-1, "/dev/null", "c", 1, 3)
+    assert kept(root, op.MakeDevice) == []
+
+
 def test_devices_that_the_parent_can_make_are_as_the_document_has_them(make_spec: MakeSpec) -> None:
     devices = [{"type": "c", "path": "/dev/own", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 3, "gid": 4}]
     mapping = [{"containerID": 0, "hostID": 1000, "size": 10}]
@@ -307,13 +322,6 @@ def test_devices_that_the_parent_can_make_are_as_the_document_has_them(make_spec
     devices[0]["gid"] = 10
     with pytest.raises(InvalidArgument, match=r"linux\.devices\.0\.gid\): 10 is not mapped"):
         mounted(make_spec, placing=replace(PLACING, makes_nodes=True), also=changes)
-
-
-def test_devices_are_bound_where_the_parent_is_in_a_user_namespace(make_spec: MakeSpec) -> None:
-    """As under podman of an ordinary user, whose documents have no user namespace."""
-    root = mounted(make_spec, placing=replace(PLACING, makes_devices=False))
-    assert kept(root, op.BindDevice)[0] == op.BindDevice(-1, "/dev/null", "c", 1, 3)
-    assert kept(root, op.MakeDevice) == []
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.SetHostname("box"), "set host name box"),
     (op.SetDomainname("lan"), "set NIS domain name lan"),
     (op.SetSysctl("net/core/somaxconn", "5"), "set kernel parameter net/core/somaxconn to '5'"),
+    (op.MoveRoot("/r"), "move the root file system over the host's, whose proc and sysfs are unmounted first"),
     (op.PivotRoot(), "pivot into the root file system and detach the host's"),
     (op.ReadonlyRoot(), "make the root mount read-only"),
     (op.ReadonlyPath("/proc/sys"), "make /proc/sys read-only"),
