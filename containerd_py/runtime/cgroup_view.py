@@ -7,10 +7,10 @@ is the one it is in, and it may see it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import (
     Conflict,
@@ -12,9 +11,12 @@ from containerd_py.errors import (
 )
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, members
+from containerd_py.runtime.known import LIVE, Known
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.resources import Resources as Limits
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.spec.resources import Resources
-
-from containerd_py.runtime.known import LIVE, Known
 
 
 class Controlled(Known):

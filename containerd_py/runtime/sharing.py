@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import intel_rdt
@@ -11,8 +10,11 @@ from containerd_py.runtime.cgroups import freezer, members
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.validate import validate
 
+TYPE_CHECKING = False
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from containerd_py.runtime.intel_rdt import RdtGroup
     from containerd_py.runtime.spec.linux import IntelRdt

@@ -11,16 +11,15 @@ Any process may work on a container: `locked` makes them take turns.
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import socket
 import stat
 import time
-from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
@@ -30,8 +29,10 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.ownership import root_of_the_host
 from containerd_py.runtime.spec.version import OCI_VERSION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.runtime.plan.outline import Outline
 
@@ -139,7 +140,7 @@ class StateDirectory:
         The last one to be destroyed takes it along.
         """
         root = os.path.realpath(os.path.dirname(self.path))
-        return f"/pycontainerd-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
+        return f"/pycontainerd-{binascii.crc32(root.encode()):08x}"
 
     @property
     def notify_directory(self) -> str:

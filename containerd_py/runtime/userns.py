@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, Unavailable
 from containerd_py.runtime import launcher
@@ -13,8 +10,9 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.compiler.namespaces import namespaces, user_mapping
-from containerd_py.runtime.spawner.fork import ForkRequest
+from containerd_py.runtime.spawner.request import ForkRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import IdRange, UserMapping
     from containerd_py.runtime.spec.models import Spec
@@ -112,6 +110,9 @@ def _put(directory: int, name: str, text: str) -> None:
 
 
 def _map_by_program(program: str, pid: int, ranges: tuple[IdRange, ...], origin: str) -> None:
+    import shutil  # for ordinary users alone
+    import subprocess
+
     what = f"cannot map ids ({origin})"
     path = shutil.which(program, path=os.environ.get("PATH") or os.defpath)
     if path is None:

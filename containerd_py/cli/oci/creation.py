@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count
@@ -15,11 +14,11 @@ from containerd_py.cli.oci.pid_file import remove_pid, write_pid
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.cli.oci.signals import Forwarding
@@ -29,6 +28,14 @@ if TYPE_CHECKING:
 
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
+    declare_place(parser)
+    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
+    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
+    parser.container()
+
+
+def declare_place(parser: Parser) -> None:
+    """Add those that `restore` has too."""
     parser.add_argument("--bundle", "-b", default=".", metavar="DIR", help="the bundle (default: the current directory)")
     parser.add_argument(
         "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
@@ -36,15 +43,12 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
-    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
-    parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
-    parser.container()
 
 
-def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
+def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
-    _refuse(options)
+    refuse_no_pivot(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
@@ -55,7 +59,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
     context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     notify = NotifySocket(context.settings.state_root, options.id)
@@ -76,17 +80,22 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
         raise
     context.log.debug(f"child process in init(): {container.pid}")
     context.log.debug("init: closing the pipe to signal completion")
+    tell_pid(options, container)
+    return container
+
+
+def tell_pid(options: Options, container: Container) -> None:
+    """Write the pid file; where that fails, nothing is left of the container either."""
     try:
         if options.pid_file:
             write_pid(options.pid_file, container.pid)
     except BaseException:
         container.destroy(force=True)
         raise
-    return container
 
 
 def make_or_nothing(
-    options: argparse.Namespace,
+    options: Options,
     context: Context,
     spec: Spec,
     preserved: int,
@@ -94,12 +103,12 @@ def make_or_nothing(
     forwarding: Forwarding,
 ) -> Container:
     """Do what `make` does; nothing is left either where this process is asked to end meanwhile (`Interrupted`)."""
-    with _nothing_left(options, context), forwarding.interruptible():
+    with nothing_left(options, context), forwarding.interruptible():
         return make(options, context, spec, preserved, streams)
 
 
 @contextlib.contextmanager
-def _nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+def nothing_left(options: Options, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -130,7 +139,7 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def _refuse(options: argparse.Namespace) -> None:
+def refuse_no_pivot(options: Options) -> None:
     if options.no_pivot:
         raise NotSupported(
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",

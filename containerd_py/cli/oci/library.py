@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import contextlib
 
+from containerd_py.typed import Protocol, cast
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
+    from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
@@ -78,6 +83,7 @@ class Container(Protocol):
         paused: bool = False,
         beginning: Beginning | None = None,
     ) -> Execution: ...
+    def checkpoint(self, options: CheckpointOptions) -> None: ...
     def update(self, resources: Resources) -> None: ...
     def share(self, asked: Mapping[str, str]) -> None: ...
     def stats(self) -> Statistics: ...
@@ -101,10 +107,34 @@ class Containers(Protocol):
         systemd_cgroup: bool = False,
         new_keyring: bool = True,
     ) -> Container: ...
+    def restore(
+        self,
+        container_id: str,
+        spec: Spec,
+        options: RestoreOptions,
+        *,
+        state_root: str,
+        bundle: str = ".",
+        streams: Streams | None = None,
+        console_socket: str | None = None,
+        systemd_cgroup: bool = False,
+    ) -> Container: ...
     def load(self, container_id: str, *, state_root: str) -> Container: ...
     def forget(self, container_id: str, *, state_root: str) -> bool: ...
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]: ...
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
+
+
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Have a launcher get ready meanwhile for the process that is going to be started in a container."""
+    from containerd_py.runtime import launcher
+
+    launcher.prepare()
+    try:
+        yield
+    finally:
+        launcher.discard()
 
 
 def library() -> Containers:

@@ -15,8 +15,8 @@ def chown(fd: int, uid: int, gid: int) -> None:
 
 
 def root_of_the_host() -> int:
-    """Return the id that files of the host's root have here: 0, but in a user namespace that does not map it the overflow
-    id, as all have that are not mapped (user_namespaces(7)).
+    """Return the id that files of the host's root have here: 0; in a user namespace that does not map it the overflow id,
+    as all have that are not mapped (user_namespaces(7)).
 
     A file of /proc/sys/kernel is root's in every namespace, whereas uid_map of a nested one tells of its parent only.
     """

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from containerd_py.cli.oci.arguments import size_bytes
 from containerd_py.cli.oci.bundle import ignoring, read_document
 from containerd_py.errors import InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
+    from typing import Any
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -52,7 +51,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     from containerd_py.runtime.spec.resources import parse_resources
 
     shares = _of(options, _SHARES)
@@ -70,7 +69,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def document(options: argparse.Namespace) -> dict[str, Any]:
+def document(options: Options) -> dict[str, Any]:
     """Return linux.resources as the single options give it."""
     made: dict[str, Any] = {}
     for option, controller, key, _text in (*_LIMITS, *_SIZES, *_LISTS):
@@ -80,7 +79,7 @@ def document(options: argparse.Namespace) -> dict[str, Any]:
     return made
 
 
-def _of(options: argparse.Namespace, table: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
+def _of(options: Options, table: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
     """Return what is given, and not empty, by its key."""
     values = ((key, getattr(options, option.replace("-", "_"))) for option, key, _text in table)
     return {key: value for key, value in values if value}

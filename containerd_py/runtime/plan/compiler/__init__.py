@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.attributes import (
@@ -42,6 +41,7 @@ from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -5,14 +5,13 @@ With a cgroup namespace a new mount shows just that part (cgroup_namespaces(7));
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.mounts import Binding, Mounted, Mounting, attributes_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import IdRange, Join, UserMapping
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

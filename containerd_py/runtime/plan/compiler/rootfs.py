@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
@@ -23,6 +21,7 @@ from containerd_py.runtime.plan.compiler.surroundings import surroundings
 from containerd_py.runtime.plan.plan import Source
 from containerd_py.runtime.spec.defaults import ROOTFS_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

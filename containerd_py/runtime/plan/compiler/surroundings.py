@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.compiler.namespaces import user_mapping
 from containerd_py.runtime.spec.defaults import SOURCES_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.placing import CgroupTree, Placing
     from containerd_py.runtime.plan.plan import UserMapping

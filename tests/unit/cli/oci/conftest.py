@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from containerd_py.cli.oci.library import Container, Containers, Execution, OomNotification, Snapshot
     from containerd_py.runtime.beginning import Beginning
+    from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
@@ -124,6 +126,9 @@ class FakeContainer:
         self._hear("exec", document, options)
         return FakeExecution(os.getpid(), self.status)
 
+    def checkpoint(self, options: CheckpointOptions) -> None:
+        self._hear("checkpoint", options)
+
     def update(self, resources: Resources) -> None:
         self._hear("update", resources.document())
 
@@ -166,6 +171,12 @@ class Library:
         self.made.append({"id": container_id, "spec": spec, "streams": streams, **options})
         return self.has(container_id, "created")
 
+    def restore(self, container_id: str, spec: Spec, options: RestoreOptions, **given: Any) -> Container:
+        if self.refuses:
+            raise self.refuses
+        self.made.append({"id": container_id, "spec": spec, "options": options, **given})
+        return self.has(container_id)
+
     def load(self, container_id: str, *, state_root: str) -> Container:
         if self.damaged:
             raise self.damaged
@@ -202,7 +213,8 @@ class Pyrunc:
 
     def __call__(self, *arguments: str) -> Called:
         self._capfd.readouterr()
-        code = main(["--root", str(self.root), *arguments], containers=lambda: cast("Containers", self.library))
+        library = cast("Containers", self.library)
+        code = main(["--root", str(self.root), *arguments], containers=lambda: library, launching=contextlib.nullcontext)
         return Called(code, *self._capfd.readouterr())
 
 

@@ -1,0 +1,142 @@
+"""What a restore has ready before CRIU begins, as a program that becomes CRIU: nothing of it outlives CRIU.
+
+    python -c … PACKAGE DOCUMENT FD     DOCUMENT: see `Ground`; FD: a socket, CRIU's own afterwards
+
+In a mount namespace of its own the root is bound on a directory of the container's, since CRIU wants a mount, and what
+the plan mounts on is made in it, as when a container is made. With a cgroup namespace CRIU is in it already: where it
+keeps away from cgroups, it would leave the container in the host's.
+
+Said on the socket: "" once the parent has put this process into the container's cgroup ->, <- "" when CRIU comes next, or
+what failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import sys
+
+from containerd_py.light_dataclasses import dataclass, names_of, values_of
+from containerd_py.runtime.init import targets
+from containerd_py.runtime.init.steps import Context, StepFailed
+from containerd_py.runtime.linux import process
+from containerd_py.runtime.linux.mounts import Propagation, attach, clone_tree, mount_setattr
+from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
+from containerd_py.runtime.linux.process import Clone
+from containerd_py.runtime.linux.syscall import call
+from containerd_py.runtime.plan import operations as op
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from containerd_py.runtime.plan.plan import Plan
+
+GO = b"go"
+READY = b"ready"
+BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.checkpoint.ground import main; main()"
+_AT_FDCWD = -100
+_MNT_DETACH = 0x2
+
+
+@dataclass(frozen=True)
+class Ground:
+    """root: the root file system; place: the directory that it is bound on; criu: the program.
+
+    points: what is mounted there, in order, as (place, source): source "" for a file system that CRIU makes.
+    """
+
+    root: str
+    place: str
+    criu: str
+    points: tuple[tuple[str, str], ...]
+    cgroup_namespace: bool
+
+    def encode(self) -> str:
+        return json.dumps(dict(zip(names_of(Ground), values_of(self), strict=True)))
+
+
+def points(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Return what a plan mounts, as `Ground.points`."""
+    found = []
+    for step in plan.operations:
+        if isinstance(step, op.MountFilesystem):
+            found.append((step.target, ""))
+        elif isinstance(step, op.AttachTree):
+            found.append((step.target, step.source))
+        elif isinstance(step, op.BindDevice):
+            found.append((step.path, step.path))
+    return tuple(found)
+
+
+def main() -> None:
+    """Do it, and become CRIU."""
+    _program, _package, document, number = sys.argv
+    given = json.loads(document)
+    given["points"] = tuple(map(tuple, given["points"]))
+    ground = Ground(**given)
+    talk = socket.socket(fileno=int(number))
+    if talk.recv(len(GO)) != GO:
+        os._exit(1)
+    try:
+        prepare(ground)
+        talk.send(READY)
+        os.execv(ground.criu, [ground.criu, "swrk", number])  # noqa: S606 - no shell is wanted
+    except (OSError, StepFailed) as problem:
+        talk.send(str(problem).encode())
+    os._exit(1)
+
+
+def prepare(ground: Ground) -> None:
+    """Raises OSError, StepFailed."""
+    process.unshare(Clone.NEWNS | (Clone.NEWCGROUP if ground.cgroup_namespace else Clone(0)))
+    with openat2(_AT_FDCWD, "/", os.O_PATH, 0, NO_RESTRICTION) as everything:
+        mount_setattr(everything.fileno(), propagation=Propagation.SLAVE, recursive=True)
+    with (
+        clone_tree(_AT_FDCWD, ground.root, recursive=True) as tree,
+        openat2(_AT_FDCWD, ground.place, os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION) as place,
+    ):
+        mount_setattr(tree.fileno(), propagation=Propagation.PRIVATE, recursive=True)
+        attach(tree.fileno(), place.fileno())
+    with (
+        openat2(_AT_FDCWD, ground.place, os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION) as root,
+        socket.socket() as nobody,
+        _taken_away() as mounted,
+    ):
+        make_points(Context({}, nobody, root=root), ground.points, mounted)
+
+
+def make_points(context: Context, points: tuple[tuple[str, str], ...], mounted: list[int]) -> None:
+    """Make what is missing of the places that something is mounted on; what lies in a file system of CRIU's is CRIU's.
+
+    Binds are mounted for that time, since others may lie in them. mounted: gets a descriptor of each.
+    """
+    covered: list[str] = []
+    for place, source in points:
+        if any(f"{place}/".startswith(f"{one.rstrip('/')}/") for one in covered):
+            continue
+        if not source:
+            targets.place(context, place, is_directory=True).close()
+            covered.append(place)
+            continue
+        with clone_tree(_AT_FDCWD, source, recursive=True) as tree:
+            is_directory = stat.S_ISDIR(os.fstat(tree.fileno()).st_mode)
+            with targets.place(context, place, is_directory=is_directory) as target:
+                mount_setattr(tree.fileno(), propagation=Propagation.PRIVATE, recursive=True)
+                attach(tree.fileno(), target.fileno())
+            mounted.append(os.dup(tree.fileno()))
+
+
+@contextlib.contextmanager
+def _taken_away() -> Iterator[list[int]]:
+    """Detach what was mounted, the last first."""
+    mounted: list[int] = []
+    try:
+        yield mounted
+    finally:
+        for fd in reversed(mounted):
+            call("umount2", f"/proc/self/fd/{fd}", _MNT_DETACH)
+            os.close(fd)

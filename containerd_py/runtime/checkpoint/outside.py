@@ -1,0 +1,218 @@
+"""What a container has of its host: CRIU keeps none of it in images, and is told on both sides by which name to find it.
+
+    mounts       sources of binds: the name is the place in the container; files that are masked: /dev/null
+    namespaces   those that were joined by a path
+    files        streams that are open on what no mount of the container shows
+
+The mounts come from the same plan that makes a container, so that what is restored has what was made.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from containerd_py.errors import NotSupported
+from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
+from containerd_py.runtime.linux.namespaces import FILES
+from containerd_py.runtime.linux.paths import open_in_root
+from containerd_py.runtime.plan import operations as op
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.cgroups.layout import Layout
+    from containerd_py.runtime.linux.fd import Fd
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.models import Spec
+
+_NULL = "/dev/null"
+_STREAMS = 3
+EXTERNAL = ("network", "pid")
+"""Namespaces that CRIU leaves alone where they were joined; others it joins itself at a restore."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A mount whose source is the host's. target: its place in the container. recursive: with what is mounted below."""
+
+    source: str
+    target: str
+    recursive: bool
+
+
+def bound(plan: Plan) -> tuple[Bound, ...]:
+    """Return the binds of a plan. Raises NotSupported for those whose ids are mapped, which CRIU cannot make again."""
+    for source in plan.sources:
+        if source.idmapped:
+            raise NotSupported(
+                f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know idmapped mounts",
+                step="criu",
+                hint="mount it without idmap",
+            )
+    recursive = {one.key: one.recursive for one in plan.operations if isinstance(one, op.CloneTree)}
+    found = []
+    for one in plan.operations:
+        if isinstance(one, op.AttachTree):
+            found.append(Bound(one.source, one.target, recursive.get(one.key, False)))
+        elif isinstance(one, op.BindDevice):
+            found.append(Bound(one.path, one.path, recursive=False))
+    return tuple(found)
+
+
+def named(plan: Plan, root: Fd, inside: Fd, mounted: Iterable[str]) -> Iterator[ExternalMount]:
+    """Yield the mounts to be left out of a dump, each with its name.
+
+    root: the root file system as the host has it; inside: the container's root, with all mounts; mounted: their places.
+    """
+    points = tuple(mounted)
+    for one in bound(plan):
+        place = mount_point(root, one.target)
+        yield ExternalMount(place, place)
+        if one.recursive:
+            yield from (ExternalMount(point, point) for point in points if point.startswith(f"{place}/"))
+    for masked in plan.operations:
+        if isinstance(masked, op.MaskPath) and _is_file(inside, masked.path):
+            yield ExternalMount(masked.path, masked.path)
+
+
+def _is_file(inside: Fd, path: str) -> bool:
+    """A directory is hidden by a file system of its own, which CRIU makes again."""
+    try:
+        with open_in_root(inside.fileno(), path, os.O_PATH) as found:
+            return not stat.S_ISDIR(os.fstat(found.fileno()).st_mode)
+    except OSError:
+        return False  # the container has no such thing
+
+
+def sources(plan: Plan, root: Fd, mounted: Iterable[str]) -> Iterator[ExternalMount]:
+    """Yield what is mounted at a restore, by the names of `named`. mounted: all mount points of the host."""
+    points = tuple(mounted)
+    for one in bound(plan):
+        place = mount_point(root, one.target)
+        yield ExternalMount(place, one.source)
+        if one.recursive:
+            source = os.path.realpath(one.source)
+            for point in points:
+                if point.startswith(f"{source.rstrip('/')}/"):
+                    yield ExternalMount(place + point.removeprefix(source.rstrip("/")), point)
+    for masked in plan.operations:
+        if isinstance(masked, op.MaskPath):
+            yield ExternalMount(masked.path, _NULL)
+    yield ExternalMount(_NULL, _NULL)  # runc's name for all of them
+
+
+def mount_point(root: Fd, path: str) -> str:
+    """Return where a path of the root leads to, as far as there is something; the rest as it is."""
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    for count in range(len(names), 0, -1):
+        try:
+            found = open_in_root(root.fileno(), "/".join(names[:count]), os.O_PATH)
+        except OSError:
+            continue
+        with found:
+            base = os.readlink(f"/proc/self/fd/{root.fileno()}")
+            there = os.readlink(f"/proc/self/fd/{found.fileno()}").removeprefix(base.rstrip("/"))
+        return "/".join((there.rstrip("/"), *names[count:])) or "/"
+    return f"/{'/'.join(names)}"
+
+
+def mount_points(pid: int | str) -> tuple[str, ...]:
+    """Return the mount points of a process's mount namespace (proc_pid_mountinfo(5))."""
+    return tuple(line.split(" ")[4] for line in _mountinfo(pid))
+
+
+def _mountinfo(pid: int | str) -> list[str]:
+    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()
+
+
+# ── namespaces ──
+
+
+def left_alone(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield (its name for CRIU, path) for each joined namespace that CRIU leaves alone."""
+    for one in spec.linux.namespaces:
+        if one.path and one.type in EXTERNAL:
+            yield FILES[one.type], one.path
+
+
+def key_of(kind: str) -> str:
+    """Return runc's key for a namespace, by its name for CRIU: "extRootNetNS"."""
+    return f"extRoot{kind.capitalize()}NS"
+
+
+def external_namespaces(spec: Spec) -> tuple[str, ...]:
+    """Return what a dump is told of them. Raises OSError where one is gone."""
+    return tuple(f"{kind}[{os.stat(path).st_ino}]:{key_of(kind)}" for kind, path in left_alone(spec))
+
+
+def joined(spec: Spec) -> tuple[JoinedNamespace, ...]:
+    """Return what CRIU joins at a restore. Raises NotSupported for a kind that it cannot join."""
+    found = []
+    for index, one in enumerate(spec.linux.namespaces):
+        if not one.path or one.type in EXTERNAL:
+            continue
+        if one.type in ("cgroup", "mount"):
+            told = f"cannot restore into namespace {one.path!r} (linux.namespaces.{index})"
+            raise NotSupported(f"{told}: CRIU does not join a {one.type} namespace", step="criu")
+        found.append(JoinedNamespace(FILES[one.type], one.path))
+    return tuple(found)
+
+
+# ── files ──
+
+
+def streams(pid: int) -> list[str]:
+    """Return what each of a process's streams is: "pipe:[INODE]", or "file[MOUNT:INODE]" for what is not in its mounts."""
+    own = {int(line.split(" ")[0]) for line in _mountinfo(pid)}
+    return [_stream(pid, number, own) for number in range(_STREAMS)]
+
+
+def _stream(pid: int, number: int, own: set[int]) -> str:
+    place = f"/proc/{pid}/fd/{number}"
+    try:
+        found = os.stat(place)
+        if stat.S_ISREG(found.st_mode) or stat.S_ISCHR(found.st_mode):
+            mount = _mount_of(pid, number)
+            if mount not in own:
+                return f"file[{mount:x}:{found.st_ino:x}]"
+        return os.readlink(place)
+    except FileNotFoundError:  # the payload has closed it
+        return ""
+
+
+def _mount_of(pid: int, number: int) -> int:
+    with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("mnt_id:"))
+
+
+def handed_on(stream: str) -> bool:
+    """Tell whether a restore puts one of its caller's streams in place of this one."""
+    return stream.startswith(("pipe:[", "file["))
+
+
+# ── cgroups ──
+
+
+def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, layout: Layout) -> CgroupMode:
+    """Return how CRIU is to treat cgroups.
+
+    It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
+    of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
+    """
+    shared = sorted(
+        name for name, mount in layout.v1.items() if not any(path.startswith(f"{mount}/") for path in cgroup.v1)
+    )
+    if not shared or asked is CgroupMode.IGNORE:
+        return CgroupMode.SOFT if asked is None else asked
+    if asked is None:
+        return CgroupMode.IGNORE
+    raise NotSupported(
+        f"cannot manage cgroups by mode {asked.name.lower()!r}: the container has none of its own for {', '.join(shared)}",
+        step="criu",
+        hint="--manage-cgroups-mode ignore keeps it in its cgroup; or give it a limit of each of these controllers",
+    )

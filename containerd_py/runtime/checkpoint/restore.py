@@ -1,0 +1,183 @@
+"""A container made from images: in the steps of a creation, with CRIU in the worker's place.
+
+    membership   the cgroup is made, and what becomes CRIU is put into it
+    ground       the root, and what is mounted on in it; then CRIU
+    CRIU         makes namespaces -> hooks (prestart, createRuntime) -> processes -> the record says running -> they run
+
+The hooks of the container's inside and `poststart` are not run, as with runc: what they did is in the images already.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import ExitStack
+
+from containerd_py.errors import InvalidArgument
+from containerd_py.light_dataclasses import replace
+from containerd_py.runtime.cgroups import files
+from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.cgroups.layout import parse_membership
+from containerd_py.runtime.checkpoint import images, outside
+from containerd_py.runtime.checkpoint.criu import Criu, Lost, check_features, checked, find_criu
+from containerd_py.runtime.checkpoint.dump import common, failure
+from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, READY, Ground, points
+from containerd_py.runtime.checkpoint.messages import CgroupMode, CgroupRoot, Features, InheritedFd, Kind, Options, Request
+from containerd_py.runtime.checkpoint.moments import Moments
+from containerd_py.runtime.creation import Attachments, Creation, Made
+from containerd_py.runtime.host import probe
+from containerd_py.runtime.launcher import Worker
+from containerd_py.runtime.linux.fd import Fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.checkpoint.options import RestoreOptions
+    from containerd_py.runtime.launcher import ProcessHandle
+    from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.state import State, StateDirectory
+
+LOG = "restore.log"
+_PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
+_LONGEST = 4096
+
+
+class Restoration(Creation):
+    """One restore. `_make` is the list of its steps; the rest is a creation's."""
+
+    def __init__(
+        self,
+        directory: StateDirectory,
+        container_id: str,
+        spec: Spec,
+        bundle: str,
+        attachments: Attachments,
+        options: RestoreOptions,
+        *,
+        systemd_cgroup: bool = False,
+    ) -> None:
+        """Raises NotSupported where there is no CRIU that will do, and what a creation raises."""
+        self._program = checked(find_criu())
+        if options.lazy_pages:
+            check_features(self._program, Features(lazy_pages=True))
+        super().__init__(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup)
+        self._options = options
+
+    def _make(self, rootfs: str) -> Made:
+        image_path, work_path = self._options.image_path, self._options.work_path
+        with images.opened(image_path, work_path, make=False) as (directory, work, log_path), ExitStack() as opened:
+            streams = images.read_streams(directory, image_path)
+            place = self._membership.intended()
+            plan = self._compile(rootfs, place)
+            state = self._intent(rootfs, place)
+            self._record(state, plan)
+            cgroup = self._membership.make()
+            self._undo.callback(destroy, cgroup)
+            namespaces = {kind: opened.enter_context(_namespace(path)) for kind, path in outside.left_alone(self._spec)}
+            mode = outside.cgroup_mode(self._options.cgroups, cgroup, probe().cgroups)
+            criu = opened.enter_context(self._launch_criu(plan, rootfs, mode, namespaces))
+            state = replace(state, cgroup=self._enter(criu, cgroup))
+            self._directory.write(state)
+            self._become_criu(criu, rootfs)
+            options = Options(
+                **common(self._options, self._spec, directory, work, LOG),
+                **self._own_options(plan, rootfs, mode, criu.pid),
+                inherit_fd=tuple(_inherited(streams, namespaces)),
+            )
+            moments = Moments(self._directory, self._spec, plan, state, self._attachments.console_socket, self._undo)
+            try:
+                answer = criu.ask(Request(kind=Kind.RESTORE, options=options), moments.hear)
+            except Lost as problem:
+                raise failure(self._task, str(problem), work, log_path, LOG) from problem
+            if not answer.success or moments.process is None:
+                raise failure(self._task, answer.message, work, log_path, LOG)
+        return self._settled(moments.state, moments.process, moments.terminal)
+
+    def _settled(self, state: State, process: ProcessHandle, terminal: Fd | None) -> Made:
+        state = replace(state, kept=self._kept(state))
+        self._directory.write(state)
+        return Made(state, process, terminal)
+
+    @property
+    def _task(self) -> str:
+        return f"restore container {self._id!r}"
+
+    # ── CRIU, in the container's cgroup ──
+
+    def _launch_criu(self, plan: Plan, rootfs: str, mode: CgroupMode, namespaces: dict[str, Fd]) -> Criu:
+        own_cgroups = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
+        ground = Ground(rootfs, self._directory.path, self._program, points(plan), cgroup_namespace=own_cgroups)
+        if not self._terminal:
+            self._attachments.streams.handles()  # none may be a terminal of the host
+        return Criu(
+            [sys.executable, "-I", "-S", "-E", "-B", "-c", BOOTSTRAP, _PACKAGE, ground.encode()],
+            streams=None if self._terminal else self._attachments.streams,
+            passed=tuple(fd.fileno() for fd in namespaces.values()),
+            session=not self._options.shell_job,
+        )
+
+    def _enter(self, criu: Criu, cgroup: Cgroup) -> Cgroup:
+        """Put it into the container's cgroup; return that with all that it has joined."""
+        for path in self._membership.entered(cgroup).paths:
+            files.write(f"{path}/cgroup.procs", str(criu.pid))
+        with Fd(os.pidfd_open(criu.pid)) as pidfd:
+            self._membership.begin(Worker(criu.pid, pidfd, criu.socket))
+            return self._membership.wait(cgroup, criu.pid)
+
+    def _become_criu(self, criu: Criu, rootfs: str) -> None:
+        """Have the ground laid, after which CRIU listens. Raises InvalidArgument."""
+        try:
+            criu.socket.send(GO, socket.MSG_NOSIGNAL)
+            told = criu.socket.recv(_LONGEST)
+        except OSError as problem:
+            told = str(problem).encode()
+        if told != READY:
+            cause = told.decode(errors="replace") or "it has ended without a word"
+            raise InvalidArgument(f"cannot {self._task}: cannot prepare {rootfs!r}: {cause}", step="rootfs")
+
+    def _own_options(self, plan: Plan, rootfs: str, mode: CgroupMode, pid: int) -> dict[str, Any]:
+        with Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+            mounts = tuple(outside.sources(plan, root, outside.mount_points("self")))
+        return {
+            "root": self._directory.path,
+            "rst_sibling": True,
+            "evasive_devices": True,
+            "manage_cgroups_mode": mode,
+            "cgroup_roots": () if mode is CgroupMode.IGNORE else tuple(_cgroup_roots(pid)),
+            "ext_mnt": mounts,
+            "join_ns": outside.joined(self._spec),
+            "lsm_profile": self._options.lsm_profile,
+            "lsm_mount_context": self._options.lsm_mount_context,
+        }
+
+
+def _inherited(streams: tuple[str, ...], namespaces: dict[str, Fd]) -> Iterator[InheritedFd]:
+    """Yield the caller's streams in place of the container's: the first of those that were one; and namespaces."""
+    told = set()
+    for fd, stream in enumerate(streams):
+        if outside.handed_on(stream) and stream not in told:
+            told.add(stream)
+            yield InheritedFd(stream, fd)
+    for kind, namespace in namespaces.items():
+        yield InheritedFd(outside.key_of(kind), namespace.fileno())
+
+
+def _namespace(path: str) -> Fd:
+    try:
+        return Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot restore into namespace {path!r}: {problem.strerror}", step="namespaces", errno=problem.errno
+        ) from problem
+
+
+def _cgroup_roots(pid: int) -> Iterator[CgroupRoot]:
+    """Yield where CRIU is in each hierarchy, which is where the container is to be (cgroups(7), "/proc/pid/cgroup")."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        for controller, path in parse_membership(file.read()).items():
+            yield CgroupRoot(controller, path)
