@@ -11,8 +11,8 @@ from containerd_py.runtime.cgroups.systemd.names import parse_place
 
 AT = "/sys/fs/cgroup"
 HYBRID = Layout(f"{AT}/unified", (), {"devices": f"{AT}/devices", "memory": f"{AT}/memory"})
-EVERYTHING = DeviceRule(True, "a", None, None, "rwm")
-NOTHING = DeviceRule(False, "a", None, None, "rwm")
+EVERYTHING = DeviceRule(allow=True, kind="a", major=None, minor=None, access="rwm")
+NOTHING = DeviceRule(allow=False, kind="a", major=None, minor=None, access="rwm")
 
 
 @pytest.mark.parametrize(
