@@ -134,6 +134,21 @@ def test_it_may_be_left_running(oci: Containers, piped: Piped, images: Path) -> 
     piped.await_text("n")
 
 
+def test_a_copy_runs_beside_it(oci: Containers, piped: Piped, other: Piped, images: Path) -> None:
+    box = begin(oci, piped)
+    piped.await_text("n1\n")
+    checkpoint(box, images, "--leave-running").ok()
+    copy = Container(oci.runtime, oci.fresh_id(), box.bundle, box.made)
+    oci.made.append(copy)
+    oci.configure(COUNTS, copy.id)
+    restored(copy, images, other)
+    other.await_text("n")
+    assert (box.status(), copy.status()) == ("running", "running")
+    assert f"/{copy.id}" in Path(f"/proc/{copy.pid}/cgroup").read_text()
+    copy.delete("--force").ok()
+    assert box.status() == "running"
+
+
 def test_one_that_is_paused_stays_so(oci: Containers, piped: Piped, images: Path) -> None:
     box = begin(oci, piped)
     piped.await_text("n1\n")
