@@ -18,7 +18,10 @@ act on live here; a system call that failed is a plain `OSError` until somebody 
 from __future__ import annotations
 
 import errno as errno_module
-from typing import ClassVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class ContainerdError(Exception):

@@ -7,16 +7,14 @@ is here does as `dataclasses` does, to the letter; options that are not here are
 
 from __future__ import annotations
 
+from containerd_py.typed import dataclass_transform
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar, dataclass_transform
+    from typing import Any, TypeVar
 
     One = TypeVar("One")
-else:
-
-    def dataclass_transform(**_options: object) -> object:
-        return lambda function: function
 
 
 class _Field:
@@ -33,6 +31,8 @@ class _Field:
 
 
 _NONE = object()
+_MATCH_ARGS = "__match_args__"
+"""Named, since mypy lets nobody assign to it."""
 
 
 def field(
@@ -55,40 +55,30 @@ class _Layout:
 
     __slots__ = ("compared", "defaults", "factories", "names", "positional", "shown")
 
-    def __init__(self, cls: type, *, kw_only: bool) -> None:
-        known: dict[str, _Field | None] = {}
-        self.defaults: dict[str, Any] = {}
-        self.factories: dict[str, Callable[[], Any]] = {}
+    def __init__(self, cls: type) -> None:
+        known: dict[str, _Field] = {}
+        keyword: dict[str, bool] = {}
         for base in reversed(cls.__mro__):
             for name, annotation in _annotations(base).items():
                 if not str(annotation).startswith("ClassVar"):
-                    known[name] = self._describe(base, name)
-        keyword = tuple(name for name, one in known.items() if kw_only or (one and one.kw_only))
-        self.positional = tuple(name for name in known if name not in keyword)
-        self.names = self.positional + keyword
-        self.compared = tuple(name for name in self.names if not (one := known[name]) or one.compare)
-        self.shown = tuple(name for name in self.names if not (one := known[name]) or one.repr)
+                    given = base.__dict__.get(name, _NONE)
+                    known[name] = given if isinstance(given, _Field) else field(default=given)
+                    keyword[name] = known[name].kw_only or base.__dict__["__keyword__"]
+        self.positional = tuple(name for name in known if not keyword[name])
+        self.names = (*self.positional, *(name for name in known if keyword[name]))
+        self.defaults = {name: one.default for name, one in known.items() if one.default is not _NONE}
+        self.factories = {name: one.default_factory for name, one in known.items() if one.default_factory}
+        self.compared = tuple(name for name in self.names if known[name].compare)
+        self.shown = tuple(name for name in self.names if known[name].repr)
 
-    def _describe(self, base: type, name: str) -> _Field | None:
-        layout = base.__dict__.get("__layout__")
-        if layout is not None:  # whose class has forgotten how its fields were described
-            return self._inherit(layout, name)
-        given = base.__dict__.get(name, _NONE)
-        described = given if isinstance(given, _Field) else None
-        default = described.default if described else given
-        if described and described.default_factory:
-            self.factories[name] = described.default_factory
-        elif default is not _NONE:
-            self.defaults[name] = default
-        return described
 
-    def _inherit(self, layout: _Layout, name: str) -> _Field:
-        if name in layout.defaults:
-            self.defaults[name] = layout.defaults[name]
-        if name in layout.factories:
-            self.factories[name] = layout.factories[name]
-        compare, shown = name in layout.compared, name in layout.shown
-        return _Field(_NONE, None, compare=compare, kw_only=name not in layout.positional, repr_=shown)
+def _layout(cls: Any) -> _Layout:
+    """Made when it is asked for first: many a class is not used in many a run of a program."""
+    found: _Layout | None = cls.__dict__.get("__layout__")
+    if found is None:
+        found = cls.__layout__ = _Layout(cls)
+        setattr(cls, _MATCH_ARGS, found.positional)
+    return found
 
 
 def _annotations(cls: type) -> dict[str, Any]:
@@ -97,7 +87,7 @@ def _annotations(cls: type) -> dict[str, Any]:
 
 
 def _init(self: Any, /, *given: Any, **named: Any) -> None:
-    layout: _Layout = type(self).__layout__
+    layout = _layout(type(self))
     values = self.__dict__
     values.update(layout.defaults)
     if given:
@@ -124,7 +114,7 @@ def _check(cls: type, layout: _Layout, given: tuple[Any, ...], named: dict[str, 
 
 def _compared(self: Any) -> list[Any]:
     values = self.__dict__
-    return [values[name] for name in self.__layout__.compared]
+    return [values[name] for name in _layout(type(self)).compared]
 
 
 def _eq(self: Any, other: object) -> Any:
@@ -136,7 +126,7 @@ def _hash(self: Any) -> int:
 
 
 def _repr(self: Any) -> str:
-    shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self.__layout__.shown)
+    shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in _layout(type(self)).shown)
     return f"{type(self).__qualname__}({shown})"
 
 
@@ -153,11 +143,8 @@ def dataclass(cls: Any = None, /, *, frozen: bool = False, eq: bool = True, kw_o
 
 
 def _make(cls: Any, *, frozen: bool, eq: bool, kw_only: bool) -> Any:
-    cls.__layout__ = _Layout(cls, kw_only=kw_only)
-    for name in _annotations(cls):
-        if isinstance(cls.__dict__.get(name), _Field):
-            delattr(cls, name)
-    methods: dict[str, Any] = {"__init__": _init, "__repr__": _repr, "__match_args__": cls.__layout__.positional}
+    cls.__keyword__ = kw_only
+    methods: dict[str, Any] = {"__init__": _init, "__repr__": _repr}
     if eq:
         methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
     if frozen:
@@ -170,17 +157,15 @@ def _make(cls: Any, *, frozen: bool, eq: bool, kw_only: bool) -> Any:
 
 def names_of(cls: type) -> tuple[str, ...]:
     """Return the names of a dataclass's fields that count for equality, in their order."""
-    layout: _Layout = cls.__layout__  # type: ignore[attr-defined]  # of such a class only
-    return layout.compared
+    return _layout(cls).compared
 
 
 def values_of(one: object) -> tuple[Any, ...]:
     """Return its values in the order of its fields."""
-    layout: _Layout = type(one).__layout__  # type: ignore[attr-defined]  # of such a class only
-    return tuple(one.__dict__[name] for name in layout.names)
+    return tuple(one.__dict__[name] for name in _layout(type(one)).names)
 
 
 def replace(one: One, /, **changes: Any) -> One:
     """Return one like `one` with other values in some of its fields. Raises TypeError for one that it has not."""
-    layout: _Layout = type(one).__layout__  # type: ignore[attr-defined]  # of such a class only
-    return type(one)(**{**{name: one.__dict__[name] for name in layout.names}, **changes})
+    kept = {name: one.__dict__[name] for name in _layout(type(one)).names}
+    return type(one)(**{**kept, **changes})

@@ -10,10 +10,13 @@ import json
 import math
 import re
 import sys
-from typing import Any
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 DEEPEST = 32
 _SURROGATE = re.compile("[\ud800-\udfff]")

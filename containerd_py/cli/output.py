@@ -6,10 +6,11 @@ import datetime
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from pydantic import BaseModel
     from rich.console import Console

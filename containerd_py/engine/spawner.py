@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from containerd_py.engine.fd_store import FdStore
     from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.runtime.spawner.fork import ForkRequest
+    from containerd_py.runtime.spawner.request import ForkRequest
 
 _log = structlog.get_logger()
 

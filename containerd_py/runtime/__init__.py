@@ -5,9 +5,10 @@ Imported lazily: init workers come through this package too, and must not load p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.container import Container
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.spec.models import Spec, parse

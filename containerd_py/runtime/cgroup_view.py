@@ -1,15 +1,16 @@
 """Which parts of the host's cgroup hierarchies a container may be shown: those that it has a cgroup of its own in.
 
-Another hierarchy would show, and let it change, the cgroup of whoever made the container.
+Another hierarchy would show, and let it change, the cgroup of whoever made the container. Where it has none at all, that
+is the one it is in, and it may see it.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,13 +26,24 @@ def mounts_cgroups(spec: Spec) -> bool:
 
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:
     """Return what the compiler needs to mount cgroups."""
+    if not cgroup.paths:
+        return _of_caller(layout)
     return CgroupTree(cgroup.v2, tuple(sorted(_hierarchies(layout, cgroup), key=lambda one: one.name)))
+
+
+def _of_caller(layout: Layout) -> CgroupTree:
+    own = {mount: layout.own.get(mount, mount) for mount in layout.v1.values()}
+    shown = sorted((_hierarchy(layout, mount, path) for mount, path in own.items()), key=lambda one: one.name)
+    return CgroupTree(layout.v2 and layout.own.get(layout.v2, layout.v2), tuple(shown), shared=True)
 
 
 def _hierarchies(layout: Layout, cgroup: Cgroup) -> Iterator[Hierarchy]:
     for mount in dict.fromkeys(layout.v1.values()):
         own = [path for path in cgroup.v1 if path.startswith(f"{mount}/")]
         if own:
-            controllers = [name for name, place in layout.v1.items() if place == mount]
-            options = tuple((name, None) for name in controllers)
-            yield Hierarchy(os.path.basename(mount), options, own[0])
+            yield _hierarchy(layout, mount, own[0])
+
+
+def _hierarchy(layout: Layout, mount: str, path: str) -> Hierarchy:
+    controllers = [name for name, place in layout.v1.items() if place == mount]
+    return Hierarchy(os.path.basename(mount), tuple((name, None) for name in controllers), path)

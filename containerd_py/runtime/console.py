@@ -11,12 +11,13 @@ import signal
 import struct
 import termios
 import tty
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
 _CHUNK = 65_536
 _REPEAT_MS = 1_000

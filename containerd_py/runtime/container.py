@@ -19,14 +19,13 @@ import contextlib
 import os
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import (
     ContainerdError,
     InvalidArgument,
 )
 from containerd_py.light_dataclasses import replace
-from containerd_py.runtime import console, hooks, identity
+from containerd_py.runtime import hooks, identity
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
@@ -37,9 +36,11 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from typing import Self
 
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.execution import Execution
@@ -70,6 +71,7 @@ class Container(Controlled, Ending):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        new_keyring: bool = True,
     ) -> Self:
         """Make a container whose init worker waits for `start`.
 
@@ -77,6 +79,7 @@ class Container(Controlled, Ending):
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
         preserve_fds: how many descriptors from 3 on are handed on.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
+        new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
         from containerd_py.runtime.creation import Attachments, Creation
@@ -91,7 +94,9 @@ class Container(Controlled, Ending):
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
-        made = Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).run()
+        made = Creation(
+            *(directory, container_id, spec, bundle, attachments), systemd_cgroup=systemd_cgroup, new_keyring=new_keyring
+        ).run()
         return cls(directory, made.state, made.process, made.terminal)
 
     @classmethod
@@ -236,6 +241,8 @@ class Container(Controlled, Ending):
     def _join_terminal(self) -> None:
         if self._terminal is None or self._process is None:
             return
+        from containerd_py.runtime import console
+
         pidfd = self._process.pidfd.fileno()
         if not console.proxy(self._terminal.fileno(), stdin=0, stdout=1, until=pidfd):
             self._terminal.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import (
     Conflict,
@@ -12,16 +11,19 @@ from containerd_py.errors import (
 )
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, members
+from containerd_py.runtime.known import LIVE, Known
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.manager import CgroupManager
     from containerd_py.runtime.cgroups.oom import OomWatch
     from containerd_py.runtime.cgroups.resources import Resources as Limits
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.spec.resources import Resources
-
-from containerd_py.runtime.known import LIVE, Known
 
 
 class Controlled(Known):
@@ -67,6 +69,19 @@ class Controlled(Known):
             except (OutOfSpace, Unavailable):  # the limits are in force; only hierarchies that it has joined must be known
                 if (cgroup.paths, cgroup.parents) != (before.paths, before.parents):
                     raise
+
+    def share(self, asked: Mapping[str, str]) -> None:
+        """Change the share of caches and memory bandwidth, live. asked: fields of linux.intelRdt, as the document has them.
+
+        A container without a class of service gets its own, as one that was made with these fields.
+        Raises NotSupported where resctrl is not mounted, InvalidArgument, Conflict, Unavailable; then all is as before.
+        """
+        from containerd_py.runtime.intel_rdt import find_resctrl
+        from containerd_py.runtime.sharing import share
+
+        with self._directory.locked():
+            self._check("update", *LIVE)
+            share(self._directory, self._directory.read(), asked, find_resctrl())
 
     def _limited(self, cgroup: Cgroup, limits: Limits) -> Cgroup:
         if not cgroup.scope:

@@ -1,13 +1,15 @@
-"""Making a container of the library, in named steps; one that fails leaves nothing behind."""
+"""Making a container of the library, in named steps; one that fails leaves nothing behind.
+
+What only some containers need is imported where they need it: `pyrunc` imports all this at each of its starts (ADR 25).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import time
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec
 
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import dataclass, replace
@@ -16,32 +18,31 @@ from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.host import boot_id, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
-from containerd_py.runtime.provision import provide, take_back
-from containerd_py.runtime.requirements import selinux_enabled
-from containerd_py.runtime.seccomp.compile import compile_profile
-from containerd_py.runtime.seccomp.listener import hand_over
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, ParamSpec
 
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
 
-P = ParamSpec("P")
+    P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,17 @@ class Creation:
         attachments: Attachments,
         *,
         systemd_cgroup: bool = False,
+        new_keyring: bool = True,
     ) -> None:
-        """Raises what reaching systemd raises, where the cgroup is to be a scope."""
+        """new_keyring: False leaves the payload that of the caller's session.
+
+        Raises what reaching systemd raises, where the cgroup is to be a scope."""
         self._directory = directory
         self._id = container_id
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
+        self._new_keyring = new_keyring
         self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
@@ -129,6 +134,9 @@ class Creation:
         self._record(state, plan)
         cgroup = self._membership.make()
         self._undo.callback(_quietly, destroy, cgroup)
+        if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
+            plan = self._compile(rootfs, cgroup)
+            self._record(replace(state, cgroup=cgroup), plan)
         worker = self._launch(plan, self._membership.entered(cgroup))
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
@@ -149,7 +157,7 @@ class Creation:
             dict(self._spec.annotations),
             cgroup=cgroup,
             rootfs=rootfs,
-            created=datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            created=_now(),
             owner=os.geteuid(),
             boot_id=boot_id(),
         )
@@ -165,11 +173,19 @@ class Creation:
             bundle=self._bundle,
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
-            selinux=bool(self._spec.linux.mount_label) and selinux_enabled(),
+            makes_devices=in_first_user_namespace(),
+            selinux=bool(self._spec.linux.mount_label) and _selinux_enabled(),
             scope=cgroup.scope,
+            new_keyring=self._new_keyring,
         )
-        profile = self._spec.linux.seccomp
-        return compile_plan(self._spec, placing, compile_profile(profile) if profile else None)
+        return compile_plan(self._spec, placing, self._filter())
+
+    def _filter(self) -> SeccompFilter | None:
+        if self._spec.linux.seccomp is None:
+            return None
+        from containerd_py.runtime.seccomp.compile import compile_profile
+
+        return compile_profile(self._spec.linux.seccomp)
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
@@ -186,6 +202,7 @@ class Creation:
             rootfs=state.rootfs,
             cgroup=state.cgroup,
             layout=probe().cgroups,
+            new_keyring=self._new_keyring,
         )
         return kept.of_process(state.pid) | of_container
 
@@ -209,7 +226,7 @@ class Creation:
                 case dialogue.Asked():
                     self._stopped = replace(state, status="stopped", pid=0)
                     answer = bring_up(self._spec, state)
-                    self._undo.callback(take_back, self._spec.linux, self._id)
+                    self._undo.callback(_take_back, self._spec, self._id)
                     dialogue.send_go(worker.control, answer)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
@@ -218,6 +235,8 @@ class Creation:
                 case dialogue.Failed():
                     raise process.failure(plan, message)
                 case _:
+                    from containerd_py.runtime.cgroups.oom import oom_kills
+
                     raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup))
 
 
@@ -234,6 +253,8 @@ def bring_up(spec: Spec, state: State) -> bytes:
 
     What it made is taken away by `take_back`; where it fails, it has done so.
     """
+    from containerd_py.runtime.provision import provide, take_back
+
     document = replace(state, status="creating").document()
     provide(spec.linux, state.id, state.pid)
     try:
@@ -250,6 +271,8 @@ def hand_over_listener(spec: Spec, state: State, listener: Fd) -> None:
     seccomp = spec.linux.seccomp
     with listener:
         if seccomp is not None and seccomp.listener_path is not None:
+            from containerd_py.runtime.seccomp.listener import hand_over
+
             hand_over(seccomp.listener_path, listener.fileno(), seccomp.listener_metadata, state.document())
 
 
@@ -274,6 +297,24 @@ def root_path(spec: Spec, bundle: str) -> str:
         number = "ENOENT" if "exist" in problem else "ENOTDIR" if "directory" in problem else "EINVAL"
         raise InvalidArgument(f"cannot use root file system {path!r} (root.path): {problem}", step="rootfs", errno=number)
     return path
+
+
+def _take_back(spec: Spec, container_id: str) -> None:
+    from containerd_py.runtime.provision import take_back
+
+    take_back(spec.linux, container_id)
+
+
+def _selinux_enabled() -> bool:
+    from containerd_py.runtime.requirements import selinux_enabled
+
+    return selinux_enabled()
+
+
+def _now() -> str:
+    """Return the time as RFC 3339 has it, to the nanosecond."""
+    second, nanosecond = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{nanosecond:09d}Z"
 
 
 def _end(worker: Worker) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import signal
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import (
     DeadlineExceeded,
@@ -16,16 +14,15 @@ from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import killing
 from containerd_py.runtime.cgroups.destroying import destroy
+from containerd_py.runtime.known import Known
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.launcher import ProcessHandle
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.spec.hooks import Hook
     from containerd_py.runtime.spec.linux import Linux
 
-from containerd_py.runtime.known import Known
-
-_log = logging.getLogger(__name__)
 _KILL_S = 10.0
 
 
@@ -68,7 +65,9 @@ class Ending(Known):
         except (Internal, NotFound) as problem:
             if not force:
                 raise
-            _log.warning("%s; its poststop hooks are not run", problem.message)
+            import logging  # seldom needed, and not cheap
+
+            logging.getLogger(__name__).warning("%s; its poststop hooks are not run", problem.message)
             return (), None
 
     def _release(self, linux: Linux | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, Forbidden
 from containerd_py.light_dataclasses import replace
@@ -22,6 +21,7 @@ from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import setgroups_allowed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.launcher import Worker
@@ -110,6 +110,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
         len(state.cgroup.v1),
         preserved=attachments.preserve_fds,
         may_drop_groups=drop_groups,
+        new_keyring=not state.kept.get("config", {}).get("no_new_keyring", False),
     )
     profile = spec.linux.seccomp
     return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)

@@ -6,23 +6,23 @@ Those of the container's namespaces are the worker's (`init.hooks`).
 from __future__ import annotations
 
 import json
-import logging
 import os
-import subprocess
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import ContainerdError, DeadlineExceeded, InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.spec.hooks import Hook
 
-_log = logging.getLogger(__name__)
+    State = dict[str, Any]
+
+
 _MOST = 1 << 20
 _TOLD = 400  # bytes of a failed hook's output that its error shows
-
-State = dict[str, Any]
 
 
 def run(moment: str, hooks: tuple[Hook, ...], state: State) -> None:
@@ -39,10 +39,14 @@ def run_all(moment: str, hooks: tuple[Hook, ...], state: State) -> None:
         try:
             _run(moment, index, hook, document)
         except ContainerdError as problem:
-            _log.warning("%s", problem.message)
+            import logging  # seldom needed, and not cheap
+
+            logging.getLogger(__name__).warning("%s", problem.message)
 
 
 def _run(moment: str, index: int, hook: Hook, document: bytes) -> None:
+    import subprocess  # few containers have hooks
+
     what = f"cannot run {moment} hook {hook.path!r} (hooks.{moment}.{index})"
     environment = dict(entry.split("=", 1) for entry in hook.env)
     # Files, not pipes: a grandchild that keeps its end open must not keep us.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -45,19 +45,24 @@ def find_resctrl() -> str | None:
     return None
 
 
-def make_group(resctrl: str | None, container_id: str, rdt: IntelRdt) -> RdtGroup:
-    """Make or find the container's class of service, and give it its share. resctrl: what `find_resctrl` said.
-
-    Raises NotSupported without resctrl; NotFound, InvalidArgument for a class that is not there, or is there and shares
-    otherwise; Conflict for another container's; then nothing is left.
-    """
+def mounted(resctrl: str | None) -> str:
+    """Return what `find_resctrl` said. Raises NotSupported where that is nothing."""
     if resctrl is None:
         raise NotSupported(
             "cannot use linux.intelRdt: resctrl is not mounted on this host",
             step="intel_rdt",
             hint="mount it on /sys/fs/resctrl where the processor and the kernel have it",
         )
-    group = group_of(resctrl, container_id, rdt)
+    return resctrl
+
+
+def make_group(resctrl: str | None, container_id: str, rdt: IntelRdt) -> RdtGroup:
+    """Make or find the container's class of service, and give it its share. resctrl: what `find_resctrl` said.
+
+    Raises NotSupported without resctrl; NotFound, InvalidArgument for a class that is not there, or is there and shares
+    otherwise; Conflict for another container's; then nothing is left.
+    """
+    group = group_of(mounted(resctrl), container_id, rdt)
     with ExitStack() as undo:
         made = _made(group.path, rdt)
         if made:
@@ -86,6 +91,11 @@ def join(group: RdtGroup, pid: int) -> None:
         if path is not None:
             with _told(path, f"put process {pid} into"):
                 _write(f"{path}/tasks", str(pid))
+
+
+def change_share(group: RdtGroup, rdt: IntelRdt) -> None:
+    """Give the class of a container the schemas of `rdt`; what they do not name stays. Others in the class get them too."""
+    _share(group.path, rdt, compare=False)
 
 
 def remove(group: RdtGroup) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
 
-from containerd_py.runtime import intel_rdt
 from containerd_py.runtime.spec.mount_options import read_options
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.layout import Layout
@@ -71,17 +71,27 @@ def of_process(pid: int) -> dict[str, Any]:
 
 
 def of_container(
-    spec: Spec, container_id: str, *, bundle: str, rootfs: str, cgroup: Cgroup, layout: Layout
+    spec: Spec,
+    container_id: str,
+    *,
+    bundle: str,
+    rootfs: str,
+    cgroup: Cgroup,
+    layout: Layout,
+    new_keyring: bool = True,
 ) -> dict[str, Any]:
     """Return the rest."""
     found: dict[str, Any] = {
         "rootless": os.geteuid() != 0,
         "cgroup_paths": cgroup_paths(cgroup, layout),
-        "config": _config(spec, bundle, rootfs, cgroup),
+        "config": _config(spec, bundle, rootfs, cgroup) | {"no_new_keyring": not new_keyring},
     }
-    resctrl = intel_rdt.find_resctrl() if spec.linux.intel_rdt is not None else None
-    if spec.linux.intel_rdt is not None and resctrl is not None:
-        found["intel_rdt_path"] = intel_rdt.group_of(resctrl, container_id, spec.linux.intel_rdt).path
+    if spec.linux.intel_rdt is not None:
+        from containerd_py.runtime import intel_rdt
+
+        resctrl = intel_rdt.find_resctrl()
+        if resctrl is not None:
+            found["intel_rdt_path"] = intel_rdt.group_of(resctrl, container_id, spec.linux.intel_rdt).path
     return found
 
 

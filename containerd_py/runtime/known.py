@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
 
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal
+
     from containerd_py.runtime.launcher import ProcessHandle
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus

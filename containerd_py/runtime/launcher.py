@@ -11,7 +11,6 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light_dataclasses import dataclass
@@ -19,8 +18,9 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py.runtime.spawner.fork import ForkRequest
+    from containerd_py.runtime.spawner.request import ForkRequest
 
 _LAUNCH_S = 30
 
@@ -83,14 +83,58 @@ def fork(request: ForkRequest, control: socket.socket) -> Worker:
         return _fork(request, control, page)
 
 
+@dataclass(frozen=True)
+class _Launcher:
+    """One that was started and waits for its request. connection: our end of its socket."""
+
+    pid: int
+    connection: socket.socket
+
+    @classmethod
+    def start(cls) -> _Launcher:
+        """Raises OSError, Unavailable."""
+        connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with role_end:
+            try:
+                return cls(seal.start_role("launcher", role_end.fileno(), session=False), connection)
+            except BaseException:
+                connection.close()
+                raise
+
+
+_prepared: list[_Launcher] = []
+
+
+def prepare() -> None:
+    """Start a launcher for the next `fork`: it gets ready on another processor while the caller reads its document.
+
+    Whoever does so calls `discard` in the end. Raises OSError, Unavailable.
+    """
+    _prepared.append(_Launcher.start())
+
+
+def discard() -> None:
+    """End the launchers that were prepared and that nobody needed."""
+    while _prepared:
+        one = _prepared.pop()
+        one.connection.close()
+        os.kill(one.pid, signal.SIGKILL)
+        os.waitpid(one.pid, 0)
+
+
 def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Worker:
-    connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    started = _prepared.pop() if _prepared else _Launcher.start()
+    launcher, connection = started.pid, started.connection
     with connection:
         message, fds = request.message()
         pages = [] if page is None else [page.fileno()]
-        protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
-        with role_end:
-            launcher = seal.start_role("launcher", role_end.fileno(), session=False)
+        try:
+            with suppress(BrokenPipeError):  # it was killed: told below
+                protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
+        except BaseException:
+            os.kill(launcher, signal.SIGKILL)  # it would wait for its request
+            os.waitpid(launcher, 0)
+            raise
         try:
             if not _readable(connection, within_s=_LAUNCH_S):
                 os.kill(launcher, signal.SIGKILL)  # frozen with the container, say

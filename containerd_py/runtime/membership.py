@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
 
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager
+from containerd_py.typed import Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.cgroups.layout import Layout
@@ -21,24 +22,19 @@ class Membership(Protocol):
 
     def check(self) -> None:
         """Raise for what cannot be had; nothing is made."""
-        ...
 
     def intended(self) -> Cgroup:
         """Return the cgroup that is going to be made, with the parents that are to be removed with it."""
-        ...
 
     def make(self) -> Cgroup: ...
     def entered(self, cgroup: Cgroup) -> Cgroup:
         """Return the directories that the worker is born in, or enters by itself."""
-        ...
 
     def begin(self, worker: Worker) -> None:
         """Have everything else done, while the worker is at work."""
-        ...
 
     def wait(self, cgroup: Cgroup, pid: int) -> Cgroup:
         """Return the cgroup once the process is in it, with all its limits."""
-        ...
 
     def close(self) -> None: ...
 

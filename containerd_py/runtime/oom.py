@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import SetOomScoreAdj
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
 

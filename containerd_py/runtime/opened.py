@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime import userns
@@ -13,10 +12,12 @@ from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.oom import oom_score_adj, set_oom_score_adj
 from containerd_py.runtime.sources import open_places, open_sources
-from containerd_py.runtime.spawner.fork import Entering, ForkRequest
+from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from containerd_py.runtime.plan.plan import Join, Plan
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import (
     Conflict,
@@ -41,6 +40,7 @@ from containerd_py.runtime.plan.operations import (
 )
 from containerd_py.signal_names import signal_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import intel_rdt
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.network.devices import move_devices
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.spec.linux import Linux
 
@@ -45,5 +44,7 @@ def take_back(linux: Linux, container_id: str) -> None:
 
 def _give_devices(linux: Linux, pid: int) -> None:
     if linux.net_devices:
+        from containerd_py.runtime.network.devices import move_devices
+
         with Fd(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)) as netns:
             move_devices(netns.fileno(), linux.net_devices)

@@ -6,12 +6,11 @@ Here: looks at the host. Not here: what contradicts itself in a document alone (
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.runtime.intel_rdt import find_resctrl
 from containerd_py.runtime.spec.sysctl import namespace_of, sysctl_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -22,6 +21,12 @@ _APPARMOR = "/sys/module/apparmor/parameters/enabled"
 _SELINUX = "/sys/fs/selinux/enforce"
 
 
+def _has_resctrl() -> bool:
+    from containerd_py.runtime.intel_rdt import find_resctrl
+
+    return find_resctrl() is not None
+
+
 def check_host(spec: Spec, *, may_drop_groups: bool = True) -> None:
     """Check what a container asks for. may_drop_groups: False where its user namespace denies setgroups(2).
 
@@ -29,7 +34,7 @@ def check_host(spec: Spec, *, may_drop_groups: bool = True) -> None:
     """
     if spec.process is not None:
         check_process(spec.process, may_drop_groups=may_drop_groups)
-    if spec.linux.intel_rdt is not None and find_resctrl() is None:
+    if spec.linux.intel_rdt is not None and not _has_resctrl():
         raise _lacking("linux.intelRdt", "resctrl is not mounted on this host")
     for path in _needing_own_network(spec):
         raise InvalidArgument(

@@ -6,7 +6,6 @@ The cgroup is where its document says, or where the state root has those of all 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.light_dataclasses import replace
@@ -19,7 +18,10 @@ from containerd_py.runtime.plan.operations import AwaitMembership
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.spec.version import OCI_VERSION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.state import StateDirectory

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import replace
@@ -16,6 +15,7 @@ from containerd_py.runtime.cgroups.systemd.driver import ScopeDriver
 from containerd_py.runtime.cgroups.systemd.names import parse_place
 from containerd_py.runtime.cgroups.systemd.properties import Scope
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

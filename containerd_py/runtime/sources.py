@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime import userns
@@ -17,6 +16,7 @@ from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve, open_in_r
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import AttachRoot
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

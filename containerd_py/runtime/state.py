@@ -11,26 +11,28 @@ Any process may work on a container: `locked` makes them take turns.
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import socket
 import stat
 import time
-from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.ownership import root_of_the_host
 from containerd_py.runtime.spec.version import OCI_VERSION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.runtime.plan.outline import Outline
 
@@ -138,7 +140,7 @@ class StateDirectory:
         The last one to be destroyed takes it along.
         """
         root = os.path.realpath(os.path.dirname(self.path))
-        return f"/pycontainerd-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
+        return f"/pycontainerd-{binascii.crc32(root.encode()):08x}"
 
     @property
     def notify_directory(self) -> str:
@@ -387,7 +389,7 @@ def check_owner(path: str, *, state_root: str | None = None) -> None:
     """
     whole = state_root or path
     for place, found in walk(path):
-        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != _unmapped_owner()):
+        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != root_of_the_host()):
             raise _unusable(whole, f"{_named(place, whole)} belongs to user {found.st_uid}")
         if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise _unusable(whole, f"everybody may write to {_named(place, whole)}")
@@ -427,15 +429,6 @@ def _is_magic(link: str) -> bool:
 
 def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")]
-
-
-def _unmapped_owner() -> int | None:
-    """Return the id that stands for those that are not mapped: in a user namespace of few ids, "/" is the host's root's."""
-    with open("/proc/self/uid_map", encoding="ascii") as mapped:
-        if mapped.read().split() == ["0", "0", str(2**32 - 1)]:
-            return None
-    with open("/proc/sys/kernel/overflowuid", encoding="ascii") as number:
-        return int(number.read())
 
 
 def _named(place: str, path: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
-from containerd_py.runtime.console import keep_lines
 from containerd_py.runtime.linux.passing import connect, send_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 
@@ -82,6 +81,8 @@ def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
     """
     if console_socket is None:
         if not os.isatty(1):
+            from containerd_py.runtime.console import keep_lines
+
             keep_lines(master.fileno())
         return master
     with master:

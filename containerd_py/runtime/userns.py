@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, Unavailable
 from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.linux.process import Clone
-from containerd_py.runtime.plan.compiler import user_mapping
-from containerd_py.runtime.spawner.fork import ForkRequest
+from containerd_py.runtime.plan.compiler.namespaces import namespaces, user_mapping
+from containerd_py.runtime.spawner.request import ForkRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import IdRange, UserMapping
     from containerd_py.runtime.spec.models import Spec
@@ -74,12 +72,17 @@ def is_single(mapping: UserMapping) -> bool:
 
 
 def may_drop_groups(spec: Spec) -> bool:
-    """False where setgroups(2) will be denied in the container's new user namespace: `_write_maps` denies it."""
+    """False where setgroups(2) will be denied in the container: in its new user namespace `_write_maps` denies it.
+
+    One without any stays in the caller's, where it may be denied to its root too.
+    """
     mapping = user_mapping(spec)
-    return mapping is None or os.geteuid() == 0 or not is_single(mapping)
+    if mapping is None:
+        return "user" in namespaces(spec) or setgroups_allowed("self")
+    return os.geteuid() == 0 or not is_single(mapping)
 
 
-def setgroups_allowed(pid: int) -> bool:
+def setgroups_allowed(pid: int | str) -> bool:
     """Tell whether processes in the user namespace of `pid` may change their groups (user_namespaces(7))."""
     try:
         with open(f"/proc/{pid}/setgroups", encoding="ascii") as file:
@@ -107,6 +110,9 @@ def _put(directory: int, name: str, text: str) -> None:
 
 
 def _map_by_program(program: str, pid: int, ranges: tuple[IdRange, ...], origin: str) -> None:
+    import shutil  # for ordinary users alone
+    import subprocess
+
     what = f"cannot map ids ({origin})"
     path = shutil.which(program, path=os.environ.get("PATH") or os.defpath)
     if path is None:

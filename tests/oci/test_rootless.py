@@ -99,6 +99,28 @@ def test_the_loopback_of_a_users_network_is_up(oci: Containers) -> None:
     assert ",UP," in oci.sh("ip link show lo", changes)
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["the caller's namespace", "a namespace of its own"])
+@pytest.mark.lacks("crun", "does not take both versions of cgroups at once")
+def test_a_user_who_has_no_cgroup_to_give_shows_the_one_it_is_in(oci: Containers, *, own: bool) -> None:
+    kinds = [{"type": kind} for kind in (*KINDS, *(["cgroup"] if own else []))]
+    cgroup = {"destination": "/mnt", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "nodev", "noexec"]}
+    changes = {**ONE, "linux.namespaces": kinds, "mounts": [PROC, DEV, DEVPTS, SYS, cgroup]}
+    told = oci.sh("cd /mnt/memory 2>/dev/null || cd /mnt; cat cgroup.procs; mkdir x 2>&1 || true", changes)
+    assert "1" in told.split()
+
+
+def test_in_a_user_namespace_of_the_callers(oci: Containers, place: Path) -> None:
+    """As podman calls a runtime: the document has no user namespace, but the caller is in one, in which root has no
+    name, no device can be made and no group given up.
+    """
+    before = ("/usr/bin/unshare", "--user", "--map-root-user", "--mount")
+    oci.runtime.through = (*oci.runtime.through, *before)
+    oci.runtime.root = place / "run/state"
+    kinds = [{"type": kind} for kind in KINDS if kind != "user"]
+    changes = {"linux.namespaces": kinds, "linux.cgroupsPath": None, "mounts": [PROC, DEV, DEVPTS, SYS]}
+    assert oci.sh("id -u; echo x >/dev/null && head -c 4 /dev/zero | wc -c", changes).split() == ["0", "4"]
+
+
 def test_its_state_is_in_the_runtime_directory(oci: Containers, place: Path) -> None:
     box = oci.create({**ONE, **SLEEP})
     assert list((place / "run" / oci.runtime.kind).glob(box.id))

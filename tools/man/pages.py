@@ -88,15 +88,15 @@ def _pyrunc() -> Iterable[str]:
     about = "pyrunc is a container runtime with runc's command line, for podman, containerd and scripts, without a daemon."
     yield from paragraphs(about)
     yield section("options")
-    yield from entries(arguments.options_of(own))
+    yield from entries(arguments.options_of(own.argparse()))
     yield section("commands")
     for name in commands.NAMES:
         command = commands.load(name)
         parser = Parser(f"pyrunc {name}", command.__doc__ or "")
         command.declare(parser)
-        yield subsection(f"pyrunc {name} [OPTIONS] {arguments.usage_of(parser)}".rstrip())
+        yield subsection(f"pyrunc {name} [OPTIONS] {arguments.usage_of(parser.argparse())}".rstrip())
         yield from paragraphs(command.__doc__ or "")
-        yield from entries(arguments.options_of(parser))
+        yield from entries(arguments.options_of(parser.argparse()))
     yield section("see also")
     yield escaped("pyctr(1), pycontainerd(8), runc(8)")
 

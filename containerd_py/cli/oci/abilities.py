@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from containerd_py import __version__
 from containerd_py.cli.oci.versions import libseccomp
 from containerd_py.errors import InvalidArgument, NotSupported
@@ -15,6 +13,10 @@ from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from containerd_py.runtime.spec.process import CAPABILITIES
 from containerd_py.runtime.spec.validate import validate
 from containerd_py.runtime.spec.version import OCI_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 _FLAGS = tuple(f"SECCOMP_FILTER_FLAG_{name}" for name in ("TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"))

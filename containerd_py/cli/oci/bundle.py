@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from containerd_py.runtime.spec.models import Spec
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count
@@ -15,11 +14,11 @@ from containerd_py.cli.oci.pid_file import remove_pid, write_pid
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.cli.oci.signals import Forwarding
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
     declare_place(parser)
-    parser.switch("--no-new-keyring", help="refused: a container always has a session keyring of its own")
+    parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
     parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
     parser.container()
 
@@ -46,10 +45,10 @@ def declare_place(parser: Parser) -> None:
     parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
 
 
-def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tuple[Spec, int]:
+def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
-    _refuse(options)
+    refuse_no_pivot(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
@@ -60,7 +59,7 @@ def read(options: argparse.Namespace, context: Context, *, detached: bool) -> tu
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     """Create the container and write the pid file; where one fails, nothing is left of either."""
     context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
     notify = NotifySocket(context.settings.state_root, options.id)
@@ -74,6 +73,7 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
             console_socket=options.console_socket,
             preserve_fds=preserved,
             systemd_cgroup=context.settings.by_systemd,
+            new_keyring=not options.no_new_keyring,
         )
     except BaseException:
         notify.undo()
@@ -84,7 +84,7 @@ def make(options: argparse.Namespace, context: Context, spec: Spec, preserved: i
     return container
 
 
-def tell_pid(options: argparse.Namespace, container: Container) -> None:
+def tell_pid(options: Options, container: Container) -> None:
     """Write the pid file; where that fails, nothing is left of the container either."""
     try:
         if options.pid_file:
@@ -95,7 +95,7 @@ def tell_pid(options: argparse.Namespace, container: Container) -> None:
 
 
 def make_or_nothing(
-    options: argparse.Namespace,
+    options: Options,
     context: Context,
     spec: Spec,
     preserved: int,
@@ -108,7 +108,7 @@ def make_or_nothing(
 
 
 @contextlib.contextmanager
-def nothing_left(options: argparse.Namespace, context: Context) -> Iterator[None]:
+def nothing_left(options: Options, context: Context) -> Iterator[None]:
     """Remove what was made where it is interrupted the moment it is made, and nobody has it in hands yet."""
     try:
         yield
@@ -139,18 +139,10 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
         )
 
 
-def refuse_no_pivot(options: argparse.Namespace) -> None:
+def refuse_no_pivot(options: Options) -> None:
     if options.no_pivot:
         raise NotSupported(
             "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
-        )
-
-
-def _refuse(options: argparse.Namespace) -> None:
-    refuse_no_pivot(options)
-    if options.no_new_keyring:
-        raise NotSupported(
-            "cannot use --no-new-keyring: the payload would have the caller's keys", step="keyring", hint="leave it out"
         )

@@ -6,12 +6,11 @@ import contextlib
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Internal
-from containerd_py.runtime import console
 from containerd_py.runtime.streams import Streams
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,6 +69,8 @@ class Relays:
 
 
 def _copy(source: int, target: int) -> None:
+    from containerd_py.runtime import console
+
     with contextlib.suppress(OSError):  # one side is gone: nothing is left to do
         while data := console.read_some(source):
             console.write_all(target, data)

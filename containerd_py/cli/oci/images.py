@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py.cli.oci.arguments import Parser
+    from typing import Any
+
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.runtime.checkpoint.messages import PageServer
 
 _DEFAULT = "checkpoint"
@@ -36,7 +37,7 @@ def declare(parser: Parser) -> None:
     )
 
 
-def common(options: argparse.Namespace) -> dict[str, Any]:
+def common(options: Options) -> dict[str, Any]:
     """Return the options that both commands have, as fields of the library's. Raises InvalidArgument."""
     from containerd_py.runtime.checkpoint.messages import CgroupMode
 
@@ -67,5 +68,5 @@ def page_server(text: str) -> PageServer:
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
     if not address or not port.isascii() or not port.isdigit() or not 0 < int(port) <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"not ADDRESS:PORT: {text!r}")
+        raise ValueError(f"not ADDRESS:PORT: {text!r}")
     return PageServer(address, int(port))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import contextlib
 
+from containerd_py.typed import Protocol, cast
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
@@ -81,6 +85,7 @@ class Container(Protocol):
     ) -> Execution: ...
     def checkpoint(self, options: CheckpointOptions) -> None: ...
     def update(self, resources: Resources) -> None: ...
+    def share(self, asked: Mapping[str, str]) -> None: ...
     def stats(self) -> Statistics: ...
     def oom(self) -> OomNotification: ...
     def processes(self) -> tuple[int, ...]: ...
@@ -100,6 +105,7 @@ class Containers(Protocol):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        new_keyring: bool = True,
     ) -> Container: ...
     def restore(
         self,
@@ -117,6 +123,18 @@ class Containers(Protocol):
     def forget(self, container_id: str, *, state_root: str) -> bool: ...
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]: ...
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
+
+
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Have a launcher get ready meanwhile for the process that is going to be started in a container."""
+    from containerd_py.runtime import launcher
+
+    launcher.prepare()
+    try:
+        yield
+    finally:
+        launcher.discard()
 
 
 def library() -> Containers:

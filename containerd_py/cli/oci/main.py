@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import commands
-from containerd_py.cli.oci.arguments import Parser, UsageError
+from containerd_py.cli.oci.arguments import REST, Asked, Parser, UsageError
 from containerd_py.cli.oci.context import Context
-from containerd_py.cli.oci.library import library
+from containerd_py.cli.oci.library import launching, library
 from containerd_py.cli.oci.log import Log
 from containerd_py.cli.oci.settings import declare, log, settings
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from containerd_py.cli.oci.arguments import Options
     from containerd_py.cli.oci.library import Containers
 
 FAILED = 1
@@ -26,13 +27,23 @@ UNKNOWN_COMMAND = 3
 """runc's own code for it."""
 
 
-def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
-    """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
-    call = _Call(list(sys.argv[1:] if argv is None else argv), containers)
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    containers: Callable[[], Containers] = library,
+    launching: Callable[[], AbstractContextManager[None]] = launching,
+) -> int:
+    """Perform one command and return its exit code; argv: without the program's name (default: this process's).
+
+    containers, launching: the library's, as in `library`.
+    """
+    call = _Call(list(sys.argv[1:] if argv is None else argv), containers, launching)
     try:
         return call.perform()
-    except SystemExit as end:  # argparse printed the help
-        return int(end.code or 0)
+    except Asked as answer:
+        sys.stdout.write(answer.text)
+        sys.stdout.flush()
+        return 0
     except UsageError as error:
         sys.stderr.write(error.usage)
         _tell(error.message, None, call.log)
@@ -59,15 +70,30 @@ def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containe
 class _Call:
     """One command line. log, failure: where an error is to be told, and its exit code, as far as is known by then."""
 
-    def __init__(self, arguments: list[str], containers: Callable[[], Containers]) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        containers: Callable[[], Containers],
+        launching: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.log = Log(None)
         self.failure = FAILED
         self._arguments = arguments
         self._containers = containers
+        self._launching = launching
 
     def perform(self) -> int:
-        options = _parser().read(_asked_for_help(self._arguments))
+        parser = _parser()
+        options = parser.read(_asked_for_help(self._arguments))
+        if options.version or options.command is None:
+            raise Asked(_versions() if options.version else parser.format_help())
         self.log = log(options)
+        if options.command not in commands.LAUNCHING:
+            return self._perform(options)
+        with self._launching():
+            return self._perform(options)
+
+    def _perform(self, options: Options) -> int:
         command = _command(options.command)
         self.failure = command.FAILURE
         parser = Parser(f"pyrunc {options.command}", command.__doc__ or "")
@@ -82,17 +108,24 @@ class _Call:
 def _parser() -> Parser:
     parser = Parser("pyrunc", "Open Container Initiative runtime")
     declare(parser)
-    parser.add_argument("--version", "-v", nargs=0, action=_Version, help="print the versions")
-    parser.add_argument("command", help=f"one of {', '.join(commands.NAMES)}")
-    parser.add_argument("arguments", nargs="...", help="see pyrunc COMMAND --help")
+    parser.switch("--version", "-v", help="print the versions")
+    parser.add_argument("command", nargs="?", help=f"one of {', '.join(commands.NAMES)}")
+    parser.add_argument("arguments", nargs=REST, help="see pyrunc COMMAND --help")
     return parser
 
 
 def _asked_for_help(arguments: list[str]) -> list[str]:
-    """Runc's `help` is a command, and what is done without one."""
-    if not arguments or arguments in (["help"], ["h"]):
+    """Runc's `help` is a command."""
+    if arguments in (["help"], ["h"]):
         return ["--help"]
     return [arguments[1], "--help"] if arguments[0] in ("help", "h") else arguments
+
+
+def _versions() -> str:
+    """In runc's form, whose first three lines callers read."""
+    from containerd_py.cli.oci.versions import versions
+
+    return versions()
 
 
 def _command(name: str) -> commands.Command:
@@ -102,16 +135,6 @@ def _command(name: str) -> commands.Command:
             f"cannot perform command {name!r}: there is none ({cause})", _parser().format_usage(), code=UNKNOWN_COMMAND
         )
     return commands.load(name)
-
-
-class _Version(argparse.Action):
-    """Prints in runc's form, whose first three lines callers read, and ends."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
-        from containerd_py.cli.oci.versions import versions
-
-        sys.stdout.write(versions())
-        parser.exit()
 
 
 def _tell(message: str, hint: str | None, journal: Log) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.log import Log
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,13 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--rootless", choices=("true", "false", "auto"), default="auto", help="(default: auto)")
 
 
-def settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+def settings(options: Options, environ: Mapping[str, str]) -> Settings:
     """Raises InvalidArgument where there is no place for the state."""
     root = os.path.abspath(options.root) if options.root else default_root(environ)
     return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless)
 
 
-def log(options: argparse.Namespace) -> Log:
+def log(options: Options) -> Log:
     """Raises InvalidArgument for a file that cannot be written."""
     return Log(options.log, as_json=options.log_format == "json", debug=options.debug)
 

@@ -6,12 +6,13 @@ import contextlib
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Self
 
 from containerd_py.errors import Conflict, InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, Self
 
 _OURS = {
     *(signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGTTIN, signal.SIGTTOU),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Self
 
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 
 from containerd_py.light_dataclasses import dataclass
-from containerd_py.runtime.cgroups.resources import FileValue, Read, Resources
-from containerd_py.runtime.cgroups.v1 import blkio as v1_blkio
-from containerd_py.runtime.cgroups.v1 import cpu as v1_cpu
-from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
-from containerd_py.runtime.cgroups.v1 import devices as v1_devices
-from containerd_py.runtime.cgroups.v1 import hugetlb as v1_hugetlb
-from containerd_py.runtime.cgroups.v1 import memory as v1_memory
-from containerd_py.runtime.cgroups.v1 import net_cls as v1_net_cls
-from containerd_py.runtime.cgroups.v1 import net_prio as v1_net_prio
-from containerd_py.runtime.cgroups.v1 import pids, rdma
-from containerd_py.runtime.cgroups.v2 import cpu as v2_cpu
-from containerd_py.runtime.cgroups.v2 import cpuset as v2_cpuset
-from containerd_py.runtime.cgroups.v2 import hugetlb as v2_hugetlb
-from containerd_py.runtime.cgroups.v2 import io as v2_io
-from containerd_py.runtime.cgroups.v2 import memory as v2_memory
 
-Values = Callable[[Resources, Read], tuple[FileValue, ...]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerd_py.runtime.cgroups.resources import FileValue, Read, Resources
+
+    Values = Callable[[Resources, Read], tuple[FileValue, ...]]
+
+
+def _in(module: str) -> Values:
+    """Return `values` of a module, which is imported when it is called first: most containers limit little."""
+
+    def values(resources: Resources, read: Read) -> tuple[FileValue, ...]:
+        found: Values = import_module(f"{__package__}.{module}").values
+        return found(resources, read)
+
+    return values
+
 
 V1_CONTROLLERS: dict[str, Values] = {
-    "pids": pids.values,
-    "memory": v1_memory.values,
-    "cpu": v1_cpu.values,
-    "cpuset": v1_cpuset.values,
-    "blkio": v1_blkio.values,
-    "devices": v1_devices.values,
-    "hugetlb": v1_hugetlb.values,
-    "net_cls": v1_net_cls.values,
-    "net_prio": v1_net_prio.values,
-    "rdma": rdma.values,
+    "pids": _in("v1.pids"),
+    "memory": _in("v1.memory"),
+    "cpu": _in("v1.cpu"),
+    "cpuset": _in("v1.cpuset"),
+    "blkio": _in("v1.blkio"),
+    "devices": _in("v1.devices"),
+    "hugetlb": _in("v1.hugetlb"),
+    "net_cls": _in("v1.net_cls"),
+    "net_prio": _in("v1.net_prio"),
+    "rdma": _in("v1.rdma"),
 }
 
 
@@ -46,13 +48,13 @@ class Unified:
 
 
 V2_CONTROLLERS: dict[str, Unified] = {
-    "pids": Unified("pids", pids.values),
-    "memory": Unified("memory", v2_memory.values),
-    "cpu": Unified("cpu", v2_cpu.values),
-    "cpuset": Unified("cpuset", v2_cpuset.values),
-    "blkio": Unified("io", v2_io.values),
-    "hugetlb": Unified("hugetlb", v2_hugetlb.values),
-    "rdma": Unified("rdma", rdma.values),
+    "pids": Unified("pids", _in("v1.pids")),
+    "memory": Unified("memory", _in("v2.memory")),
+    "cpu": Unified("cpu", _in("v2.cpu")),
+    "cpuset": Unified("cpuset", _in("v2.cpuset")),
+    "blkio": Unified("io", _in("v2.io")),
+    "hugetlb": Unified("hugetlb", _in("v2.hugetlb")),
+    "rdma": Unified("rdma", _in("v1.rdma")),
 }
 
 ASKED_BY: dict[str, str] = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.cgroups.directories import await_removal, remove_parents, remove_wait
 from containerd_py.runtime.cgroups.killing import kill
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 

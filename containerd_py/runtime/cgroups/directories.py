@@ -6,10 +6,10 @@ import contextlib
 import errno
 import os
 import time
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Unavailable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -10,13 +10,13 @@ import contextlib
 import os
 import select
 import time
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

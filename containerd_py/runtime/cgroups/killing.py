@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.cgroups import files, freezer
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 

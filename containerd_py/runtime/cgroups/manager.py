@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
-from containerd_py.runtime.cgroups.devices import attach
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.members import move, pids, populated
@@ -26,7 +24,9 @@ from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -263,6 +263,8 @@ class CgroupManager:
             with _naming(limit.asked_by):
                 files.write_all(limit.directory, limit.values)
         if resources.devices and cgroup.v2 and "devices" not in self._layout.v1:
+            from containerd_py.runtime.cgroups.devices import attach
+
             with _naming(ASKED_BY["devices"]):
                 attach.enforce(cgroup.v2, resources.devices)
 
@@ -287,8 +289,7 @@ class CgroupManager:
 
 def _is_privileged() -> bool:
     """Root of the host: programs can be loaded in the first user namespace only (bpf(2), CAP_BPF)."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return os.geteuid() == 0 and file.read().split() == ["0", "0", str(2**32 - 1)]
+    return os.geteuid() == 0 and in_first_user_namespace()
 
 
 def _inherit_cpuset(mount: str, directory: str) -> None:

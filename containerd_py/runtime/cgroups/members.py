@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import cgroup_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -7,8 +7,6 @@ not even the container's first process could be born in the cgroup, so it is 1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.cgroups.resources import (
     BlockIo,
     Cpu,
@@ -22,6 +20,7 @@ from containerd_py.runtime.cgroups.resources import (
     WeightDevice,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

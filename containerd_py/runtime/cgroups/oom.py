@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.keyed import keyed
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.inotify import Watch, inotify_add_watch, inotify_init1, masks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
 _V1 = "memory.oom_control"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotFound
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import parse_membership
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

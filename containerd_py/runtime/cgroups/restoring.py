@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
 
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.resources import FileValue
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from containerd_py.runtime.cgroups.resources import Read
 
 
-class Limit(NamedTuple):
+@dataclass(frozen=True)
+class Limit:
     """What one controller has written to one directory. asked_by: JSON paths of the fields that ask for it."""
 
     directory: str
@@ -26,7 +27,7 @@ class Limit(NamedTuple):
     def missing(self) -> Limit:
         """Return it with what is not there yet."""
         read = files.reader(self.directory)
-        return self._replace(values=tuple(value for value in self.values if read(value.name) != value.text))
+        return replace(self, values=tuple(value for value in self.values if read(value.name) != value.text))
 
 
 Limits = tuple[Limit, ...]

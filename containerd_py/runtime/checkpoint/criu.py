@@ -13,14 +13,15 @@ import shutil
 import socket
 import stat
 import subprocess
-from typing import TYPE_CHECKING, Self
 
 from containerd_py.errors import Internal, NotSupported
 from containerd_py.runtime.checkpoint.messages import Answer, Features, Kind, Request, decode, encode
 from containerd_py.runtime.linux.passing import receive_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Self
 
     from containerd_py.runtime.streams import Streams
 

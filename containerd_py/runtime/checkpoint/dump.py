@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import Internal, InvalidArgument
 from containerd_py.runtime.cgroup_view import cgroup_tree
@@ -16,7 +15,10 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.checkpoint.messages import ExternalMount
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.plan.plan import Plan

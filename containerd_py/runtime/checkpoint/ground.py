@@ -18,7 +18,6 @@ import os
 import socket
 import stat
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import dataclass, names_of, values_of
 from containerd_py.runtime.init import targets
@@ -30,6 +29,7 @@ from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.linux.syscall import call
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

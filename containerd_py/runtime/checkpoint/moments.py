@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotFound
 from containerd_py.light_dataclasses import replace
@@ -19,6 +18,7 @@ from containerd_py.runtime.network.threads import run_inside
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.streams import hand_over_if_asked
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import ExitStack
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
@@ -21,6 +20,7 @@ from containerd_py.runtime.linux.namespaces import FILES
 from containerd_py.runtime.linux.paths import open_in_root
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr, mount_setattr
@@ -17,6 +16,7 @@ from containerd_py.runtime.linux.paths import open_in_root
 from containerd_py.runtime.linux.process import Clone, setns, unshare
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

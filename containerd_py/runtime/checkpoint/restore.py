@@ -13,7 +13,6 @@ import os
 import socket
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import replace
@@ -29,8 +28,10 @@ from containerd_py.runtime.creation import Attachments, Creation, Made
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.checkpoint.options import RestoreOptions

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.doctor import confinement, ids, kernel, room
 from containerd_py.runtime.doctor.finding import Finding, Host, State
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

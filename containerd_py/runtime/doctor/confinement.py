@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.doctor.finding import Finding, State
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.doctor.finding import Host
 

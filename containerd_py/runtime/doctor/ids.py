@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import userns
@@ -13,6 +12,7 @@ from containerd_py.runtime.doctor.finding import Finding, State
 from containerd_py.runtime.linux import mounts
 from containerd_py.runtime.plan.plan import IdRange, UserMapping
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.doctor.finding import Host
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.doctor.finding import Finding, State
 from containerd_py.runtime.host import OLDEST, parse_release
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.doctor.finding import Host
 

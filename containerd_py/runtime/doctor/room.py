@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.doctor.finding import Finding, State
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.doctor.finding import Host
 

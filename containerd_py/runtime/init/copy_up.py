@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.steps import StepFailed
 from containerd_py.runtime.linux.directories import names
 from containerd_py.runtime.linux.paths import Resolve, openat2
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 

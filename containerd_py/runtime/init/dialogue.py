@@ -32,14 +32,15 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import array
+    from typing import Any
 
 _FAILED = struct.Struct("<Hi")
 _LARGEST = 1 << 18  # READY of a plan with 26 000 steps; what is larger the kernel does not send (net.core.wmem_default)

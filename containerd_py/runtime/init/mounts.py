@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init import copy_up, targets
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
@@ -14,6 +13,7 @@ from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.statfs import DEVPTS_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, filesystem_magic
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -56,7 +57,19 @@ def reset_process(_context: Context, step: op.ResetProcess) -> None:
         signal.setitimer(timer, 0)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_soft_limit(_BOOT_DESCRIPTORS, hard), hard))  # the spawner needs more
-    process.join_session_keyring(step.keyring)
+    if step.keyring:
+        _join_keyring(step.keyring, step.searchable)
+
+
+def _join_keyring(name: str, searchable: int) -> None:
+    try:
+        serial = process.join_session_keyring(name)
+    except OSError as problem:
+        if problem.errno != errno.ENOSYS:  # a kernel without keys
+            raise
+        return
+    if searchable and (found := process.keyring_permissions(serial)) | searchable != found:
+        process.set_keyring_permissions(serial, found | searchable)
 
 
 def _soft_limit(wanted: int, hard: int) -> int:

@@ -14,11 +14,14 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from typing import NoReturn
 
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 NAME = "pyc:[1:REAP]"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import mounts, paths
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

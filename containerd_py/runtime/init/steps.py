@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import attach, clone_tree
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
-from containerd_py.runtime.plan.operations import Operation
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from containerd_py.runtime.plan.operations import Operation
+
+    OperationType = TypeVar("OperationType", bound=Operation)
+    Executor = Callable[["Context", Any], None]
 
 _NULL = os.makedev(1, 3)
 
@@ -98,8 +103,6 @@ class Context:
         return self.procfs.fileno()
 
 
-OperationType = TypeVar("OperationType", bound=Operation)
-Executor = Callable[[Context, Any], None]
 EXECUTORS: dict[type[Operation], Executor] = {}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.steps import Context, StepFailed, restriction_for
 from containerd_py.runtime.linux import paths
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC, filesystem_magic
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

@@ -8,7 +8,6 @@ import importlib
 import os
 import socket
 import time
-from typing import NoReturn
 
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.freeze import GUARD
@@ -16,6 +15,10 @@ from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan.operations import AwaitStart, Exec, FindProgram, LoadSeccomp, Operation
 from containerd_py.runtime.plan.plan import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _EXECUTORS = (
     *("attributes", "devices", "home", "hooks", "identity", "mandatory", "masks"),

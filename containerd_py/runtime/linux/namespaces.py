@@ -1,19 +1,22 @@
-"""Namespaces by file: what kind one is (ioctl_ns(2)), and where its offsets are written (time_namespaces(7))."""
+"""Namespaces by file: what kind one is (ioctl_ns(2)), whether it is the first, and where its offsets are written
+(time_namespaces(7)).
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 
 _AT_FDCWD = -100
 _NS_GET_NSTYPE = 0xB703  # _IO(0xb7, 3), Linux 4.11
+_FIRST_USER = 0xEFFFFFFD  # PROC_USER_INIT_INO (include/linux/proc_ns.h)
 
 FLAGS = {
     "mount": Clone.NEWNS,
@@ -46,6 +49,14 @@ def kind_of(fd: int) -> Clone | None:
         return Clone(fcntl.ioctl(fd, _NS_GET_NSTYPE))
     except OSError:
         return None
+
+
+def in_first_user_namespace() -> bool:
+    """Tell whether this process is: in any other, what concerns the whole host is refused, whoever asks.
+
+    Its maps would not tell, since those of another may be the same.
+    """
+    return os.stat("/proc/self/ns/user").st_ino == _FIRST_USER
 
 
 def open_time_offsets() -> Fd:

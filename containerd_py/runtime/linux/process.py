@@ -22,6 +22,9 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 8  # Linux 5.0
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+_KEYCTL_SETPERM = 5
+_KEYCTL_DESCRIBE = 6
+_MOST_DESCRIBED = 512  # type, owners, permissions and a name, which is ours
 _CLOSE_RANGE_CLOEXEC = 4
 
 
@@ -126,9 +129,21 @@ def personality(persona: int) -> None:
     call("personality", persona)
 
 
-def join_session_keyring(name: str) -> None:
-    """Join a session keyring of one's own (keyctl(2)), so that the daemon's keys are out of reach."""
-    call("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, name)
+def join_session_keyring(name: str) -> int:
+    """Join the session keyring of that name that may be searched, or a new one, and return its serial (keyctl(2))."""
+    return call("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, name)
+
+
+def keyring_permissions(serial: int) -> int:
+    """Return the bits of a key's permissions, of which the caller may view what KEYCTL_DESCRIBE tells."""
+    told = ctypes.create_string_buffer(_MOST_DESCRIBED)
+    call("keyctl", _KEYCTL_DESCRIBE, serial, told, len(told))
+    _kind, _uid, _gid, permissions, _name = told.value.split(b";", 4)
+    return int(permissions, 16)
+
+
+def set_keyring_permissions(serial: int, permissions: int) -> None:
+    call("keyctl", _KEYCTL_SETPERM, serial, permissions)
 
 
 def reset_signals() -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
 from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.linux.statfs import filesystem_magic
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

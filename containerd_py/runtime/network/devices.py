@@ -10,15 +10,16 @@ import errno
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.network.threads import run_inside
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from containerd_py.runtime.spec.linux import NetDevice
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
 
 from containerd_py.runtime.linux.process import Clone, setns
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
-Result = TypeVar("Result")
+    Result = TypeVar("Result")
 
 
 def run_inside(netns: int, work: Callable[[], Result]) -> Result:

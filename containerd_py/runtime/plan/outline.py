@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
 
 from containerd_py.light_dataclasses import dataclass, values_of
+from containerd_py.typed import Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Operation
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import binascii
 import json
-from typing import Any
 
 from containerd_py.light_dataclasses import dataclass, field, names_of
 from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation
 from containerd_py.runtime.plan.outline import Entry, UnreadablePlan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FORMAT = 4
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.

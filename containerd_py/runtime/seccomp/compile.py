@@ -6,7 +6,6 @@ import errno
 import os
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
@@ -15,8 +14,10 @@ from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 

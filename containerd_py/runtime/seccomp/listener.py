@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from containerd_py.errors import Unavailable
 from containerd_py.runtime.linux.passing import connect, send_fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 DEADLINE_S = 10.0  # an agent that takes nothing must not hold a container's start for ever
 

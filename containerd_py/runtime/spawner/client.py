@@ -7,16 +7,16 @@ import errno
 import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spawner import protocol, seal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py.runtime.spawner.fork import ForkRequest
     from containerd_py.runtime.spawner.protocol import Message
+    from containerd_py.runtime.spawner.request import ForkRequest
 
 SOCKET_NAME = "spawner.sock"
 

@@ -19,9 +19,8 @@ import select
 import signal
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
 
-from containerd_py.light_dataclasses import dataclass, replace
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
@@ -31,8 +30,12 @@ from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.pidfd import pidfd_open, pidfd_send_signal
 from containerd_py.runtime.linux.process import Clone, clone3
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from containerd_py.runtime.spawner.birth import Birth
+    from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
 _LARGEST = 4096
 _STAGE_S = 5
@@ -40,65 +43,6 @@ _STAGE_S = 5
 
 class NotAlone(RuntimeError):
     """This process has threads: a fork would copy their locks, held for ever."""
-
-
-@dataclass(frozen=True)
-class Entering:
-    """Where the worker is to be born. joins: descriptors and their flags of setns(2), a pid namespace after the others.
-
-    time_offsets: lines for the timens_offsets of a new time namespace, None without one. oom_score_adj: set before it is
-    there, where that is permitted.
-    """
-
-    joins: tuple[tuple[int, int], ...] = ()
-    time_offsets: str | None = None
-    oom_score_adj: int | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.joins) or self.time_offsets is not None
-
-    @property
-    def cgroups(self) -> bool:
-        """True where a cgroup namespace is among them."""
-        return any(flags & Clone.NEWCGROUP for _fd, flags in self.joins)
-
-
-@dataclass(frozen=True)
-class ForkRequest:
-    """control: what the worker listens to; flags: namespaces to make; cgroup: a cgroup v2 directory to be born in."""
-
-    control: int
-    flags: Clone
-    cgroup: int | None = None
-    entering: Entering = Entering()
-
-    def entered_last(self) -> tuple[tuple[int, int], ...]:
-        """Return those of the joins that the worker does itself, once it is in its cgroup: cgroup namespaces.
-
-        Where cgroup2 is mounted with nsdelegate, as by systemd, nothing is moved into a cgroup or born in it from within a
-        namespace that the place it comes from lies outside of (cgroup-v2.rst, "Delegation Containment": ENOENT). A worker
-        in a new user namespace has no right to enter one of the host's any more.
-        """
-        if self.flags & Clone.NEWUSER:
-            return ()
-        return tuple(join for join in self.entering.joins if join[1] == Clone.NEWCGROUP)
-
-    def message(self) -> tuple[dict[str, Any], list[int]]:
-        """Return the fields of a spawn message, and the descriptors that go with it."""
-        joins, entering = self.entering.joins, self.entering
-        fds = [self.control, *([] if self.cgroup is None else [self.cgroup]), *(fd for fd, _flags in joins)]
-        flags = {"flags": int(self.flags), "joins": [flags for _fd, flags in joins]}
-        values = {"time_offsets": entering.time_offsets, "oom_score_adj": entering.oom_score_adj}
-        return {"cgroup": self.cgroup is not None, **values, **flags}, fds
-
-    @classmethod
-    def read(cls, message: dict[str, Any], fds: list[int]) -> tuple[ForkRequest, int]:
-        """Read a spawn message; return the request and how many of the descriptors belong to it."""
-        cgroup = 1 if message["cgroup"] else None
-        first = 2 if cgroup else 1
-        joins = tuple(zip(fds[first:], message["joins"], strict=False))
-        entering = Entering(joins, message["time_offsets"], message.get("oom_score_adj"))
-        return cls(fds[0], Clone(message["flags"]), fds[cgroup] if cgroup else None, entering), first + len(joins)
 
 
 def fork_worker(request: ForkRequest) -> tuple[int, Fd]:

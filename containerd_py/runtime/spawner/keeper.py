@@ -9,7 +9,6 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Any
 
 from containerd_py import __version__
 from containerd_py.light_dataclasses import dataclass, field
@@ -18,9 +17,13 @@ from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
-from containerd_py.runtime.spawner.fork import ForkRequest, NotAlone, fork_worker
+from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
+from containerd_py.runtime.spawner.request import ForkRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.spawner.protocol import Message
 
 _UCRED = struct.Struct("iII")

@@ -28,18 +28,20 @@ of this spawner reads, since format 2.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any
+
+    Message = dict[str, Any]
+
 
 PROTOCOL = 3
 LARGEST = 65_536
 MOST_FDS = 64
-
-Message = dict[str, Any]
 
 
 def send(connection: socket.socket, message: Message, fds: list[int] | tuple[int, ...] = ()) -> None:

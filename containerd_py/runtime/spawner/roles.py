@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
@@ -21,9 +20,10 @@ from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import protocol
-from containerd_py.runtime.spawner.fork import ForkRequest, fork_sibling
-from containerd_py.runtime.spawner.keeper import Keeper
+from containerd_py.runtime.spawner.fork import fork_sibling
+from containerd_py.runtime.spawner.request import ForkRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,6 +35,8 @@ def spawner(arguments: list[str]) -> None:
     process.set_name(SPAWNER_NAME)
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
+    from containerd_py.runtime.spawner.keeper import Keeper
+
     import_module("containerd_py.runtime.spawner.birth")
     if not arguments:
         process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it

@@ -16,6 +16,7 @@ from containerd_py.errors import Unavailable
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed_executable
 from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
+from containerd_py.runtime.linux.ownership import root_of_the_host
 
 _FLAGS = ("-I", "-S", "-E", "-B")
 _BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.spawner.roles import main; main()"
@@ -80,10 +81,24 @@ def check_code() -> None:
     for folder, _folders, files in os.walk(os.path.join(_PACKAGE, "containerd_py", "runtime")):
         for path in (folder, *(os.path.join(folder, name) for name in files)):
             found = os.stat(path)
-            if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if _may_change(path, found):
                 raise Unavailable(
                     f"cannot start worker: {path!r} could be changed by others (owner {found.st_uid}, "
                     f"mode {stat.S_IMODE(found.st_mode):o})",
                     step="seal",
                     hint="chown the package to root and remove write permission of group and others",
                 )
+
+
+def _may_change(path: str, found: os.stat_result) -> bool:
+    """Tell whether anybody but root and us may.
+
+    In a user namespace that does not map the host's root its files have the owner of all that are not mapped. No process
+    of ours has rights over such a file, nor gives the code rights that its owner lacks; but a range of ids may have that
+    number in it, and over files of that user we have rights.
+    """
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return True
+    if found.st_uid in (0, os.geteuid()):
+        return False
+    return found.st_uid != root_of_the_host() or os.access(path, os.W_OK)

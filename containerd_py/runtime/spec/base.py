@@ -14,11 +14,12 @@ whole start of `runc` takes, most of it its import (ADR 25): so the daemon's wir
 from __future__ import annotations
 
 from containerd_py.runtime.spec.kinds import Findings
+from containerd_py.typed import dataclass_transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Protocol, Self, dataclass_transform
+    from typing import Any, Protocol, Self
 
     from containerd_py.runtime.spec.kinds import Place
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
         """What a value may be. `read` returns it, or tells `findings` what is wrong with it at `place`."""
 
         def read(self, value: object, place: Place, findings: Findings) -> Any: ...
-else:
-
-    def dataclass_transform(**_options: object) -> object:
-        return lambda cls: cls
 
 
 _REQUIRED = object()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.paths import open_in_root
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -18,7 +18,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client
 from containerd_py.runtime.spawner.client import Hello, Inherited, Ready, Refused, Spawned, SpawnerClient, Told
-from containerd_py.runtime.spawner.fork import ForkRequest
+from containerd_py.runtime.spawner.request import ForkRequest
 
 Kind = TypeVar("Kind", bound=Told)
 LONG_S = 30

@@ -24,7 +24,7 @@ from containerd_py.runtime.plan import plan
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Hello, Inherited, Spawned
-from containerd_py.runtime.spawner.fork import ForkRequest
+from containerd_py.runtime.spawner.request import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 

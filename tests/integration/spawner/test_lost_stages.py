@@ -11,7 +11,7 @@ from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import seal
-from containerd_py.runtime.spawner.fork import Entering, ForkRequest
+from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
 # Forks by a stage, as the spawner does, in a process with one thread; `kill` is where the stage is killed.
 _SCRIPT = """

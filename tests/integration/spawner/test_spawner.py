@@ -21,7 +21,7 @@ from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Exited, Refused
-from containerd_py.runtime.spawner.fork import ForkRequest
+from containerd_py.runtime.spawner.request import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import LONG_S, Spawner, close, pipe, receive, silent, until
 

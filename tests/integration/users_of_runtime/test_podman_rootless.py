@@ -12,12 +12,6 @@ from tests.integration.users_of_runtime.programs import OciRuntime, make_runtime
 from tests.oci.exposing import exposing
 
 pytestmark = pytest.mark.xdist_group("podman")
-_NOT_YET = pytest.mark.xfail(
-    strict=True,
-    reason="in a user namespace that does not map root, code of root's is taken for a stranger's; and where a user may "
-    "make none, a cgroup mount has a source that is not there",
-)
-on_both = pytest.mark.parametrize("runtime", [pytest.param("pyrunc", marks=_NOT_YET), "runc"], indirect=True)
 
 _UID = 1000
 _BECOME_USER = """
@@ -53,7 +47,6 @@ def rootless(runtime: OciRuntime, workshop: Path, image: Path) -> Iterator[Podma
         shutil.rmtree(folder)
 
 
-@on_both
 def test_a_container_of_a_user(rootless: Podman) -> None:
     script = "id -u; cat /proc/self/uid_map; touch /made && echo made; exit 7"
     told = rootless("run", "--rm", "--interactive", IMAGE, "sh", "-c", script)
@@ -61,10 +54,25 @@ def test_a_container_of_a_user(rootless: Podman) -> None:
     assert told.stdout.split() == ["0", "0", str(_UID), "1", "1", "200000", "65536", "made"]
 
 
-@on_both
 def test_what_runs_is_controlled(rootless: Podman) -> None:
     script = "trap 'exit 3' TERM; while :; do sleep 0.05; done"
     rootless("run", "--detach", "--name", "box", IMAGE, "sh", "-c", script).ok()
     assert rootless("exec", "box", "sh", "-c", "echo out; exit 5").code == 5
     rootless("stop", "--time", "10", "box").ok()
     assert rootless("inspect", "--format", "{{.State.ExitCode}}", "box").ok().stdout == "3\n"
+
+
+def test_a_user_keeps_the_own_id(rootless: Podman) -> None:
+    """In a user namespace that podman makes in its own: the document has one then. Devices are bound, not made."""
+    script = "id -u; touch /dev/shm/made && ls -ln /dev/shm/made | tr -s ' ' | cut -d' ' -f3; echo x >/dev/null"
+    told = rootless("run", "--rm", "--userns", "keep-id", "--cgroupns", "private", IMAGE, "sh", "-c", script)
+    assert told.ok().stdout.split() == [str(_UID), str(_UID)], told
+
+
+def test_what_the_caller_lies_in_is_seen_but_not_changed(rootless: Podman) -> None:
+    """Nobody has delegated a cgroup to this user, so the container has none of its own."""
+    script = (
+        "cd /sys/fs/cgroup; test -e memory/cgroup.procs -o -e cgroup.procs && echo seen; for d in . */; do mkdir $d/x; done"
+    )
+    told = rootless("run", "--rm", IMAGE, "sh", "-c", f"{script} 2>/dev/null; true")
+    assert told.ok().stdout.split() == ["seen"], told

@@ -1,5 +1,6 @@
 """A container is shown the hierarchies in which it has a cgroup."""
 
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroup_view import cgroup_tree
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import Cgroup
@@ -33,5 +34,18 @@ def test_version_2_alone() -> None:
     assert cgroup_tree(Layout(AT, ("pids",), {}), Cgroup(f"{AT}/box", ())) == CgroupTree(f"{AT}/box")
 
 
+def test_a_container_without_one_is_shown_its_callers() -> None:
+    own = {f"{AT}/unified": f"{AT}/unified/me", f"{AT}/pids": f"{AT}/pids/me"}
+    assert cgroup_tree(replace(HYBRID, own=own), Cgroup(None, ())) == CgroupTree(
+        f"{AT}/unified/me",
+        (
+            Hierarchy("cpu,cpuacct", (("cpuacct", None), ("cpu", None)), f"{AT}/cpu,cpuacct"),
+            Hierarchy("memory", (("memory", None),), f"{AT}/memory"),
+            Hierarchy("pids", (("pids", None),), f"{AT}/pids/me"),
+        ),
+        shared=True,
+    )
+
+
 def test_none() -> None:
-    assert cgroup_tree(HYBRID, Cgroup(None, ())) == CgroupTree()
+    assert cgroup_tree(Layout(None, (), {}), Cgroup(None, ())) == CgroupTree(shared=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
 
+from containerd_py.typed import Protocol, cast
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 NAMES = (
     *("checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause"),
     *("ps", "restore", "resume", "run", "spec", "start", "state", "update"),
 )
+
+LAUNCHING = ("create", "exec", "run")
+"""Those that start a process in a container."""
 
 
 class Command(Protocol):
@@ -26,7 +29,7 @@ class Command(Protocol):
     def declare(self, parser: Parser) -> None:
         """Add the command's options and arguments."""
 
-    def perform(self, options: argparse.Namespace, context: Context) -> int:
+    def perform(self, options: Options, context: Context) -> int:
         """Do it and return the exit code. Raises ContainerdError, OSError."""
 
 

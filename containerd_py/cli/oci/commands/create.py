@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.signals import Forwarding
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -20,7 +17,7 @@ def declare(parser: Parser) -> None:
     creation.declare(parser)
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=True)
     with Forwarding() as forwarding:
         creation.make_or_nothing(options, context, spec, preserved, None, forwarding)

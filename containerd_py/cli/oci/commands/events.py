@@ -8,16 +8,16 @@ import select
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.arguments import seconds
 from containerd_py.errors import Conflict
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
+    from typing import Any
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container, OomNotification
 
@@ -33,7 +33,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     container = context.load(options.id)
     if options.stats:
         _check_alive(container, options.id)
@@ -44,7 +44,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _follow(options: argparse.Namespace, container: Container, ended: Fd, oom: OomNotification) -> None:
+def _follow(options: Options, container: Container, ended: Fd, oom: OomNotification) -> None:
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(oom.fileno(), select.POLLIN)

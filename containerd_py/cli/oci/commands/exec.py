@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
@@ -17,11 +16,12 @@ from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.beginning import Beginning
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
+    from typing import Any
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container, Execution
     from containerd_py.runtime.spec.process import Process
@@ -57,7 +57,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("command", nargs="...", help="the program and its arguments")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     check_open(options.preserve_fds)
     container = context.load(options.id)
     _check_status(container.state().status, options)
@@ -70,7 +70,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return _attend(options, container, process)
 
 
-def _check_status(status: str, options: argparse.Namespace) -> None:
+def _check_status(status: str, options: Options) -> None:
     """In runc's words, which callers look for."""
     if status == "stopped" or (status == "paused" and not options.ignore_paused):
         raise Conflict(
@@ -80,7 +80,7 @@ def _check_status(status: str, options: argparse.Namespace) -> None:
         )
 
 
-def _attend(options: argparse.Namespace, container: Container, process: Process) -> int:
+def _attend(options: Options, container: Container, process: Process) -> int:
     relays, beginning = Relays(), Beginning()
     with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
         with _none_left(), forwarding.interruptible(begun=beginning.has_come):
@@ -103,7 +103,7 @@ def _none_left() -> Iterator[None]:
 
 
 def _execute(
-    options: argparse.Namespace,
+    options: Options,
     container: Container,
     process: Process,
     streams: Streams | None,
@@ -136,7 +136,7 @@ def sub_cgroups(given: list[str]) -> dict[str, str]:
     return found
 
 
-def _process(options: argparse.Namespace, container: Container, context: Context) -> Process:
+def _process(options: Options, container: Container, context: Context) -> Process:
     from containerd_py.runtime.spec.process import Process
 
     if options.process:
@@ -148,7 +148,7 @@ def _process(options: argparse.Namespace, container: Container, context: Context
         return Process.parse(document, what=what, ignored=ignored)
 
 
-def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def changed(process: dict[str, Any], options: Options) -> dict[str, Any]:
     """Return the container's process object with what the options say, as runc changes it."""
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
@@ -167,7 +167,7 @@ def changed(process: dict[str, Any], options: argparse.Namespace) -> dict[str, A
     return made
 
 
-def _user(user: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def _user(user: dict[str, Any], options: Options) -> dict[str, Any]:
     if options.user is not None:
         uid, colon, gid = options.user.partition(":")
         user["uid"] = integer(uid, what="user id")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -19,7 +17,7 @@ def declare(_parser: Parser) -> None:
     """It has no options."""
 
 
-def perform(_options: argparse.Namespace, _context: Context) -> int:
+def perform(_options: Options, _context: Context) -> int:
     from containerd_py.cli.oci.abilities import document
 
     sys.stdout.write(json.dumps(document(), indent=4) + "\n")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.cli.oci.signals import parse_signal
 from containerd_py.errors import Conflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -22,7 +19,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("signal", nargs="?", default="TERM", help="a name or a number (default: TERM)")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     number = parse_signal(options.signal)
     container = context.load(options.id)
     try:

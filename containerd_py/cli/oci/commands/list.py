@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci.listing import document, table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -22,7 +20,7 @@ def declare(parser: Parser) -> None:
     parser.switch("--quiet", "-q", help="print ids only")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     found = sorted(context.containers().list(context.settings.state_root), key=lambda state: state.id)
     if options.quiet:
         text = "".join(f"{state.id}\n" for state in found)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Collection, Sequence
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -24,7 +23,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("options", nargs="...", metavar="ps options", help="(default: -ef)")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     pids = context.load(options.id).processes()
     if options.format == "json":
         sys.stdout.write(json.dumps(sorted(pids), separators=(",", ":")) + "\n")

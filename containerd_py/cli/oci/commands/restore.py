@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation, images
 from containerd_py.cli.oci.bundle import read_spec
@@ -11,10 +10,9 @@ from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.signals import Forwarding
 from containerd_py.runtime.linux.process import set_child_subreaper
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.runtime.spec.models import Spec
@@ -35,7 +33,7 @@ def declare(parser: Parser) -> None:
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     context.settings.check_creation()
     creation.refuse_no_pivot(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
@@ -50,7 +48,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return _attend(options, context, spec, terminal=terminal)
 
 
-def _attend(options: argparse.Namespace, context: Context, spec: Spec, *, terminal: bool) -> int:
+def _attend(options: Options, context: Context, spec: Spec, *, terminal: bool) -> int:
     """Wait for it in the foreground, and return the exit code of the payload."""
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
@@ -63,9 +61,7 @@ def _attend(options: argparse.Namespace, context: Context, spec: Spec, *, termin
     return code
 
 
-def _restore(
-    options: argparse.Namespace, context: Context, spec: Spec, streams: Streams | None, forwarding: Forwarding
-) -> Container:
+def _restore(options: Options, context: Context, spec: Spec, streams: Streams | None, forwarding: Forwarding) -> Container:
     from containerd_py.runtime.checkpoint.options import RestoreOptions
 
     asked = RestoreOptions(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING
 
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
@@ -17,11 +16,11 @@ from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
     from containerd_py.runtime.spec.models import Spec
@@ -36,7 +35,7 @@ def declare(parser: Parser) -> None:
     parser.switch("--no-subreaper", help="leave the reaping of orphans to others")
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     spec, preserved = creation.read(options, context, detached=options.detach)
     if options.detach:
         return _leave_running(options, context, spec, preserved)
@@ -45,7 +44,7 @@ def perform(options: argparse.Namespace, context: Context) -> int:
     return _attend(options, context, spec, preserved)
 
 
-def _leave_running(options: argparse.Namespace, context: Context, spec: Spec, preserved: int) -> int:
+def _leave_running(options: Options, context: Context, spec: Spec, preserved: int) -> int:
     with Forwarding() as forwarding:
         container = creation.make_or_nothing(options, context, spec, preserved, None, forwarding)
         with _undone_at_failure(container, options), forwarding.interruptible():
@@ -53,7 +52,7 @@ def _leave_running(options: argparse.Namespace, context: Context, spec: Spec, pr
     return 0
 
 
-def _attend(options: argparse.Namespace, context: Context, spec: Spec, preserved: int) -> int:
+def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> int:
     """Run it in the foreground and return the exit code of the payload."""
     terminal = spec.process is not None and spec.process.terminal
     relays = Relays()
@@ -78,7 +77,7 @@ def _begun(spec: Spec, beginning: Beginning) -> Callable[[], bool]:
 
 
 @contextlib.contextmanager
-def _undone_at_failure(container: Container, options: argparse.Namespace) -> Iterator[None]:
+def _undone_at_failure(container: Container, options: Options) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -88,7 +87,7 @@ def _undone_at_failure(container: Container, options: argparse.Namespace) -> Ite
 
 
 @contextlib.contextmanager
-def _telling_readiness(options: argparse.Namespace, context: Context, container: Container) -> Iterator[None]:
+def _telling_readiness(options: Options, context: Context, container: Container) -> Iterator[None]:
     """Pass the payload's READY=1 on meanwhile; the caller's service manager watches this process."""
     to = context.environ.get("NOTIFY_SOCKET")
     if not to:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import Conflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -22,7 +20,7 @@ def declare(parser: Parser) -> None:
     parser.switch("--rootless", help="for an ordinary user: with a user namespace, without what such a user may not do")
 
 
-def perform(options: argparse.Namespace, _context: Context) -> int:
+def perform(options: Options, _context: Context) -> int:
     from containerd_py.cli.oci.template import rootless, template
 
     document = template()

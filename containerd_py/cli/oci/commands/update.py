@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from containerd_py.cli.oci.arguments import size_bytes
 from containerd_py.cli.oci.bundle import ignoring, read_document
-from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.errors import InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
+    from typing import Any
 
-    from containerd_py.cli.oci.arguments import Parser
+    from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
@@ -36,6 +35,10 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
     ("cpuset-cpus", "cpu", "cpus", "the CPUs, such as 0-3,7"),
     ("cpuset-mems", "cpu", "mems", "the memory nodes"),
 )
+_SHARES: tuple[tuple[str, str, str], ...] = (
+    ("l3-cache-schema", "l3CacheSchema", "share of the last cache by Intel RDT, such as L3:0=7f0;1=1f"),
+    ("mem-bw-schema", "memBwSchema", "share of memory bandwidth by Intel RDT, such as MB:0=20;1=70"),
+)
 
 
 def declare(parser: Parser) -> None:
@@ -43,32 +46,40 @@ def declare(parser: Parser) -> None:
     for table, kind in ((_LIMITS, int), (_SIZES, size_bytes), (_LISTS, str)):
         for option, _controller, _key, text in table:
             parser.add_argument(f"--{option}", type=kind, metavar="VALUE", help=text)
-    parser.add_argument("--l3-cache-schema", metavar="SCHEMA", help="refused: Intel RDT is not updated")
-    parser.add_argument("--mem-bw-schema", metavar="SCHEMA", help="refused: Intel RDT is not updated")
+    for option, _key, text in _SHARES:
+        parser.add_argument(f"--{option}", metavar="SCHEMA", help=text)
     parser.container()
 
 
-def perform(options: argparse.Namespace, context: Context) -> int:
+def perform(options: Options, context: Context) -> int:
     from containerd_py.runtime.spec.resources import parse_resources
 
+    shares = _of(options, _SHARES)
     asked = read_document(options.resources) if options.resources else document(options)
+    if not (asked or shares or options.resources):
+        raise InvalidArgument(
+            "cannot update the container: no limit was given", step="update", hint="see pyrunc update --help"
+        )
     with ignoring("resources", context.log.warning) as ignored:
         resources = parse_resources(asked, ignored=ignored)
-    context.load(options.id).update(resources)
+    container = context.load(options.id)
+    if shares:  # before limits: what it needs of the host is rarely there
+        container.share(shares)
+    container.update(resources)
     return 0
 
 
-def document(options: argparse.Namespace) -> dict[str, Any]:
-    """Return linux.resources as the single options give it. Raises InvalidArgument where there are none."""
-    if options.l3_cache_schema or options.mem_bw_schema:
-        raise NotSupported("cannot update Intel RDT: it is set when a container is created", step="update")
+def document(options: Options) -> dict[str, Any]:
+    """Return linux.resources as the single options give it."""
     made: dict[str, Any] = {}
     for option, controller, key, _text in (*_LIMITS, *_SIZES, *_LISTS):
         value = getattr(options, option.replace("-", "_"))
         if value is not None:
             made.setdefault(controller, {})[key] = value
-    if not made:
-        raise InvalidArgument(
-            "cannot update the container: no limit was given", step="update", hint="see pyrunc update --help"
-        )
     return made
+
+
+def _of(options: Options, table: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
+    """Return what is given, and not empty, by its key."""
+    values = ((key, getattr(options, option.replace("-", "_"))) for option, key, _text in table)
+    return {key: value for key, value in values if value}

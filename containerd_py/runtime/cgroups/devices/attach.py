@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported, Unavailable
 from containerd_py.runtime.cgroups.devices.program import assemble
@@ -13,6 +12,7 @@ from containerd_py.runtime.cgroups.devices.rules import with_default_devices
 from containerd_py.runtime.linux.bpf import Attach, prog_attach, prog_detach, prog_load, prog_open, prog_query
 from containerd_py.runtime.linux.fd import Fd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.errors import ContainerdError
     from containerd_py.runtime.cgroups.resources import DeviceRule

@@ -17,10 +17,10 @@ bpf_cgroup_dev_ctx (linux/bpf.h): u32 access_type (access << 16 | kind), major, 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files
@@ -13,6 +12,7 @@ from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.cgroups.stats import v1, v2
 from containerd_py.runtime.cgroups.stats.figures import BlockIo, Cpu, Memory, Pids, Pressure, Rdma, Stats, Usage
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.stats import document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True)

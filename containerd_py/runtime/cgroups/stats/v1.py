@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.cgroups.keyed import keyed, limit, number
 from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, Memory, Usage
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.resources import Read
 

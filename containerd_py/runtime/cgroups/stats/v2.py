@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.keyed import keyed, limit, nested, number
 from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, Memory, Pressure, Rdma, Stall, Usage
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.resources import Read
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property
 from containerd_py.runtime.cgroups.systemd.variant import NotAVariant, parse
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

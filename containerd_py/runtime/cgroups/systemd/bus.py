@@ -10,7 +10,6 @@ import errno
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
 
 from jeepney.auth import BEGIN, NEGOTIATE_UNIX_FD, make_auth_external
 from jeepney.bus import get_connectable_addresses
@@ -18,6 +17,7 @@ from jeepney.bus import get_connectable_addresses
 from containerd_py.errors import NotSupported, Unavailable
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TypeVar
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.cgroups.systemd import steps
@@ -13,9 +13,11 @@ from containerd_py.runtime.cgroups.systemd.bus import connect, send, system_addr
 from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost, Conversation, Greeted, greeting
 from containerd_py.runtime.cgroups.systemd.refusal import gone, late
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
+    from typing import Self
 
     from containerd_py.runtime.cgroups.systemd.bus import Address
     from containerd_py.runtime.cgroups.systemd.conversation import Exchange, Steps

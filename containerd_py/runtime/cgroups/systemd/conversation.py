@@ -10,12 +10,13 @@ from __future__ import annotations
 import array
 import itertools
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from jeepney import DBusAddress, HeaderFields, MessageType, Parser, new_method_call
 
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from jeepney import Message
 

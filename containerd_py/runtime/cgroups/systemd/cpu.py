@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property
 from containerd_py.runtime.cgroups.v2.cpu import weight
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.devices.rules import with_default_devices
 from containerd_py.runtime.cgroups.resources import DeviceRule
 from containerd_py.runtime.cgroups.systemd.property import Property
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

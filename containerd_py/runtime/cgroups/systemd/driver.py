@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import NotSupported, Unavailable
 from containerd_py.light_dataclasses import replace
@@ -13,6 +12,7 @@ from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.places import MANAGED_V1, entered
 from containerd_py.runtime.cgroups.systemd.properties import merged, of_resources, of_scope
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd.conversation import BusError, Call, ConnectionLost, get_property
 from containerd_py.runtime.cgroups.systemd.names import PREFIX
 from containerd_py.runtime.cgroups.systemd.refusal import refused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.cgroups.systemd.conversation import Steps
 
 _MACHINED = "org.freedesktop.machine1"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.resources import Read, Resources
 from containerd_py.runtime.cgroups.systemd import cpu, cpuset, devices, io, memory, pids, unified
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property, Target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

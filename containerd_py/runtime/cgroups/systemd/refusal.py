@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import (
     Conflict,
     ContainerdError,
@@ -15,6 +13,7 @@ from containerd_py.errors import (
     Unavailable,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

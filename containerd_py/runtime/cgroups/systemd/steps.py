@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.systemd.conversation import (
@@ -17,8 +16,10 @@ from containerd_py.runtime.cgroups.systemd.conversation import (
 from containerd_py.runtime.cgroups.systemd.names import PREFIX
 from containerd_py.runtime.cgroups.systemd.refusal import NO_SUCH_UNIT, UNIT_EXISTS, gone, refused, unfinished
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from typing import Any
 
     from containerd_py.runtime.cgroups.systemd.conversation import Steps
     from containerd_py.runtime.cgroups.systemd.property import Property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.cgroups.systemd.cpuset import mask
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -8,7 +8,6 @@ import os
 import resource
 import stat
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
@@ -16,6 +15,7 @@ from containerd_py.runtime.linux.directories import names
 from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

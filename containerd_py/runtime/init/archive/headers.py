@@ -6,10 +6,10 @@ import errno
 import io
 import os
 import tarfile
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init.steps import StepFailed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

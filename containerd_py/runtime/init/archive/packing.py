@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 import tarfile
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.archive.places import Place, find
@@ -20,6 +19,7 @@ from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.linux.statfs import filesystem_magic
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 

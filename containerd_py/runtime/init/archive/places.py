@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any
 
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.init import dialogue
@@ -13,7 +12,10 @@ from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, open_in_root, openat2
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.runtime.linux.fd import Fd
 
 DIRECTORY = os.O_PATH | os.O_DIRECTORY

@@ -13,7 +13,6 @@ import os
 import stat
 import tarfile
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.archive.headers import Intake, members
@@ -24,6 +23,7 @@ from containerd_py.runtime.linux.ownership import chown
 from containerd_py.runtime.linux.paths import Resolve, open_beneath, open_in_root, openat2
 from containerd_py.runtime.plan import operations as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

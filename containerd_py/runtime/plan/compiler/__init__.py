@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.attributes import (
@@ -20,6 +19,7 @@ from containerd_py.runtime.plan.compiler.membership import as_member, check_sour
 from containerd_py.runtime.plan.compiler.namespaces import (
     hook_steps,
     joined_namespaces,
+    keyring_name,
     name_steps,
     namespaces,
     new_namespaces,
@@ -41,6 +41,7 @@ from containerd_py.runtime.plan.compiler.rootfs import root_file_system
 from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -93,7 +94,7 @@ def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: Seccom
         initial_affinity_steps(process),
         [op.JoinCgroup(placing.v1_cgroups)] if placing.v1_cgroups else [],
         [op.BecomeRoot(placing.may_drop_groups, origin=namespaces(spec)["user"])] if "user" in namespaces(spec) else [],
-        [op.ResetProcess(f"_ses.{placing.container_id}")],
+        [op.ResetProcess(keyring_name(placing))],
         final_affinity_steps(process),
         procfs_steps(process, sysctl=False),
         [op.EnterRoot()],

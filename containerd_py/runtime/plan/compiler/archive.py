@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.namespaces import joined_namespaces, namespaces, user_mapping
 from containerd_py.runtime.plan.compiler.process import capability_mask
 from containerd_py.runtime.plan.plan import Plan
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -5,13 +5,13 @@ With a cgroup namespace a new mount shows just that part (cgroup_namespaces(7));
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.mounts import Binding, Mounted, Mounting, attributes_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +25,8 @@ _FRAME = MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC
 
 def cgroups(mounting: Mounting, where: Surroundings) -> Mounted:
     """Return the mounts for one of the document; raises NotSupported where the container has no such cgroup."""
+    if where.cgroups.shared:
+        mounting = _readonly(mounting)
     if mounting.fstype == "cgroup" and where.cgroups.v1:
         return _v1(mounting, where)
     if where.cgroups.v2 is None:
@@ -33,6 +35,12 @@ def cgroups(mounting: Mounting, where: Surroundings) -> Mounted:
             step="validate",
         )
     return _v2(mounting, where, mounting.target, mounting.key)
+
+
+def _readonly(mounting: Mounting) -> Mounting:
+    """Whatever the document says: others are in that cgroup, whom the payload may see but not end."""
+    options, flag = mounting.options, int(MountAttr.RDONLY)
+    return replace(mounting, options=replace(options, add=options.add | flag, remove=options.remove & ~flag))
 
 
 def _v2(mounting: Mounting, where: Surroundings, target: str, key: int) -> Mounted:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.plan.compiler.namespaces import mapping_by
 from containerd_py.runtime.plan.plan import IdRange, UserMapping
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.surroundings import Surroundings
     from containerd_py.runtime.spec.idmap_option import IdmapRange

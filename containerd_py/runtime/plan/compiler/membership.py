@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.namespaces import namespaces, new_namespaces
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
@@ -14,6 +13,7 @@ from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.idmaps import mapping_of
 from containerd_py.runtime.spec.mount_options import MountOptions, parse_options
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

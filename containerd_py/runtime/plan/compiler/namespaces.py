@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import IdRange, Join, UserMapping
 from containerd_py.runtime.spec.defaults import NETWORK_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.hooks import Hook
     from containerd_py.runtime.spec.linux import IdMapping, Linux
     from containerd_py.runtime.spec.models import Mount, Spec
+
+
+_OWNER_SEARCH = 0x0008_0000  # KEY_USR_SEARCH: for workers of an exec, which are root of the user namespace as well
 
 
 def namespaces(spec: Spec) -> dict[str, str]:
@@ -54,9 +56,14 @@ def placement_steps(spec: Spec, placing: Placing) -> Iterator[Operation]:
         yield op.JoinCgroup(placing.v1_cgroups)
     if "user" in origins:
         yield op.BecomeRoot(placing.may_drop_groups, origin=origins["user"])
-    yield op.ResetProcess(f"_ses.{placing.container_id}")
+    yield op.ResetProcess(keyring_name(placing), _OWNER_SEARCH if placing.new_keyring else 0)
     if "cgroup" in new and not placing.scope:
         yield op.UnshareCgroup(origin=origins["cgroup"])
+
+
+def keyring_name(placing: Placing) -> str:
+    """As runc has it. A user namespace has names of its own (keyrings(7))."""
+    return f"_ses.{placing.container_id}" if placing.new_keyring else ""
 
 
 def parent_steps(spec: Spec) -> Iterator[Operation]:

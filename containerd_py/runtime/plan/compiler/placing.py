@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.light_dataclasses import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.operations import Option
 
@@ -25,10 +24,14 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class CgroupTree:
-    """Where the container's cgroup lies on the host. v2: its directory, None where cgroup v2 is not mounted."""
+    """Where the container's cgroup lies on the host. v2: its directory, None where cgroup v2 is not mounted.
+
+    shared: it is that of whoever makes the container, which gets none of its own.
+    """
 
     v2: str | None = None
     v1: tuple[Hierarchy, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Placing:
     beyond its streams; may_drop_groups: in a new user namespace setgroups(2) is allowed.
     bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
-    namespace. selinux: it is in force, so that linux.mountLabel can be.
+    namespace. makes_devices: mknod(2) is allowed, which it is to nobody in a user namespace. selinux: it is in force, so
+    that linux.mountLabel can be.
+    new_keyring: the payload has a session keyring of its own, and not the caller's.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
     """
 
@@ -52,5 +57,7 @@ class Placing:
     bundle: str = ""
     cgroups: CgroupTree = CgroupTree()
     privileged: bool = True
+    makes_devices: bool = True
     selinux: bool = False
     scope: str = ""
+    new_keyring: bool = True

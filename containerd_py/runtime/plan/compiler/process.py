@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.spec.process import CAPABILITIES, Capabilities, Process
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
@@ -23,6 +21,7 @@ from containerd_py.runtime.plan.compiler.surroundings import surroundings
 from containerd_py.runtime.plan.plan import Source
 from containerd_py.runtime.spec.defaults import ROOTFS_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,12 +69,12 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
             *([propagation.before()] if where.own_mounts else []),
             *([op.CloneNull(origin="linux.maskedPaths")] if spec.linux.masked_paths else []),
             *(_clone(binding, passed=where.passing) for binding in taken),
-            *(_clone(binding) for binding in (device_bindings(nodes) if where.user else ())),
+            *(_clone(binding) for binding in (device_bindings(nodes) if where.bound_devices else ())),
             _attach_root(spec, placing, where, propagation),
         ),
         build=(
             *(step for one in made for step in one.steps),
-            *device_steps(nodes, bound=where.user),
+            *device_steps(nodes, bound=where.bound_devices),
             *link_steps(spec, mounts),
         ),
         protect=(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.compiler.namespaces import user_mapping
 from containerd_py.runtime.spec.defaults import SOURCES_ANNOTATION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.plan.compiler.placing import CgroupTree, Placing
     from containerd_py.runtime.plan.plan import UserMapping
@@ -21,7 +20,7 @@ class Surroundings:
 
     mapping, user_path: the ids of that namespace, or where it is joined. own_mounts: the mount namespace is new.
     own_network: the user namespace owns the network namespace. label: SELinux label of all mounts that take one.
-    straight: no symlink may stand on the way to a bind's source.
+    straight: no symlink may stand on the way to a bind's source. bound_devices: they are the host's.
     """
 
     user: bool
@@ -35,6 +34,7 @@ class Surroundings:
     bundle: str
     label: str
     straight: bool
+    bound_devices: bool
 
 
 def surroundings(spec: Spec, placing: Placing) -> Surroundings:
@@ -59,4 +59,5 @@ def surroundings(spec: Spec, placing: Placing) -> Surroundings:
         bundle=placing.bundle,
         label=label,
         straight=spec.annotations.get(SOURCES_ANNOTATION) == "no-symlinks",
+        bound_devices=user or not placing.makes_devices,
     )

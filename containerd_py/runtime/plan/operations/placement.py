@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,19 @@ class UnshareCgroup(Operation):
 
 @dataclass(frozen=True)
 class ResetProcess(Operation):
-    """Give back what the daemon's process attributes would hand on: session, nice, affinity, timer slack, umask."""
+    """Give back what the daemon's process attributes would hand on: session, nice, affinity, timer slack, umask.
+
+    keyring: name of the session keyring; "" leaves that of the caller. searchable: permissions that are added to it, so
+    that whoever executes in the container finds it by its name (keyctl_setperm(3)).
+    """
 
     step: ClassVar[str] = "process"
     keyring: str
+    searchable: int = 0
 
     def describe(self) -> str:
-        return f"start a session, join session keyring {self.keyring!r}, reset nice, affinity, timer slack and umask"
+        keyring = f"join session keyring {self.keyring!r}" if self.keyring else "keep the caller's session keyring"
+        return f"start a session, {keyring}, reset nice, affinity, timer slack and umask"
 
 
 @dataclass(frozen=True)

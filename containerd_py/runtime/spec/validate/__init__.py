@@ -6,8 +6,6 @@ adds a function to CHECKS. One module per subject.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.runtime.spec.validate.hooks import hook_problems
 from containerd_py.runtime.spec.validate.init import init_problems
@@ -20,6 +18,7 @@ from containerd_py.runtime.spec.validate.process import process_document_problem
 from containerd_py.runtime.spec.validate.resources import resource_problems
 from containerd_py.runtime.spec.validate.seccomp import seccomp_problems
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

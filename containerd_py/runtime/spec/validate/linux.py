@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.spec.number_list import parse_number_list
 from containerd_py.runtime.spec.sysctl import namespace_of, sysctl_path
 from containerd_py.runtime.spec.validate.problem import Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.spec.mount_options import BadOption, MountOptions, read_options
 from containerd_py.runtime.spec.validate.namespaces import range_problems
 from containerd_py.runtime.spec.validate.problem import Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.runtime.spec.process import CAPABILITIES, RLIMITS, Process
 from containerd_py.runtime.spec.validate.problem import Problem
 from containerd_py.runtime.spec.validate.scheduling import affinity_problems, scheduler_problems
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

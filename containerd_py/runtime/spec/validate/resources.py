@@ -5,11 +5,10 @@ What this host cannot enforce is not told here, but by the cgroup manager, which
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.spec.validate.problem import Problem
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -131,6 +132,9 @@ class FakeContainer:
     def update(self, resources: Resources) -> None:
         self._hear("update", resources.document())
 
+    def share(self, asked: Mapping[str, str]) -> None:
+        self._hear("share", dict(asked))
+
     def stats(self) -> FakeStats:
         self._hear("stats")
         return FakeStats()
@@ -209,7 +213,8 @@ class Pyrunc:
 
     def __call__(self, *arguments: str) -> Called:
         self._capfd.readouterr()
-        code = main(["--root", str(self.root), *arguments], containers=lambda: cast("Containers", self.library))
+        library = cast("Containers", self.library)
+        code = main(["--root", str(self.root), *arguments], containers=lambda: library, launching=contextlib.nullcontext)
         return Called(code, *self._capfd.readouterr())
 
 

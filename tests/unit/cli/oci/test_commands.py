@@ -50,7 +50,6 @@ def test_create_reads_another_file_of_the_bundle(pyrunc: Pyrunc, library: Librar
     ("options", "told"),
     [
         (["--no-pivot"], "pivot"),
-        (["--no-new-keyring"], "keyring"),
         (["--console-socket", "/x"], "--console-socket"),
         (["--preserve-fds", "5000"], "not open"),
     ],
@@ -61,6 +60,14 @@ def test_create_refuses_before_anything_is_made(
     result = pyrunc("create", "-b", str(bundle), *options, "box")
     assert (result.code, library.made) == (1, [])
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(("options", "new"), [([], True), (["--no-new-keyring"], False)])
+def test_whose_keyring_the_payload_has(
+    pyrunc: Pyrunc, library: Library, bundle: Path, options: list[str], *, new: bool
+) -> None:
+    assert pyrunc("create", "-b", str(bundle), *options, "box").code == 0
+    assert library.made[0]["new_keyring"] is new
 
 
 @pytest.mark.parametrize("options", [["--cgroup-manager", "disabled"], ["--rootless=false"]])
@@ -266,6 +273,18 @@ def test_update_by_single_options(pyrunc: Pyrunc, library: Library, options: lis
     assert box.heard == [("update", expected)]
 
 
+def test_shares_by_intel_rdt_are_updated_beside_limits(pyrunc: Pyrunc, library: Library) -> None:
+    box = library.has()
+    assert pyrunc("update", "--l3-cache-schema", "L3:0=f", "--mem-bw-schema", "MB:0=20", "box").code == 0
+    assert pyrunc("update", "--mem-bw-schema", "MB:0=30", "--pids-limit", "5", "box").code == 0
+    assert box.heard == [
+        ("share", {"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"}),
+        ("update", {}),
+        ("share", {"memBwSchema": "MB:0=30"}),
+        ("update", {"pids": {"limit": 5}}),
+    ]
+
+
 def test_update_by_a_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) -> None:
     box = library.has()
     (tmp_path / "resources").write_text('{"pids": {"limit": 3}}')
@@ -280,8 +299,7 @@ def test_update_by_a_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) 
         ["--memory", "much"],
         ["--memory", "-2"],
         ["--pids-limit", "x"],
-        ["--l3-cache-schema", "L3:0=f"],
-        ["--mem-bw-schema", "MB:0=20"],
+        ["--l3-cache-schema", ""],
         ["--resources", "/no/such/file"],
         ["--cpu-share", "-1"],
     ],

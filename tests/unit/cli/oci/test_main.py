@@ -62,14 +62,13 @@ def test_without_a_log_it_goes_to_stderr(pyrunc: Pyrunc, library: Library) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 1, "required: command"),
         (("no-such-command",), 3, "no-such-command"),
-        (("state", "box", "--no-such-option"), 1, "--no-such-option"),
-        (("--no-such-option", "state", "box"), 1, "--no-such-option"),
+        (("state", "box", "--no-such-option"), 1, "-no-such-option"),
+        (("--no-such-option", "state", "box"), 1, "-no-such-option"),
         (("state",), 1, "container-id"),
         (("state", "a", "b"), 1, "b"),
         (("--log-format", "xml", "list"), 1, "xml"),
-        (("--ro", "/x", "list"), 1, "--ro"),
+        (("--ro", "/x", "list"), 1, "-ro"),
         (("create", "--preserve-fds", "-1", "box"), 1, "-1"),
         (("events", "--interval", "0s", "box"), 1, "0s"),
         (("events", "--interval", "soon", "box"), 1, "soon"),

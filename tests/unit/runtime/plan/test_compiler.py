@@ -15,6 +15,7 @@ from containerd_py.runtime.spec.models import Spec
 MakeSpec = Callable[[dict[str, Any]], Spec]
 
 PLACING = Placing("/srv/root", "box", 0)
+OWNER_MAY_SEARCH = 0x0008_0000
 FILTER = SeccompFilter(b"12345678", 2)
 SLAVE = op.SetPropagation(int(Propagation.SLAVE), "rslave")
 DEVICES = (
@@ -54,7 +55,7 @@ def test_a_small_spec(make_spec: MakeSpec) -> None:
     plan = compile_plan(make_spec({}), PLACING, None)
     assert plan.namespaces == ("mount", "pid", "uts")
     assert plan.operations == (
-        op.ResetProcess("_ses.box"),
+        op.ResetProcess("_ses.box", OWNER_MAY_SEARCH),
         SLAVE,
         op.AttachRoot("/srv/root"),
         *DEVICES,
@@ -90,7 +91,7 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
     assert plan.namespaces == ("cgroup", "ipc", "mount", "network", "pid", "uts")
     assert plan.operations == (
         op.JoinCgroup(2),
-        op.ResetProcess("_ses.box"),
+        op.ResetProcess("_ses.box", OWNER_MAY_SEARCH),
         op.UnshareCgroup(),
         SLAVE,
         op.CloneNull(),
@@ -229,7 +230,7 @@ def test_the_cgroup_namespace_is_entered_once_the_cgroup_is_joined(make_spec: Ma
     """Its root is the cgroup that the process is in at that moment (cgroup_namespaces(7))."""
     spec = make_spec({"linux.namespaces": [{"type": "mount"}, {"type": "cgroup"}]})
     found = steps(spec, placing=Placing("/r", "box", 1))
-    assert found[:3] == (op.JoinCgroup(1), op.ResetProcess("_ses.box"), op.UnshareCgroup())
+    assert found[:3] == (op.JoinCgroup(1), op.ResetProcess("_ses.box", OWNER_MAY_SEARCH), op.UnshareCgroup())
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,13 @@ def test_devices_are_bound(make_spec: MakeSpec) -> None:
     assert kept(root, op.MakeDevice) == [op.MakeDevice("/dev/pipe", "p", 0, 0, 0o666, 0, 0)]
 
 
+def test_devices_are_bound_where_the_parent_is_in_a_user_namespace(make_spec: MakeSpec) -> None:
+    """As under podman of an ordinary user, whose documents have no user namespace."""
+    root = mounted(make_spec, placing=replace(PLACING, makes_devices=False))
+    assert kept(root, op.BindDevice)[0] == op.BindDevice(-1, "/dev/null", "c", 1, 3)
+    assert kept(root, op.MakeDevice) == []
+
+
 @pytest.mark.parametrize(
     ("network", "bound"), [([{"type": "network"}], False), ([{"type": "network", "path": "/n"}], True), ([], True)]
 )
@@ -366,6 +373,15 @@ def test_both_versions(make_spec: MakeSpec) -> None:
     assert fs("cgroup2", target=f"{AT}/unified") in steps(cgroups(make_spec, both, also=OWN_CGROUP))
     assert op.CloneTree(10_002, "/sys/fs/cgroup/unified/box", recursive=False) in clones(cgroups(make_spec, both))
     assert steps(cgroups(make_spec, both, kind="cgroup2", also=OWN_CGROUP)) == [fs("cgroup2", target=AT)]
+
+
+def test_a_cgroup_of_others_is_shown_read_only(make_spec: MakeSpec) -> None:
+    root = cgroups(make_spec, CgroupTree(V2, shared=True), "rw", kind="cgroup2")
+    assert steps(root) == [tree(RO, source=V2, target=AT)]
+    root = cgroups(make_spec, CgroupTree(V2, shared=True), kind="cgroup2", also=OWN_CGROUP)
+    assert steps(root) == [fs("cgroup2", attributes=RO, target=AT)]
+    root = cgroups(make_spec, CgroupTree(None, V1[1:], shared=True))
+    assert tree(RO, key=10_000, source="/sys/fs/cgroup/pids/box", target=f"{AT}/pids") in steps(root)
 
 
 def test_cgroups_of_a_user_namespace_are_passed(make_spec: MakeSpec) -> None:

@@ -27,6 +27,10 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
         op.ResetProcess("_ses.a"),
         "start a session, join session keyring '_ses.a', reset nice, affinity, timer slack and umask",
     ),
+    (
+        op.ResetProcess(""),
+        "start a session, keep the caller's session keyring, reset nice, affinity, timer slack and umask",
+    ),
     (op.OpenProcfs(), "open a private procfs"),
     (op.SetPropagation(1 << 19, "rslave"), "make all mounts rslave"),
     (op.SetPropagation(1 << 18, "private", recursive=False), "make mount / private"),
