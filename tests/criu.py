@@ -23,11 +23,16 @@ def _folder() -> str:
     return ""
 
 
+def search_path() -> str:
+    """Return a PATH in which it is found first."""
+    return f"{_folder()}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin".lstrip(":")
+
+
 def use_criu(monkeypatch: pytest.MonkeyPatch) -> str:
     """Have commands find it first, and return its path; skip the test where there is none."""
     if not _folder():
         pytest.skip(f"no CRIU that works with this kernel: {_FETCH} {_SUITE} fetches one, if this machine may")
-    monkeypatch.setenv("PATH", f"{_folder()}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    monkeypatch.setenv("PATH", search_path())
     return f"{_folder()}/criu"
 
 

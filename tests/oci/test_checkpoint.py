@@ -134,6 +134,48 @@ def test_it_may_be_left_running(oci: Containers, piped: Piped, images: Path) -> 
     piped.await_text("n")
 
 
+@pytest.fixture
+def shared_mounts(oci: Containers) -> Iterator[None]:
+    """All commands are run where every mount is shared, as systemd has them."""
+    command = ["/usr/bin/unshare", "--mount", "--propagation", "shared", "sleep", "1000"]
+    with subprocess.Popen(command) as holder:
+        place = f"/proc/{holder.pid}/ns/mnt"
+        eventually(lambda: os.readlink(place) != os.readlink("/proc/self/ns/mnt"), what="the namespace")
+        eventually(lambda: " shared:" in Path(f"/proc/{holder.pid}/mountinfo").read_text(), what="shared mounts")
+        oci.runtime.through = ("/usr/bin/nsenter", f"--mount={place}")
+        yield
+        oci.close()
+        oci.runtime.through = ()
+        holder.kill()
+
+
+@pytest.mark.usefixtures("shared_mounts")
+def test_where_the_hosts_mounts_are_shared(oci: Containers, piped: Piped, images: Path) -> None:
+    box = begin(oci, piped)
+    slaves = [line for line in box.sh("cat /proc/self/mountinfo").splitlines() if " master:" in line]
+    assert [line.split()[4] for line in slaves] == ["/"]
+    checkpoint(box, images).ok()
+    piped.rest()
+    piped.seen = ""
+    restored(box, images, piped)
+    piped.await_text("n")
+
+
+def test_a_copy_runs_beside_it(oci: Containers, piped: Piped, other: Piped, images: Path) -> None:
+    box = begin(oci, piped)
+    piped.await_text("n1\n")
+    checkpoint(box, images, "--leave-running").ok()
+    copy = Container(oci.runtime, oci.fresh_id(), box.bundle, box.made)
+    oci.made.append(copy)
+    oci.configure(COUNTS, copy.id)
+    restored(copy, images, other)
+    other.await_text("n")
+    assert (box.status(), copy.status()) == ("running", "running")
+    assert f"/{copy.id}" in Path(f"/proc/{copy.pid}/cgroup").read_text()
+    copy.delete("--force").ok()
+    assert box.status() == "running"
+
+
 def test_one_that_is_paused_stays_so(oci: Containers, piped: Piped, images: Path) -> None:
     box = begin(oci, piped)
     piped.await_text("n1\n")

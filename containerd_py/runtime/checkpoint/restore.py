@@ -27,6 +27,7 @@ from containerd_py.runtime.checkpoint.moments import Moments
 from containerd_py.runtime.creation import Attachments, Creation, Made
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.passing import receive_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +78,15 @@ class Restoration(Creation):
             cgroup = self._membership.make()
             self._undo.callback(destroy, cgroup)
             namespaces = {kind: opened.enter_context(_namespace(path)) for kind, path in outside.left_alone(self._spec)}
-            criu = opened.enter_context(self._launch_criu(plan, rootfs, namespaces))
+            criu = opened.enter_context(self._launch_criu(plan, rootfs, log_path, namespaces))
             state = replace(state, cgroup=self._enter(criu, cgroup))
             self._directory.write(state)
             member = outside.membership(criu.pid)
             mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member)
-            self._become_criu(
-                criu, rootfs, GO_UNSHARED if mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces else GO
-            )
+            unshared = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
+            own = self._become_criu(criu, rootfs, GO_UNSHARED if unshared else GO)
             options = Options(
-                **common(self._options, self._spec, directory, work, LOG),
+                **common(self._options, self._spec, *own, LOG),
                 **self._own_options(plan, rootfs, mode, member),
                 inherit_fd=tuple(_inherited(streams, namespaces)),
             )
@@ -110,8 +110,8 @@ class Restoration(Creation):
 
     # ── CRIU, in the container's cgroup ──
 
-    def _launch_criu(self, plan: Plan, rootfs: str, namespaces: dict[str, Fd]) -> Criu:
-        ground = Ground(rootfs, self._directory.path, self._program, points(plan))
+    def _launch_criu(self, plan: Plan, rootfs: str, log_path: str, namespaces: dict[str, Fd]) -> Criu:
+        ground = Ground(rootfs, self._directory.path, self._program, self._options.image_path, log_path, points(plan))
         if not self._terminal:
             self._attachments.streams.handles()  # none may be a terminal of the host
         return Criu(
@@ -129,16 +129,22 @@ class Restoration(Creation):
             self._membership.begin(Worker(criu.pid, pidfd, criu.socket))
             return self._membership.wait(cgroup, criu.pid)
 
-    def _become_criu(self, criu: Criu, rootfs: str, go: bytes) -> None:
-        """Have the ground laid, after which CRIU listens. Raises InvalidArgument."""
+    def _become_criu(self, criu: Criu, rootfs: str, go: bytes) -> tuple[int, int]:
+        """Have the ground laid, after which CRIU listens; return its descriptors of the images and of the logs.
+
+        Raises InvalidArgument.
+        """
         try:
             criu.socket.send(go, socket.MSG_NOSIGNAL)
-            told = criu.socket.recv(_LONGEST)
+            told, fds = receive_fds(criu.socket, _LONGEST, 1)
         except OSError as problem:
-            told = str(problem).encode()
-        if told != READY:
+            told, fds = str(problem).encode(), []
+        if not fds:
             cause = told.decode(errors="replace") or "it has ended without a word"
             raise InvalidArgument(f"cannot {self._task}: cannot prepare {rootfs!r}: {cause}", step="rootfs")
+        criu.talk_at(fds[0])
+        images_fd, work_fd = map(int, told.removeprefix(READY).split())
+        return images_fd, work_fd
 
     def _own_options(self, plan: Plan, rootfs: str, mode: CgroupMode, member: dict[str, str]) -> dict[str, Any]:
         with Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
