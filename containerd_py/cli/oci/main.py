@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sys
 
@@ -18,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from typing import NoReturn
 
     from containerd_py.cli.oci.arguments import Options
     from containerd_py.cli.oci.library import Containers
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
+
+_GARBAGE = 50_000
+"""So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
 
 def main(
@@ -66,6 +72,19 @@ def main(
             f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", call.log
         )
     return call.failure
+
+
+def run() -> NoReturn:
+    """Be the program `pyrunc`: perform the command line of this process, and end it.
+
+    At once: what the interpreter takes apart at its end is the kernel's to take away.
+    """
+    gc.set_threshold(_GARBAGE)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 class _Call:
@@ -119,7 +138,7 @@ def _asked_for_help(arguments: list[str]) -> list[str]:
     """Runc's `help` is a command."""
     if arguments in (["help"], ["h"]):
         return ["--help"]
-    return [arguments[1], "--help"] if arguments[0] in ("help", "h") else arguments
+    return [arguments[1], "--help"] if arguments[:1] in (["help"], ["h"]) else arguments
 
 
 def _versions() -> str:
@@ -145,4 +164,4 @@ def _tell(message: str, hint: str | None, journal: Log) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -6,8 +6,8 @@ In a mount namespace of its own the root is bound on a directory of the containe
 the plan mounts on is made in it, as when a container is made. With a cgroup namespace CRIU is in it already: where it
 keeps away from cgroups, it would leave the container in the host's.
 
-Said on the socket: "" once the parent has put this process into the container's cgroup ->, <- "" when CRIU comes next, or
-what failed.
+Said on the socket: -> GO or GO_UNSHARED, once the parent has put this process into the container's cgroup; <- READY, after
+which CRIU listens there, or what failed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
 
 GO = b"go"
+GO_UNSHARED = b"go into a cgroup namespace"
 READY = b"ready"
 BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.checkpoint.ground import main; main()"
 _AT_FDCWD = -100
@@ -53,7 +54,6 @@ class Ground:
     place: str
     criu: str
     points: tuple[tuple[str, str], ...]
-    cgroup_namespace: bool
 
     def encode(self) -> str:
         return json.dumps(dict(zip(names_of(Ground), values_of(self), strict=True)))
@@ -79,10 +79,11 @@ def main() -> None:
     given["points"] = tuple(map(tuple, given["points"]))
     ground = Ground(**given)
     talk = socket.socket(fileno=int(number))
-    if talk.recv(len(GO)) != GO:
+    told = talk.recv(len(GO_UNSHARED))
+    if not told:
         os._exit(1)
     try:
-        prepare(ground)
+        prepare(ground, cgroup_namespace=told == GO_UNSHARED)
         talk.send(READY)
         os.execv(ground.criu, [ground.criu, "swrk", number])  # noqa: S606 - no shell is wanted
     except (OSError, StepFailed) as problem:
@@ -90,9 +91,9 @@ def main() -> None:
     os._exit(1)
 
 
-def prepare(ground: Ground) -> None:
+def prepare(ground: Ground, *, cgroup_namespace: bool) -> None:
     """Raises OSError, StepFailed."""
-    process.unshare(Clone.NEWNS | (Clone.NEWCGROUP if ground.cgroup_namespace else Clone(0)))
+    process.unshare(Clone.NEWNS | (Clone.NEWCGROUP if cgroup_namespace else Clone(0)))
     with openat2(_AT_FDCWD, "/", os.O_PATH, 0, NO_RESTRICTION) as everything:
         mount_setattr(everything.fileno(), propagation=Propagation.SLAVE, recursive=True)
     with (
