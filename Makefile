@@ -67,12 +67,14 @@ compiled: .venv/installed
 guest-kernel:
 	@tests/harness/fetch-kernels.sh || echo "no guest kernel: the tests that need one will say so"
 	@tests/harness/fetch-systemd.sh trixie >/dev/null || echo "no newer systemd for guests: the tests that need it will say so"
+	@tests/harness/fetch-criu.sh forky >/dev/null || echo "no newer CRIU: the tests that need one will say so"
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
 	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
 	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
+		--editable '.[docs,test]'
 	@touch $@
 
 # apt is asked only for what is missing: an installed machine needs no network.

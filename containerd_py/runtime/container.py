@@ -125,11 +125,14 @@ class Container(Controlled, Ending):
         """
         from containerd_py.runtime.checkpoint.restore import Restoration
         from containerd_py.runtime.creation import Attachments
+        from containerd_py.runtime.requirements import check_host
         from containerd_py.runtime.spec.validate import validate
         from containerd_py.runtime.streams import OWN_STREAMS
+        from containerd_py.runtime.userns import may_drop_groups
 
         check_id(container_id)
         validate(spec)
+        check_host(spec, may_drop_groups=may_drop_groups(spec))
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
         bundle = os.path.abspath(bundle)
@@ -199,7 +202,8 @@ class Container(Controlled, Ending):
     def start(self, beginning: Beginning | None = None) -> None:
         """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed.
 
-        Where a poststart hook fails, it is killed."""
+        Also what a failing poststart hook raises: then the container is gone (runtime.md, "Lifecycle", since 1.3).
+        """
         beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
@@ -216,11 +220,14 @@ class Container(Controlled, Ending):
                 kept = timing.started(self._state.kept, asked_ns, beginning.ended_ns)
                 self._state = replace(self._directory.read(), status="running", kept=kept)
                 self._directory.write(self._state)
+        self._tell_of_start(replace(self._state, status="running"))  # as it was then: it may have ended already
+
+    def _tell_of_start(self, started: State) -> None:
         try:
-            hooks.run("poststart", self._hooks("poststart"), self.state().document())
-        except ContainerdError:  # runtime.md, "Lifecycle", 9
-            with contextlib.suppress(ContainerdError):
-                self.kill(everything=True)
+            hooks.run("poststart", self._hooks("poststart"), started.document())
+        except ContainerdError:
+            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                self.destroy(force=True)
             raise
 
     def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:

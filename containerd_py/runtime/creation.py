@@ -14,11 +14,11 @@ from contextlib import ExitStack
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, kept, process, timing
-from containerd_py.runtime.cgroup_view import cgroup_tree, manages_cgroups
+from containerd_py.runtime.cgroup_view import cgroup_tree, shows_hierarchies
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.host import boot_id, probe
+from containerd_py.runtime.host import boot_id, makes_devices, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace
@@ -27,6 +27,7 @@ from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
+from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
@@ -131,7 +132,7 @@ class Creation:
             path = self._spec.linux.cgroups_path or ""
             return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        ours, in_all = not self._spec.linux.cgroups_path, os.geteuid() == 0 and manages_cgroups(self._spec)
+        ours, in_all = not self._spec.linux.cgroups_path, os.geteuid() == 0 and shows_hierarchies(self._spec)
         return OwnCgroup(probe().cgroups, path, limits, ours=ours, in_all=in_all)
 
     @property
@@ -187,6 +188,7 @@ class Creation:
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
             makes_devices=in_first_user_namespace(),
+            makes_nodes=bool(self._spec.linux.devices) and makes_devices(),
             selinux=bool(self._spec.linux.mount_label) and _selinux_enabled(),
             scope=cgroup.scope,
             no_pivot=self._no_pivot,
@@ -195,11 +197,14 @@ class Creation:
         return compile_plan(self._spec, placing, self._filter())
 
     def _filter(self) -> SeccompFilter | None:
-        if self._spec.linux.seccomp is None:
+        profile = self._spec.linux.seccomp
+        if profile is None:
             return None
-        from containerd_py.runtime.seccomp.compile import compile_profile
+        from containerd_py.runtime.seccomp.compile import check_known, compile_profile
 
-        return compile_profile(self._spec.linux.seccomp)
+        if self._spec.annotations.get(UNKNOWN_CALLS_ANNOTATION, "0") != "0":
+            check_known(profile)
+        return compile_profile(profile)
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
@@ -273,7 +278,8 @@ def bring_up(spec: Spec, state: State) -> bytes:
     document = replace(state, status="creating").document()
     provide(spec.linux, state.id, state.pid)
     try:
-        hooks.run("prestart", spec.hooks.prestart, document)
+        # They were a part of `start` in specification 1.0, where the container was created by then.
+        hooks.run("prestart", spec.hooks.prestart, document | {"status": "created"})
         hooks.run("createRuntime", spec.hooks.create_runtime, document)
     except BaseException:
         take_back(spec.linux, state.id)

@@ -2,49 +2,9 @@
 # Fetches a systemd newer than the machine's into the cache, as a layer for guests:
 #   ./fetch-systemd.sh SUITE      a suite of Debian: bookworm-backports, trixie
 #   HARNESS_LAYER=$(./fetch-systemd.sh SUITE) ./boot-systemd-ns.sh CMD [ARG...]
-# Through apt, from where this machine has its packages; the lists are apart from the
-# machine's own, and nothing is installed. Prints the layer's directory; once it is
-# there, at once. Exit code 125: it cannot be had, and the last line says why.
+# Prints the layer's directory; exit code 125: it cannot be had (fetch-packages.sh).
 set -euo pipefail
 suite=${1:?usage: ${0##*/} SUITE}
-cache=${HARNESS_CACHE:-$HOME/.cache/test-guests}
-layer=$cache/systemd-$suite
 packages=(systemd systemd-container libsystemd0 libsystemd-shared)
 [[ $suite == *-backports ]] || packages+=(libc6 libssl3t64)
-
-if [[ -e $layer/.complete ]]; then
-    echo "$layer"
-    exit
-fi
-origin=$(apt-get indextargets --format '$(SITE) $(CODENAME)' "Created-By: Packages" 2>/dev/null |
-    awk '$2 !~ /security/ && /debian/ { print $1; exit }')
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-if [[ -z $origin || ! -e $keys ]]; then
-    echo "${0##*/}: this machine has no packages of Debian's" >&2
-    exit 125
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/{lists/partial,archives/partial} "$cache"
-echo "deb [signed-by=$keys] $origin $suite main" >"$work/sources.list"
-apt=(-qq -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root
-    -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null)
-cd "$work"
-apt-get "${apt[@]}" update >&2 && apt-get "${apt[@]}" download "${packages[@]/%//$suite}" >&2 || {
-    echo "${0##*/}: the packages of $suite cannot be had" >&2
-    exit 125
-}
-mkdir root
-for package in ./*.deb; do
-    dpkg-deb --extract "$package" one
-    # the machine's /bin, /lib and so on are links, which a directory would hide
-    for name in bin sbin lib lib64; do
-        [[ ! -d one/$name ]] || { mkdir -p one/usr && cp -a "one/$name" one/usr/ && rm -rf "one/$name"; }
-    done
-    cp -a one/. root/
-    rm -rf one
-done
-touch root/.complete
-rm -rf "$layer"
-mv root "$layer"
-echo "$layer"
+exec "${0%/*}/fetch-packages.sh" "systemd-$suite" "$suite" "${packages[@]}"

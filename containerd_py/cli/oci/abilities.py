@@ -5,6 +5,7 @@ from __future__ import annotations
 from containerd_py import __version__
 from containerd_py.cli.oci.versions import libseccomp
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.checkpoint.criu import is_usable
 from containerd_py.runtime.host import probe
 from containerd_py.runtime.spec.linux import NAMESPACE_TYPES, SECCOMP_ACTIONS, SECCOMP_OPERATORS
 from containerd_py.runtime.spec.models import parse
@@ -39,7 +40,7 @@ def document() -> dict[str, Any]:
         "annotations": {
             "io.github.seccomp.libseccomp.version": libseccomp(),
             "org.pycontainerd.pyrunc.version": __version__,
-            "org.pycontainerd.pyrunc.checkpoint.enabled": "false",
+            "org.opencontainers.runc.checkpoint.enabled": "true" if is_usable() else "false",
         },
     }
 

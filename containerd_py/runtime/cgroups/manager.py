@@ -22,6 +22,7 @@ from containerd_py.runtime.cgroups.normalise import UNLIMITED
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
+from containerd_py.runtime.cgroups.v1 import cpu as v1_cpu
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace
@@ -248,7 +249,16 @@ class CgroupManager:
         if cgroup.v2 and self._layout.v2:
             figures = tuple(name for name in _FIGURES if name in self._layout.v2_controllers)
             unified.enable_if_possible(self._layout.v2, cgroup.v2, figures)
+        self._share_realtime([directory for directory in made if directory not in cgroup.paths], resources)
         self._write_limits(cgroup, resources)
+
+    def _share_realtime(self, parents: list[str], resources: Resources) -> None:
+        """Give parents that are made for this cgroup the realtime that it asks for."""
+        mount = self._layout.v1.get("cpu")
+        with _naming(ASKED_BY["cpu"]):
+            for directory in parents:
+                if directory.startswith(f"{mount}/"):
+                    files.write_all(directory, v1_cpu.realtime(resources))
 
     def _make_directory(self, directory: str, made: list[str]) -> None:
         make(directory, made)

@@ -79,6 +79,11 @@ class Criu:
     def pid(self) -> int:
         return self._process.pid
 
+    def talk_at(self, fd: int) -> None:
+        """Go on at another socket, which is its owner's from now on."""
+        self.socket.close()
+        self.socket = socket.socket(fileno=fd)
+
     def ask(self, request: Request, hear: Callable[[Answer, list[int]], None] | None = None) -> Answer:
         """Return the last answer, whether it tells of success or not. hear: told of each moment, with descriptors.
 

@@ -63,7 +63,7 @@ def checkpoint(state: State, spec: Spec, options: CheckpointOptions) -> None:
 
 def _request(state: State, spec: Spec, options: CheckpointOptions, directory: Fd, work: Fd) -> Options:
     return Options(
-        **common(options, spec, directory, work, LOG),
+        **common(options, spec, directory.fileno(), work.fileno(), LOG),
         pid=state.pid,
         root=state.rootfs,
         leave_running=options.leave_running,
@@ -72,7 +72,7 @@ def _request(state: State, spec: Spec, options: CheckpointOptions, directory: Fd
         page_server=options.page_server,
         parent_img=options.parent_path,
         track_mem=True if options.parent_path is not None else None,
-        manage_cgroups_mode=outside.cgroup_mode(options.cgroups, state.cgroup, probe().cgroups),
+        manage_cgroups_mode=outside.cgroup_mode(options.cgroups, state.cgroup, outside.membership(state.pid)),
         freeze_cgroup=next((path for path in map(state.cgroup.holding, _FREEZERS) if path), None),
         external=outside.external_namespaces(spec) + _external_files(state.pid),
         ext_mnt=() if options.pre_dump else _mounts(state, spec),
@@ -85,12 +85,12 @@ def _mounts(state: State, spec: Spec) -> tuple[ExternalMount, ...]:
         return tuple(outside.named(_plan(state, spec), root, inside, outside.mount_points(state.pid)))
 
 
-def common(options: CheckpointOptions | RestoreOptions, spec: Spec, directory: Fd, work: Fd, log: str) -> dict[str, Any]:
+def common(options: CheckpointOptions | RestoreOptions, spec: Spec, directory: int, work: int, log: str) -> dict[str, Any]:
     """Return what a checkpoint and a restore are asked for alike, as fields of Options."""
     config = spec.annotations.get(_CONFIG_ANNOTATION, _RUNC_CONFIG)
     return {
-        "images_dir_fd": directory.fileno(),
-        "work_dir_fd": work.fileno(),
+        "images_dir_fd": directory,
+        "work_dir_fd": work,
         "log_level": LOG_LEVEL,
         "log_file": log,
         "notify_scripts": True,

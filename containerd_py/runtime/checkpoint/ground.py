@@ -6,8 +6,9 @@ In a mount namespace of its own the root is bound on a directory of the containe
 the plan mounts on is made in it, as when a container is made. With a cgroup namespace CRIU is in it already: where it
 keeps away from cgroups, it would leave the container in the host's.
 
-Said on the socket: "" once the parent has put this process into the container's cgroup ->, <- "" when CRIU comes next, or
-what failed.
+Said on the socket: -> GO or GO_UNSHARED, once the parent has put this process into the container's cgroup; <- READY with
+the numbers of two descriptors and a socket at which CRIU listens next, or what failed. The descriptors, of the images and
+of the logs, and the socket are made here: CRIU looks for the former in whoever made the latter, and mounts below them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from containerd_py.runtime.init import targets
 from containerd_py.runtime.init.steps import Context, StepFailed
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, attach, clone_tree, mount_setattr
+from containerd_py.runtime.linux.passing import send_fds
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.linux.syscall import call
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
 
 GO = b"go"
+GO_UNSHARED = b"go into a cgroup namespace"
 READY = b"ready"
 BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.checkpoint.ground import main; main()"
 _AT_FDCWD = -100
@@ -44,7 +47,7 @@ _MNT_DETACH = 0x2
 
 @dataclass(frozen=True)
 class Ground:
-    """root: the root file system; place: the directory that it is bound on; criu: the program.
+    """root: the root file system; place: the directory that it is bound on; criu: the program; images, work: directories.
 
     points: what is mounted there, in order, as (place, source): source "" for a file system that CRIU makes.
     """
@@ -52,8 +55,9 @@ class Ground:
     root: str
     place: str
     criu: str
+    images: str
+    work: str
     points: tuple[tuple[str, str], ...]
-    cgroup_namespace: bool
 
     def encode(self) -> str:
         return json.dumps(dict(zip(names_of(Ground), values_of(self), strict=True)))
@@ -79,34 +83,45 @@ def main() -> None:
     given["points"] = tuple(map(tuple, given["points"]))
     ground = Ground(**given)
     talk = socket.socket(fileno=int(number))
-    if talk.recv(len(GO)) != GO:
+    told = talk.recv(len(GO_UNSHARED))
+    if not told:
         os._exit(1)
     try:
-        prepare(ground)
-        talk.send(READY)
-        os.execv(ground.criu, [ground.criu, "swrk", number])  # noqa: S606 - no shell is wanted
+        directories = prepare(ground, cgroup_namespace=told == GO_UNSHARED)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        send_fds(talk, b"%s %d %d" % (READY, *directories), [theirs.fileno()])
+        talk.set_inheritable(False)
+        ours.set_inheritable(True)
+        os.execv(ground.criu, [ground.criu, "swrk", str(ours.fileno())])  # noqa: S606 - no shell is wanted
     except (OSError, StepFailed) as problem:
         talk.send(str(problem).encode())
     os._exit(1)
 
 
-def prepare(ground: Ground) -> None:
-    """Raises OSError, StepFailed."""
-    process.unshare(Clone.NEWNS | (Clone.NEWCGROUP if ground.cgroup_namespace else Clone(0)))
+def prepare(ground: Ground, *, cgroup_namespace: bool) -> tuple[int, int]:
+    """Return the descriptors of the images and of the logs, which CRIU inherits. Raises OSError, StepFailed."""
+    process.unshare(Clone.NEWNS | (Clone.NEWCGROUP if cgroup_namespace else Clone(0)))
     with openat2(_AT_FDCWD, "/", os.O_PATH, 0, NO_RESTRICTION) as everything:
         mount_setattr(everything.fileno(), propagation=Propagation.SLAVE, recursive=True)
+    directories = _inherited(ground.images), _inherited(ground.work)
     with (
         clone_tree(_AT_FDCWD, ground.root, recursive=True) as tree,
         openat2(_AT_FDCWD, ground.place, os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION) as place,
     ):
-        mount_setattr(tree.fileno(), propagation=Propagation.PRIVATE, recursive=True)
-        attach(tree.fileno(), place.fileno())
+        attach(tree.fileno(), place.fileno())  # a slave still, from which CRIU takes whose slave the container's root was
     with (
         openat2(_AT_FDCWD, ground.place, os.O_PATH | os.O_DIRECTORY, 0, NO_RESTRICTION) as root,
         socket.socket() as nobody,
         _taken_away() as mounted,
     ):
         make_points(Context({}, nobody, root=root), ground.points, mounted)
+    return directories
+
+
+def _inherited(path: str) -> int:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(directory, True)  # noqa: FBT003 - the parameter has no name
+    return directory
 
 
 def make_points(context: Context, points: tuple[tuple[str, str], ...], mounted: list[int]) -> None:
@@ -125,7 +140,6 @@ def make_points(context: Context, points: tuple[tuple[str, str], ...], mounted: 
         with clone_tree(_AT_FDCWD, source, recursive=True) as tree:
             is_directory = stat.S_ISDIR(os.fstat(tree.fileno()).st_mode)
             with targets.place(context, place, is_directory=is_directory) as target:
-                mount_setattr(tree.fileno(), propagation=Propagation.PRIVATE, recursive=True)
                 attach(tree.fileno(), target.fileno())
             mounted.append(os.dup(tree.fileno()))
 

@@ -51,9 +51,10 @@ def _open(path: str, what: str, *, make: bool) -> Fd:
 
 def check_parent(image_path: str, parent_path: str) -> None:
     """Raise InvalidArgument unless the parent is a directory, by a path from the images' own."""
+    place = os.path.normpath(os.path.join(image_path, parent_path))
     cause = "it must be relative to --image-path" if os.path.isabs(parent_path) else None
-    if cause is None and not os.path.isdir(os.path.join(image_path, parent_path)):
-        cause = f"{os.path.join(image_path, parent_path)!r} is no directory"
+    if cause is None and not os.path.isdir(place):
+        cause = f"{place!r} is no directory"
     if cause:
         raise InvalidArgument(f"cannot use --parent-path {parent_path!r}: {cause}", step="images")
 

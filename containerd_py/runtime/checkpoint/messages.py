@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}  # wire types of fixed size, in bytes
@@ -153,7 +154,7 @@ class Answer:
     pid: int = 0
     errno: int = 0
     message: str = ""
-    features: Features = Features()
+    features: Features = Features(mem_track=False, lazy_pages=False)
     version: int = 0
 
 
@@ -189,8 +190,8 @@ def decode(data: bytes) -> Answer:
         found = dict(_fields(data))
         restored, notified, features, version = (dict(_fields(found.get(number, b""))) for number in (4, 5, 8, 10))
         return Answer(
-            kind=found[1],
-            success=bool(found[2]),
+            kind=_signed(found[1]),
+            success=bool(_signed(found[2])),
             notification=notified.get(1, b"").decode(),
             pid=_signed(notified.get(2) or restored.get(1) or 0),
             errno=_signed(found.get(7, 0)),

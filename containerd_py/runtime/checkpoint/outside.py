@@ -14,6 +14,7 @@ import stat
 
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
 from containerd_py.runtime.linux.namespaces import FILES
 from containerd_py.runtime.linux.paths import open_in_root
@@ -21,10 +22,9 @@ from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
-    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -45,14 +45,12 @@ class Bound:
 
 
 def bound(plan: Plan) -> tuple[Bound, ...]:
-    """Return the binds of a plan. Raises NotSupported for those whose ids are mapped, which CRIU cannot make again."""
+    """Return the binds of a plan. Raises NotSupported for those that the parent made, which CRIU cannot make again."""
     for source in plan.sources:
-        if source.idmapped:
-            raise NotSupported(
-                f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know idmapped mounts",
-                step="criu",
-                hint="mount it without idmap",
-            )
+        if source.detached:
+            what, hint = ("idmapped mounts", "mount it without idmap") if not source.nodes else ("mounts of devices", None)
+            told = f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know {what}"
+            raise NotSupported(told, step="criu", hint=hint)
     recursive = {one.key: one.recursive for one in plan.operations if isinstance(one, op.CloneTree)}
     found = []
     for one in plan.operations:
@@ -198,15 +196,19 @@ def handed_on(stream: str) -> bool:
 # ── cgroups ──
 
 
-def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, layout: Layout) -> CgroupMode:
-    """Return how CRIU is to treat cgroups.
+def membership(pid: int) -> dict[str, str]:
+    """Return where a process is in each hierarchy that the kernel has, mounted or not, by controller (cgroups(7))."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        return parse_membership(file.read())
+
+
+def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str]) -> CgroupMode:
+    """Return how CRIU is to treat cgroups. member: where the container's first process is, or will be.
 
     It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
     of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
     """
-    shared = sorted(
-        name for name, mount in layout.v1.items() if not any(path.startswith(f"{mount}/") for path in cgroup.v1)
-    )
+    shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup))
     if not shared or asked is CgroupMode.IGNORE:
         return CgroupMode.SOFT if asked is None else asked
     if asked is None:
@@ -214,5 +216,9 @@ def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, layout: Layout) -> Cgr
     raise NotSupported(
         f"cannot manage cgroups by mode {asked.name.lower()!r}: the container has none of its own for {', '.join(shared)}",
         step="criu",
-        hint="--manage-cgroups-mode ignore keeps it in its cgroup; or give it a limit of each of these controllers",
+        hint="--manage-cgroups-mode ignore keeps it in its cgroup",
     )
+
+
+def _is_own(path: str, cgroup: Cgroup) -> bool:
+    return path != "/" and any(one.endswith(path) for one in cgroup.paths)

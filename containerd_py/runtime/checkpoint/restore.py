@@ -18,17 +18,16 @@ from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.destroying import destroy
-from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint import images, outside
 from containerd_py.runtime.checkpoint.criu import Criu, Lost, check_features, checked, find_criu
 from containerd_py.runtime.checkpoint.dump import common, failure
-from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, READY, Ground, points
+from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, GO_UNSHARED, READY, Ground, points
 from containerd_py.runtime.checkpoint.messages import CgroupMode, CgroupRoot, Features, InheritedFd, Kind, Options, Request
 from containerd_py.runtime.checkpoint.moments import Moments
 from containerd_py.runtime.creation import Attachments, Creation, Made
-from containerd_py.runtime.host import probe
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.passing import receive_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,14 +78,16 @@ class Restoration(Creation):
             cgroup = self._membership.make()
             self._undo.callback(destroy, cgroup)
             namespaces = {kind: opened.enter_context(_namespace(path)) for kind, path in outside.left_alone(self._spec)}
-            mode = outside.cgroup_mode(self._options.cgroups, cgroup, probe().cgroups)
-            criu = opened.enter_context(self._launch_criu(plan, rootfs, mode, namespaces))
+            criu = opened.enter_context(self._launch_criu(plan, rootfs, log_path, namespaces))
             state = replace(state, cgroup=self._enter(criu, cgroup))
             self._directory.write(state)
-            self._become_criu(criu, rootfs)
+            member = outside.membership(criu.pid)
+            mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member)
+            unshared = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
+            own = self._become_criu(criu, rootfs, GO_UNSHARED if unshared else GO)
             options = Options(
-                **common(self._options, self._spec, directory, work, LOG),
-                **self._own_options(plan, rootfs, mode, criu.pid),
+                **common(self._options, self._spec, *own, LOG),
+                **self._own_options(plan, rootfs, mode, member),
                 inherit_fd=tuple(_inherited(streams, namespaces)),
             )
             moments = Moments(self._directory, self._spec, plan, state, self._attachments.console_socket, self._undo)
@@ -109,9 +110,8 @@ class Restoration(Creation):
 
     # ── CRIU, in the container's cgroup ──
 
-    def _launch_criu(self, plan: Plan, rootfs: str, mode: CgroupMode, namespaces: dict[str, Fd]) -> Criu:
-        own_cgroups = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
-        ground = Ground(rootfs, self._directory.path, self._program, points(plan), cgroup_namespace=own_cgroups)
+    def _launch_criu(self, plan: Plan, rootfs: str, log_path: str, namespaces: dict[str, Fd]) -> Criu:
+        ground = Ground(rootfs, self._directory.path, self._program, self._options.image_path, log_path, points(plan))
         if not self._terminal:
             self._attachments.streams.handles()  # none may be a terminal of the host
         return Criu(
@@ -129,18 +129,24 @@ class Restoration(Creation):
             self._membership.begin(Worker(criu.pid, pidfd, criu.socket))
             return self._membership.wait(cgroup, criu.pid)
 
-    def _become_criu(self, criu: Criu, rootfs: str) -> None:
-        """Have the ground laid, after which CRIU listens. Raises InvalidArgument."""
+    def _become_criu(self, criu: Criu, rootfs: str, go: bytes) -> tuple[int, int]:
+        """Have the ground laid, after which CRIU listens; return its descriptors of the images and of the logs.
+
+        Raises InvalidArgument.
+        """
         try:
-            criu.socket.send(GO, socket.MSG_NOSIGNAL)
-            told = criu.socket.recv(_LONGEST)
+            criu.socket.send(go, socket.MSG_NOSIGNAL)
+            told, fds = receive_fds(criu.socket, _LONGEST, 1)
         except OSError as problem:
-            told = str(problem).encode()
-        if told != READY:
+            told, fds = str(problem).encode(), []
+        if not fds:
             cause = told.decode(errors="replace") or "it has ended without a word"
             raise InvalidArgument(f"cannot {self._task}: cannot prepare {rootfs!r}: {cause}", step="rootfs")
+        criu.talk_at(fds[0])
+        images_fd, work_fd = map(int, told.removeprefix(READY).split())
+        return images_fd, work_fd
 
-    def _own_options(self, plan: Plan, rootfs: str, mode: CgroupMode, pid: int) -> dict[str, Any]:
+    def _own_options(self, plan: Plan, rootfs: str, mode: CgroupMode, member: dict[str, str]) -> dict[str, Any]:
         with Fd(os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
             mounts = tuple(outside.sources(plan, root, outside.mount_points("self")))
         return {
@@ -148,7 +154,7 @@ class Restoration(Creation):
             "rst_sibling": True,
             "evasive_devices": True,
             "manage_cgroups_mode": mode,
-            "cgroup_roots": () if mode is CgroupMode.IGNORE else tuple(_cgroup_roots(pid)),
+            "cgroup_roots": () if mode is CgroupMode.IGNORE else tuple(CgroupRoot(*one) for one in member.items()),
             "ext_mnt": mounts,
             "join_ns": outside.joined(self._spec),
             "lsm_profile": self._options.lsm_profile,
@@ -174,10 +180,3 @@ def _namespace(path: str) -> Fd:
         raise InvalidArgument(
             f"cannot restore into namespace {path!r}: {problem.strerror}", step="namespaces", errno=problem.errno
         ) from problem
-
-
-def _cgroup_roots(pid: int) -> Iterator[CgroupRoot]:
-    """Yield where CRIU is in each hierarchy, which is where the container is to be (cgroups(7), "/proc/pid/cgroup")."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-        for controller, path in parse_membership(file.read()).items():
-            yield CgroupRoot(controller, path)

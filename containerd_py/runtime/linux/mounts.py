@@ -152,6 +152,13 @@ def _setattr(tree: int, change: _MountAttr, *, recursive: bool) -> None:
     call("mount_setattr", tree, "", flags, change, ctypes.sizeof(change))
 
 
+def detach(mount: int) -> None:
+    """Take a mount away, open at its root, that is attached in this mount namespace. "/" is the working directory then."""
+    os.fchdir(mount)
+    call("umount2", ".", _MNT_DETACH)
+    os.chdir("/")
+
+
 def move_root(new_root: int) -> None:
     """Move the mount at `new_root` over "/", and make it the root and the working directory.
 

@@ -7,11 +7,12 @@ import os
 from contextlib import contextmanager
 from functools import cache, lru_cache
 
-from containerd_py.errors import NotSupported
+from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
+from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 TYPE_CHECKING = False
@@ -55,6 +56,20 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     Raises NotSupported for what libseccomp cannot do, or without it.
     """
     return _compile(profile, flags_given="flags" in profile.given)
+
+
+def check_known(profile: Seccomp) -> None:
+    """Raise InvalidArgument for a system call of the profile that libseccomp does not know, and would be left out."""
+    library = _library()
+    for index, rule in enumerate(profile.syscalls):
+        for name in rule.names:
+            if _number(library, library.system_arch(), name) == _UNKNOWN:
+                where = f"linux.seccomp.syscalls.{index}.names"
+                raise InvalidArgument(
+                    f"cannot filter system call {name!r} ({where}): libseccomp knows none of that name",
+                    step="seccomp",
+                    hint=f"annotation {UNKNOWN_CALLS_ANNOTATION!r} makes that an error",
+                )
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.criu import search_path
 from tests.integration.users_of_runtime.podman import eventually
 from tests.integration.users_of_runtime.programs import OciRuntime, call
 from tests.oci.runtime import Result
@@ -48,7 +49,10 @@ class Containerd:
         disabled = ", ".join(f'"{name}"' for name in _DISABLED)
         self._settings.write_text(_SETTINGS.format(folder=self.folder, disabled=disabled))
         command = ("containerd", "--config", str(self._settings))
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        environment = os.environ | {"PATH": search_path()}  # its shims' too
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment
+        )
         eventually(lambda: self._answers(), f"containerd answers; {self.told()}")
         return self
 

@@ -14,15 +14,18 @@ from tests.integration.conftest import make_rootfs
 from tests.oci.runtime import Result, ended_input
 
 ROOT = Path(__file__).parents[3]
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _DEADLINE_S = 60.0
 
 
 def required(*programs: str) -> None:
     """Skip the test where a program is not installed; in CI, fail."""
-    if missing := [name for name in programs if shutil.which(name, path=_PATH) is None]:
+    if missing := [name for name in programs if shutil.which(name, path=path()) is None]:
         problem = f"not installed: {' '.join(missing)}"
         pytest.fail(problem) if os.environ.get("CI") == "true" else pytest.skip(problem)
+
+
+def path() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def make_runtime(name: str, folder: Path, state: Path | None = None) -> OciRunti
         imports = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from containerd_py.cli.oci.main import main"
         program.write_text(f"#!{sys.executable}\n{imports}\n{code}\n")
     else:
-        program.write_text(f'#!/bin/sh\nexec {shutil.which(name, path=_PATH)} --root {state} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shutil.which(name, path=path())} --root {state} "$@"\n')
     program.chmod(0o755)
     return OciRuntime(name, program, state)
 
@@ -77,7 +80,7 @@ def call(
             words,
             **given,
             cwd=cwd,
-            env=os.environ | {"PATH": _PATH} | (environment or {}),
+            env=os.environ | {"PATH": path()} | (environment or {}),
             capture_output=True,
             text=True,
             errors="replace",

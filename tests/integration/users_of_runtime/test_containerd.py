@@ -7,9 +7,11 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.criu import use_criu
 from tests.integration.users_of_runtime.ctr import Ctr
 from tests.integration.users_of_runtime.podman import eventually
 from tests.oci.runtime import Result
@@ -155,3 +157,14 @@ def test_events(ctr: Ctr) -> None:
 
 def test_its_state_is_where_the_shim_wants_it(ctr: Ctr) -> None:
     assert ctr.state_of(ctr.box(_SLEEPS)).exists()
+
+
+def test_checkpoint(ctr: Ctr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_criu(monkeypatch)
+    box = ctr.box("exec sleep 1000", "--annotation", "org.criu.config=")
+    ctr("tasks", "checkpoint", "--image-path", tmp_path / "images", "--work-path", tmp_path / "work", box).ok()
+    assert ctr.status(box) == "RUNNING"
+    assert (tmp_path / "images/inventory.img").exists()
+    assert (tmp_path / "work/dump.log").exists()
+    ctr("tasks", "checkpoint", "--exit", "--image-path", tmp_path / "last", box).ok()
+    eventually(lambda: ctr.status(box) == "STOPPED", "it has ended")

@@ -1,7 +1,10 @@
 """podman's commands on a container that runs."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.criu import use_criu
 from tests.integration.users_of_runtime.podman import Box, Podman, eventually
 from tests.oci.runtime import Result
 
@@ -124,11 +127,28 @@ def test_health(podman: Podman) -> None:
     assert box.state()["Health"]["Status"] == "unhealthy"
 
 
-@pytest.mark.skip(
-    reason="pyrunc has no checkpoint yet, and criu 3.17 of Debian 12 fails on this kernel's vDSO, under runc too"
-)
-def test_checkpoint(podman: Podman) -> None:
-    box = begun(podman)
+_COUNTS = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
+
+
+def test_checkpoint(podman: Podman, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_criu(monkeypatch)
+    box = podman.box(_COUNTS, "--annotation", "org.criu.config=")
+    box.says("2")
     box("container checkpoint").ok()
+    assert box.state()["Status"] == "exited"
+    last = int(box.logs()[-1])
     box("container restore").ok()
     assert box.state()["Status"] == "running"
+    box.says(str(last + 2))
+    assert int(box.logs()[-1]) > last
+
+
+def test_a_checkpoint_is_taken_elsewhere(podman: Podman, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_criu(monkeypatch)
+    box = podman.box(_COUNTS, "--annotation", "org.criu.config=")
+    box.says("2")
+    box("container checkpoint", "--leave-running", "--export", str(tmp_path / "kept.tar")).ok()
+    assert box.state()["Status"] == "running"
+    box("rm", "--force", "--time", "0").ok()
+    podman("container", "restore", "--import", tmp_path / "kept.tar").ok()
+    box.says("3")

@@ -67,6 +67,7 @@ from containerd_py.runtime.plan.operations.rootfs import (
     Remount,
     SetPropagation,
     SetRootPropagation,
+    TakeNodes,
 )
 
 __all__ = [
@@ -128,6 +129,7 @@ __all__ = [
     "SetSelinuxLabel",
     "SetSysctl",
     "StatPath",
+    "TakeNodes",
     "TakeRoot",
     "UnpackArchive",
     "UnshareCgroup",

@@ -176,10 +176,22 @@ class MakeDevice(Operation):
 
 
 @dataclass(frozen=True)
+class TakeNodes(Operation):
+    """Take the nodes that the parent has made, in the file system "nodes", as the trees `keys`; -1 - key is its name."""
+
+    step: ClassVar[str] = "device"
+    keys: tuple[int, ...]
+
+    def describe(self) -> str:
+        return f"take {len(self.keys)} device nodes of the host's"
+
+
+@dataclass(frozen=True)
 class BindDevice(Operation):
     """Bind the host's node, which is tree `key`, on `path`: a user namespace makes no devices (mknod(2)).
 
-    It is checked to be the device that is meant. Mode and owner are the host's, and stay so.
+    It is checked to be the device that is meant. Mode and owner are the host's, and stay so; those of a node that the
+    parent has made are the document's.
     """
 
     step: ClassVar[str] = "device"

@@ -62,9 +62,16 @@ def _sysctl(spec: Spec) -> Iterator[Problem]:
         seen.add(path)
         if "\n" in value or "+" in value or not value:
             yield Problem(where, "has an empty value, or one with a line break or '+'")
-        if path == "kernel/domainname" and (spec.domainname or len(value.encode()) > _LONGEST_DOMAIN):
-            yield Problem(where, f"is longer than {_LONGEST_DOMAIN} bytes, or set by domainname too")
+        if path == "kernel/domainname":
+            yield from _domain(spec, where, value)
         yield from _reach(spec, where, path)
+
+
+def _domain(spec: Spec, where: str, value: str) -> Iterator[Problem]:
+    if len(value.encode()) > _LONGEST_DOMAIN:
+        yield Problem(where, f"is longer than {_LONGEST_DOMAIN} bytes")
+    if spec.domainname and value != spec.domainname:
+        yield Problem(where, f"contradicts domainname, which is {spec.domainname!r}")
 
 
 def _reach(spec: Spec, where: str, path: str) -> Iterator[Problem]:

@@ -191,6 +191,17 @@ def test_delete_with_force_takes_what_is_not_there(pyrunc: Pyrunc, library: Libr
     assert box.heard == [("destroy", True)]
 
 
+def test_delete_takes_all_whose_ids_match(pyrunc: Pyrunc, library: Library) -> None:
+    boxes = [library.has(name, "stopped") for name in ("box-1", "box-2", "other")]
+    boxes[0].fails["destroy"] = Conflict("cannot destroy container 'box-1': it is running")
+    called = pyrunc("delete", "--regex", "box-[0-9]")
+    assert (called.code, "box-1" in called.stderr) == (1, True)
+    assert [box.heard for box in boxes] == [[("destroy", False)], [("destroy", False)], []]
+    assert pyrunc("delete", "-f", "-r", "nobody").code == 0
+    called = pyrunc("delete", "-r", "a[")
+    assert (called.code, "regular expression" in called.stderr) == (1, True)
+
+
 def test_delete_with_force_takes_what_is_damaged_and_says_so(pyrunc: Pyrunc, library: Library) -> None:
     library.damaged = Internal("cannot read state of container 'box': broken")
     called = pyrunc("delete", "box")

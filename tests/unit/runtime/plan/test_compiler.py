@@ -344,6 +344,14 @@ def test_a_working_directory_is_entered_before_the_identity_is_given_up(make_spe
     ]
 
 
+def test_a_working_directory_is_entered_before_a_filter_that_may_deny_to_ask_for_it(make_spec: MakeSpec) -> None:
+    found = steps(make_spec({"process.cwd": "/w", "process.noNewPrivileges": False}), seccomp=FILTER)
+    assert [type(step) for step in of_kind(found, op.ChangeDirectory, op.LoadSeccomp)] == [
+        op.ChangeDirectory,
+        op.LoadSeccomp,
+    ]
+
+
 def test_a_working_directory_is_made(make_spec: MakeSpec) -> None:
     found = steps(make_spec({"process.cwd": "/var/lib/app"}))
     assert of_kind(found, op.MakeDirectory, op.ChangeDirectory) == [

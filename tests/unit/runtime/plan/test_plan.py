@@ -53,6 +53,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.Remount("/data", 1), "change mount /data"),
     (op.Remount("/data", 1, reconfigure=True, options=(("ro", None), ("size", "1k"))), "change mount /data (ro,size=1k)"),
     (op.BindDevice(-1, "/dev/null", "c", 1, 3), "bind device /dev/null (c 1:3)"),
+    (op.TakeNodes((-7, -8)), "take 2 device nodes of the host's"),
     (op.MakeDirectory("/w"), "make directory /w if it is missing"),
     (op.MakeDevice("/dev/null", "c", 1, 3, 0o666, 0, 0), "make device /dev/null (c 1:3, 666)"),
     (op.MakeSymlink("/dev/fd", "/proc/self/fd"), "link /dev/fd to /proc/self/fd"),

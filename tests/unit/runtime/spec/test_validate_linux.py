@@ -26,6 +26,7 @@ def notifying(*names: str, **more: object) -> dict[str, Any]:
     "changes",
     [
         {"linux.sysctl": {"net.core.somaxconn": "5", "kernel/sem": "1 2 3 4", "kernel.domainname": "lan"}},
+        {"linux.sysctl": {"kernel.domainname": "lan"}, "domainname": "lan"},
         {"linux.netDevices": {"eth0": {}, "eth1": {"name": "lan0"}, "a" * 15: {"name": "b" * 15}}},
         {"linux.memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0-3", "flags": ["MPOL_F_STATIC_NODES"]}},
         {"linux.memoryPolicy": {"mode": "MPOL_PREFERRED"}},
@@ -82,11 +83,11 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
         ),
         (
             {"linux.sysctl": {"kernel.domainname": "x"}, "domainname": "y"},
-            "linux.sysctl.kernel.domainname: is longer than 64 bytes, or set by domainname too",
+            "linux.sysctl.kernel.domainname: contradicts domainname, which is 'y'",
         ),
         (
             {"linux.sysctl": {"kernel.domainname": "x" * 65}},
-            "linux.sysctl.kernel.domainname: is longer than 64 bytes, or set by domainname too",
+            "linux.sysctl.kernel.domainname: is longer than 64 bytes",
         ),
         ({"linux.netDevices": {"eth/0": {}}}, "linux.netDevices.eth/0: is no name of a network interface"),
         (
