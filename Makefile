@@ -73,7 +73,8 @@ guest-kernel:
 .venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
 	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
 	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
+		--editable '.[docs,test]'
 	@touch $@
 
 # apt is asked only for what is missing: an installed machine needs no network.

@@ -14,6 +14,7 @@ class Beginning:
 
     def __init__(self) -> None:
         self._control: socket.socket | None = None
+        self.ended_ns: tuple[int, ...] = ()
         self.heard = False
         """The worker's last word has been read: that it becomes the payload."""
 

@@ -24,6 +24,11 @@ def mounts_cgroups(spec: Spec) -> bool:
     return any(mount.type in ("cgroup", "cgroup2") for mount in spec.mounts)
 
 
+def manages_cgroups(spec: Spec) -> bool:
+    """Tell whether the payload may make cgroups of its own, and so needs every hierarchy: they are mounted writable."""
+    return any(mount.type == "cgroup" and not {"ro", "rro"} & set(mount.options) for mount in spec.mounts)
+
+
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:
     """Return what the compiler needs to mount cgroups."""
     if not cgroup.paths:

@@ -38,13 +38,6 @@ def resize(master: int, *, rows: int, columns: int) -> None:
     fcntl.ioctl(master, termios.TIOCSWINSZ, _WINSIZE.pack(rows, columns, 0, 0))
 
 
-def keep_lines(master: int) -> None:
-    """Have the terminal put no carriage return before the end of a line."""
-    settings = termios.tcgetattr(master)
-    settings[1] &= ~termios.ONLCR
-    termios.tcsetattr(master, termios.TCSANOW, settings)
-
-
 @contextlib.contextmanager
 def raw_mode(fd: int) -> Iterator[None]:
     """Hand every key through, what was typed before included; the settings come back whatever happens."""

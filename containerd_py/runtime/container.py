@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from types import MappingProxyType
 
 from containerd_py.errors import (
@@ -25,7 +26,7 @@ from containerd_py.errors import (
     InvalidArgument,
 )
 from containerd_py.light_dataclasses import replace
-from containerd_py.runtime import hooks, identity
+from containerd_py.runtime import hooks, identity, timing
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.execution import Execution
+    from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
@@ -71,6 +73,7 @@ class Container(Controlled, Ending):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        no_pivot: bool = False,
         new_keyring: bool = True,
     ) -> Self:
         """Make a container whose init worker waits for `start`.
@@ -79,6 +82,7 @@ class Container(Controlled, Ending):
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
         preserve_fds: how many descriptors from 3 on are handed on.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
+        no_pivot: the root is moved over the host's, which a payload with CAP_SYS_CHROOT can reach; for an initial ramdisk.
         new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
@@ -95,7 +99,10 @@ class Container(Controlled, Ending):
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
         made = Creation(
-            *(directory, container_id, spec, bundle, attachments), systemd_cgroup=systemd_cgroup, new_keyring=new_keyring
+            *(directory, container_id, spec, bundle, attachments),
+            systemd_cgroup=systemd_cgroup,
+            no_pivot=no_pivot,
+            new_keyring=new_keyring,
         ).run()
         return cls(directory, made.state, made.process, made.terminal)
 
@@ -131,6 +138,22 @@ class Container(Controlled, Ending):
         bundle = os.path.abspath(bundle)
         made = Restoration(directory, container_id, spec, bundle, attachments, options, systemd_cgroup=systemd_cgroup).run()
         return cls(directory, made.state, made.process, made.terminal)
+
+    @staticmethod
+    def explain(container_id: str, spec: Spec, *, state_root: str, bundle: str = ".", systemd_cgroup: bool = False) -> Plan:
+        """Return what `create` would carry out; nothing is made. Raises what `create` does before it makes anything."""
+        from containerd_py.runtime.creation import Attachments, Creation
+        from containerd_py.runtime.requirements import check_host
+        from containerd_py.runtime.spec.validate import validate
+        from containerd_py.runtime.streams import OWN_STREAMS
+        from containerd_py.runtime.userns import may_drop_groups
+
+        check_id(container_id)
+        validate(spec)
+        check_host(spec, may_drop_groups=may_drop_groups(spec))
+        attachments = Attachments(OWN_STREAMS, None, 0)
+        directory, bundle = StateDirectory(state_root, container_id), os.path.abspath(bundle)
+        return Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).plan()
 
     @classmethod
     def load(cls, container_id: str, *, state_root: str) -> Self:
@@ -177,10 +200,14 @@ class Container(Controlled, Ending):
     # ── life ──
 
     def start(self, beginning: Beginning | None = None) -> None:
-        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed."""
+        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed.
+
+        Also what a failing poststart hook raises: then the container is gone (runtime.md, "Lifecycle", since 1.3).
+        """
         beginning = beginning or Beginning()
         with self._directory.locked():
             self._check("start", "created")
+            asked_ns = time.monotonic_ns()
             try:
                 with self._directory.connect() as connection:
                     beginning.watch(connection)
@@ -190,8 +217,18 @@ class Container(Controlled, Ending):
                 raise self._vanished() from None
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
             with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
-                self._remember("running")
-        hooks.run_all("poststart", self._hooks("poststart"), self.state().document())
+                kept = timing.started(self._state.kept, asked_ns, beginning.ended_ns)
+                self._state = replace(self._directory.read(), status="running", kept=kept)
+                self._directory.write(self._state)
+        self._tell_of_start(replace(self._state, status="running"))  # as it was then: it may have ended already
+
+    def _tell_of_start(self, started: State) -> None:
+        try:
+            hooks.run("poststart", self._hooks("poststart"), started.document())
+        except ContainerdError:
+            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                self.destroy(force=True)
+            raise
 
     def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:
         while True:
@@ -202,7 +239,7 @@ class Container(Controlled, Ending):
                 case dialogue.Failed():
                     raise self._failure(message)
                 case dialogue.Times():
-                    beginning.heard = True
+                    beginning.heard, beginning.ended_ns = True, message.ended_ns
                 case None if beginning.heard:
                     return
                 case _:

@@ -24,18 +24,30 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.resources import Resources as Limits
     from containerd_py.runtime.cgroups.stats import Stats
     from containerd_py.runtime.spec.resources import Resources
+    from containerd_py.runtime.timing import TimedStep
 
 
 class Controlled(Known):
     """A container that may run."""
 
     def kill(self, number: int = signal.SIGKILL, *, everything: bool = False) -> None:
-        """Send a signal to the payload, or to every process of the container. Raises Conflict when it has ended."""
+        """Send a signal to the payload, or to every process of the container. Raises Conflict when it has ended.
+
+        Where the payload is not the first process of a pid namespace, others outlive it: SIGKILL is sent to all of them.
+        """
+        everything = everything or (number == signal.SIGKILL and self._shares_pids())
         if self.state().status not in LIVE or self._process is None:
+            if everything and members.pids(self._state.cgroup):
+                self._signal_all(number)
+                return
             raise Conflict(f"cannot kill container {self._state.id!r}: it has ended", step="kill")
         if everything:
             self._signal_all(number)
         self._process.signal(number)
+
+    def _shares_pids(self) -> bool:
+        namespaces = self._document.get("linux", {}).get("namespaces", ())
+        return not any(each["type"] == "pid" and not each.get("path") for each in namespaces)
 
     def _signal_all(self, number: int) -> None:
         if number == signal.SIGKILL:
@@ -44,9 +56,12 @@ class Controlled(Known):
             killing.signal_all(self._state.cgroup, number)
 
     def pause(self) -> None:
-        """Stop every process of the container where it is. Raises Conflict unless running; NotSupported, Unavailable."""
+        """Stop every process of the container where it is.
+
+        Raises Conflict unless it waits for its start or runs; NotSupported, Unavailable.
+        """
         with self._directory.locked():
-            self._check("pause", "running")
+            self._check("pause", "created", "running")
             freezer.freeze(self._state.cgroup)
 
     def resume(self) -> None:
@@ -118,6 +133,12 @@ class Controlled(Known):
 
         self._check("watch", *LIVE)
         return OomWatch(self._state.cgroup)
+
+    def timeline(self) -> tuple[TimedStep, ...]:
+        """Return the time that each step of its making and its start took; nothing where it was not recorded."""
+        from containerd_py.runtime import timing
+
+        return timing.timeline(self.state().kept, self._directory.plan())
 
     def processes(self) -> tuple[int, ...]:
         """Return the container's processes as this process numbers them."""

@@ -13,12 +13,12 @@ from contextlib import ExitStack
 
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import dataclass, replace
-from containerd_py.runtime import hooks, kept, process
-from containerd_py.runtime.cgroup_view import cgroup_tree
+from containerd_py.runtime import hooks, kept, process, timing
+from containerd_py.runtime.cgroup_view import cgroup_tree, manages_cgroups
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
-from containerd_py.runtime.host import boot_id, probe
+from containerd_py.runtime.host import boot_id, makes_devices, probe
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace
@@ -27,6 +27,7 @@ from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
+from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import may_drop_groups
@@ -78,6 +79,7 @@ class Creation:
         attachments: Attachments,
         *,
         systemd_cgroup: bool = False,
+        no_pivot: bool = False,
         new_keyring: bool = True,
     ) -> None:
         """new_keyring: False leaves the payload that of the caller's session.
@@ -88,15 +90,24 @@ class Creation:
         self._spec = spec
         self._bundle = bundle
         self._attachments = attachments
+        self._no_pivot = no_pivot
         self._new_keyring = new_keyring
         self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
+        self._ended_ns: tuple[int, ...] = ()
 
     def run(self) -> Made:
         """Raises InvalidArgument, NotSupported, Conflict, Unavailable; then nothing is left."""
         with contextlib.closing(self._membership):
             return self._run()
+
+    def plan(self) -> Plan:
+        """Return what `run` would be carried out by; nothing is made. Raises what `run` does before it makes anything."""
+        with contextlib.closing(self._membership):
+            rootfs = root_path(self._spec, self._bundle)
+            self._membership.check()
+            return self._compile(rootfs, self._membership.intended())
 
     def _run(self) -> Made:
         check_console_socket(self._attachments.console_socket, terminal=self._terminal)
@@ -121,7 +132,8 @@ class Creation:
             path = self._spec.linux.cgroups_path or ""
             return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path)
+        ours, in_all = not self._spec.linux.cgroups_path, os.geteuid() == 0 and manages_cgroups(self._spec)
+        return OwnCgroup(probe().cgroups, path, limits, ours=ours, in_all=in_all)
 
     @property
     def _terminal(self) -> bool:
@@ -137,13 +149,15 @@ class Creation:
         if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
             plan = self._compile(rootfs, cgroup)
             self._record(replace(state, cgroup=cgroup), plan)
+        forked_ns = time.monotonic_ns()
         worker = self._launch(plan, self._membership.entered(cgroup))
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._membership.begin(worker)
         self._directory.write(state)
         state, master = self._hear(plan, worker, state)
-        state = replace(state, status="created", kept=self._kept(state))
+        made = timing.made(forked_ns, self._ended_ns)
+        state = replace(state, status="created", kept=self._kept(state) | made)
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
@@ -174,18 +188,23 @@ class Creation:
             cgroups=cgroup_tree(probe().cgroups, cgroup),
             privileged=os.geteuid() == 0,
             makes_devices=in_first_user_namespace(),
+            makes_nodes=bool(self._spec.linux.devices) and makes_devices(),
             selinux=bool(self._spec.linux.mount_label) and _selinux_enabled(),
             scope=cgroup.scope,
+            no_pivot=self._no_pivot,
             new_keyring=self._new_keyring,
         )
         return compile_plan(self._spec, placing, self._filter())
 
     def _filter(self) -> SeccompFilter | None:
-        if self._spec.linux.seccomp is None:
+        profile = self._spec.linux.seccomp
+        if profile is None:
             return None
-        from containerd_py.runtime.seccomp.compile import compile_profile
+        from containerd_py.runtime.seccomp.compile import check_known, compile_profile
 
-        return compile_profile(self._spec.linux.seccomp)
+        if self._spec.annotations.get(UNKNOWN_CALLS_ANNOTATION, "0") != "0":
+            check_known(profile)
+        return compile_profile(profile)
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
@@ -231,6 +250,7 @@ class Creation:
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():
+                    self._ended_ns = message.ended_ns
                     return state, hand_over_if_asked(Fd(fds[0]), self._attachments.console_socket) if fds else None
                 case dialogue.Failed():
                     raise process.failure(plan, message)
@@ -258,7 +278,8 @@ def bring_up(spec: Spec, state: State) -> bytes:
     document = replace(state, status="creating").document()
     provide(spec.linux, state.id, state.pid)
     try:
-        hooks.run("prestart", spec.hooks.prestart, document)
+        # They were a part of `start` in specification 1.0, where the container was created by then.
+        hooks.run("prestart", spec.hooks.prestart, document | {"status": "created"})
         hooks.run("createRuntime", spec.hooks.create_runtime, document)
     except BaseException:
         take_back(spec.linux, state.id)

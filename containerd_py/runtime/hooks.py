@@ -47,7 +47,7 @@ def run_all(moment: str, hooks: tuple[Hook, ...], state: State) -> None:
 def _run(moment: str, index: int, hook: Hook, document: bytes) -> None:
     import subprocess  # few containers have hooks
 
-    what = f"cannot run {moment} hook {hook.path!r} (hooks.{moment}.{index})"
+    what = f"cannot run {hook.path!r} (hooks.{moment}.{index}): error running {moment} hook #{index}"
     environment = dict(entry.split("=", 1) for entry in hook.env)
     # Files, not pipes: a grandchild that keeps its end open must not keep us.
     with sealed("state", document) as state, Fd(os.memfd_create("output", os.MFD_CLOEXEC)) as output:

@@ -10,9 +10,12 @@ from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import knows_exit_info
+from containerd_py.runtime.linux.process import capget
 
 OLDEST = (5, 14)
+_CAP_MKNOD = 27
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,12 @@ def boot_id() -> str:
     """Return what tells this boot from every other (random(4))."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
+
+
+def makes_devices() -> bool:
+    """Tell whether nodes that this process makes are devices: CAP_MKNOD counts in the initial user namespace only."""
+    effective, _permitted, _inheritable = capget()
+    return bool(effective >> _CAP_MKNOD & 1) and in_first_user_namespace()
 
 
 def _executable_memfd() -> bool:

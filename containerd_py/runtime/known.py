@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 LIVE = ("created", "running", "paused")
 
+_RUNCS_WORDS = {
+    **dict.fromkeys(("pause", "update", "measure", "watch"), "container not running"),
+    "resume": "container not paused",
+}
+"""Which callers look for."""
+
 
 class Known:
     """The record of a container, and what this process holds open of it."""
@@ -71,7 +77,7 @@ class Known:
             return replace(self._state, status="stopped", pid=0)
         if self._state.status == "created" and not self._directory.awaits_start():  # whoever started it was killed
             self._state = replace(self._state, status="running")
-        if self._state.status == "running" and freezer.is_frozen(self._state.cgroup):
+        if self._state.status in ("created", "running") and freezer.is_frozen(self._state.cgroup):
             return replace(self._state, status="paused")
         return self._state
 
@@ -83,7 +89,8 @@ class Known:
     def _check(self, action: str, *allowed: str) -> None:
         found = self.state().status
         if found not in allowed:
-            raise Conflict(f"cannot {action} container {self._state.id!r}: it is {found}", step="state")
+            words = f" ({_RUNCS_WORDS[action]})" if action in _RUNCS_WORDS else ""
+            raise Conflict(f"cannot {action} container {self._state.id!r}: it is {found}{words}", step="state")
 
     def _remember(self, status: str) -> None:
         pid = 0 if status == "stopped" else self._state.pid

@@ -88,18 +88,23 @@ class _Launcher:
     """One that was started and waits for its request. connection: our end of its socket."""
 
     pid: int
+    pidfd: Fd
     connection: socket.socket
 
     @classmethod
     def start(cls) -> _Launcher:
         """Raises OSError, Unavailable."""
         connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with role_end:
-            try:
-                return cls(seal.start_role("launcher", role_end.fileno(), session=False), connection)
-            except BaseException:
-                connection.close()
-                raise
+        pid = None
+        try:
+            with role_end:
+                pid = seal.start_role("launcher", role_end.fileno(), session=False)
+            return cls(pid, Fd(pidfd_open(pid)), connection)
+        except BaseException:
+            connection.close()  # of which it ends, where it has begun
+            if pid is not None:
+                os.waitpid(pid, 0)
+            raise
 
 
 _prepared: list[_Launcher] = []
@@ -118,26 +123,28 @@ def discard() -> None:
     while _prepared:
         one = _prepared.pop()
         one.connection.close()
-        os.kill(one.pid, signal.SIGKILL)
-        os.waitpid(one.pid, 0)
+        with one.pidfd, suppress(ProcessLookupError):  # whoever ends all children of this process ends it too
+            pidfd_send_signal(one.pidfd.fileno(), signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(one.pid, 0)
 
 
 def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Worker:
     started = _prepared.pop() if _prepared else _Launcher.start()
     launcher, connection = started.pid, started.connection
-    with connection:
+    with connection, started.pidfd:
         message, fds = request.message()
         pages = [] if page is None else [page.fileno()]
         try:
             with suppress(BrokenPipeError):  # it was killed: told below
                 protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
         except BaseException:
-            os.kill(launcher, signal.SIGKILL)  # it would wait for its request
+            pidfd_send_signal(started.pidfd.fileno(), signal.SIGKILL)  # it would wait for its request
             os.waitpid(launcher, 0)
             raise
         try:
             if not _readable(connection, within_s=_LAUNCH_S):
-                os.kill(launcher, signal.SIGKILL)  # frozen with the container, say
+                pidfd_send_signal(started.pidfd.fileno(), signal.SIGKILL)  # frozen with the container, say
             answer, received = protocol.receive(connection)
         finally:
             with suppress(ChildProcessError):  # a host program that ignores SIGCHLD

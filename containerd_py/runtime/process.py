@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.init.dialogue import Failed
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened
-    from containerd_py.runtime.plan.outline import Told
+    from containerd_py.runtime.plan.outline import Entry, Told
     from containerd_py.runtime.plan.plan import Plan
 
 _RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY)
@@ -97,7 +97,8 @@ _HINTS: dict[str, dict[int, str]] = {
         (errno.EACCES, errno.EPERM), "it can be raised; to lower it the caller needs CAP_SYS_RESOURCE on the host"
     ),
     SetScheduler.__name__: {
-        errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give",
+        errno.EPERM: "the caller needs CAP_SYS_NICE on the host, and a cgroup with real time to give; "
+        "process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), if it is SCHED_DEADLINE",
         errno.EBUSY: "the host has promised its time to other deadlines",
     },
     SetSysctl.__name__: {
@@ -152,12 +153,33 @@ def failure(plan: Told, failed: Failed) -> ContainerdError:
     task = f"cannot {entry.task} ({entry.origin})" if entry.origin else f"cannot {entry.task}"
     if entry.kind == RunHooks.__name__ and failed.errno != dialogue.WORKER_DEFECT:
         refusal = DeadlineExceeded if failed.errno == errno.ETIMEDOUT else InvalidArgument
-        return refusal(f"{task}: {failed.text}", step=entry.step)
-    message = f"{task}: {os.strerror(failed.errno) if failed.errno else failed.text}"
+        return refusal(f"{task}: {_which_hook(entry.origin)}{failed.text}", step=entry.step)
+    message = f"{task}: {_cause(entry, failed)}"
     kind = _kind(failed.errno)
     if kind is Internal and failed.errno == dialogue.WORKER_DEFECT:
         return Internal(message, step=entry.step, hint="this is a defect of pycontainerd: please report it")
-    return kind(message, step=entry.step, errno=failed.errno, hint=_hint(entry.kind, failed))
+    return kind(message, step=entry.step, errno=failed.errno, hint=_hint(entry, failed))
+
+
+def _which_hook(origin: str) -> str:
+    """In runc's words; nothing for a plan of an older version, which does not tell."""
+    _hooks, *where = origin.split(".")
+    return f"error running {where[0]} hook #{where[1]}: " if len(where) == 2 else ""
+
+
+def _cause(entry: Entry, failed: Failed) -> str:
+    """In runc's words where callers look for them: for a program that is not there, or that cannot be executed."""
+    if not failed.errno:
+        return failed.text
+    error = os.strerror(failed.errno)
+    if entry.kind == Exec.__name__ and entry.task.startswith("execute "):
+        return f"exec {entry.task.removeprefix('execute ').partition(' ')[0]}: {error.lower()}"
+    if entry.kind != FindProgram.__name__ or not entry.task.startswith("find program "):
+        return error
+    name, in_path, _path = entry.task.removeprefix("find program ").partition(" in ")
+    if failed.errno == errno.ENOENT:
+        return f'exec: "{name}": ' + ("executable file not found in $PATH" if in_path else f"stat {name}: {error.lower()}")
+    return f'exec: "{name}": {error.lower()}'
 
 
 def vanished(plan: Told, status: WaitStatus | None, *, oom_kills: int = 0) -> ContainerdError:
@@ -190,8 +212,10 @@ def _kind(number: int) -> type[ContainerdError]:
     return InvalidArgument if number in _CALLERS_FAULT else Internal
 
 
-def _hint(kind: str, failed: Failed) -> str | None:
-    hints = _HINTS.get(kind, {})
+def _hint(entry: Entry, failed: Failed) -> str | None:
+    if failed.errno == errno.ELOOP and entry.task.endswith((" on /proc", " on /sys")):
+        return "it must be mounted on ordinary directory, not on a symlink"  # runc's words
+    hints = _HINTS.get(entry.kind, {})
     if failed.errno in hints:
         return hints[failed.errno]
     return f"the kernel refused {failed.text}" if failed.text else None

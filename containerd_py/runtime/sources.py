@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import ExitStack
 
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime import userns
 from containerd_py.runtime.linux import mounts
+from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve, open_in_root, openat2
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import AttachRoot
@@ -33,14 +35,14 @@ _HINTS = {
 
 
 def open_sources(plan: Plan, *, user_namespace: Callable[[UserMapping], Fd] = userns.user_namespace) -> dict[str, Fd]:
-    """Return the idmapped trees that `plan.sources` names; the caller closes them once they are passed.
+    """Return the detached trees that `plan.sources` names; the caller closes them once they are passed.
 
     user_namespace: makes one with a mapping; each mapping gets one, and only for the time of this call. Raises
     InvalidArgument, NotSupported, Unavailable; then nothing is left open.
     """
-    mapped = [source for source in plan.sources if source.idmapped]
+    detached = [source for source in plan.sources if source.detached]
     with ExitStack() as opened, _Namespaces(user_namespace) as namespaces:
-        handles = {source.handle: opened.enter_context(_open_tree(source, namespaces)) for source in mapped}
+        handles = {source.handle: opened.enter_context(_open_tree(source, namespaces)) for source in detached}
         opened.pop_all()
         return handles
 
@@ -51,7 +53,7 @@ def open_places(plan: Plan, pid: int, pidfd: int) -> dict[str, Fd]:
     What is opened below /proc/PID/root is of that namespace: so the worker may clone it, though not reach it by its path.
     Raises InvalidArgument, Unavailable; then nothing is left open.
     """
-    places = [source for source in plan.sources if not source.idmapped]
+    places = [source for source in plan.sources if not source.detached]
     if not places:
         return {}
     with ExitStack() as opened, _root_of(pid, pidfd) as root:
@@ -109,6 +111,8 @@ class _Namespaces:
 
 
 def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
+    if source.nodes:
+        return _make_nodes(source)
     try:
         tree = _clone(source)
     except OSError as problem:
@@ -124,6 +128,25 @@ def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
         tree.close()
         raise
     return tree
+
+
+def _make_nodes(source: Source) -> Fd:
+    """Make a file system of the host's, on which nodes are devices: one of a user namespace takes none (mknod(2))."""
+    made = mounts.new_filesystem("tmpfs", (("source", "devices"), ("mode", "755")), MountAttr.NOSUID | MountAttr.NOEXEC)
+    try:
+        for node in source.nodes:
+            kind = stat.S_IFBLK if node.kind == "b" else stat.S_IFCHR
+            os.mknod(node.name, kind, os.makedev(node.major, node.minor), dir_fd=made.fileno())
+            os.chown(node.name, node.uid, node.gid, dir_fd=made.fileno())
+            os.chmod(node.name, node.mode, dir_fd=made.fileno())  # whatever our umask is
+    except OSError as problem:
+        made.close()
+        raise NotSupported(
+            f"cannot make devices for a user namespace ({source.origin}): {problem.strerror}",
+            step="device",
+            errno=problem.errno,
+        ) from problem
+    return made
 
 
 def _clone(source: Source) -> Fd:

@@ -43,7 +43,7 @@ _READ = (1, _SCHEMA)
 """Schema 1 had nothing of `kept`."""
 _KEPT = (
     *("init_process_pid", "init_process_start", "rootless", "cgroup_paths", "namespace_paths", "external_descriptors"),
-    *("intel_rdt_path", "config"),
+    *("intel_rdt_path", "config", "timing"),
 )
 NOTIFY_NAME = "notify.sock"
 _NO_CGROUP = Cgroup(None, ())
@@ -169,7 +169,8 @@ class StateDirectory:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
             raise Conflict(
-                f"cannot create container {self._id!r}: the id is taken ({self.path})",
+                f"cannot create container {self._id!r}: the id is taken: "
+                f"container with given ID already exists ({self.path})",
                 step="state",
                 hint="delete that container first, or choose another id",
             ) from None

@@ -81,13 +81,20 @@ def hand_over_if_asked(master: Fd, console_socket: str | None) -> Fd | None:
     """
     if console_socket is None:
         if not os.isatty(1):
-            from containerd_py.runtime.console import keep_lines
-
-            keep_lines(master.fileno())
+            _keep_lines(master.fileno())
         return master
     with master:
         hand_over_terminal(console_socket, master.fileno())
     return None
+
+
+def _keep_lines(master: int) -> None:
+    """Have the terminal put no carriage return before the end of a line."""
+    import termios  # few payloads have a terminal
+
+    settings = termios.tcgetattr(master)
+    settings[1] &= ~termios.ONLCR
+    termios.tcsetattr(master, termios.TCSANOW, settings)
 
 
 def hand_over_terminal(path: str, master: int, *, timeout_s: float = _DEADLINE_S) -> None:

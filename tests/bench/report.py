@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tests.bench.figures import Laps, Load, Machine, Residence, Results
 from tests.bench.memory import Held
+from tests.bench.runtimes import PLAIN
 
 OURS = "pycontainerd"
 
@@ -17,6 +18,9 @@ def _lines(results: Results) -> Iterator[str]:
     yield ""
     yield f"A container's life, /bin/true, {results.rounds} rounds     median        p95   ours to it: median    p95"
     yield from _contestants(results.laps)
+    yield ""
+    yield "Whole processes                              median        p95   to runc's: median    p95"
+    yield from _pyrunc(results.laps)
     yield ""
     yield "Ours by request                              median        p95"
     for name, spread in results.laps.requests.items():
@@ -48,6 +52,14 @@ def _contestants(laps: Laps) -> Iterator[str]:
         if name.startswith(("crun", "runc")):
             row += f"{ours.median_ms / spread.median_ms:>18.2f} ×{ours.p95_ms / spread.p95_ms:>6.2f} ×"
         yield row
+
+
+def _pyrunc(laps: Laps) -> Iterator[str]:
+    """Whole processes, the interpreter's start included."""
+    for way in ("", PLAIN):
+        ours, theirs = laps.contestants[f"pyrunc{way}"], laps.contestants[f"runc{way}"]
+        row = f"  {f'pyrunc to runc{way}':<38}{ours.median_ms:>8.2f} ms{ours.p95_ms:>8.2f} ms"
+        yield row + f"{ours.median_ms / theirs.median_ms:>18.2f} ×{ours.p95_ms / theirs.p95_ms:>6.2f} ×"
 
 
 def _residence(residence: Residence) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""crun and runc: how they are given the same container, and run."""
+"""crun, runc and pyrunc: how they are given the same container, and run."""
 
 import json
 import os
@@ -18,6 +18,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 # as many, for a comparison like with like; crun cannot do without cpuset.
 _THREE = ("cpuset", "devices", "pids")
 _CGROUPFS = ("--cgroup-manager=cgroupfs",)
+_OURS = str(Path(sys.executable).parent / "pyrunc")
 _OCI_VERSION = "1.0.2"  # crun 1.8 refuses 1.1 and later; nothing in the document needs them
 
 
@@ -53,13 +54,17 @@ class Launcher:
         self._process.communicate()
 
 
+PLAIN = ", no seccomp"
+"""What ways to run a container are named by that have no system calls to filter, as those that `runc spec` writes."""
+
+
 class Runtime:
-    """crun or runc, in one way to run it; `title` names the way."""
+    """A program with runc's command line, in one way to run it; `title` names the way."""
 
     def __init__(self, title: str, options: Sequence[str], bundle: Path, launcher: Launcher) -> None:
         self.title = title
         self.name = title.split(",")[0]
-        self._program = found(self.name)
+        self._program = _OURS if self.name == "pyrunc" else found(self.name)
         self._command = (self._program, "--root", str(bundle.parent / f"{self.name}-state"), *options)
         self._bundle = str(bundle)
         self._launcher = launcher
@@ -81,9 +86,20 @@ def found(program: str) -> str:
 
 
 def write_bundle(folder: Path, document: dict[str, Any]) -> None:
-    """Write the document of one of our own containers as a bundle; only its version differs."""
+    """Write the document of one of our own containers as a bundle (its version differs); beside it one without seccomp."""
+    document = {**document, "ociVersion": _OCI_VERSION}
+    _write(folder, document)
+    linux = {key: value for key, value in document["linux"].items() if key != "seccomp"}
+    _write(_plain(folder), {**document, "linux": linux})
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({**document, "ociVersion": _OCI_VERSION}))
+    (folder / "config.json").write_text(json.dumps(document))
+
+
+def _plain(bundle: Path) -> Path:
+    return bundle.with_name(f"{bundle.name}-plain")
 
 
 @contextmanager
@@ -98,6 +114,8 @@ def runtimes(bundle: Path) -> Iterator[tuple[Launcher, list[Runtime]]]:
             Runtime("crun", _CGROUPFS, bundle, launcher),
             Runtime("runc", (), bundle, launcher),
             Runtime("crun, no cgroup", ("--cgroup-manager=disabled",), bundle, launcher),
+            Runtime("pyrunc", (), bundle, launcher),
+            *(Runtime(f"{name}{PLAIN}", (), _plain(bundle), launcher) for name in ("runc", "pyrunc")),
         ]
         if mounts:
             few = _launcher(stack, [path for path in mounts if path.name not in _THREE])

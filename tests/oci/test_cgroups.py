@@ -245,3 +245,13 @@ def test_a_limit_below_what_is_used_is_refused_where_that_is_checked(oci: Contai
     assert oci.runtime("update", "--resources", place / "resources.json", box.id).code != 0
     assert box.cgroup("memory", "memory.limit_in_bytes") == str(64 * MIB)
     assert box.status() == "running"
+
+
+@pytest.mark.lacks("crun", "refuses to mount cgroups beside v1", run=False)
+def test_a_payload_that_makes_cgroups_is_in_every_hierarchy(oci: Containers) -> None:
+    """Of v1, where there are any: systemd in a container asks for whichever it likes."""
+    writable = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec"]}
+    box = oci.start({"mounts": [*MOUNTS, writable]})
+    joined = [line.split(":") for line in Path(f"/proc/{box.pid}/cgroup").read_text().splitlines()]
+    known = {"cpu", "cpuset", "cpuacct", "blkio", "memory", "freezer", "devices", "pids"}
+    assert [path for _number, names, path in joined if known & set(names.split(",")) and path != f"/{box.id}"] == []

@@ -28,6 +28,16 @@ def test_a_paused_container_does_nothing(oci: Containers) -> None:
     eventually(lambda: len(box.output()) > before, what="more output")
 
 
+@pytest.mark.lacks("crun", "refuses it", some=True)
+def test_a_container_that_waits_for_its_start_can_be_paused(oci: Containers) -> None:
+    box = oci.create()
+    oci.runtime("pause", box.id).ok()
+    assert box.status() == "paused"
+    assert oci.runtime("start", box.id).code == 1
+    oci.runtime("resume", box.id).ok()
+    assert box.status() == "created"
+
+
 def test_a_paused_container_can_be_deleted_with_force(oci: Containers) -> None:
     box = oci.start()
     oci.runtime("pause", box.id).ok()
@@ -318,3 +328,25 @@ def test_an_unknown_command_is_told(oci: Containers) -> None:
     result = oci.runtime("no-such-command")
     assert result.code != 0
     assert "no-such-command" in result.stderr
+
+
+# ── pyrunc's own ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.lacks("crun", "has no such command")
+@pytest.mark.lacks("runc", "has no such command")
+def test_a_bundle_is_explained_and_nothing_is_made(oci: Containers) -> None:
+    oci.configure({"process.args": ["/bin/true"]}, oci.fresh_id())
+    steps = oci.runtime("explain", "--format", "json", oci.bundle).ok().json()["steps"]
+    assert [step["description"] for step in steps][-1] == "execute /bin/true"
+    assert oci.state_files() == []
+
+
+@pytest.mark.lacks("crun", "has no such command")
+@pytest.mark.lacks("runc", "has no such command")
+def test_each_step_of_a_container_has_its_time(oci: Containers) -> None:
+    box = oci.start()
+    steps = oci.runtime("timeline", "--format", "json", box.id).ok().json()
+    assert {step["phase"] for step in steps} == {"create", "start"}
+    assert all(step["durationUs"] >= 0 for step in steps)
+    assert [step["startUs"] for step in steps] == sorted(step["startUs"] for step in steps)

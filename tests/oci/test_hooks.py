@@ -68,6 +68,38 @@ def test_poststart_runs_after_start(oci: Containers, place: Path) -> None:
     assert json.loads((place / "poststart.json").read_text())["status"] == "running"
 
 
+@pytest.mark.lacks("runc", "runs it at creation")
+def test_poststart_is_told_of_what_was_started_though_it_has_ended(oci: Containers, place: Path) -> None:
+    box = oci.create({"process.args": ["/bin/true"], "hooks": {"poststart": [recording(place, "poststart")]}})
+    pid = box.pid
+    box.start()
+    told = json.loads((place / "poststart.json").read_text())
+    assert (told["status"], told["pid"]) == ("running", pid)
+
+
+@pytest.mark.lacks("runc", "runs it at creation")
+@pytest.mark.lacks("crun<1.27", "goes on")
+def test_a_failing_poststart_hook_ends_the_container(oci: Containers) -> None:
+    box = oci.create(hooks(poststart=[hook("exit 7")]))
+    assert oci.runtime("start", box.id).code != 0
+    assert oci.runtime("state", box.id).code != 0
+    oci.nothing_left(box.id)
+
+
+@pytest.mark.lacks("crun<1.27", "goes on", run=False)
+def test_a_failing_poststart_hook_fails_a_run(oci: Containers) -> None:
+    """Though who runs a container is the parent of orphans, which it reaps: a hook is none."""
+    box = oci.begin("run", hooks(poststart=[hook("exit 7", timeout=10)]))
+    assert box.made.wait().code == 1
+    oci.nothing_left(box.id)
+
+
+@pytest.mark.lacks("runc", "tells that it is being created")
+def test_prestart_is_told_that_the_container_is_created(oci: Containers, place: Path) -> None:
+    oci.create(hooks(prestart=[recording(place, "prestart")]))
+    assert json.loads((place / "prestart.json").read_text())["status"] == "created"
+
+
 def test_poststop_runs_at_delete(oci: Containers, place: Path) -> None:
     box = oci.start(hooks(poststop=[recording(place, "poststop")]))
     box.kill().ok()
@@ -108,6 +140,24 @@ def test_a_failing_start_hook_undoes_the_start(oci: Containers) -> None:
     box = oci.create(hooks(startContainer=[hook("exit 7")]))
     oci.runtime("start", box.id)
     eventually(lambda: not _runs(oci, box.id), what="the end of the container")
+
+
+@pytest.mark.lacks("crun", "has the runtime's environment")
+@pytest.mark.lacks("runc<1.1", "has the runtime's environment")
+def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> None:
+    changes = {"process.env": ["PATH=/bin", "ONE=two"], "process.args": ["/bin/cat", "/env"]}
+    told = (
+        oci.run(hooks(startContainer=[{"path": "/bin/sh", "args": ["sh", "-c", "env > /env"]}]) | changes)
+        .ok()
+        .stdout.splitlines()
+    )
+    assert {"ONE=two", "HOME=/root"} <= set(told)
+
+
+@pytest.mark.lacks("crun", "begins in the runtime's directory", some=True)
+def test_a_create_container_hook_begins_in_the_root(oci: Containers) -> None:
+    oci.create(hooks(createContainer=[hook("pwd > place")]))
+    assert (oci.rootfs / "place").read_text().strip() == str(oci.rootfs)
 
 
 def _runs(oci: Containers, container_id: str) -> bool:

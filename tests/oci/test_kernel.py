@@ -64,6 +64,20 @@ def test_a_system_call_fails(oci: Containers) -> None:
     assert "Operation not permitted" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_ERRNO")))
 
 
+@pytest.mark.lacks("runc", "looks for the working directory under the filter")
+def test_a_filter_may_deny_even_what_tells_the_working_directory(oci: Containers) -> None:
+    box = oci.start(seccomp(rule("getcwd", "SCMP_ACT_ERRNO")) | {"process.noNewPrivileges": False, "process.cwd": "/tmp"})
+    assert Path(f"/proc/{box.pid}/cwd").readlink() == Path("/tmp")
+
+
+@pytest.mark.lacks("runc", "does not know the annotation")
+def test_a_system_call_that_is_not_known_is_an_error_where_that_is_asked_for(oci: Containers) -> None:
+    unknown = seccomp(rule("no_such_call", "SCMP_ACT_ERRNO"))
+    oci.start(unknown | {"annotations": {"run.oci.seccomp_fail_unknown_syscall": "0"}})
+    told = oci.refused(unknown | {"annotations": {"run.oci.seccomp_fail_unknown_syscall": "1"}})
+    assert "seccomp" in told
+
+
 def test_it_fails_with_the_error_asked_for(oci: Containers) -> None:
     assert "No space left" in oci.sh(MKDIR, seccomp(rule("mkdir", "SCMP_ACT_ERRNO", errnoRet=28)))
 

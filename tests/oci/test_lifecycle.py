@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import socket
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.oci.bundle import namespaces
 from tests.oci.containers import Container, Containers, eventually
 
 _LAX = [
@@ -134,6 +136,45 @@ def test_a_created_container_is_deleted_with_force(oci: Containers) -> None:
 def test_what_does_not_exist_can_be_deleted_with_force_only(oci: Containers) -> None:
     assert oci.runtime("delete", "nobody").code == 1
     oci.runtime("delete", "--force", "nobody").ok()
+
+
+@pytest.mark.lacks("crun", "kills the payload alone")
+@pytest.mark.lacks("runc<1.2", "kills the payload alone")
+@pytest.mark.parametrize("gone", [False, True])
+def test_kill_reaches_all_where_no_pid_namespace_does(oci: Containers, gone: bool) -> None:  # noqa: FBT001
+    box = oci.start({"linux.namespaces": namespaces("pid")})
+    oci.runtime("exec", "--detach", box.id, "/bin/sleep", "1000").ok()
+    if gone:
+        os.kill(box.pid, signal.SIGKILL)
+        box.await_status("stopped")
+    box.kill().ok()
+    box.await_status("stopped")
+    eventually(lambda: oci.runtime("ps", "-f", "json", box.id).stdout.strip() in ("[]", "null"), what="no process")
+
+
+@pytest.mark.lacks("crun", "has no such option")
+@pytest.mark.lacks("runc<1.2", "has no such option")
+@pytest.mark.parametrize("verb", ["create", "exec"])
+def test_a_pidfd_is_sent_to_a_socket(oci: Containers, place: Path, verb: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place / "pidfd"))
+        listener.listen()
+        listener.settimeout(30)
+        if verb == "create":
+            pid = oci.create(None, "--pidfd-socket", place / "pidfd").pid
+        else:
+            box = oci.start()
+            options = ("--detach", "--pid-file", place / "pid", "--pidfd-socket", place / "pidfd")
+            oci.runtime("exec", *options, box.id, "/bin/sleep", "1000").ok()
+            pid = int((place / "pid").read_text())
+        connection, _address = listener.accept()
+        with connection:
+            _data, (fd, *_others), _flags, _sender = socket.recv_fds(connection, 4096, 1)
+    try:
+        told = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    finally:
+        os.close(fd)
+    assert f"Pid:\t{pid}\n" in told
 
 
 @pytest.mark.parametrize("command", ["state", "start", "kill", "pause", "resume", "ps", "events", "update"])

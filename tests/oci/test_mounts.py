@@ -1,5 +1,6 @@
 """Mounts: kinds, options, order, propagation, and the paths that are masked or made read-only."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,25 @@ def test_a_bind_is_read_only(oci: Containers, source: Path) -> None:
     told = oci.sh("echo x > /mnt/file || cat /mnt/file", mounts(bind(source, "rbind", "ro")))
     assert told == "content"
     assert (source / "file").read_text() == "content\n"
+
+
+@pytest.mark.lacks("crun", "keeps what it is not asked to change", some=True)
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [((), {"ro", "nosuid", "noexec"}), (("nodev",), {"rw", "nodev"}), (("exec",), {"rw"}), (("ro",), {"ro"})],
+)
+def test_a_bind_that_is_asked_for_options_has_these_alone(
+    oci: Containers, place: Path, asked: tuple[str, ...], expected: set[str]
+) -> None:
+    """As with runc, and mount(8)'s remount; without any it has those of its source."""
+    place = place / "made"
+    place.mkdir()
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "ro,nosuid,noexec", "none", place], check=True)
+    try:
+        fields = mountinfo(oci, "/mnt", mounts(bind(place, *asked)))
+    finally:
+        subprocess.run(["/bin/umount", place], check=True)
+    assert set(fields[5].split(",")) - {"relatime"} == expected
 
 
 def test_a_relative_source_is_below_the_bundle(oci: Containers) -> None:
@@ -190,6 +210,18 @@ def test_the_root_is_read_only(oci: Containers) -> None:
 def test_a_file_is_masked(oci: Containers) -> None:
     (oci.rootfs / "etc/secret").write_text("hidden")
     assert oci.sh("cat /etc/secret", {"linux.maskedPaths": ["/etc/secret", "/etc/missing"]}) == ""
+
+
+@pytest.mark.lacks("crun", "masks it twice")
+@pytest.mark.lacks("runc<1.3", "masks it twice")
+def test_a_path_is_masked_once(oci: Containers) -> None:
+    assert oci.sh("grep -c ' /root ' /proc/mounts", {"linux.maskedPaths": ["/root", "/root"]}) == "1"
+
+
+@pytest.mark.lacks("runc<1.2", "has left the host's proc below")
+def test_a_root_can_be_moved_to_instead(oci: Containers) -> None:
+    assert oci.sh("ls /; ls -d /proc/1/root/bin", None, "--no-pivot").split()[-1] == "/proc/1/root/bin"
+    assert (oci.rootfs / "bin").exists()
 
 
 def test_a_directory_is_masked(oci: Containers) -> None:

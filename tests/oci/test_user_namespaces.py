@@ -59,6 +59,23 @@ def test_the_usual_devices_work(oci: Containers) -> None:
     assert oci.sh("echo x > /dev/null && head -c 4 /dev/zero | wc -c", mapped(RANGE)) == "4"
 
 
+@pytest.mark.lacks("runc", "binds what the host has at that path")
+@pytest.mark.lacks("crun<1.27", "gives it the mode that the umask leaves")
+def test_a_device_is_as_the_document_has_it(oci: Containers) -> None:
+    """Also one that the host does not have at that path."""
+    device = {"type": "c", "path": "/dev/own", "major": 1, "minor": 5, "fileMode": 0o662, "uid": 3, "gid": 4}
+    box = oci.start(mapped(RANGE, linux__devices=[device]))
+    assert box.sh("stat -c '%a %u:%g %t:%T' /dev/own; head -c 4 /dev/own | wc -c").split() == ["662", "3:4", "1:5", "4"]
+    assert box.sh("grep -c /dev/own /proc/self/mountinfo") == "1"
+    assert not Path("/dev/own").exists()
+
+
+@pytest.mark.lacks("runc", "binds them as they are on the host")
+def test_no_device_of_the_host_is_a_program(oci: Containers) -> None:
+    told = oci.sh("grep ' /dev/null ' /proc/self/mountinfo", mapped(RANGE)).split()
+    assert {"nosuid", "noexec"} <= set(told[5].split(","))
+
+
 def test_what_it_writes_belongs_to_the_mapped_user(oci: Containers) -> None:
     (oci.rootfs / "tmp").chmod(0o777)
     oci.sh("touch /tmp/file", mapped(RANGE))

@@ -24,7 +24,6 @@ _PACKAGES = f"{HOME}/lib/python{_VERSION}/site-packages"
 _PROGRAMS = {
     "pycontainerd": ("containerd_py.__main__", "usr/sbin"),
     "pyctr": ("containerd_py.cli.main", "usr/bin"),
-    "pyrunc": ("containerd_py.cli.oci.main", "usr/bin"),
 }
 """By name: the module whose `main` it is, and where a link to it is."""
 
@@ -35,6 +34,17 @@ from {module} import main
 
 sys.exit(main())
 """
+_PYRUNC = """#!/{home}/bin/python3 -IS
+import sys
+
+sys.path.append("/{packages}")
+
+from containerd_py.cli.oci.main import run
+
+run()
+"""
+"""As its script in `containerd_py.cli.oci`, which has to find out where it lies."""
+
 _COMPLETION = {
     "bash": "usr/share/bash-completion/completions/pyctr",
     "zsh": "usr/share/zsh/vendor-completions/_pyctr",
@@ -103,12 +113,17 @@ def _write_packages(root: Path) -> None:
 
 def _write_programs(root: Path) -> None:
     for name, (module, folder) in _PROGRAMS.items():
-        program = root / HOME / "bin" / name
-        _write(program, _PROGRAM.format(home=HOME, module=module))
-        program.chmod(0o755)
-        link = root / folder / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(f"/{HOME}/bin/{name}")
+        _write_program(root, folder, name, _PROGRAM.format(home=HOME, module=module))
+    _write_program(root, "usr/bin", "pyrunc", _PYRUNC.format(home=HOME, packages=_PACKAGES))
+
+
+def _write_program(root: Path, folder: str, name: str, text: str) -> None:
+    program = root / HOME / "bin" / name
+    _write(program, text)
+    program.chmod(0o755)
+    link = root / folder / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f"/{HOME}/bin/{name}")
 
 
 def _write_units(root: Path) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.spec.process import Process
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
@@ -26,13 +27,27 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
     Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
     error there (its "Extensibility"): `warn` is told of it.
     """
+    from containerd_py.cli.oci.binds import leave_out_data
     from containerd_py.runtime.spec.models import parse
 
     document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
     with ignoring(config, warn) as ignored:
-        return parse(document, ignored=ignored)
+        ignored += leave_out_data(document)
+        spec = parse(document, ignored=ignored)
+    warn_of_ambient(spec.process, warn)
+    return spec
+
+
+def warn_of_ambient(process: Process | None, warn: Callable[[str], None]) -> None:
+    """What is not permitted and inheritable cannot be ambient (capabilities(7)); documents of runc ask for it."""
+    sets = process.capabilities if process is not None else None
+    if sets is None:
+        return
+    for name in sets.ambient:
+        if name not in sets.permitted or name not in sets.inheritable:
+            warn(f"can't raise ambient capability {name}: it is not both permitted and inheritable")
 
 
 def _is_before_1_3(document: Any) -> bool:

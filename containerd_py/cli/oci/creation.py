@@ -11,6 +11,7 @@ from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import children
 from containerd_py.cli.oci.notify import NotifySocket
 from containerd_py.cli.oci.pid_file import remove_pid, write_pid
+from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container
+    from containerd_py.cli.oci.log import Log
     from containerd_py.cli.oci.signals import Forwarding
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.streams import Streams
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 def declare(parser: Parser) -> None:
     """Add the options that both commands have."""
     declare_place(parser)
+    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.switch("--no-new-keyring", help="leave the payload the session keyring of the caller")
     parser.add_argument("--preserve-fds", type=count, default=0, metavar="N", help="pass N more descriptors, from 3 on")
     parser.container()
@@ -42,13 +45,12 @@ def declare_place(parser: Parser) -> None:
     )
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
-    parser.switch("--no-pivot", help="refused: a container's root is always made by pivot_root")
+    parser.switch("--no-pivot", help="move the root over the host's: for an initial ramdisk; CAP_SYS_CHROOT leads out")
 
 
 def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
     """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
-    refuse_no_pivot(options)
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
@@ -60,11 +62,34 @@ def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, i
 
 
 def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
-    """Create the container and write the pid file; where one fails, nothing is left of either."""
-    context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+    """Create the container and tell of its process; where one fails, nothing is left of either."""
+    with told_of(options.pidfd_socket) as tell:
+        context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+        tell_seccomp(spec, context.log)
+        container = _create(options, context, spec, preserved, streams)
+        context.log.debug(f"child process in init(): {container.pid}")
+        context.log.debug("init: closing the pipe to signal completion")
+        try:
+            tell(container.pid)
+        except BaseException:
+            container.destroy(force=True)
+            raise
+        tell_pid(options, container)
+    return container
+
+
+def tell_seccomp(spec: Spec, log: Log) -> None:
+    profile = spec.linux.seccomp
+    if log.debugging and profile is not None:
+        from containerd_py.runtime.seccomp.compile import filter_flags
+
+        log.debug(f"seccomp filter flags: {filter_flags(profile, given='flags' in profile.given)}")
+
+
+def _create(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
-        container = context.containers().create(
+        return context.containers().create(
             options.id,
             notify.told(spec) if "NOTIFY_SOCKET" in context.environ else spec,
             state_root=context.settings.state_root,
@@ -73,15 +98,12 @@ def make(options: Options, context: Context, spec: Spec, preserved: int, streams
             console_socket=options.console_socket,
             preserve_fds=preserved,
             systemd_cgroup=context.settings.by_systemd,
+            no_pivot=options.no_pivot,
             new_keyring=not options.no_new_keyring,
         )
     except BaseException:
         notify.undo()
         raise
-    context.log.debug(f"child process in init(): {container.pid}")
-    context.log.debug("init: closing the pipe to signal completion")
-    tell_pid(options, container)
-    return container
 
 
 def tell_pid(options: Options, container: Container) -> None:
@@ -142,7 +164,7 @@ def check_terminal(*, terminal: bool, detached: bool, console_socket: str | None
 def refuse_no_pivot(options: Options) -> None:
     if options.no_pivot:
         raise NotSupported(
-            "cannot use --no-pivot: a root that was not pivoted to can be left by the payload",
+            "cannot use --no-pivot: CRIU has its own way into a root",
             step="rootfs",
             hint="put the root file system on a disk or a tmpfs, not on the initial ramdisk",
         )

@@ -88,6 +88,7 @@ def adopting_orphans(payload: int) -> Iterator[None]:
                     os.waitpid(pid, os.WNOHANG)
 
     before = signal.signal(signal.SIGCHLD, reap)
+    reap()  # those that it has left by now
     try:
         yield
     finally:

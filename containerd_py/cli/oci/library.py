@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.linux.pidfd import WaitStatus
+    from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
     from containerd_py.runtime.streams import Streams
+    from containerd_py.runtime.timing import TimedStep
 
 
 class Snapshot(Protocol):
@@ -89,6 +91,7 @@ class Container(Protocol):
     def stats(self) -> Statistics: ...
     def oom(self) -> OomNotification: ...
     def processes(self) -> tuple[int, ...]: ...
+    def timeline(self) -> tuple[TimedStep, ...]: ...
 
 
 class Containers(Protocol):
@@ -105,6 +108,7 @@ class Containers(Protocol):
         console_socket: str | None = None,
         preserve_fds: int = 0,
         systemd_cgroup: bool = False,
+        no_pivot: bool = False,
         new_keyring: bool = True,
     ) -> Container: ...
     def restore(
@@ -119,6 +123,9 @@ class Containers(Protocol):
         console_socket: str | None = None,
         systemd_cgroup: bool = False,
     ) -> Container: ...
+    def explain(
+        self, container_id: str, spec: Spec, *, state_root: str, bundle: str = ".", systemd_cgroup: bool = False
+    ) -> Plan: ...
     def load(self, container_id: str, *, state_root: str) -> Container: ...
     def forget(self, container_id: str, *, state_root: str) -> bool: ...
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]: ...

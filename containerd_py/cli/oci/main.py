@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sys
 
-from containerd_py.cli.oci import commands
+from containerd_py.cli.oci import commands, standard_streams
 from containerd_py.cli.oci.arguments import REST, Asked, Parser, UsageError
 from containerd_py.cli.oci.context import Context
 from containerd_py.cli.oci.library import launching, library
@@ -18,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from typing import NoReturn
 
     from containerd_py.cli.oci.arguments import Options
     from containerd_py.cli.oci.library import Containers
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
+
+_GARBAGE = 50_000
+"""So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
 
 def main(
@@ -37,6 +43,7 @@ def main(
 
     containers, launching: the library's, as in `library`.
     """
+    standard_streams.complete()
     call = _Call(list(sys.argv[1:] if argv is None else argv), containers, launching)
     try:
         return call.perform()
@@ -45,14 +52,14 @@ def main(
         sys.stdout.flush()
         return 0
     except UsageError as error:
-        sys.stderr.write(error.usage)
+        standard_streams.write_error(error.usage)
         _tell(error.message, None, call.log)
         return error.code
     except ContainerdError as error:
         _tell(error.message, error.hint, call.log)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            _silence_stdout()
+            standard_streams.silence(1)
         _tell(f"cannot perform the command: {error}", None, call.log)
     except KeyboardInterrupt:
         return 130
@@ -65,6 +72,19 @@ def main(
             f"cannot perform the command: {type(error).__name__}: {error}", "this is a defect: please report it", call.log
         )
     return call.failure
+
+
+def run() -> NoReturn:
+    """Be the program `pyrunc`: perform the command line of this process, and end it.
+
+    At once: what the interpreter takes apart at its end is the kernel's to take away.
+    """
+    gc.set_threshold(_GARBAGE)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 class _Call:
@@ -118,7 +138,7 @@ def _asked_for_help(arguments: list[str]) -> list[str]:
     """Runc's `help` is a command."""
     if arguments in (["help"], ["h"]):
         return ["--help"]
-    return [arguments[1], "--help"] if arguments[0] in ("help", "h") else arguments
+    return [arguments[1], "--help"] if arguments[:1] in (["help"], ["h"]) else arguments
 
 
 def _versions() -> str:
@@ -138,20 +158,10 @@ def _command(name: str) -> commands.Command:
 
 
 def _tell(message: str, hint: str | None, journal: Log) -> None:
-    from containerd_py.cli.output import printable
-
     text = message + (f"; {hint}" if hint else "")
-    sys.stderr.write(printable(f"pyrunc: {text}") + "\n")
-    sys.stderr.flush()
-    journal.error(text)
-
-
-def _silence_stdout() -> None:
-    """Nobody reads it: let the interpreter's last flush go nowhere."""
-    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(fd, 1)
-    os.close(fd)
+    journal.error(text)  # first: there it counts
+    standard_streams.say(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -23,6 +23,7 @@ class Settings:
     systemd_cgroup: bool = False
     cgroup_manager: str = "cgroupfs"
     rootless: str = "auto"
+    root_given: bool = False
 
     @property
     def by_systemd(self) -> bool:
@@ -61,7 +62,7 @@ def declare(parser: Parser) -> None:
 def settings(options: Options, environ: Mapping[str, str]) -> Settings:
     """Raises InvalidArgument where there is no place for the state."""
     root = os.path.abspath(options.root) if options.root else default_root(environ)
-    return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless)
+    return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless, bool(options.root))
 
 
 def log(options: Options) -> Log:

@@ -22,6 +22,7 @@ from containerd_py.runtime.cgroups.normalise import UNLIMITED
 from containerd_py.runtime.cgroups.places import Places
 from containerd_py.runtime.cgroups.resources import Resources
 from containerd_py.runtime.cgroups.restoring import Limit, put_back_if_it_fails
+from containerd_py.runtime.cgroups.v1 import cpu as v1_cpu
 from containerd_py.runtime.cgroups.v1 import cpuset as v1_cpuset
 from containerd_py.runtime.cgroups.v2 import unified as v2_unified
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace
@@ -59,8 +60,10 @@ class CgroupManager:
         """
         return f"/{name}" if self._privileged else name
 
-    def locate(self, path: str, resources: Resources) -> Cgroup:
-        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`."""
+    def locate(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
+        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`; in_all: in every hierarchy."""
+        if in_all:
+            return self.everywhere(path)
         needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ())}
         return self._places.of(path, sorted(needed, reverse=True))
 
@@ -99,7 +102,7 @@ class CgroupManager:
         """Raises NotSupported, naming the controller and the fields, for a limit that nothing on this host enforces."""
         self._check_controllers(self._enforced(resources))
 
-    def create(self, path: str, resources: Resources) -> Cgroup:
+    def create(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
         """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
 
         An empty one that is there already is taken over. Raises NotSupported for a limit without controller, Conflict
@@ -110,7 +113,7 @@ class CgroupManager:
             raise InvalidArgument(f"cannot make cgroup {path!r}: not a path below the root", step="cgroup")
         resources = self._enforced(resources)
         self._check_controllers(resources)
-        cgroup = self.locate(path, resources)
+        cgroup = self.locate(path, resources, in_all=in_all)
         self._check_thawed(path)
         try:
             with _undone_if_it_fails() as made:
@@ -246,7 +249,16 @@ class CgroupManager:
         if cgroup.v2 and self._layout.v2:
             figures = tuple(name for name in _FIGURES if name in self._layout.v2_controllers)
             unified.enable_if_possible(self._layout.v2, cgroup.v2, figures)
+        self._share_realtime([directory for directory in made if directory not in cgroup.paths], resources)
         self._write_limits(cgroup, resources)
+
+    def _share_realtime(self, parents: list[str], resources: Resources) -> None:
+        """Give parents that are made for this cgroup the realtime that it asks for."""
+        mount = self._layout.v1.get("cpu")
+        with _naming(ASKED_BY["cpu"]):
+            for directory in parents:
+                if directory.startswith(f"{mount}/"):
+                    files.write_all(directory, v1_cpu.realtime(resources))
 
     def _make_directory(self, directory: str, made: list[str]) -> None:
         make(directory, made)

@@ -107,8 +107,14 @@ def _joined(cgroup: Cgroup, mount: str) -> str | None:
 
 def _below(path: str, sub: str) -> str:
     if ".." in sub.split("/"):
-        raise InvalidArgument(f"cannot enter cgroup {sub!r}: it leads out of the container's", step="cgroup")
+        raise InvalidArgument(
+            f"cannot enter cgroup {sub!r}: bad sub cgroup path: {sub} is not a sub cgroup path", step="cgroup"
+        )
     found = f"{path}/{sub.strip('/')}" if sub.strip("/") else path
     if not os.path.isdir(found):
-        raise NotFound(f"cannot enter cgroup {found!r}: there is none", step="cgroup", errno=errno.ENOENT)
+        raise NotFound(
+            f"cannot enter cgroup {found!r}: error adding pid to it: no such file or directory",
+            step="cgroup",
+            errno=errno.ENOENT,
+        )
     return found

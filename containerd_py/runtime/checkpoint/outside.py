@@ -45,14 +45,12 @@ class Bound:
 
 
 def bound(plan: Plan) -> tuple[Bound, ...]:
-    """Return the binds of a plan. Raises NotSupported for those whose ids are mapped, which CRIU cannot make again."""
+    """Return the binds of a plan. Raises NotSupported for those that the parent made, which CRIU cannot make again."""
     for source in plan.sources:
-        if source.idmapped:
-            raise NotSupported(
-                f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know idmapped mounts",
-                step="criu",
-                hint="mount it without idmap",
-            )
+        if source.detached:
+            what, hint = ("idmapped mounts", "mount it without idmap") if not source.nodes else ("mounts of devices", None)
+            told = f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know {what}"
+            raise NotSupported(told, step="criu", hint=hint)
     recursive = {one.key: one.recursive for one in plan.operations if isinstance(one, op.CloneTree)}
     found = []
     for one in plan.operations:

@@ -35,27 +35,37 @@ def run_hooks(context: Context, step: op.RunHooks) -> None:
     for hook in step.hooks:
         with sealed("state", json.dumps(state).encode()) as document, _memory("output") as output:
             os.lseek(document.fileno(), 0, os.SEEK_SET)
-            _run(hook, document, output)
+            home = (f"HOME={context.home}",) if step.inherits and context.home else ()
+            _run(hook, home, context.root_fd(), (document, output))
 
 
-def _run(hook: tuple[str, tuple[str, ...], tuple[str, ...], int | None], state: Fd, output: Fd) -> None:
+def _run(
+    hook: tuple[str, tuple[str, ...], tuple[str, ...], int | None],
+    home: tuple[str, ...],
+    root: int,
+    streams: tuple[Fd, Fd],
+) -> None:
+    """Run it in the container's root, as runc does: also before that is pivoted to."""
     path, arguments, environment, timeout_s = hook
     pid, number = clone3(Clone(0))
     if pid == 0:
-        _become_hook(path, arguments or (path,), environment, (state, output, output))
+        _become_hook(path, arguments or (path,), (*environment, *home), root, (*streams, streams[1]))
     with Fd(number) as pidfd:
         status = _wait(pidfd, timeout_s)
     if status is None:
         raise StepFailed(errno.ETIMEDOUT, f"it did not end in {timeout_s} s, and was killed")
     if status != WaitStatus(0, None):
         how = f"it ended with {status.code}" if status.signal is None else f"signal {status.signal} killed it"
-        told = _content(output.fileno())[-_TOLD:].decode(errors="replace").strip()
+        told = _content(streams[1].fileno())[-_TOLD:].decode(errors="replace").strip()
         raise StepFailed(errno.ECANCELED, how + (f": {told}" if told else ""))
 
 
-def _become_hook(path: str, arguments: tuple[str, ...], environment: tuple[str, ...], streams: tuple[Fd, ...]) -> None:
+def _become_hook(
+    path: str, arguments: tuple[str, ...], environment: tuple[str, ...], root: int, streams: tuple[Fd, ...]
+) -> None:
     """Never returns."""
     try:
+        os.fchdir(root)
         for number, fd in enumerate(streams):
             os.dup2(fd.fileno(), number, inheritable=True)
         process.reset_signals()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -92,6 +93,7 @@ def attach_tree(context: Context, step: op.AttachTree) -> None:
             return
         if step.filesystem and filesystem_magic(tree.fileno()) != step.filesystem:
             raise StepFailed(errno.EINVAL, f"{step.source} is no file system of the kind that belongs on {step.target}")
+        _take_away(tree.fileno(), step.unsaid)
         _set_attributes(tree.fileno(), step)
         with _target(context, step, is_directory=stat.S_ISDIR(found.st_mode)) as target:
             mounts.attach(tree.fileno(), target.fileno())
@@ -145,6 +147,18 @@ def remount(context: Context, step: op.Remount) -> None:
             mounts.reconfigure(target.fileno(), step.options)
         _set_attributes(target.fileno(), step)
         _set_propagation(target.fileno(), step)
+
+
+def _take_away(tree: int, unsaid: int) -> None:
+    """All at once, else one by one, as far as they are not locked."""
+    if not unsaid:
+        return
+    try:
+        mounts.mount_setattr(tree, remove=unsaid)
+    except PermissionError:
+        for attribute in MountAttr(unsaid):
+            with contextlib.suppress(PermissionError):
+                mounts.mount_setattr(tree, remove=attribute)
 
 
 def _set_attributes(tree: int, step: op.AttachTree | op.Remount) -> None:

@@ -7,6 +7,7 @@ import os
 
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import mounts, paths
+from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
@@ -78,6 +79,38 @@ def _is_top(directory: int) -> bool:
 @executes(op.PivotRoot)
 def pivot_root(context: Context, _step: op.PivotRoot) -> None:
     mounts.pivot_root(context.root_fd())
+
+
+@executes(op.MoveRoot)
+def move_root(context: Context, step: op.MoveRoot) -> None:
+    """What a user namespace made inside could take for a whole proc or sysfs must not be left below (mount_too_revealing,
+    fs/namespace.c): it would be let mount one without the masks."""
+    for path in reversed(_whole_ones(step.path)):
+        try:
+            mounts.unmount(path)
+        except OSError as problem:
+            if problem.errno not in (errno.EINVAL, errno.EPERM):
+                raise
+            with mounts.new_filesystem("tmpfs", (), MountAttr.RDONLY) as cover, _directory(path) as place:
+                mounts.attach(cover.fileno(), place.fileno())
+    mounts.move_root(context.root_fd())
+
+
+def _whole_ones(root: str) -> list[str]:
+    """Return where procfs and sysfs are mounted outside `root` (proc_pid_mountinfo(5))."""
+    found = []
+    with paths.openat2(_AT_FDCWD, "/proc/thread-self/mountinfo", os.O_RDONLY, 0, paths.NO_RESTRICTION) as file:
+        text = b"".join(iter(lambda: os.read(file.fileno(), 65_536), b"")).decode(errors="surrogateescape")
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        path = before.split(" ")[4].replace("\\040", " ")
+        if after.startswith(("proc ", "sysfs ")) and path != root and not path.startswith(f"{root}/"):
+            found.append(path)
+    return found
+
+
+def _directory(path: str) -> Fd:
+    return paths.openat2(_AT_FDCWD, path, _DIRECTORY, 0, paths.NO_RESTRICTION)
 
 
 @executes(op.SetRootPropagation)

@@ -30,6 +30,7 @@ _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 _FSCONFIG_CMD_RECONFIGURE = 7
 _LONGEST_MESSAGE = 4096
+_MS_MOVE = 0x2000
 _MS_REC = 0x4000
 _MNT_DETACH = 0x2
 
@@ -149,6 +150,29 @@ def map_ids(tree: int, user_namespace: int, *, recursive: bool) -> None:
 def _setattr(tree: int, change: _MountAttr, *, recursive: bool) -> None:
     flags = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
     call("mount_setattr", tree, "", flags, change, ctypes.sizeof(change))
+
+
+def detach(mount: int) -> None:
+    """Take a mount away, open at its root, that is attached in this mount namespace. "/" is the working directory then."""
+    os.fchdir(mount)
+    call("umount2", ".", _MNT_DETACH)
+    os.chdir("/")
+
+
+def move_root(new_root: int) -> None:
+    """Move the mount at `new_root` over "/", and make it the root and the working directory.
+
+    Unlike with `pivot_root` the old root stays below: who may call chroot(2) gets there.
+    """
+    os.fchdir(new_root)
+    call("mount", ".", "/", None, _MS_MOVE, None)
+    os.chroot(".")
+    os.chdir("/")
+
+
+def unmount(path: str) -> None:
+    """Detach what is mounted at `path`, with all below it."""
+    call("umount2", path, _MNT_DETACH)
 
 
 def pivot_root(new_root: int) -> None:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 4
+FORMAT = 5
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
@@ -52,15 +52,28 @@ class UserMapping:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A device node that the parent makes. name: in its file system; uid, gid: as the host has them."""
+
+    name: str
+    kind: str
+    major: int
+    minor: int
+    mode: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
 class Source:
     """What the parent opens on the host and passes as the handle `handle`, since the worker may not.
 
-    An idmapped one is a detached tree. Any other is a place in the worker's own mount namespace, which the worker clones:
-    so mounts that hide something of the host stay where they are (mount_namespaces(7), "locked").
+    An idmapped one, or one of nodes, is a detached tree. Any other is a place in the worker's own mount namespace, which
+    the worker clones: so mounts that hide something of the host stay where they are (mount_namespaces(7), "locked").
     mapping: of an idmapped mount; user_path: or a user namespace that has it; mapping_recursive: for mounts below too.
     recursive: with all mounts below it; propagation: bits of linux.mounts.Propagation, for all of a detached tree.
     follow: False to take a symlink at the end of the path as what it is. straight: no symlink may stand anywhere on the
-    way. origin: as of an operation.
+    way. nodes: it is a new file system with these in place of what stands at the path. origin: as of an operation.
     """
 
     handle: str
@@ -72,11 +85,13 @@ class Source:
     follow: bool = True
     propagation: int = 0
     straight: bool = False
+    nodes: tuple[Node, ...] = ()
     origin: str = field(default="", compare=False)
 
     @property
-    def idmapped(self) -> bool:
-        return self.mapping is not None or bool(self.user_path)
+    def detached(self) -> bool:
+        """True for a tree, False for a place."""
+        return self.mapping is not None or bool(self.user_path or self.nodes)
 
 
 @dataclass(frozen=True)
@@ -121,7 +136,7 @@ class Plan:
     @property
     def waits(self) -> bool:
         """True where the worker gets its plan after it was forked: something is done with its namespaces first."""
-        return self.maps_ids or any(not source.idmapped for source in self.sources)
+        return self.maps_ids or any(not source.detached for source in self.sources)
 
     def clone_flags(self) -> Clone:
         later = (*_LATER, "user") if self.staged else _LATER

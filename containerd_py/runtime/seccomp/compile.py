@@ -7,11 +7,12 @@ import os
 from contextlib import contextmanager
 from functools import cache, lru_cache
 
-from containerd_py.errors import NotSupported
+from containerd_py.errors import InvalidArgument, NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
+from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
 TYPE_CHECKING = False
@@ -57,6 +58,20 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     return _compile(profile, flags_given="flags" in profile.given)
 
 
+def check_known(profile: Seccomp) -> None:
+    """Raise InvalidArgument for a system call of the profile that libseccomp does not know, and would be left out."""
+    library = _library()
+    for index, rule in enumerate(profile.syscalls):
+        for name in rule.names:
+            if _number(library, library.system_arch(), name) == _UNKNOWN:
+                where = f"linux.seccomp.syscalls.{index}.names"
+                raise InvalidArgument(
+                    f"cannot filter system call {name!r} ({where}): libseccomp knows none of that name",
+                    step="seccomp",
+                    hint=f"annotation {UNKNOWN_CALLS_ANNOTATION!r} makes that an error",
+                )
+
+
 @cache
 def default_filter() -> SeccompFilter:
     """Return the filter of the default profile; the first call takes milliseconds."""
@@ -74,7 +89,9 @@ def _compile(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
         _add_architecture(program, name)
     for rule in profile.syscalls:
         _add_rule(library, program, rule, default)
-    return SeccompFilter(_stub(library, profile) + _export(program), _flags(profile, given=flags_given), _silences(profile))
+    return SeccompFilter(
+        _stub(library, profile) + _export(program), filter_flags(profile, given=flags_given), _silences(profile)
+    )
 
 
 def _silences(profile: Seccomp) -> bool:
@@ -90,7 +107,7 @@ def _lets(profile: Seccomp, name: str) -> bool:
     return any(rule.action in _PASSING and not rule.args for rule in rules)
 
 
-def _flags(profile: Seccomp, *, given: bool) -> int:
+def filter_flags(profile: Seccomp, *, given: bool) -> int:
     """Without a list of flags, as runc, SPEC_ALLOW: without a mitigation that Linux 5.16 no longer ties to filters."""
     chosen = sum(_FLAGS[flag] for flag in set(profile.flags)) if given else _SPEC_ALLOW
     notifies = any(rule.action == "SCMP_ACT_NOTIFY" for rule in profile.syscalls)

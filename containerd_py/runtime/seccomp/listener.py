@@ -33,7 +33,8 @@ def hand_over(
         _send(path, json.dumps(document).encode(), listener, timeout_s)
     except OSError as problem:
         raise Unavailable(
-            f"cannot hand seccomp listener to {path!r} (linux.seccomp.listenerPath): {problem.strerror or problem}",
+            f"cannot hand seccomp listener to {path!r} (linux.seccomp.listenerPath): "
+            f"failed to connect with seccomp agent: {problem.strerror or problem}",
             step="seccomp",
             errno=problem.errno,
             hint="linux.seccomp.listenerPath names the stream socket of a running seccomp agent",

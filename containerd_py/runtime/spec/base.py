@@ -151,8 +151,8 @@ def _fill(one: Oci, names: Mapping[str, _Field], values: Mapping[str, object], p
         if field is None:
             findings.add_unknown((place, key))
             continue
-        if value is None and findings.lenient:
-            continue
+        if findings.lenient and (value is None or (value == "" and field.default is None)):
+            continue  # as good as absent, to programs in Go
         given.append(field.name)
         nothing = value is None and field.default is None
         own[field.name] = None if nothing else field.kind.read(value, (place, key), findings)

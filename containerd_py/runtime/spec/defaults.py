@@ -23,6 +23,9 @@ SOURCES_ANNOTATION = "org.pycontainerd.sources"
 INIT_ANNOTATION = "org.pycontainerd.init"
 """"true": the first process is one of ours that reaps and passes signals on, and the payload is its child."""
 
+UNKNOWN_CALLS_ANNOTATION = "run.oci.seccomp_fail_unknown_syscall"
+"""crun's. Not "0": a system call of the profile that libseccomp does not know is an error, else it is left out."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MASKED_PATHS = (

@@ -238,6 +238,16 @@ class _Reading:
             raise BadOption(_idmap_name(self.idmap), "contradicts 'remount'")
 
 
+def is_data(option: str) -> bool:
+    """Tell whether an option is a value for a file system (size=1k), which the kernel takes no look at for a bind."""
+    reading = _Reading(bind=False)
+    try:
+        reading.take(option)
+    except BadOption:
+        return False
+    return any(value is not None for _key, value in reading.data)
+
+
 def _idmap_name(option: IdmapOption) -> str:
     return "ridmap" if option.recursive else "idmap"
 

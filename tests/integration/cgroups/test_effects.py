@@ -7,8 +7,8 @@ import select
 import signal
 import struct
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, stats
+from containerd_py.runtime.cgroups.directories import make
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.cgroups.normalise import normalise
@@ -442,7 +443,7 @@ def test_a_cgroup_with_processes_is_not_taken_over(room: Room) -> None:
     room.make(Resources())
     room.start(sleep)
     until(lambda: bool(pids(room.cgroup)))
-    with pytest.raises(Conflict, match="processes live in it"):
+    with pytest.raises(Conflict, match="cgroup is not empty"):
         room.manager.create(room.path, Resources())
 
 
@@ -480,8 +481,9 @@ def test_a_hierarchy_is_joined_when_a_limit_needs_it(room: Room, host: Layout) -
     assert not freezer.is_frozen(room.cgroup)
 
 
-def test_realtime(room: Room, host: Layout) -> None:
-    """The cgroups above have no realtime time to give, unless somebody gave it to them."""
+@pytest.mark.parametrize("above_is_there", [False, True])
+def test_realtime(room: Room, host: Layout, *, above_is_there: bool) -> None:
+    """A cgroup above has no realtime time to give, unless it was made for this one, or somebody gave it some."""
     asked = resources({"cpu": {"realtimeRuntime": 10000, "realtimePeriod": 1000000}})
     if "cpu" not in host.v1:
         with pytest.raises(NotSupported, match="cannot limit realtime CPU time"):
@@ -489,6 +491,26 @@ def test_realtime(room: Room, host: Layout) -> None:
         return
     if not os.path.exists(f"{host.v1['cpu']}/cpu.rt_runtime_us"):
         pytest.skip("a kernel without CONFIG_RT_GROUP_SCHED")
+    if not above_is_there:
+        room.make(asked)
+        assert room.read("cpu.rt_runtime_us") == "10000"
+        return
+    with made_above(host.v1["cpu"], room.path):
+        expect_no_realtime(room, asked)
+
+
+@contextmanager
+def made_above(mount: str, path: str) -> Iterator[None]:
+    above = os.path.dirname(mount + path)
+    made: list[str] = []
+    make(above, made)
+    yield
+    for directory in reversed(made):
+        if os.path.isdir(directory):  # the last container below takes its parents away
+            os.rmdir(directory)
+
+
+def expect_no_realtime(room: Room, asked: Resources) -> None:
     with pytest.raises(InvalidArgument, match=r"cannot set cpu\.rt_runtime_us to '10000'") as caught:
         room.make(asked)
     assert caught.value.hint is not None

@@ -382,7 +382,7 @@ def test_a_cgroup_belongs_to_one_container(shop: Workshop) -> None:
     """What lives there must not be joined, nor ended."""
     place = {"linux.cgroupsPath": f"{PLACE}/box"}
     first = shop.create({"process.args": ["sh", "-c", "exit 5"], **place})
-    with pytest.raises(Conflict, match=f"cannot make cgroup '{PLACE}/box': processes live in it"):
+    with pytest.raises(Conflict, match=f"cannot make cgroup '{PLACE}/box': container's cgroup is not empty"):
         shop.create(place, state="state2")
     first.start()
     assert first.wait() == WaitStatus(5, None)

@@ -40,11 +40,20 @@ def test_each_at_its_moment_with_the_state(shop: Workshop, rootfs: Path, hook: A
     told = [line.split(" ", 1) for line in log.read_text().splitlines()]
     assert [moment for moment, _state in told] == list(MOMENTS)
     states = [json.loads(state) for _moment, state in told]
-    assert [state["status"] for state in states] == ["creating", "creating", "creating", "created", "running", "stopped"]
+    assert [state["status"] for state in states] == ["created", "creating", "creating", "created", "running", "stopped"]
     assert {state.get("pid") for state in states[:4]} == {pid}
     assert {(state["id"], state["bundle"], state["annotations"]["a"]) for state in states} == {
         ("box", str(shop.bundle), "b")
     }
+
+
+def test_poststart_is_told_of_what_was_started_though_it_has_ended(shop: Workshop, hook: Any) -> None:
+    out = shop.bundle / "out"
+    container = shop.create({"process.args": ["true"], "hooks": {"poststart": [hook(f"sleep 0.2; cat >{out}")]}})
+    pid = container.pid
+    container.start()
+    told = json.loads(out.read_text())
+    assert (told["status"], told["pid"]) == ("running", pid)
 
 
 def test_where_each_runs(shop: Workshop, rootfs: Path, hook: Any) -> None:
@@ -102,9 +111,18 @@ def test_one_that_is_missing(shop: Workshop) -> None:
         shop.create({"hooks": {"createRuntime": [{"path": "/no/such"}]}})
 
 
-@pytest.mark.parametrize("moment", ["poststart", "poststop"])
-def test_what_has_happened_cannot_be_undone(shop: Workshop, hook: Any, moment: str) -> None:
-    with shop.create({"hooks": {moment: [hook("exit 3")]}}) as container:
+def test_one_that_fails_after_the_start_ends_the_container(shop: Workshop, hook: Any) -> None:
+    out = shop.bundle / "out"
+    failing = {"poststart": [hook("exit 3"), hook(f"echo second >{out}")], "poststop": [hook(f"cat >{out}")]}
+    container = shop.create({"process.args": ["sleep", "60"], "hooks": failing})
+    with pytest.raises(InvalidArgument, match=r"poststart hook .* it ended with 3"):
+        container.start()
+    assert json.loads(out.read_text())["status"] == "stopped"
+    assert not (shop.bundle / "state").exists()
+
+
+def test_the_end_cannot_be_undone(shop: Workshop, hook: Any) -> None:
+    with shop.create({"hooks": {"poststop": [hook("exit 3")]}}) as container:
         container.start()
         assert container.wait().code == 0
 

@@ -18,6 +18,7 @@ _SCRIPT = """
     import errno, os, signal, socket
     from containerd_py.runtime.linux.process import Clone
     from containerd_py.runtime.spawner import fork
+    from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
     def killed():
         os.kill(os.getpid(), signal.SIGKILL)
@@ -25,7 +26,7 @@ _SCRIPT = """
     {kill}
     own = os.open("/proc/self/ns/uts", os.O_RDONLY)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    request = fork.ForkRequest(theirs.fileno(), Clone.NEWUTS, entering=fork.Entering(((own, Clone.NEWUTS),)))
+    request = ForkRequest(theirs.fileno(), Clone.NEWUTS, entering=Entering(((own, Clone.NEWUTS),)))
     try:
         pid, pidfd = fork.fork_worker(request)
     except OSError as problem:

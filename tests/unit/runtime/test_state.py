@@ -73,7 +73,9 @@ def test_a_write_that_broke_off_is_removed_too(tmp_path: Path) -> None:
 
 def test_an_id_is_taken_once(tmp_path: Path) -> None:
     StateDirectory(str(tmp_path / "root"), "web").make()
-    with pytest.raises(Conflict, match=r"cannot create container 'web': the id is taken \(.*/root/web\)") as caught:
+    with pytest.raises(
+        Conflict, match=r"cannot create container 'web': the id is taken: .* already exists \(.*/root/web\)"
+    ) as caught:
         StateDirectory(str(tmp_path / "root"), "web").make()
     assert caught.value.step == "state"
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.context import Context
 
 NAMES = (
-    *("checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause"),
-    *("ps", "restore", "resume", "run", "spec", "start", "state", "update"),
+    *("checkpoint", "create", "delete", "events", "exec", "explain", "features", "kill", "list", "pause"),
+    *("ps", "restore", "resume", "run", "spec", "start", "state", "timeline", "update"),
 )
 
 LAUNCHING = ("create", "exec", "run")

@@ -8,10 +8,11 @@ import signal
 
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, integer
-from containerd_py.cli.oci.bundle import ignoring, read_document
+from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
 from containerd_py.cli.oci.pid_file import write_pid
+from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.runtime.beginning import Beginning
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Options, Parser
     from containerd_py.cli.oci.context import Context
     from containerd_py.cli.oci.library import Container, Execution
+    from containerd_py.cli.oci.log import Log
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
 
@@ -32,6 +34,7 @@ FAILURE = 255
 
 def declare(parser: Parser) -> None:
     parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.add_argument("--cwd", metavar="DIR", help="the working directory in the container")
     parser.add_argument("--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.switch("--tty", "-t", help="give it a terminal")
@@ -65,9 +68,9 @@ def perform(options: Options, context: Context) -> int:
     check_terminal(terminal=process.terminal, detached=options.detach, console_socket=options.console_socket)
     if options.detach:
         with Forwarding() as forwarding, _none_left(), forwarding.interruptible():
-            _execute(options, container, process, None, None)
+            _execute(options, container, process, None, None, context.log)
         return 0
-    return _attend(options, container, process)
+    return _attend(options, container, process, context.log)
 
 
 def _check_status(status: str, options: Options) -> None:
@@ -80,11 +83,11 @@ def _check_status(status: str, options: Options) -> None:
         )
 
 
-def _attend(options: Options, container: Container, process: Process) -> int:
+def _attend(options: Options, container: Container, process: Process, log: Log) -> int:
     relays, beginning = Relays(), Beginning()
     with Forwarding() as forwarding, contextlib.nullcontext() if process.terminal else relays as streams:
         with _none_left(), forwarding.interruptible(begun=beginning.has_come):
-            execution = _execute(options, container, process, streams, beginning)
+            execution = _execute(options, container, process, streams, beginning, log)
         relays.run()
         forwarding.attach(execution.kill)
         return exit_code(execution.wait())
@@ -108,8 +111,41 @@ def _execute(
     process: Process,
     streams: Streams | None,
     beginning: Beginning | None,
+    log: Log,
 ) -> Execution:
-    execution = container.exec(
+    with told_of(options.pidfd_socket) as tell:
+        log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
+        _tell_affinity(process, log)
+        execution = _begin(options, container, process, streams, beginning)
+        log.debug(f"child process in init(): {execution.pid}")
+        log.debug("setns_init: about to exec")
+        try:
+            tell(execution.pid)
+            if options.pid_file:
+                write_pid(options.pid_file, execution.pid)
+        except InvalidArgument:
+            execution.kill(signal.SIGKILL)
+            raise
+    return execution
+
+
+def _tell_affinity(process: Process, log: Log) -> None:
+    affinity = process.exec_cpu_affinity
+    if log.debugging and affinity is not None and affinity.initial:
+        from containerd_py.runtime.spec.number_list import parse_number_list
+
+        with contextlib.suppress(ValueError):  # it is refused later
+            log.debug(f"nsexec: affinity: {sum(1 << cpu for cpu in parse_number_list(affinity.initial)):#x}")
+
+
+def _begin(
+    options: Options,
+    container: Container,
+    process: Process,
+    streams: Streams | None,
+    beginning: Beginning | None,
+) -> Execution:
+    return container.exec(
         process,
         streams=streams,
         console_socket=options.console_socket,
@@ -118,13 +154,6 @@ def _execute(
         paused=options.ignore_paused,
         beginning=beginning,
     )
-    if options.pid_file:
-        try:
-            write_pid(options.pid_file, execution.pid)
-        except InvalidArgument:
-            execution.kill(signal.SIGKILL)
-            raise
-    return execution
 
 
 def sub_cgroups(given: list[str]) -> dict[str, str]:
@@ -145,7 +174,9 @@ def _process(options: Options, container: Container, context: Context) -> Proces
         own = container.spec.process
         what, document = "the process to execute", changed(own.document() if own else {}, options)
     with ignoring(what, context.log.warning) as ignored:
-        return Process.parse(document, what=what, ignored=ignored)
+        process = Process.parse(document, what=what, ignored=ignored)
+    warn_of_ambient(process, context.log.warning)
+    return process
 
 
 def changed(process: dict[str, Any], options: Options) -> dict[str, Any]:

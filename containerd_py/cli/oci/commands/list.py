@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from containerd_py.cli.oci.listing import document, table
+from containerd_py.errors import NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: Options, context: Context) -> int:
+    _check_root(context)
     found = sorted(context.containers().list(context.settings.state_root), key=lambda state: state.id)
     if options.quiet:
         text = "".join(f"{state.id}\n" for state in found)
@@ -30,3 +33,10 @@ def perform(options: Options, context: Context) -> int:
         text = table(found)
     sys.stdout.write(text)
     return 0
+
+
+def _check_root(context: Context) -> None:
+    """The usual directory is made by the first container; one that the caller names is there."""
+    root = context.settings.state_root
+    if context.settings.root_given and not os.path.isdir(root):
+        raise NotFound(f"cannot list containers of {root!r}: no such file or directory", step="find")

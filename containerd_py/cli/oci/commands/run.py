@@ -58,14 +58,16 @@ def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> i
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
         container = creation.make_or_nothing(options, context, spec, preserved, streams, forwarding)
-        with _undone_at_failure(container, options), adopting_orphans(container.pid):
+        payload = container.pid
+        with _undone_at_failure(container, options):
             relays.run()
             with _telling_readiness(options, context, container):
                 beginning = Beginning()
                 with forwarding.interruptible(begun=_begun(spec, beginning)):
                     container.start(beginning)
                 forwarding.attach(container.kill)
-                code = exit_code(container.wait())
+                with adopting_orphans(payload):  # not before: hooks are children too, whose ends are waited for
+                    code = exit_code(container.wait())
     if not options.keep:
         container.destroy(force=True)
     return code

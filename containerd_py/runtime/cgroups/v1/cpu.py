@@ -21,9 +21,17 @@ def values(resources: Resources, _read: Read) -> tuple[FileValue, ...]:
         ("cpu.cfs_burst_us", cpu.burst),
         ("cpu.cfs_quota_us", cpu.quota),
         ("cpu.idle", cpu.idle),
-        ("cpu.rt_period_us", cpu.realtime_period),
-        ("cpu.rt_runtime_us", cpu.realtime_runtime),
     )
+    return (*_asked(*asked), *realtime(resources))
+
+
+def realtime(resources: Resources) -> tuple[FileValue, ...]:
+    """What a parent must have, too, for a child to have it; a new one has none."""
+    cpu = resources.cpu
+    return _asked(("cpu.rt_period_us", cpu.realtime_period), ("cpu.rt_runtime_us", cpu.realtime_runtime))
+
+
+def _asked(*asked: tuple[str, int | None]) -> tuple[FileValue, ...]:
     return tuple(
         FileValue(name, str(value), waits=name not in ("cpu.shares", "cpu.idle"), kept=name == "cpu.shares")
         for name, value in asked

@@ -32,6 +32,7 @@ from containerd_py.runtime.plan.compiler.placing import Placing
 from containerd_py.runtime.plan.compiler.process import (
     confining_steps,
     console_steps,
+    directory_steps,
     environment,
     home_steps,
     identity_steps,
@@ -70,11 +71,11 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         parent_steps(spec),
         sysctl_steps(spec.linux),
         hook_steps("createContainer", "creating", spec.hooks.create_container),
-        [op.PivotRoot()],
+        [op.MoveRoot(placing.rootfs) if placing.no_pivot else op.PivotRoot()],
         root.protect,
         _payload_steps(
             *(spec, process, placing, seccomp),
-            at_start=hook_steps("startContainer", "created", spec.hooks.start_container),
+            at_start=hook_steps("startContainer", "created", spec.hooks.start_container, environment(process)),
             init=spec.annotations.get(INIT_ANNOTATION) == "true",
         ),
     )
@@ -121,6 +122,7 @@ def _payload_steps(
     yield op.AttachStdio(process.terminal, process.user.uid, origin="process.terminal" if process.terminal else "")
     yield from attribute_steps(process, spec.linux)
     yield op.CloseOnExec()
+    yield from directory_steps(process)
     if early_filter:  # without no_new_privs it needs CAP_SYS_ADMIN (seccomp(2)), so it comes before that is given up
         yield from confining_steps(seccomp)
     yield from identity_steps(process, setgroups=placing.may_drop_groups)

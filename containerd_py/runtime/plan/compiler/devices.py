@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from containerd_py.errors import InvalidArgument
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.mounts import Binding, Mounting, is_at
+from containerd_py.runtime.plan.plan import Node, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from containerd_py.runtime.plan.operations import Operation
+    from containerd_py.runtime.plan.plan import IdRange, UserMapping
     from containerd_py.runtime.spec.models import Spec
 
 _NUMBERS = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
@@ -44,12 +47,39 @@ def devices(spec: Spec, mounts: tuple[Mounting, ...]) -> tuple[op.MakeDevice, ..
     return tuple(found)
 
 
-def device_bindings(nodes: tuple[op.MakeDevice, ...]) -> tuple[Binding, ...]:
+def made_for(nodes: tuple[op.MakeDevice, ...], mapping: UserMapping) -> tuple[Source, ...]:
+    """Return what the parent makes for a new user namespace: the devices asked for, with their modes and owners."""
+    asked = [(index, node) for index, node in enumerate(nodes) if node.kind != "p" and node.origin != _ORIGIN]
+    made = tuple(
+        Node(
+            *(str(index), node.kind, node.major, node.minor, node.mode),
+            uid=_outside(node.uid, mapping.uids, f"{node.origin}.uid"),
+            gid=_outside(node.gid, mapping.gids, f"{node.origin}.gid"),
+        )
+        for index, node in asked
+    )
+    return (Source("nodes", "", recursive=False, nodes=made, origin=_ORIGIN),) if made else ()
+
+
+def _outside(number: int, ranges: tuple[IdRange, ...], origin: str) -> int:
+    for one in ranges:
+        if one.container_id <= number < one.container_id + one.size:
+            return one.host_id + number - one.container_id
+    raise InvalidArgument(f"cannot make device ({origin}): {number} is not mapped into the user namespace", step="validate")
+
+
+def take_made(made: tuple[Source, ...]) -> Iterator[Operation]:
+    for source in made:
+        yield op.TakeNodes(tuple(_key(int(node.name)) for node in source.nodes), origin=source.origin)
+
+
+def device_bindings(nodes: tuple[op.MakeDevice, ...], made: tuple[Source, ...]) -> tuple[Binding, ...]:
     """Return what a user namespace takes from the host's /dev, since it may make no device: at the same paths."""
+    names = {node.name for source in made for node in source.nodes}
     return tuple(
         Binding(_key(index), node.path, recursive=False, origin=node.origin)
         for index, node in enumerate(nodes)
-        if node.kind != "p"
+        if node.kind != "p" and str(index) not in names
     )
 
 

@@ -50,7 +50,7 @@ def _needs_cgroup(step: Operation, places: frozenset[str]) -> bool:
         case op.MountFilesystem():
             return step.fstype in ("cgroup", "cgroup2")
         case _:
-            return isinstance(step, (op.AwaitParent, op.RunHooks, op.PivotRoot))
+            return isinstance(step, (op.AwaitParent, op.RunHooks, op.PivotRoot, op.MoveRoot))
 
 
 def _places(placing: Placing) -> frozenset[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Mount, Spec
 
 _RDONLY = int(MountAttr.RDONLY)  # flags are slow to reckon with, and every mount of every container is
+_REMOUNTED = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.NOSYMFOLLOW)
 # File systems of the kernel's own: "ro" is said of the mount alone, since others may have the same superblock mounted.
 _VIRTUAL = frozenset(
     (
@@ -158,9 +159,17 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         filesystem=PROC_SUPER_MAGIC if is_at(mounting.target, "/proc") else 0,
         copy_symlink=options.copy_symlink,
         follow=not options.target_nofollow,
+        unsaid=_unsaid(options),
         origin=mounting.origin,
     )
     return Mounted((binding,), (step,))
+
+
+def _unsaid(options: MountOptions) -> int:
+    """What a bind that has attributes of its own does not take over from its source, as with runc's remount (ADR 12)."""
+    told = options.add | options.remove
+    below = options.below_add | options.below_remove
+    return _REMOUNTED & ~(told | below) if told else 0
 
 
 def source_path(mounting: Mounting, where: Surroundings) -> str:

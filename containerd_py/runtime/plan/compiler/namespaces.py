@@ -81,10 +81,15 @@ def parent_steps(spec: Spec) -> Iterator[Operation]:
         yield op.AwaitParent(asked)
 
 
-def hook_steps(moment: str, status: str, hooks: tuple[Hook, ...]) -> Iterator[Operation]:
+def hook_steps(
+    moment: str, status: str, hooks: tuple[Hook, ...], inherited: tuple[str, ...] | None = None
+) -> Iterator[Operation]:
+    """inherited: the environment of those that have none; as with runc, the payload's for hooks that run in its place."""
     for index, hook in enumerate(hooks):
-        program = (hook.path, hook.args, hook.env, hook.timeout)
-        yield op.RunHooks(moment, status, (program,), origin=f"hooks.{moment}.{index}")
+        inherits = inherited is not None and not hook.env
+        environment = inherited if inherited is not None and inherits else hook.env
+        program = (hook.path, hook.args, environment, hook.timeout)
+        yield op.RunHooks(moment, status, (program,), inherits, origin=f"hooks.{moment}.{index}")
 
 
 def name_steps(spec: Spec) -> Iterator[Operation]:

@@ -42,10 +42,11 @@ class Placing:
     beyond its streams; may_drop_groups: in a new user namespace setgroups(2) is allowed.
     bundle: what relative sources are relative to; none are taken where it is empty. cgroups: for mounts of type cgroup.
     privileged: the parent may clone mounts (CAP_SYS_ADMIN over its mount namespace), and does so for a worker in a user
-    namespace. makes_devices: mknod(2) is allowed, which it is to nobody in a user namespace. selinux: it is in force, so
-    that linux.mountLabel can be.
+    namespace. makes_devices: mknod(2) is allowed, which it is to nobody in a user namespace; makes_nodes: nodes that the
+    parent makes are devices. selinux: it is in force, so that linux.mountLabel can be.
     new_keyring: the payload has a session keyring of its own, and not the caller's.
     scope: the unit of systemd's that makes the cgroup, while the worker is at work; v1_cgroups are those beside it.
+    no_pivot: the root is moved over the host's.
     """
 
     rootfs: str
@@ -58,6 +59,8 @@ class Placing:
     cgroups: CgroupTree = CgroupTree()
     privileged: bool = True
     makes_devices: bool = True
+    makes_nodes: bool = False
     selinux: bool = False
     scope: str = ""
+    no_pivot: bool = False
     new_keyring: bool = True

@@ -32,13 +32,20 @@ def confining_steps(seccomp: SeccompFilter | None) -> Iterator[Operation]:
         yield op.LoadSeccomp(seccomp.program, seccomp.flags, seccomp.silences, origin="linux.seccomp")
 
 
-def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Operation]:
-    """Enter the working directory and become the user. setgroups: False where the user namespace denies it.
+def directory_steps(process: Process) -> Iterator[Operation]:
+    """Enter the working directory, before any filter, which may allow no getcwd(2).
 
-    The directory comes first, as in runc: images are common whose user may not enter it.
+    Before becoming the user too, as in runc: images are common whose user may not enter it.
+    """
+    yield op.ChangeDirectory(process.cwd, first=process.user.uid != 0, origin="process.cwd")
+
+
+def identity_steps(process: Process, *, setgroups: bool = True) -> Iterator[Operation]:
+    """Become the user. setgroups: False where the user namespace denies it.
+
+    Then enter the working directory, where only the user may.
     """
     user, sets = process.user, process.capabilities
-    yield op.ChangeDirectory(process.cwd, first=user.uid != 0, origin="process.cwd")
     if sets is not None:
         yield op.LimitBounding(capability_mask(sets.bounding), origin="process.capabilities.bounding")
     umask = _DEFAULT_UMASK if user.umask is None else user.umask

@@ -6,7 +6,14 @@ from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.cgroup_mounts import cgroups
-from containerd_py.runtime.plan.compiler.devices import device_bindings, device_steps, devices, link_steps
+from containerd_py.runtime.plan.compiler.devices import (
+    device_bindings,
+    device_steps,
+    devices,
+    link_steps,
+    made_for,
+    take_made,
+)
 from containerd_py.runtime.plan.compiler.mounts import (
     Binding,
     Mounted,
@@ -62,14 +69,16 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
     bindings = tuple(binding for one in made for binding in one.bindings)
     passed = tuple(binding for binding in bindings if where.passing or binding.mapped)
     taken = tuple(binding for binding in bindings if not binding.mapped)
+    made_nodes = made_for(nodes, where.mapping) if where.mapping is not None and placing.makes_nodes else ()
     propagation = _Propagation.of(spec)
     return RootFileSystem(
-        sources=(*_root_source(placing, where), *(_source(one, propagation) for one in passed)),
+        sources=(*_root_source(placing, where), *(_source(one, propagation) for one in passed), *made_nodes),
         take=(
             *([propagation.before()] if where.own_mounts else []),
             *([op.CloneNull(origin="linux.maskedPaths")] if spec.linux.masked_paths else []),
             *(_clone(binding, passed=where.passing) for binding in taken),
-            *(_clone(binding) for binding in (device_bindings(nodes) if where.bound_devices else ())),
+            *(_clone(binding) for binding in (device_bindings(nodes, made_nodes) if where.bound_devices else ())),
+            *take_made(made_nodes),
             _attach_root(spec, placing, where, propagation),
         ),
         build=(
@@ -142,7 +151,8 @@ def _protection(spec: Spec, label: str) -> Iterator[Operation]:
         yield op.ReadonlyRoot(origin="root.readonly")
     for index, path in enumerate(spec.linux.readonly_paths):
         yield op.ReadonlyPath(path, origin=f"linux.readonlyPaths.{index}")
-    for index, path in enumerate(spec.linux.masked_paths):
+    masked = spec.linux.masked_paths
+    for index, path in ((index, path) for index, path in enumerate(masked) if path not in masked[:index]):
         yield op.MaskPath(path, label, origin=f"linux.maskedPaths.{index}")
 
 

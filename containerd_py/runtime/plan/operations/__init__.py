@@ -60,12 +60,14 @@ from containerd_py.runtime.plan.operations.rootfs import (
     MakeSymlink,
     MaskPath,
     MountFilesystem,
+    MoveRoot,
     PivotRoot,
     ReadonlyPath,
     ReadonlyRoot,
     Remount,
     SetPropagation,
     SetRootPropagation,
+    TakeNodes,
 )
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "MakeSymlink",
     "MaskPath",
     "MountFilesystem",
+    "MoveRoot",
     "OpenConsole",
     "OpenProcfs",
     "Operation",
@@ -126,6 +129,7 @@ __all__ = [
     "SetSelinuxLabel",
     "SetSysctl",
     "StatPath",
+    "TakeNodes",
     "TakeRoot",
     "UnpackArchive",
     "UnshareCgroup",

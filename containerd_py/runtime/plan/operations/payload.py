@@ -62,13 +62,15 @@ class RunHooks(Operation):
     """Run programs with the container's state on their standard input (config.md, "POSIX-platform Hooks").
 
     moment: "createContainer" (paths are the host's) or "startContainer"; status: what the state says; each hook is its
-    path, arguments, environment, and seconds until it is killed (None: never).
+    path, arguments, environment, and seconds until it is killed (None: never). inherits: the environment is the payload's,
+    with the HOME that was found for it.
     """
 
     step: ClassVar[str] = "hooks"
     moment: str
     status: str
     hooks: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int | None], ...]
+    inherits: bool = False
 
     def describe(self) -> str:
         what = "hook" if len(self.hooks) == 1 else "hooks"

@@ -103,7 +103,8 @@ class AttachTree(Operation):
     The tree is that of CloneTree, or the handle "tree<key>": one that the parent cloned, to map its ids.
     add, remove: of this mount; below_add, below_remove: of it and of all mounts below it, before that. filesystem: magic
     number (statfs(2)) that the source must have, 0 for any. copy_symlink: a symlink is made anew. follow: False to attach
-    upon a symlink at the end of the target's path, which must be there.
+    upon a symlink at the end of the target's path, which must be there. unsaid: attributes of this mount to remove as
+    well, but those that are locked (mount_namespaces(7)).
     """
 
     step: ClassVar[str] = "mount"
@@ -119,6 +120,7 @@ class AttachTree(Operation):
     filesystem: int = 0
     copy_symlink: bool = False
     follow: bool = True
+    unsaid: int = 0
 
     def describe(self) -> str:
         return f"bind {self.source} on {self.target}"
@@ -174,10 +176,22 @@ class MakeDevice(Operation):
 
 
 @dataclass(frozen=True)
+class TakeNodes(Operation):
+    """Take the nodes that the parent has made, in the file system "nodes", as the trees `keys`; -1 - key is its name."""
+
+    step: ClassVar[str] = "device"
+    keys: tuple[int, ...]
+
+    def describe(self) -> str:
+        return f"take {len(self.keys)} device nodes of the host's"
+
+
+@dataclass(frozen=True)
 class BindDevice(Operation):
     """Bind the host's node, which is tree `key`, on `path`: a user namespace makes no devices (mknod(2)).
 
-    It is checked to be the device that is meant. Mode and owner are the host's, and stay so.
+    It is checked to be the device that is meant. Mode and owner are the host's, and stay so; those of a node that the
+    parent has made are the document's.
     """
 
     step: ClassVar[str] = "device"
@@ -207,6 +221,20 @@ class PivotRoot(Operation):
 
     def describe(self) -> str:
         return "pivot into the root file system and detach the host's"
+
+
+@dataclass(frozen=True)
+class MoveRoot(Operation):
+    """For a host whose root is the initial ramdisk, which pivot_root(2) does not take: the old root stays below.
+
+    path: of the new root on the host.
+    """
+
+    step: ClassVar[str] = "pivot_root"
+    path: str
+
+    def describe(self) -> str:
+        return "move the root file system over the host's, whose proc and sysfs are unmounted first"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from containerd_py.runtime.spec.linux import MEMORY_POLICIES, MEMORY_POLICY_FLAGS
 from containerd_py.runtime.spec.number_list import parse_number_list
 from containerd_py.runtime.spec.sysctl import namespace_of, sysctl_path
 from containerd_py.runtime.spec.validate.problem import Problem
@@ -61,9 +62,16 @@ def _sysctl(spec: Spec) -> Iterator[Problem]:
         seen.add(path)
         if "\n" in value or "+" in value or not value:
             yield Problem(where, "has an empty value, or one with a line break or '+'")
-        if path == "kernel/domainname" and (spec.domainname or len(value.encode()) > _LONGEST_DOMAIN):
-            yield Problem(where, f"is longer than {_LONGEST_DOMAIN} bytes, or set by domainname too")
+        if path == "kernel/domainname":
+            yield from _domain(spec, where, value)
         yield from _reach(spec, where, path)
+
+
+def _domain(spec: Spec, where: str, value: str) -> Iterator[Problem]:
+    if len(value.encode()) > _LONGEST_DOMAIN:
+        yield Problem(where, f"is longer than {_LONGEST_DOMAIN} bytes")
+    if spec.domainname and value != spec.domainname:
+        yield Problem(where, f"contradicts domainname, which is {spec.domainname!r}")
 
 
 def _reach(spec: Spec, where: str, path: str) -> Iterator[Problem]:
@@ -102,18 +110,28 @@ def is_interface_name(name: str) -> bool:
     return not any(character in "/:%" or character.isspace() for character in name)
 
 
+def _memory_names(policy: MemoryPolicy) -> Iterator[Problem]:
+    """Told here, in runc's words, and not where they are read."""
+    if policy.mode not in MEMORY_POLICIES:
+        yield Problem("linux.memoryPolicy.mode", f"invalid memory policy mode {policy.mode!r}")
+    for index, flag in enumerate(policy.flags):
+        if flag not in MEMORY_POLICY_FLAGS:
+            yield Problem(f"linux.memoryPolicy.flags.{index}", f"invalid memory policy flag {flag!r}")
+
+
 def _memory_policy(policy: MemoryPolicy) -> Iterator[Problem]:
     where, flags = "linux.memoryPolicy", set(policy.flags)
+    yield from _memory_names(policy)
     without_nodes = policy.mode in ("MPOL_DEFAULT", "MPOL_LOCAL")
     try:
         nodes = parse_number_list(policy.nodes) if policy.nodes else ()
     except ValueError as problem:
-        yield Problem(f"{where}.nodes", str(problem))
+        yield Problem(f"{where}.nodes", f"invalid memory policy nodes: {problem}")
         return
     if nodes and nodes[-1] > _LARGEST_NODE:
-        yield Problem(f"{where}.nodes", f"{nodes[-1]} is above {_LARGEST_NODE}")
+        yield Problem(f"{where}.nodes", f"invalid memory policy node {nodes[-1]}: it is above {_LARGEST_NODE}")
     if nodes and without_nodes:
-        yield Problem(f"{where}.nodes", f"{policy.mode} takes no nodes")
+        yield Problem(f"{where}.nodes", f"{policy.mode}: mode requires 0 nodes but got {len(nodes)}")
     if not nodes and not without_nodes and policy.mode != "MPOL_PREFERRED":
         yield Problem(f"{where}.nodes", f"{policy.mode} needs nodes")
     if flags and without_nodes:

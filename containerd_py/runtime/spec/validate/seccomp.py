@@ -48,7 +48,8 @@ def _notification(profile: Seccomp) -> Iterator[Problem]:
     notified = [(index, rule) for index, rule in enumerate(profile.syscalls) if rule.action == _NOTIFY]
     for index, rule in notified:
         for name in set(rule.names) & set(_NEEDED_TO_HAND_OVER):
-            yield Problem(f"{where}.syscalls.{index}.names", f"{_NOTIFY} cannot be for {name}: the listener is sent by it")
+            cause = f"{_NOTIFY} cannot be used for the {name} syscall: the listener is sent by it"
+            yield Problem(f"{where}.syscalls.{index}.names", cause)
     if notified and not profile.listener_path:
         yield Problem(f"{where}.listenerPath", f"is needed for {_NOTIFY}")
     if profile.listener_metadata and not profile.listener_path:

@@ -13,7 +13,10 @@ import pytest
 from containerd_py.cli.oci.main import main
 from containerd_py.errors import ContainerdError, NotFound
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.plan.operations import LoopbackUp, SetHostname
+from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spec.models import parse
+from containerd_py.runtime.timing import TimedStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,6 +148,11 @@ class FakeContainer:
     def processes(self) -> tuple[int, ...]:
         return (os.getpid(),)
 
+    def timeline(self) -> tuple[TimedStep, ...]:
+        return TimedStep("create", "mount", "mount proc on /proc", 1500, 250), TimedStep(
+            "start", "exec", "go\n", 9000, 1000
+        )
+
 
 @dataclass
 class Library:
@@ -170,6 +178,11 @@ class Library:
             raise self.refuses
         self.made.append({"id": container_id, "spec": spec, "streams": streams, **options})
         return self.has(container_id, "created")
+
+    def explain(self, container_id: str, spec: Spec, **options: Any) -> Plan:
+        self.made.append({"explained": container_id, **options})
+        operations = (LoopbackUp(), SetHostname(spec.hostname or "box", origin="hostname"))
+        return Plan(namespaces=("mount", "uts"), operations=operations)
 
     def restore(self, container_id: str, spec: Spec, options: RestoreOptions, **given: Any) -> Container:
         if self.refuses:
@@ -225,6 +238,7 @@ def library() -> Library:
 
 @pytest.fixture
 def pyrunc(library: Library, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Pyrunc:
+    (tmp_path / "state").mkdir()
     return Pyrunc(library, capfd, tmp_path / "state")
 
 

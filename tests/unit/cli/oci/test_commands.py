@@ -49,7 +49,7 @@ def test_create_reads_another_file_of_the_bundle(pyrunc: Pyrunc, library: Librar
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--no-pivot"], "pivot"),
+        (["--pidfd-socket", "/no/such"], "pidfd socket"),
         (["--console-socket", "/x"], "--console-socket"),
         (["--preserve-fds", "5000"], "not open"),
     ],
@@ -189,6 +189,17 @@ def test_delete_with_force_takes_what_is_not_there(pyrunc: Pyrunc, library: Libr
     assert pyrunc("delete", "nobody").code == 1
     assert pyrunc("delete", "-f", "box").code == 0
     assert box.heard == [("destroy", True)]
+
+
+def test_delete_takes_all_whose_ids_match(pyrunc: Pyrunc, library: Library) -> None:
+    boxes = [library.has(name, "stopped") for name in ("box-1", "box-2", "other")]
+    boxes[0].fails["destroy"] = Conflict("cannot destroy container 'box-1': it is running")
+    called = pyrunc("delete", "--regex", "box-[0-9]")
+    assert (called.code, "box-1" in called.stderr) == (1, True)
+    assert [box.heard for box in boxes] == [[("destroy", False)], [("destroy", False)], []]
+    assert pyrunc("delete", "-f", "-r", "nobody").code == 0
+    called = pyrunc("delete", "-r", "a[")
+    assert (called.code, "regular expression" in called.stderr) == (1, True)
 
 
 def test_delete_with_force_takes_what_is_damaged_and_says_so(pyrunc: Pyrunc, library: Library) -> None:
@@ -514,3 +525,38 @@ def test_spec_for_a_user_maps_that_user(pyrunc: Pyrunc, tmp_path: Path) -> None:
     assert "network" not in kinds
     assert document["linux"]["uidMappings"] == [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
     assert not [option for mount in document["mounts"] for option in mount.get("options", ()) if "gid=" in option]
+
+
+# ── our own ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_explain_prints_the_plan(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:
+    assert pyrunc("explain", str(bundle)).stdout.splitlines() == [
+        "namespaces: mount, uts",
+        "  0. network   bring network interface lo up",
+        "  1. hostname  set host name box  (hostname)",
+    ]
+    told = json.loads(pyrunc("explain", "--format", "json", str(bundle)).stdout)
+    assert told["namespaces"] == ["mount", "uts"]
+    step = {"index": 1, "step": "hostname", "description": "set host name box", "origin": "hostname"}
+    assert told["steps"][1] == step
+    assert library.made[0]["bundle"] == str(bundle)
+    assert pyrunc("explain", "/no/such").code == 1
+
+
+def test_timeline_prints_what_each_step_took(pyrunc: Pyrunc, library: Library) -> None:
+    library.has()
+    assert pyrunc("timeline", "box").stdout.splitlines() == [
+        "PHASE   START µs  DURATION µs  STEP   DESCRIPTION",
+        "create       1.5          0.2  mount  mount proc on /proc",
+        "start        9.0          1.0  exec   go\\n",
+    ]
+    told = json.loads(pyrunc("timeline", "-f", "json", "box").stdout)
+    assert told[0] == {
+        "phase": "create",
+        "step": "mount",
+        "description": "mount proc on /proc",
+        "startUs": 1.5,
+        "durationUs": 0.25,
+    }
+    assert pyrunc("timeline", "nobody").code == 1

@@ -13,6 +13,7 @@ import pytest
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
+from containerd_py.cli.oci.binds import leave_out_data
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
 from containerd_py.cli.oci.notify import NotifySocket, relay
@@ -211,3 +212,22 @@ def test_no_tasks_are_as_many_as_there_may_be_in_old_documents(
     assert spec.linux.resources
     assert spec.linux.resources.pids
     assert spec.linux.resources.pids.limit == limit
+
+
+def test_values_for_a_file_system_are_ignored_at_a_bind_and_told(tmp_path: Path) -> None:
+    options = ["rbind", "ro", "mode=755", "size=1k", "idmap=uids=0-1-10"]
+    mounts = [{"destination": "/a", "source": "/", "options": options}, {"destination": "/b", "options": ["size=1k"]}]
+    document = {"ociVersion": "1.2.1", "root": {"path": "rootfs"}, "mounts": mounts}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    told: list[str] = []
+    spec = read_spec(str(tmp_path), warn=told.append)
+    assert [mount.options for mount in spec.mounts] == [("rbind", "ro", "idmap=uids=0-1-10"), ("size=1k",)]
+    assert told == ["ignored in config.json: mounts.0.options: 'mode=755' of a bind, mounts.0.options: 'size=1k' of a bind"]
+
+
+def test_a_word_that_is_no_option_of_a_bind_stays_for_the_validation(tmp_path: Path) -> None:
+    mounts = [{"destination": "/a", "source": "/", "type": "bind", "options": ["readonly"]}, 5]
+    document = {"mounts": mounts}
+    assert leave_out_data(document) == []
+    assert document == {"mounts": mounts}
+    assert leave_out_data([]) == leave_out_data({"mounts": {}}) == []

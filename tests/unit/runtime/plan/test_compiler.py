@@ -169,6 +169,7 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
         {"destination": "/tmp", "type": "tmpfs", "source": "mem", "options": ["nosuid", "mode=700", "private"]},
         {"destination": "/all", "source": "/srv/all", "options": ["rbind", "rnoexec", "rw"]},
     ]
+    others = MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOSYMFOLLOW
     found = steps(make_spec({"mounts": mounts}))
     assert between(found, op.SetPropagation, op.AttachRoot) == (
         op.CloneTree(0, "/srv/data", recursive=False),
@@ -183,11 +184,14 @@ def test_sources_of_binds_are_taken_before_the_root_is_entered(make_spec: MakeSp
             0,
             propagation=int(Propagation.SLAVE),
             propagation_recursive=True,
+            unsaid=int(others | MountAttr.NOEXEC),
         ),
         op.MountFilesystem(
             "tmpfs", "mem", "/tmp", (("mode", "700"),), int(MountAttr.NOSUID), propagation=int(Propagation.PRIVATE)
         ),
-        op.AttachTree(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY), below_add=int(MountAttr.NOEXEC)),
+        op.AttachTree(
+            *(2, "/srv/all", "/all", 0, int(MountAttr.RDONLY)), below_add=int(MountAttr.NOEXEC), unsaid=int(others)
+        ),
     )
 
 
@@ -337,6 +341,14 @@ def test_a_working_directory_is_entered_before_the_identity_is_given_up(make_spe
         op.ChangeDirectory("/w", first=True),
         op.SetIdentity(5, 0, (), 0o022),
         op.ChangeDirectory("/w"),
+    ]
+
+
+def test_a_working_directory_is_entered_before_a_filter_that_may_deny_to_ask_for_it(make_spec: MakeSpec) -> None:
+    found = steps(make_spec({"process.cwd": "/w", "process.noNewPrivileges": False}), seccomp=FILTER)
+    assert [type(step) for step in of_kind(found, op.ChangeDirectory, op.LoadSeccomp)] == [
+        op.ChangeDirectory,
+        op.LoadSeccomp,
     ]
 
 

@@ -88,7 +88,7 @@ def test_hooks_stand_where_the_specification_has_them(make_spec: MakeSpec) -> No
         op.RunHooks("createContainer", "creating", (("/c", ("c", "1"), ("A=1",), 3),)),
         op.PivotRoot(),
         op.AwaitStart(),
-        op.RunHooks("startContainer", "created", (("/s", (), (), None),)),
+        op.RunHooks("startContainer", "created", (("/s", (), (), None),), inherits=True),
     ]
 
 

@@ -13,7 +13,7 @@ from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler import Placing
 from containerd_py.runtime.plan.compiler.placing import CgroupTree, Hierarchy
 from containerd_py.runtime.plan.compiler.rootfs import RootFileSystem, root_file_system
-from containerd_py.runtime.plan.plan import IdRange, Source, UserMapping
+from containerd_py.runtime.plan.plan import IdRange, Node, Source, UserMapping
 from containerd_py.runtime.spec.models import Spec
 
 MakeSpec = Callable[[dict[str, Any]], Spec]
@@ -117,6 +117,10 @@ def test_what_is_built_upon_becomes_read_only_at_last(make_spec: MakeSpec, asked
 # ── binds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+REMOUNTED = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.NOSYMFOLLOW)
+"""What a bind that is asked for options does not take over from its source."""
+
+
 def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     return op.AttachTree(more.pop("key", 0), more.pop("source", "/src"), more.pop("target", "/data"), add, remove, **more)
 
@@ -125,8 +129,12 @@ def tree(add: int = 0, remove: int = 0, **more: Any) -> op.AttachTree:
     ("asked", "clone", "attach"),
     [
         (bind(), op.CloneTree(0, "/src", recursive=False), tree()),
-        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO)),
-        (bind("rw", "rnosuid"), op.CloneTree(0, "/src", recursive=False), tree(0, RO, below_add=NOSUID)),
+        (bind("rbind", "ro"), op.CloneTree(0, "/src", recursive=True), tree(RO, unsaid=REMOUNTED & ~RO)),
+        (
+            bind("rw", "rnosuid"),
+            op.CloneTree(0, "/src", recursive=False),
+            tree(0, RO, below_add=NOSUID, unsaid=REMOUNTED & ~RO & ~NOSUID),
+        ),
         (bind("rrw"), op.CloneTree(0, "/src", recursive=False), tree(below_remove=RO)),
         (
             bind("rshared"),
@@ -159,7 +167,7 @@ def test_sources_of_a_container_that_may_have_no_symlink_on_their_way(make_spec:
     root = mounted(make_spec, bind(), mount("tmpfs"), also=also | annotation)
     assert clones(root)[0] == op.CloneTree(0, "/src", recursive=False, passed=bool(also), straight=True)
     assert [source.straight for source in root.sources if source.handle == "source0"] == [True] * bool(also)
-    (source,) = (one for one in mounted(make_spec, bind("idmap"), also=USER | annotation).sources if one.idmapped)
+    (source,) = (one for one in mounted(make_spec, bind("idmap"), also=USER | annotation).sources if one.detached)
     assert source.straight
 
 
@@ -299,6 +307,21 @@ def test_devices_are_bound_where_the_parent_is_in_a_user_namespace(make_spec: Ma
     root = mounted(make_spec, placing=replace(PLACING, makes_devices=False))
     assert kept(root, op.BindDevice)[0] == op.BindDevice(-1, "/dev/null", "c", 1, 3)
     assert kept(root, op.MakeDevice) == []
+
+
+def test_devices_that_the_parent_can_make_are_as_the_document_has_them(make_spec: MakeSpec) -> None:
+    devices = [{"type": "c", "path": "/dev/own", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 3, "gid": 4}]
+    mapping = [{"containerID": 0, "hostID": 1000, "size": 10}]
+    changes = {**USER, "linux.uidMappings": mapping, "linux.gidMappings": mapping, "linux.devices": devices}
+    root = mounted(make_spec, placing=replace(PLACING, makes_nodes=True), also=changes)
+    (made,) = [source for source in root.sources if source.nodes]
+    assert (made.handle, made.nodes) == ("nodes", (Node("6", "c", 1, 5, 0o640, 1003, 1004),))
+    assert kept(root, op.BindDevice)[-1] == op.BindDevice(-7, "/dev/own", "c", 1, 5)
+    assert op.TakeNodes((-7,)) in root.take
+    assert "/dev/own" not in [step.source for step in clones(root) if isinstance(step, op.CloneTree)]
+    devices[0]["gid"] = 10
+    with pytest.raises(InvalidArgument, match=r"linux\.devices\.0\.gid\): 10 is not mapped"):
+        mounted(make_spec, placing=replace(PLACING, makes_nodes=True), also=changes)
 
 
 @pytest.mark.parametrize(

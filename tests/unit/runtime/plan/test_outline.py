@@ -42,8 +42,12 @@ def test_a_failure_is_told_as_by_the_plan(failed: Failed) -> None:
     [
         (Failed(0, 22, ""), "cannot mount tmpfs on /run (mounts.3): Invalid argument"),
         (Failed(1, 1, ""), "cannot pivot into the root file system and detach the host's: Operation not permitted"),
-        (Failed(2, 125, "it ended with 3"), "cannot run startContainer hook /h (hooks.startContainer.1): it ended with 3"),
-        (Failed(4, 2, ""), "cannot execute /bin/é (process.args): No such file or directory"),
+        (
+            Failed(2, 125, "it ended with 3"),
+            "cannot run startContainer hook /h (hooks.startContainer.1): error running startContainer hook #1: "
+            "it ended with 3",
+        ),
+        (Failed(4, 2, ""), "cannot execute /bin/é (process.args): exec /bin/é: no such file or directory"),
     ],
 )
 def test_the_place_in_the_document_is_named(failed: Failed, message: str) -> None:

@@ -1,0 +1,26 @@
+"""Options of binds that runc's callers write, and no runtime can give: values for a file system, as `mode=755`.
+
+mount(2) takes no look at them for a bind, which has its source's file system, and so runc and crun take them. They are left
+out of the document, and told; words without a value are not, since a wrong one may stand for what protects (`readonly`).
+"""
+
+from __future__ import annotations
+
+from containerd_py.runtime.spec.mount_options import is_data
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def leave_out_data(document: Any) -> list[str]:
+    """Take such options out of a config.json, which need not be right; return the place of each, with the option."""
+    mounts = document.get("mounts") if isinstance(document, dict) else None
+    told: list[str] = []
+    for index, mount in enumerate(mounts if isinstance(mounts, list) else []):
+        options = mount.get("options") if isinstance(mount, dict) else None
+        if isinstance(options, list) and (mount.get("type") == "bind" or "bind" in options or "rbind" in options):
+            left_out = [option for option in options if isinstance(option, str) and is_data(option)]
+            mount["options"] = [option for option in options if option not in left_out]
+            told += [f"mounts.{index}.options: {option!r} of a bind" for option in left_out]
+    return told

@@ -1,0 +1,68 @@
+"""What a start of `pyrunc` takes along: it is paid at each one (ADR 25)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.runtime.workshop import document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ROOT = Path(__file__).resolve().parents[3]
+_SCRIPT = """
+import sys
+sys.path.append({root!r})
+from containerd_py.cli.oci.main import main
+code = main(sys.argv[1:])
+sys.stderr.write(" ".join(sys.modules))
+sys.exit(code)
+"""
+_SLOW = {
+    *("argparse", "asyncio", "dataclasses", "datetime", "hashlib", "inspect", "logging", "pathlib", "pydantic", "pyroute2"),
+    *("pyseccomp", "jeepney", "shutil", "site", "subprocess", "tempfile", "traceback", "typing", "urllib"),
+}
+
+
+def modules(arguments: Sequence[str]) -> set[str]:
+    """Return what is imported at the end of a command that succeeds."""
+    script = _SCRIPT.format(root=str(_ROOT))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.fixture
+def bundle(rootfs: Path, tmp_path: Path) -> Path:
+    changes = {"root.path": str(rootfs), "process.args": ["/bin/true"]}
+    (tmp_path / "config.json").write_text(json.dumps(document(changes)))
+    return tmp_path
+
+
+def test_a_container_that_asks_for_nothing_special_is_run_without_what_is_slow_to_import(bundle: Path) -> None:
+    found = modules(["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"])
+    assert found & _SLOW == set()
+    assert "containerd_py.runtime.creation" in found
+
+
+@pytest.mark.parametrize("command", ["list", "spec"])
+def test_neither_are_other_commands(command: str, tmp_path: Path) -> None:
+    options = ["--bundle", str(tmp_path)] if command == "spec" else []
+    assert modules(["--root", str(tmp_path), command, *options]) & _SLOW == set()
+
+
+def test_what_it_was_installed_with_is_found_without_site() -> None:
+    program = Path(sys.executable).parent / "pyrunc"
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.startswith("pyrunc version ")
+    text = program.read_text()
+    assert text.startswith("#!/bin/sh\n")
+    assert 'exec "$python" -IS' in text
