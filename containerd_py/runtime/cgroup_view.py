@@ -24,9 +24,9 @@ def mounts_cgroups(spec: Spec) -> bool:
     return any(mount.type in ("cgroup", "cgroup2") for mount in spec.mounts)
 
 
-def manages_cgroups(spec: Spec) -> bool:
-    """Tell whether the payload may make cgroups of its own, and so needs every hierarchy: they are mounted writable."""
-    return any(mount.type == "cgroup" and not {"ro", "rro"} & set(mount.options) for mount in spec.mounts)
+def shows_hierarchies(spec: Spec) -> bool:
+    """Tell whether the payload finds cgroup v1 in its mounts, where all hierarchies are looked for, and some used."""
+    return any(mount.type == "cgroup" for mount in spec.mounts)
 
 
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:

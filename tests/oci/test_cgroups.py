@@ -255,3 +255,11 @@ def test_a_payload_that_makes_cgroups_is_in_every_hierarchy(oci: Containers) -> 
     joined = [line.split(":") for line in Path(f"/proc/{box.pid}/cgroup").read_text().splitlines()]
     known = {"cpu", "cpuset", "cpuacct", "blkio", "memory", "freezer", "devices", "pids"}
     assert [path for _number, names, path in joined if known & set(names.split(",")) and path != f"/{box.id}"] == []
+
+
+def test_a_limit_that_an_update_sets_is_shown_to_the_payload(oci: Containers) -> None:
+    """In a hierarchy that nothing asked for at the start."""
+    shown = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "ro"]}
+    box = oci.start({"mounts": [*MOUNTS, shown]})
+    oci.runtime("update", "--cpu-quota", "30000", "--cpu-period", "60000", box.id).ok()
+    assert box.exec("cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us").ok().stdout == "30000\n"

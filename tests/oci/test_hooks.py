@@ -154,6 +154,20 @@ def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> N
     assert {"ONE=two", "HOME=/root"} <= set(told)
 
 
+@pytest.mark.lacks("crun", "loads it later")
+@pytest.mark.parametrize("early", [True, False])
+def test_a_start_hook_runs_under_the_filter(oci: Containers, early: bool) -> None:  # noqa: FBT001
+    rules = [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"}]
+    changes = hooks(startContainer=[{"path": "/bin/mkdir", "args": ["mkdir", "/tmp/made"]}]) | {
+        "process.noNewPrivileges": not early,
+        "linux.seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules},
+    }
+    told = oci.run(changes)
+    assert told.code != 0
+    assert "bad system call" in told.stderr
+    assert not (oci.rootfs / "tmp/made").exists()
+
+
 @pytest.mark.lacks("crun", "begins in the runtime's directory", some=True)
 def test_a_create_container_hook_begins_in_the_root(oci: Containers) -> None:
     oci.create(hooks(createContainer=[hook("pwd > place")]))

@@ -138,6 +138,13 @@ def test_what_does_not_exist_can_be_deleted_with_force_only(oci: Containers) -> 
     oci.runtime("delete", "--force", "nobody").ok()
 
 
+@pytest.mark.lacks("crun", "waits as the first process of a pid namespace, which gets no such signal")
+def test_what_waits_for_its_start_ends_when_it_is_asked_to(oci: Containers) -> None:
+    box = oci.create(SLEEP)
+    box.kill("TERM").ok()
+    box.await_status("stopped")
+
+
 @pytest.mark.lacks("crun", "kills the payload alone")
 @pytest.mark.lacks("runc<1.2", "kills the payload alone")
 @pytest.mark.parametrize("gone", [False, True])

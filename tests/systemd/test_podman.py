@@ -76,3 +76,20 @@ def test_podman_has_what_is_started_again_in_a_scope(podman: Podman) -> None:
     assert shown("ActiveState", scope(box)) == "active"
     box("kill", "--signal", "KILL").ok()
     assert box("wait").ok().stdout == "137\n"
+
+
+def test_a_privileged_container_is_in_its_scope(podman: Podman) -> None:
+    """systemd has nothing to do for its devices, and has no cgroup of v1 for them."""
+    box = podman.box(_SCRIPT, "--pids-limit=-1", "--privileged")
+    assert shown("DevicePolicy", scope(box)) == "auto"
+    assert box.exec("cat", "/proc/self/cgroup").ok().stdout
+    box("stop", "--time", "10").ok()
+    assert box.state()["ExitCode"] == 3
+
+
+def test_podman_tells_of_what_runs_in_a_scope(podman: Podman) -> None:
+    box = begun(podman)
+    box.says("up")
+    assert "root" in box("top").ok().stdout
+    assert box.exec("id", "-u", options=("--user", "user")).ok().stdout == "1000\n"
+    assert box("healthcheck run").code == 125, "it has no check"

@@ -64,7 +64,8 @@ class Places:
         found = _joined(cgroup, self._layout.v1.get(controller, "/nowhere"))
         if found is None:
             raise InvalidArgument(
-                f"cannot use controller {controller!r}: the container is in no cgroup of it", step="cgroup"
+                f"cannot use controller {controller!r}: unknown controller here: the container is in no cgroup of it",
+                step="cgroup",
             )
         return found
 

@@ -13,8 +13,7 @@ from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, wait_exit
-from containerd_py.runtime.linux.process import Clone, clone3
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, wait_exit
 from containerd_py.runtime.plan import operations as op
 
 _TOLD = 400  # bytes of a failed hook's output that its error shows
@@ -47,15 +46,15 @@ def _run(
 ) -> None:
     """Run it in the container's root, as runc does: also before that is pivoted to."""
     path, arguments, environment, timeout_s = hook
-    pid, number = clone3(Clone(0))
+    pid = process.fork()  # by clone(2): the payload's filter is loaded, and those that are common refuse clone3(2)
     if pid == 0:
         _become_hook(path, arguments or (path,), (*environment, *home), root, (*streams, streams[1]))
-    with Fd(number) as pidfd:
+    with Fd(pidfd_open(pid)) as pidfd:
         status = _wait(pidfd, timeout_s)
     if status is None:
         raise StepFailed(errno.ETIMEDOUT, f"it did not end in {timeout_s} s, and was killed")
     if status != WaitStatus(0, None):
-        how = f"it ended with {status.code}" if status.signal is None else f"signal {status.signal} killed it"
+        how = f"it ended with {status.code}" if status.signal is None else _killed(status.signal)
         told = _content(streams[1].fileno())[-_TOLD:].decode(errors="replace").strip()
         raise StepFailed(errno.ECANCELED, how + (f": {told}" if told else ""))
 
@@ -88,6 +87,10 @@ def _wait(pidfd: Fd, timeout_s: int | None) -> WaitStatus | None:
         poll.poll()
     status = wait_exit(pidfd.fileno())
     return status if in_time else None
+
+
+def _killed(number: int) -> str:
+    return f"signal {number} killed it ({(signal.strsignal(number) or '').lower()})"
 
 
 def _memory(name: str) -> Fd:

@@ -6,6 +6,7 @@ import array
 import errno
 import importlib
 import os
+import signal
 import socket
 import time
 
@@ -29,6 +30,7 @@ for _module in _EXECUTORS:
     importlib.import_module(f"{__package__}.{_module}")
 
 CONTROL = 3
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 NAME = "pyc:[1:INIT]"
 
 
@@ -93,6 +95,8 @@ class Worker:
     def _await_start(self, context: Context, step: AwaitStart) -> None:
         master = context.terminal_master
         context.put_away()
+        for number in _ENDING:  # to the first process of a pid namespace those are nothing that it does not handle
+            signal.signal(number, _end)
         dialogue.send_ready(context.control, self._ended_ns, master.fileno() if master else None)
         if master:
             master.close()
@@ -116,6 +120,10 @@ class Worker:
 
     def _report_defect(self, text: str) -> None:
         dialogue.send_failed(self._context.control, self._index, dialogue.WORKER_DEFECT, text)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    os._exit(128 + number)
 
 
 def _exit_code(operation: Operation, number: int | None) -> int:

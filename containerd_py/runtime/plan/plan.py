@@ -89,9 +89,13 @@ class Source:
     origin: str = field(default="", compare=False)
 
     @property
+    def idmapped(self) -> bool:
+        return self.mapping is not None or bool(self.user_path)
+
+    @property
     def detached(self) -> bool:
         """True for a tree, False for a place."""
-        return self.mapping is not None or bool(self.user_path or self.nodes)
+        return self.idmapped or bool(self.nodes)
 
 
 @dataclass(frozen=True)

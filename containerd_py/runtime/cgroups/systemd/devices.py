@@ -29,6 +29,10 @@ def properties(resources: Resources, _target: Target, _read: Read) -> Iterator[P
     yield Property("DeviceAllow", "a(ss)", [] if allowed is None else [_entry(rule) for rule in allowed], _ASKED_BY)
 
 
+def allows_all(resources: Resources) -> bool:
+    return allowed_by(with_default_devices(resources.devices)) is None
+
+
 def allowed_by(rules: tuple[DeviceRule, ...]) -> tuple[DeviceRule, ...] | None:
     """Return what a list of rules allows, by rules that only allow; None where that is everything."""
     everything, allowed = True, list[DeviceRule]()

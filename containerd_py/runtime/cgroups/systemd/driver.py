@@ -10,6 +10,7 @@ from containerd_py.runtime.cgroups import files, members
 from containerd_py.runtime.cgroups.controllers import ASKED_BY
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.places import MANAGED_V1, entered
+from containerd_py.runtime.cgroups.systemd.devices import allows_all
 from containerd_py.runtime.cgroups.systemd.properties import merged, of_resources, of_scope
 
 TYPE_CHECKING = False
@@ -54,7 +55,12 @@ class ScopeDriver:
         self._of(resources, lambda _name: _no_files)
 
     def locate(self, place: UnitPlace, resources: Resources) -> Cgroup:
-        """Return where its cgroup lies, whether it is there or not."""
+        """Return where its cgroup lies, whether it is there or not.
+
+        Where every device is allowed, as for a privileged container, systemd makes no cgroup of v1's devices for it.
+        """
+        if not self._user and allows_all(resources):
+            resources = replace(resources, devices=())
         return replace(self._files.locate(place.path(self._manager.root), resources), scope=place.name)
 
     def own(self, cgroup: Cgroup) -> Cgroup:

@@ -131,9 +131,9 @@ def _payload_steps(
     if process.no_new_privileges:
         yield op.SetNoNewPrivs(origin="process.noNewPrivileges")
     yield op.AwaitStart(placing.rendezvous)
-    yield from at_start
     if not early_filter:
         yield from confining_steps(seccomp)
+    yield from at_start  # under the filter too, as with runc
     if init:
         yield op.ForkPayload(process.terminal, origin=f"annotations.{INIT_ANNOTATION}")
     yield op.Exec(process.args, environment(process), placing.preserved, final_descriptors(process), origin="process.args")
