@@ -38,8 +38,10 @@ def test_the_first_terminal_is_kept(tmp_path: Path) -> None:
     spec = parse({"root": {"path": "rootfs"}, "process": {"args": ["x"]}})
     directory = StateDirectory(str(tmp_path / "root"), "box")
     heard = Moments(directory, spec, Plan((), ()), State("box", "creating", 0, "/b"), None, Beginning(), ExitStack())
-    with (tmp_path / "master").open("wb") as file:
-        for _ in range(2):
-            heard.hear(Answer(Kind.NOTIFY, success=True, notification="orphan-pts-master"), [file.fileno()])
+    master, slave = os.openpty()
+    for _ in range(2):
+        heard.hear(Answer(Kind.NOTIFY, success=True, notification="orphan-pts-master"), [master])
+    os.close(slave)
+    os.close(master)
     assert heard.terminal is not None
     heard.terminal.close()
