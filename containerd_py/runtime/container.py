@@ -118,6 +118,7 @@ class Container(Controlled, Ending):
         streams: Streams | None = None,
         console_socket: str | None = None,
         systemd_cgroup: bool = False,
+        beginning: Beginning | None = None,
     ) -> Self:
         """Make a container of what `checkpoint` wrote; its processes run on where they were. The rest as for `create`.
 
@@ -136,7 +137,8 @@ class Container(Controlled, Ending):
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
         bundle = os.path.abspath(bundle)
-        made = Restoration(directory, container_id, spec, bundle, attachments, options, systemd_cgroup=systemd_cgroup).run()
+        asked = (options, beginning or Beginning())
+        made = Restoration(directory, container_id, spec, bundle, attachments, *asked, systemd_cgroup=systemd_cgroup).run()
         return cls(directory, made.state, made.process, made.terminal)
 
     @staticmethod

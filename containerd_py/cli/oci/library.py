@@ -122,6 +122,7 @@ class Containers(Protocol):
         streams: Streams | None = None,
         console_socket: str | None = None,
         systemd_cgroup: bool = False,
+        beginning: Beginning | None = None,
     ) -> Container: ...
     def explain(
         self, container_id: str, spec: Spec, *, state_root: str, bundle: str = ".", systemd_cgroup: bool = False

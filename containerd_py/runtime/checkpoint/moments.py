@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.checkpoint.messages import Answer
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -41,6 +42,7 @@ class Moments:
         plan: Plan,
         state: State,
         console_socket: str | None,
+        beginning: Beginning,
         undo: ExitStack,
     ) -> None:
         self.state = state
@@ -50,6 +52,7 @@ class Moments:
         self._spec = spec
         self._plan = plan
         self._console_socket = console_socket
+        self._beginning = beginning
         self._undo = undo
 
     def hear(self, answer: Answer, fds: list[int]) -> None:
@@ -85,6 +88,7 @@ class Moments:
         """Before its first instruction, so that whoever kills us now leaves a container that can be found."""
         self.process = ProcessHandle(pid, Fd(os.pidfd_open(pid)))
         self._undo.callback(self._end, self.process)
+        self._beginning.heard = True  # before anybody can see it run
         told = identity(pid, self.process.pidfd.fileno())
         self.state = replace(self.state, status="running", pid=pid, identity=told)
         self._directory.write(self.state)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.cgroups.cgroup import Cgroup
     from containerd_py.runtime.checkpoint.options import RestoreOptions
     from containerd_py.runtime.launcher import ProcessHandle
@@ -57,6 +58,7 @@ class Restoration(Creation):
         bundle: str,
         attachments: Attachments,
         options: RestoreOptions,
+        beginning: Beginning,
         *,
         systemd_cgroup: bool = False,
     ) -> None:
@@ -66,6 +68,7 @@ class Restoration(Creation):
             check_features(self._program, Features(lazy_pages=True))
         super().__init__(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup)
         self._options = options
+        self._beginning = beginning
 
     def _make(self, rootfs: str) -> Made:
         image_path, work_path = self._options.image_path, self._options.work_path
@@ -90,7 +93,8 @@ class Restoration(Creation):
                 **self._own_options(plan, rootfs, mode, member),
                 inherit_fd=tuple(_inherited(streams, namespaces)),
             )
-            moments = Moments(self._directory, self._spec, plan, state, self._attachments.console_socket, self._undo)
+            console = self._attachments.console_socket
+            moments = Moments(self._directory, self._spec, plan, state, console, self._beginning, self._undo)
             try:
                 answer = criu.ask(Request(kind=Kind.RESTORE, options=options), moments.hear)
             except Lost as problem:

@@ -8,6 +8,7 @@ from containerd_py.cli.oci import creation, images
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.process import set_child_subreaper
 
 TYPE_CHECKING = False
@@ -69,7 +70,8 @@ def _restore(options: Options, context: Context, spec: Spec, streams: Streams | 
         lsm_profile=options.lsm_profile or None,
         lsm_mount_context=options.lsm_mount_context or None,
     )
-    with creation.nothing_left(options, context), forwarding.interruptible():
+    beginning = Beginning()
+    with creation.nothing_left(options, context), forwarding.interruptible(begun=beginning.has_come):
         container = context.containers().restore(
             options.id,
             spec,
@@ -79,6 +81,7 @@ def _restore(options: Options, context: Context, spec: Spec, streams: Streams | 
             streams=streams,
             console_socket=options.console_socket,
             systemd_cgroup=context.settings.by_systemd,
+            beginning=beginning,
         )
         creation.tell_pid(options, container)
         return container
