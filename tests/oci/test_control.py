@@ -239,6 +239,7 @@ def test_containers_are_listed(oci: Containers) -> None:
 
 
 def test_an_empty_list_is_no_error(oci: Containers) -> None:
+    oci.create().delete().ok()
     assert oci.runtime("list", "-q").ok().stdout == ""
 
 

@@ -163,7 +163,7 @@ def test_what_is_no_program_is_told(box: Container) -> None:
 
 @pytest.mark.lacks("crun", "takes some of them", some=True)
 @pytest.mark.lacks("runc", "takes some of them", some=True)
-@pytest.mark.parametrize("options", [("--user", "bob"), ("--user", "1:x"), ("--cwd", "relative"), ("--cap", "CAP_NOTHING")])
+@pytest.mark.parametrize("options", [("--user", "bob"), ("--user", "1:x"), ("--cwd", "relative")])
 def test_a_wrong_option_is_refused(box: Container, options: tuple[str, ...]) -> None:
     assert box.exec(*options, "--", "/bin/true").code == 255
 

@@ -11,6 +11,7 @@ import socket
 import stat
 
 from containerd_py.runtime.init.attributes import limit
+from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op
@@ -65,9 +66,12 @@ def close_on_exec(_context: Context, _step: op.CloseOnExec) -> None:
 
 
 @executes(op.ResetSignals)
-def reset_signals(_context: Context, _step: op.ResetSignals) -> None:
+def reset_signals(context: Context, _step: op.ResetSignals) -> None:
     process.reset_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    context.signals_reset = True
+    if not context.started:
+        end_when_asked()
 
 
 @executes(op.Exec)

@@ -70,6 +70,8 @@ class Context:
     directory: str = ""
     program: str = ""
     home: str | None = None
+    signals_reset: bool = False
+    started: bool = False
     covered: dict[tuple[int, int], str] = field(default_factory=dict)
     """What mounts would hide below the root, by device and inode, where there are no mounts."""
 

@@ -6,11 +6,11 @@ import array
 import errno
 import importlib
 import os
-import signal
 import socket
 import time
 
 from containerd_py.runtime.init import dialogue
+from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.init.steps import EXECUTORS, Context, StepFailed
 from containerd_py.runtime.linux import process
@@ -30,7 +30,6 @@ for _module in _EXECUTORS:
     importlib.import_module(f"{__package__}.{_module}")
 
 CONTROL = 3
-_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 NAME = "pyc:[1:INIT]"
 
 
@@ -95,8 +94,8 @@ class Worker:
     def _await_start(self, context: Context, step: AwaitStart) -> None:
         master = context.terminal_master
         context.put_away()
-        for number in _ENDING:  # to the first process of a pid namespace those are nothing that it does not handle
-            signal.signal(number, _end)
+        if not context.signals_reset:  # else it handles them by now, and a filter may be loaded
+            end_when_asked()
         dialogue.send_ready(context.control, self._ended_ns, master.fileno() if master else None)
         if master:
             master.close()
@@ -105,7 +104,7 @@ class Worker:
             self._meet_starter(context)
         elif not dialogue.await_start(context.control):
             os._exit(1)
-        self._started = True
+        self._started = context.started = True
 
     def _meet_starter(self, context: Context) -> None:
         """Whoever made the container is not needed any more; a starter that goes away without a word starts nothing."""
@@ -120,10 +119,6 @@ class Worker:
 
     def _report_defect(self, text: str) -> None:
         dialogue.send_failed(self._context.control, self._index, dialogue.WORKER_DEFECT, text)
-
-
-def _end(number: int, _frame: object) -> NoReturn:
-    os._exit(128 + number)
 
 
 def _exit_code(operation: Operation, number: int | None) -> int:

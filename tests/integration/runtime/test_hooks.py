@@ -106,7 +106,7 @@ def test_one_that_hangs_is_killed(shop: Workshop, hook: Any, moment: str) -> Non
 
 def test_one_that_is_missing(shop: Workshop) -> None:
     with pytest.raises(
-        InvalidArgument, match=r"createRuntime hook '/no/such' \(hooks\.createRuntime\.0\): No such file or directory"
+        InvalidArgument, match=r"'/no/such' \(hooks\.createRuntime\.0\): error running createRuntime hook #0: No such file"
     ):
         shop.create({"hooks": {"createRuntime": [{"path": "/no/such"}]}})
 

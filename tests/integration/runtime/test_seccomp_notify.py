@@ -127,8 +127,8 @@ def test_an_agent_that_is_not_there_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "nobody.sock")
     with open(os.devnull, "rb") as some, pytest.raises(Unavailable) as caught:
         hand_over(path, some.fileno(), None, STATE)
-    told = f"cannot hand seccomp listener to {path!r} (linux.seccomp.listenerPath): No such file or directory"
-    assert caught.value.message == told
+    told = f"cannot hand seccomp listener to {path!r} (linux.seccomp.listenerPath): "
+    assert caught.value.message == told + "failed to connect with seccomp agent: No such file or directory"
     assert (caught.value.step, caught.value.errno) == ("seccomp", "ENOENT")
 
 
