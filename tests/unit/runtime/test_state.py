@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, Internal, InvalidArgument, OutOfSpace
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.state import State, StateDirectory, walk
@@ -94,7 +94,7 @@ def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
     directory = StateDirectory(str(tmp_path / "root"), "web")
     directory.make()
     (tmp_path / "root/web/theirs").touch()
-    with pytest.raises(OSError, match="not empty"):
+    with pytest.raises(Conflict, match="Directory not empty"):
         directory.remove()
     assert (tmp_path / "root/web/theirs").exists()
 
@@ -196,6 +196,51 @@ def test_a_damaged_state_is_told(tmp_path: Path, content: str) -> None:
     with pytest.raises(Internal, match="cannot read state of container 'web'") as caught:
         directory.read()
     assert "state.json" in str(caught.value.hint)
+
+
+def _read(directory: StateDirectory, name: str) -> None:
+    match name:
+        case "state":
+            directory.read()
+        case "config":
+            directory.config()
+        case _:
+            directory.plan()
+
+
+def _put(kind: str, place: Path) -> None:
+    match kind:
+        case "directory":
+            place.mkdir()
+        case "fifo":
+            os.mkfifo(place)
+        case _:
+            place.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("name", ["state", "config", "plan"])
+@pytest.mark.parametrize("kind", ["directory", "fifo", "device", "large"])
+def test_what_is_no_record_is_told_at_once_and_removed(tmp_path: Path, name: str, kind: str) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    place = tmp_path / f"root/web/{name}.json"
+    if kind == "large":
+        place.touch()
+        os.truncate(place, 2**40)
+    else:
+        _put(kind, place)
+    with pytest.raises(Internal, match="of container 'web'") as caught:
+        _read(directory, name)
+    assert str(place) in str(caught.value.hint)
+    directory.remove()
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_record_that_is_gone_is_named(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    with pytest.raises(NotFound, match=r"cannot read plan of container 'web': '.*/web/plan\.json' is gone"):
+        directory.plan()
 
 
 @pytest.mark.parametrize("name", ["config", "plan"])
