@@ -157,9 +157,17 @@ class StateDirectory:
         """
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process removed the root just now
-                self._make()
+                self._make_or_say_why_not()
                 return
         raise _unusable(os.path.dirname(self.path), "it is not a directory")
+
+    def _make_or_say_why_not(self) -> None:
+        try:
+            self._make()
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as problem:
+            raise _unusable(os.path.dirname(self.path), problem.strerror) from problem
 
     def _make(self) -> None:
         root = os.path.dirname(self.path)
@@ -371,6 +379,10 @@ def list_ids(root: str) -> tuple[str, ...]:
             return tuple(sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
     except FileNotFoundError:
         return ()
+    except OSError as problem:
+        raise Unavailable(
+            f"cannot list containers of {root!r}: {problem.strerror}", step="find", errno=problem.errno
+        ) from problem
 
 
 def _lowest_that_is_there(path: str) -> str:
@@ -405,7 +417,8 @@ def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
 
     Raises FileNotFoundError, and OSError (ELOOP).
     """
-    current, rest = "/", _names(os.path.join(os.getcwd(), path))
+    whole = path if path.startswith("/") else os.path.join(os.getcwd(), path)  # the working directory may be gone
+    current, rest = "/", _names(whole)
     yield current, os.lstat(current)
     links = 0
     while rest:

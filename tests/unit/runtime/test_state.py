@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.state import State, StateDirectory, walk
+from containerd_py.runtime.state import State, StateDirectory, list_ids, walk
 from tests.unit.store import small_disk
 
 STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, Cgroup("/sys/fs/cgroup/x", ("/sys/fs/cgroup/pids/x",)))
@@ -97,6 +97,25 @@ def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="Directory not empty"):
         directory.remove()
     assert (tmp_path / "root/web/theirs").exists()
+
+
+def test_a_root_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidArgument, match="cannot keep state in '.*/file/root': Not a directory"):
+        StateDirectory(str(tmp_path / "file/root"), "web").make()
+    with pytest.raises(Unavailable, match="cannot list containers of '.*/file': Not a directory"):
+        list_ids(str(tmp_path / "file"))
+
+
+def test_a_working_directory_that_is_gone_matters_to_relative_paths_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    directory.remove()
 
 
 def test_a_root_that_vanishes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
