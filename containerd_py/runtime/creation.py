@@ -339,4 +339,3 @@ def _now() -> str:
 def _end(worker: Worker) -> None:
     worker.end()
     worker.close()
-
