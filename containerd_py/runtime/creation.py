@@ -34,16 +34,13 @@ from containerd_py.runtime.userns import may_drop_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, ParamSpec
+    from typing import Any
 
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
-
-    P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -114,12 +111,13 @@ class Creation:
         rootfs = root_path(self._spec, self._bundle)
         self._membership.check()
         self._directory.make()
-        self._undo.callback(_quietly, self._directory.remove)
+        self._undo.callback(self._directory.remove)
         try:
             with self._directory.locked():
                 return self._make(rootfs)
         except BaseException:
-            self._undo.close()
+            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                self._undo.close()  # all of it, whatever of it fails
             if self._stopped is not None:  # its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")
                 hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise
@@ -145,7 +143,7 @@ class Creation:
         state = self._intent(rootfs, place)
         self._record(state, plan)
         cgroup = self._membership.make()
-        self._undo.callback(_quietly, destroy, cgroup)
+        self._undo.callback(destroy, cgroup)
         if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
             plan = self._compile(rootfs, cgroup)
             self._record(replace(state, cgroup=cgroup), plan)
@@ -341,9 +339,3 @@ def _now() -> str:
 def _end(worker: Worker) -> None:
     worker.end()
     worker.close()
-
-
-def _quietly(undo: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
-    """The first error is the one to tell."""
-    with contextlib.suppress(ContainerdError, OSError):
-        undo(*arguments, **named)

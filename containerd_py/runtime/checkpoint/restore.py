@@ -20,7 +20,7 @@ from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.checkpoint import images, outside
 from containerd_py.runtime.checkpoint.criu import Criu, Lost, check_features, checked, find_criu
-from containerd_py.runtime.checkpoint.dump import common, failure
+from containerd_py.runtime.checkpoint.dump import common, config_file, failure
 from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, GO_UNSHARED, READY, Ground, points
 from containerd_py.runtime.checkpoint.messages import CgroupMode, CgroupRoot, Features, InheritedFd, Kind, Options, Request
 from containerd_py.runtime.checkpoint.moments import Moments
@@ -62,7 +62,8 @@ class Restoration(Creation):
         *,
         systemd_cgroup: bool = False,
     ) -> None:
-        """Raises NotSupported where there is no CRIU that will do, and what a creation raises."""
+        """Raises NotSupported where there is no CRIU that will do, InvalidArgument, and what a creation raises."""
+        config_file(spec)
         self._program = checked(find_criu())
         if options.lazy_pages:
             check_features(self._program, Features(lazy_pages=True))
