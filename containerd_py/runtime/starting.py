@@ -80,7 +80,7 @@ class Starting(Ending):
         return process.vanished(self._directory.plan(), self._status, oom_kills=oom_kills(self._state.cgroup))
 
     def _hand_over(self, listener: Fd) -> None:
-        from containerd_py.runtime.creation import hand_over_listener
+        from containerd_py.runtime.parent import hand_over_listener
 
         hand_over_listener(self.spec, self._state, listener)
 
