@@ -25,6 +25,7 @@ from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.parent import bring_up, hand_over_listener, take_back
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
@@ -243,7 +244,7 @@ class Creation:
                 case dialogue.Asked():
                     self._stopped = replace(state, status="stopped", pid=0)
                     answer = bring_up(self._spec, state)
-                    self._undo.callback(_take_back, self._spec, self._id)
+                    self._undo.callback(take_back, self._spec, self._id)
                     dialogue.send_go(worker.control, answer)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
@@ -264,35 +265,6 @@ def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) 
         handles = handles | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
         directory = placement.directory.fileno() if placement.directory else None
         return process.launch(plan, handles, cgroup=directory, opened=opened)
-
-
-def bring_up(spec: Spec, state: State) -> bytes:
-    """Do what only the parent can while the worker waits; return the state for the worker's own hooks.
-
-    What it made is taken away by `take_back`; where it fails, it has done so.
-    """
-    from containerd_py.runtime.provision import provide, take_back
-
-    document = replace(state, status="creating").document()
-    provide(spec.linux, state.id, state.pid)
-    try:
-        # They were a part of `start` in specification 1.0, where the container was created by then.
-        hooks.run("prestart", spec.hooks.prestart, document | {"status": "created"})
-        hooks.run("createRuntime", spec.hooks.create_runtime, document)
-    except BaseException:
-        take_back(spec.linux, state.id)
-        raise
-    return json.dumps(document).encode()
-
-
-def hand_over_listener(spec: Spec, state: State, listener: Fd) -> None:
-    """Give the listener of a seccomp filter to the agent that the document names. Raises InvalidArgument, Unavailable."""
-    seccomp = spec.linux.seccomp
-    with listener:
-        if seccomp is not None and seccomp.listener_path is not None:
-            from containerd_py.runtime.seccomp.listener import hand_over
-
-            hand_over(seccomp.listener_path, listener.fileno(), seccomp.listener_metadata, state.document())
 
 
 def root_path(spec: Spec, bundle: str) -> str:
@@ -316,12 +288,6 @@ def root_path(spec: Spec, bundle: str) -> str:
         number = "ENOENT" if "exist" in problem else "ENOTDIR" if "directory" in problem else "EINVAL"
         raise InvalidArgument(f"cannot use root file system {path!r} (root.path): {problem}", step="rootfs", errno=number)
     return path
-
-
-def _take_back(spec: Spec, container_id: str) -> None:
-    from containerd_py.runtime.provision import take_back
-
-    take_back(spec.linux, container_id)
 
 
 def _selinux_enabled() -> bool:

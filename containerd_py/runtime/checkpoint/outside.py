@@ -18,6 +18,7 @@ from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
 from containerd_py.runtime.linux.namespaces import FILES
 from containerd_py.runtime.linux.paths import open_in_root
+from containerd_py.runtime.linux.proc_text import lines, plain, read_text
 from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
@@ -120,12 +121,11 @@ def mount_point(root: Fd, path: str) -> str:
 
 def mount_points(pid: int | str) -> tuple[str, ...]:
     """Return the mount points of a process's mount namespace (proc_pid_mountinfo(5))."""
-    return tuple(line.split(" ")[4] for line in _mountinfo(pid))
+    return tuple(plain(line.split(" ")[4]) for line in _mountinfo(pid))
 
 
 def _mountinfo(pid: int | str) -> list[str]:
-    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return file.read().splitlines()
+    return lines(read_text(f"/proc/{pid}/mountinfo"))
 
 
 # ── namespaces ──
@@ -198,8 +198,7 @@ def handed_on(stream: str) -> bool:
 
 def membership(pid: int) -> dict[str, str]:
     """Return where a process is in each hierarchy that the kernel has, mounted or not, by controller (cgroups(7))."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-        return parse_membership(file.read())
+    return parse_membership(read_text(f"/proc/{pid}/cgroup"))
 
 
 def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str]) -> CgroupMode:
