@@ -105,7 +105,7 @@ class Oci:
         return made
 
     def replace(self, **values: Any) -> Self:
-        """Return one like it with other values in some fields, which are taken as they are. Raises TypeError for no field."""
+        """Return one like it with other values in some fields, which are taken as they are."""
         if not values.keys() <= self.fields.keys():
             raise TypeError(f"{type(self).__name__} has no {', '.join(values.keys() - self.fields.keys())}")
         made = type(self).__new__(type(self))
