@@ -28,6 +28,7 @@ from containerd_py.runtime.creation import Attachments, Creation, Made
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
+from containerd_py.runtime.spawner.seal import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class Restoration(Creation):
         *,
         systemd_cgroup: bool = False,
     ) -> None:
-        """Raises NotSupported where there is no CRIU that will do, InvalidArgument, and what a creation raises."""
+        """Raises NotSupported where there is no CRIU that will do, InvalidArgument and Unavailable, as a creation."""
         config_file(spec)
+        check_code()  # the ground's, which root runs too (SECURITY R2)
         self._program = checked(find_criu())
         if options.lazy_pages:
             check_features(self._program, Features(lazy_pages=True))
