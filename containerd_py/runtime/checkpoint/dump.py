@@ -74,7 +74,9 @@ def _request(state: State, spec: Spec, options: CheckpointOptions, directory: Fd
         page_server=options.page_server,
         parent_img=options.parent_path,
         track_mem=True if options.parent_path is not None else None,
-        manage_cgroups_mode=outside.cgroup_mode(options.cgroups, state.cgroup, outside.membership(state.pid)),
+        manage_cgroups_mode=outside.cgroup_mode(
+            options.cgroups, state.cgroup, outside.membership(state.pid), probe().cgroups
+        ),
         freeze_cgroup=next((path for path in map(state.cgroup.holding, _FREEZERS) if path), None),
         external=outside.external_namespaces(spec) + _external_files(state.pid),
         ext_mnt=() if options.pre_dump else _mounts(state, spec),

@@ -23,9 +23,10 @@ from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -201,13 +202,14 @@ def membership(pid: int) -> dict[str, str]:
     return parse_membership(read_text(f"/proc/{pid}/cgroup"))
 
 
-def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str]) -> CgroupMode:
+def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str], layout: Layout) -> CgroupMode:
     """Return how CRIU is to treat cgroups. member: where the container's first process is, or will be.
 
     It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
     of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
     """
-    shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup))
+    mounts = {layout.v2, *layout.v1.values()}
+    shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup, mounts))
     if not shared or asked is CgroupMode.IGNORE:
         return CgroupMode.SOFT if asked is None else asked
     if asked is None:
@@ -219,5 +221,6 @@ def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, s
     )
 
 
-def _is_own(path: str, cgroup: Cgroup) -> bool:
-    return path != "/" and any(one.endswith(path) for one in cgroup.paths)
+def _is_own(path: str, cgroup: Cgroup, mounts: Container[str | None]) -> bool:
+    """The whole path is the container's, in whatever hierarchy: one of others may end alike."""
+    return path != "/" and any(one.endswith(path) and one.removesuffix(path) in mounts for one in cgroup.paths)

@@ -97,8 +97,9 @@ def check_code() -> None:
 def _code() -> Iterator[tuple[str, list[str]]]:
     """Yield (folder, names of its files) of what a worker imports: the runtime, and modules beside it, as `errors`."""
     package = os.path.join(_PACKAGE, "containerd_py")
-    yield package, [one.name for one in os.scandir(package) if one.is_file()]
-    for folder, _folders, files in os.walk(os.path.join(package, "runtime")):
+    for folder, folders, files in os.walk(package):
+        if folder == package:
+            folders[:] = [name for name in folders if name in ("__pycache__", "runtime")]
         yield folder, files
 
 

@@ -85,10 +85,12 @@ def test_where_the_hosts_root_is_mapped_a_stranger_is_one(package: Path) -> None
         assert f"{_OTHERS} (owner {_NOBODY}" in checked(owned_by(package, _USER), namespace)
 
 
-@pytest.mark.parametrize("name", ["runtime/host.py", "light_dataclasses.py", "."])
+@pytest.mark.parametrize("name", ["runtime/host.py", "light_dataclasses.py", "__pycache__", "."])
 def test_what_everybody_may_write_to_is_refused(package: Path, of_user: Fd, name: str) -> None:
     """Workers import some of what lies beside the runtime too."""
     path = owned_by(package, 0) / "containerd_py" / name
+    if name == "__pycache__":
+        path.mkdir(exist_ok=True)
     mode = path.stat().st_mode
     path.chmod(mode | 0o022)
     try:
