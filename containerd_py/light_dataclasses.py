@@ -59,6 +59,8 @@ class _Layout:
         known: dict[str, _Field] = {}
         keyword: dict[str, bool] = {}
         for base in reversed(cls.__mro__):
+            if "__keyword__" not in base.__dict__:  # not a dataclass itself: what it annotates is no field
+                continue
             for name, annotation in _annotations(base).items():
                 if not str(annotation).startswith("ClassVar"):
                     given = base.__dict__.get(name, _NONE)

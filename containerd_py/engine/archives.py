@@ -18,6 +18,7 @@ from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, InvalidArgument, NotSupported
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.proc_text import read_text
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.archive import Standpoint, compile_archive, compile_comparison, compile_export
 from containerd_py.runtime.spec.models import parse
@@ -177,8 +178,7 @@ def _kinds(spec: Spec, *wanted: str) -> tuple[str, ...]:
 def _overlay_of(container: Container) -> Overlay:
     """Blocking."""
     rootfs = container.record.rootfs
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        overlay = overlay_on(file.read(), os.path.normpath(rootfs))
+    overlay = overlay_on(read_text("/proc/self/mountinfo"), os.path.normpath(rootfs))
     if overlay is None or overlay.upper is None:
         cause = "is no overlay" if overlay is None else "is an overlay without an upper directory: nothing can change"
         raise NotSupported(

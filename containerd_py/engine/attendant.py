@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.runtime import hooks
-from containerd_py.runtime.creation import bring_up, hand_over_listener
+from containerd_py.runtime.parent import bring_up, hand_over_listener
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.state import State
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime.linux.proc_text import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Overlay:
 def overlay_on(mountinfo: str, place: str) -> Overlay | None:
     """Return the overlay that is mounted on `place`, an absolute path; None where it is none, or the root of none."""
     found = None
-    for line in mountinfo.splitlines():
+    for line in lines(mountinfo):
         before, _separator, after = line.partition(" - ")
         _id, _parent, _device, root, mounted_on, *_options = before.split(" ")
         if _plain(mounted_on) == place:  # what was mounted last hides the others

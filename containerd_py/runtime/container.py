@@ -9,7 +9,7 @@ Another process may go on with it: `Container.load("demo", state_root="/run/me")
 What only making a container, or executing in it, needs is imported there: `pyrunc state` and its like are run often, and
 the models of the specification take longer to import than all they do.
 
-Here: making and finding, starting, waiting, executing. Beside it: `known` (the record), `control` (signals, limits),
+Here: making and finding, waiting, executing. Beside it: `known` (the record), `starting`, `control` (signals, limits),
 `ending` (destroying), `salvage` (removing what is damaged).
 """
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from types import MappingProxyType
 
 from containerd_py.errors import (
@@ -26,20 +25,17 @@ from containerd_py.errors import (
     InvalidArgument,
 )
 from containerd_py.light_dataclasses import replace
-from containerd_py.runtime import hooks, identity, timing
+from containerd_py.runtime import identity
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
-from containerd_py.runtime.ending import Ending
-from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import ProcessHandle
-from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.starting import Starting
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Mapping
     from typing import Self
 
@@ -51,10 +47,9 @@ if TYPE_CHECKING:
     from containerd_py.runtime.streams import Streams
 
 _ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
-_END_S = 5.0
 
 
-class Container(Controlled, Ending):
+class Container(Controlled, Starting):
     """A container; a context manager that destroys it. Who created it is the payload's parent.
 
     A payload never gets a terminal of the host, but one of its own, joined with the caller's by `wait` unless it was
@@ -87,14 +82,9 @@ class Container(Controlled, Ending):
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
         from containerd_py.runtime.creation import Attachments, Creation
-        from containerd_py.runtime.requirements import check_host
-        from containerd_py.runtime.spec.validate import validate
         from containerd_py.runtime.streams import OWN_STREAMS
-        from containerd_py.runtime.userns import may_drop_groups
 
-        check_id(container_id)
-        validate(spec)
-        check_host(spec, may_drop_groups=may_drop_groups(spec))
+        _check(container_id, spec)
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
         bundle = os.path.abspath(bundle)
@@ -126,14 +116,9 @@ class Container(Controlled, Ending):
         """
         from containerd_py.runtime.checkpoint.restore import Restoration
         from containerd_py.runtime.creation import Attachments
-        from containerd_py.runtime.requirements import check_host
-        from containerd_py.runtime.spec.validate import validate
         from containerd_py.runtime.streams import OWN_STREAMS
-        from containerd_py.runtime.userns import may_drop_groups
 
-        check_id(container_id)
-        validate(spec)
-        check_host(spec, may_drop_groups=may_drop_groups(spec))
+        _check(container_id, spec)
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
         bundle = os.path.abspath(bundle)
@@ -145,14 +130,9 @@ class Container(Controlled, Ending):
     def explain(container_id: str, spec: Spec, *, state_root: str, bundle: str = ".", systemd_cgroup: bool = False) -> Plan:
         """Return what `create` would carry out; nothing is made. Raises what `create` does before it makes anything."""
         from containerd_py.runtime.creation import Attachments, Creation
-        from containerd_py.runtime.requirements import check_host
-        from containerd_py.runtime.spec.validate import validate
         from containerd_py.runtime.streams import OWN_STREAMS
-        from containerd_py.runtime.userns import may_drop_groups
 
-        check_id(container_id)
-        validate(spec)
-        check_host(spec, may_drop_groups=may_drop_groups(spec))
+        _check(container_id, spec)
         attachments = Attachments(OWN_STREAMS, None, 0)
         directory, bundle = StateDirectory(state_root, container_id), os.path.abspath(bundle)
         return Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).plan()
@@ -203,70 +183,6 @@ class Container(Controlled, Ending):
         return tuple(states)
 
     # ── life ──
-
-    def start(self, beginning: Beginning | None = None) -> None:
-        """Let the worker become the payload. Raises Conflict unless created, InvalidArgument if it cannot be executed.
-
-        Also what a failing poststart hook raises: then the container is gone (runtime.md, "Lifecycle", since 1.3).
-        """
-        beginning = beginning or Beginning()
-        with self._directory.locked():
-            self._check("start", "created")
-            asked_ns = time.monotonic_ns()
-            try:
-                with self._directory.connect() as connection:
-                    beginning.watch(connection)
-                    dialogue.send_start(connection)
-                    self._hear_start(connection, beginning)
-            except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
-                raise self._vanished() from None
-            self._directory.stop_listening()  # from here on `state` says running, whatever the file says
-            with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
-                kept = timing.started(self._state.kept, asked_ns, beginning.ended_ns)
-                self._state = replace(self._directory.read(), status="running", kept=kept)
-                self._directory.write(self._state)
-        self._tell_of_start(replace(self._state, status="running"))  # as it was then: it may have ended already
-
-    def _tell_of_start(self, started: State) -> None:
-        try:
-            hooks.run("poststart", self._hooks("poststart"), started.document())
-        except ContainerdError:
-            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
-                self.destroy(force=True)
-            raise
-
-    def _hear_start(self, connection: socket.socket, beginning: Beginning) -> None:
-        while True:
-            message, fds = dialogue.receive(connection)
-            match message:
-                case dialogue.Listener():
-                    self._hand_over(Fd(fds[0]))
-                case dialogue.Failed():
-                    raise self._failure(message)
-                case dialogue.Times():
-                    beginning.heard, beginning.ended_ns = True, message.ended_ns
-                case None if beginning.heard:
-                    return
-                case _:
-                    raise self._vanished()
-
-    def _vanished(self) -> ContainerdError:
-        if self._process is not None and self._process.has_ended(timeout_s=_END_S):
-            self._status = self._process.reap()
-        from containerd_py.runtime import process
-        from containerd_py.runtime.cgroups.oom import oom_kills
-
-        return process.vanished(self._directory.plan(), self._status, oom_kills=oom_kills(self._state.cgroup))
-
-    def _hand_over(self, listener: Fd) -> None:
-        from containerd_py.runtime.creation import hand_over_listener
-
-        hand_over_listener(self.spec, self._state, listener)
-
-    def _failure(self, failed: dialogue.Failed) -> ContainerdError:
-        from containerd_py.runtime import process
-
-        return process.failure(self._directory.plan(), failed)
 
     def wait(self) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
@@ -338,6 +254,17 @@ class Container(Controlled, Ending):
 
     def __exit__(self, *_problem: object) -> None:
         self.destroy(force=True)
+
+
+def _check(container_id: str, spec: Spec) -> None:
+    """What is to be known before anything is made. Raises InvalidArgument, NotSupported."""
+    from containerd_py.runtime.requirements import check_host
+    from containerd_py.runtime.spec.validate import validate
+    from containerd_py.runtime.userns import may_drop_groups
+
+    check_id(container_id)
+    validate(spec)
+    check_host(spec, may_drop_groups=may_drop_groups(spec))
 
 
 def check_id(container_id: str) -> None:

@@ -6,6 +6,7 @@ import signal
 
 from containerd_py.errors import (
     Conflict,
+    ContainerdError,
     OutOfSpace,
     Unavailable,
 )
@@ -46,8 +47,12 @@ class Controlled(Known):
         self._process.signal(number)
 
     def _shares_pids(self) -> bool:
-        namespaces = self._document.get("linux", {}).get("namespaces", ())
-        return not any(each["type"] == "pid" and not each.get("path") for each in namespaces)
+        """What the document says; one that is damaged keeps nobody from killing all that there is."""
+        try:
+            namespaces = self._document["linux"]["namespaces"]
+            return not any(each["type"] == "pid" and not each.get("path") for each in namespaces)
+        except (ContainerdError, OSError, LookupError, TypeError, AttributeError):
+            return True
 
     def _signal_all(self, number: int) -> None:
         if number == signal.SIGKILL:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, kept, process, timing
-from containerd_py.runtime.cgroup_view import cgroup_tree, shows_hierarchies
+from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
@@ -25,6 +25,7 @@ from containerd_py.runtime.linux.namespaces import in_first_user_namespace
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.parent import bring_up, hand_over_listener, take_back
 from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
@@ -34,16 +35,13 @@ from containerd_py.runtime.userns import may_drop_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, ParamSpec
+    from typing import Any
 
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.compile import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
-
-    P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,13 @@ class Creation:
         rootfs = root_path(self._spec, self._bundle)
         self._membership.check()
         self._directory.make()
-        self._undo.callback(_quietly, self._directory.remove)
+        self._undo.callback(self._directory.remove)
         try:
             with self._directory.locked():
                 return self._make(rootfs)
         except BaseException:
-            self._undo.close()
+            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                self._undo.close()  # all of it, whatever of it fails
             if self._stopped is not None:  # its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")
                 hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise
@@ -132,8 +131,8 @@ class Creation:
             path = self._spec.linux.cgroups_path or ""
             return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        ours, in_all = not self._spec.linux.cgroups_path, os.geteuid() == 0 and shows_hierarchies(self._spec)
-        return OwnCgroup(probe().cgroups, path, limits, ours=ours, in_all=in_all)
+        shown = shown_controllers(self._spec, probe().cgroups) if os.geteuid() == 0 else ()
+        return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path, joined=shown)
 
     @property
     def _terminal(self) -> bool:
@@ -145,7 +144,7 @@ class Creation:
         state = self._intent(rootfs, place)
         self._record(state, plan)
         cgroup = self._membership.make()
-        self._undo.callback(_quietly, destroy, cgroup)
+        self._undo.callback(destroy, cgroup)
         if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
             plan = self._compile(rootfs, cgroup)
             self._record(replace(state, cgroup=cgroup), plan)
@@ -245,7 +244,7 @@ class Creation:
                 case dialogue.Asked():
                     self._stopped = replace(state, status="stopped", pid=0)
                     answer = bring_up(self._spec, state)
-                    self._undo.callback(_take_back, self._spec, self._id)
+                    self._undo.callback(take_back, self._spec, self._id)
                     dialogue.send_go(worker.control, answer)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
@@ -266,35 +265,6 @@ def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) 
         handles = handles | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
         directory = placement.directory.fileno() if placement.directory else None
         return process.launch(plan, handles, cgroup=directory, opened=opened)
-
-
-def bring_up(spec: Spec, state: State) -> bytes:
-    """Do what only the parent can while the worker waits; return the state for the worker's own hooks.
-
-    What it made is taken away by `take_back`; where it fails, it has done so.
-    """
-    from containerd_py.runtime.provision import provide, take_back
-
-    document = replace(state, status="creating").document()
-    provide(spec.linux, state.id, state.pid)
-    try:
-        # They were a part of `start` in specification 1.0, where the container was created by then.
-        hooks.run("prestart", spec.hooks.prestart, document | {"status": "created"})
-        hooks.run("createRuntime", spec.hooks.create_runtime, document)
-    except BaseException:
-        take_back(spec.linux, state.id)
-        raise
-    return json.dumps(document).encode()
-
-
-def hand_over_listener(spec: Spec, state: State, listener: Fd) -> None:
-    """Give the listener of a seccomp filter to the agent that the document names. Raises InvalidArgument, Unavailable."""
-    seccomp = spec.linux.seccomp
-    with listener:
-        if seccomp is not None and seccomp.listener_path is not None:
-            from containerd_py.runtime.seccomp.listener import hand_over
-
-            hand_over(seccomp.listener_path, listener.fileno(), seccomp.listener_metadata, state.document())
 
 
 def root_path(spec: Spec, bundle: str) -> str:
@@ -320,12 +290,6 @@ def root_path(spec: Spec, bundle: str) -> str:
     return path
 
 
-def _take_back(spec: Spec, container_id: str) -> None:
-    from containerd_py.runtime.provision import take_back
-
-    take_back(spec.linux, container_id)
-
-
 def _selinux_enabled() -> bool:
     from containerd_py.runtime.requirements import selinux_enabled
 
@@ -341,9 +305,3 @@ def _now() -> str:
 def _end(worker: Worker) -> None:
     worker.end()
     worker.close()
-
-
-def _quietly(undo: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
-    """The first error is the one to tell."""
-    with contextlib.suppress(ContainerdError, OSError):
-        undo(*arguments, **named)

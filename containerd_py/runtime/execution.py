@@ -11,10 +11,12 @@ from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.oom import oom_kills
-from containerd_py.runtime.creation import Attachments, hand_over_listener, launch
+from containerd_py.runtime.creation import Attachments, launch
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.proc_text import read_text
 from containerd_py.runtime.opened import Opened
+from containerd_py.runtime.parent import hand_over_listener
 from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.compile import compile_profile
@@ -108,8 +110,7 @@ def _launch(plan: Plan, handles: dict[str, int], state: State, opened: Opened) -
     try:
         return launch(plan, handles, state.cgroup, opened)
     except Forbidden as problem:
-        with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            own = parse_membership(file.read()).get("", "")
+        own = parse_membership(read_text("/proc/self/cgroup")).get("", "")
         raise Forbidden(
             f"cannot execute in container {state.id!r}: the kernel lets nobody who is in cgroup {own!r} have a process in "
             f"{state.cgroup.v2!r}, as user {os.geteuid()}",

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.proc_text import lines, plain, read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,11 +38,10 @@ class RdtGroup:
 
 def find_resctrl() -> str | None:
     """Return where resctrl is mounted, as the caller sees it; None where it is not."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        for line in mounts:
-            before, _separator, after = line.partition(" - ")
-            if after.startswith("resctrl "):
-                return before.split(" ")[4]
+    for line in lines(read_text("/proc/self/mountinfo")):
+        before, _separator, after = line.partition(" - ")
+        if after.startswith("resctrl "):
+            return plain(before.split(" ")[4])
     return None
 
 

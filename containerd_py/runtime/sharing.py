@@ -11,7 +11,6 @@ from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.validate import validate
 
 TYPE_CHECKING = False
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any

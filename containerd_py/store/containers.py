@@ -197,7 +197,8 @@ def _is_tmpfs(path: str) -> bool:
     """Look the device of `path` up in proc_pid_mountinfo(5)."""
     device = os.stat(path).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+    # A line ends with a line feed alone: others, a carriage return say, may stand in names of mounts.
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         found = [line.partition(" - ")[2].split(" ")[0] for line in file if line.split(" ")[2] == number]
     return "tmpfs" in found
 

@@ -252,6 +252,13 @@ def test_a_preserved_descriptor_must_be_open(oci: Containers) -> None:
     oci.refused({}, "--preserve-fds", "7")
 
 
+@pytest.mark.lacks("crun", "passes those that are open")
+@pytest.mark.lacks("runc", "passes what it has open itself")
+def test_what_the_runtime_has_open_is_not_preserved(oci: Containers) -> None:
+    """It opens what it needs itself under the numbers that its caller left free."""
+    oci.refused({}, "--preserve-fds", "1")
+
+
 @pytest.mark.lacks("crun", "does not tell LISTEN_PID")
 def test_listening_descriptors_are_passed_on(oci: Containers, place: Path) -> None:
     """As systemd does it: LISTEN_PID is the runtime's own, and the payload's is 1."""

@@ -136,3 +136,17 @@ def test_its_names_and_values() -> None:
     match Point(1, 7):
         case Point(x, y):
             assert (x, y) == (1, 7)
+
+
+class Plain:
+    noted: int
+
+
+@dataclass(frozen=True)
+class Mixed(Plain):
+    value: int
+
+
+def test_what_a_class_of_another_kind_annotates_is_no_field() -> None:
+    assert names_of(Mixed) == ("value",)
+    assert Mixed(3).value == 3

@@ -34,14 +34,21 @@ def told(spec: Spec, listening: int, environ: Mapping[str, str]) -> Spec:
 
 
 def check_open(preserved: int) -> None:
-    """Raise InvalidArgument where one of the descriptors is not there."""
+    """Raise InvalidArgument where one of the descriptors is not the caller's.
+
+    What this process has opened itself, its launcher's socket say, takes the numbers that the caller left free: it is
+    closed on exec, and what came through an exec is not.
+    """
     for fd in range(_FIRST, _FIRST + preserved):
+        problem = None
         try:
-            os.fstat(fd)
-        except OSError as problem:
-            raise InvalidArgument(
-                f"cannot pass descriptor {fd} to the container: it is not open",
-                step="stdio",
-                errno="EBADF",
-                hint="--preserve-fds N passes the descriptors from 3 to N + 2",
-            ) from problem
+            if os.get_inheritable(fd):
+                continue
+        except OSError as found:
+            problem = found
+        raise InvalidArgument(
+            f"cannot pass descriptor {fd} to the container: it is not open",
+            step="stdio",
+            errno="EBADF",
+            hint="--preserve-fds N passes the descriptors from 3 to N + 2",
+        ) from problem

@@ -48,10 +48,6 @@ def main(
     call = _Call(list(sys.argv[1:] if argv is None else argv), containers, launching)
     try:
         return call.perform()
-    except Asked as answer:
-        sys.stdout.write(answer.text)
-        sys.stdout.flush()
-        return 0
     except UsageError as error:
         standard_streams.write_error(error.usage)
         _tell(error.message, None, call.log)
@@ -106,6 +102,14 @@ class _Call:
         self._launching = launching
 
     def perform(self) -> int:
+        try:
+            return self._perform_asked()
+        except Asked as answer:
+            sys.stdout.write(answer.text)
+            sys.stdout.flush()
+            return 0
+
+    def _perform_asked(self) -> int:
         parser = _parser()
         options = parser.read(self._arguments)
         if options.command in ("help", "h"):  # runc's is a command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.runtime.linux.proc_text import lines, read_text
 
 # Options of cgroup v1's superblock that are no controllers (kernel/cgroup/cgroup-v1.c, cgroup1_show_options)
 _NO_CONTROLLER = ("rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode", "favordynmods")
@@ -34,10 +35,7 @@ class Layout:
 
 def probe(mountinfo: str = "/proc/self/mountinfo", membership: str = "/proc/self/cgroup") -> Layout:
     """Read the layout from proc_pid_mountinfo(5) and cgroups(7). The first mount of each hierarchy counts."""
-    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
-        mounts = file.read()
-    with open(membership, encoding="utf-8", errors="surrogateescape") as file:
-        return parse_mountinfo(mounts, file.read())
+    return parse_mountinfo(read_text(mountinfo), read_text(membership))
 
 
 def parse_mountinfo(text: str, membership: str = "") -> Layout:
@@ -46,7 +44,7 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
     v1: dict[str, str] = {}
     own: dict[str, str] = {}
     lies_in = parse_membership(membership)
-    for line in text.splitlines():
+    for line in lines(text):
         before, _, after = line.partition(" - ")
         fstype, _source, *options = after.split(" ")
         root, where = before.split(" ")[3:5]
@@ -64,7 +62,7 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
 def parse_membership(text: str) -> dict[str, str]:
     """Return controller to path in its hierarchy; that of cgroup v2 has no name (cgroups(7), "/proc/pid/cgroup")."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in lines(text):
         _number, names, path = line.split(":", 2)
         found |= dict.fromkeys(names.split(","), path)
     return found

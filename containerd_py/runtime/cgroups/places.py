@@ -9,6 +9,7 @@ from containerd_py.errors import InvalidArgument, NotFound
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import parse_membership
+from containerd_py.runtime.linux.proc_text import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ class Places:
         """
         if cgroup.v2 is None or self._layout.v2 is None:
             return cgroup
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            path = parse_membership(file.read()).get("", "/")
+        path = parse_membership(read_text(f"/proc/{pid}/cgroup")).get("", "/")
         own = f"{self._layout.v2}{path}"
         return replace(cgroup, v2=own) if own.startswith(f"{cgroup.v2}/") else cgroup
 

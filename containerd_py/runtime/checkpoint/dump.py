@@ -29,7 +29,8 @@ LOG = "dump.log"
 LOG_LEVEL = 4
 EMPTY_NAMESPACES = int(Clone.NEWNET)
 """Interfaces are the caller's to make, at a restore as at a creation: CRIU saves none."""
-_RUNC_CONFIG = "/etc/criu/runc.conf"
+_CONFIGS = "/etc/criu/"
+_RUNC_CONFIG = f"{_CONFIGS}runc.conf"
 _CONFIG_ANNOTATION = "org.criu.config"
 _FREEZERS = ("cgroup.freeze", "freezer.state")
 
@@ -39,6 +40,7 @@ def checkpoint(state: State, spec: Spec, options: CheckpointOptions) -> None:
 
     Raises NotSupported, InvalidArgument; Internal where CRIU fails: then everything runs on.
     """
+    config_file(spec)
     if options.parent_path is not None:
         images.check_parent(options.image_path, options.parent_path)
     status = _Status(options.status_fd if options.lazy_pages else None)
@@ -72,7 +74,9 @@ def _request(state: State, spec: Spec, options: CheckpointOptions, directory: Fd
         page_server=options.page_server,
         parent_img=options.parent_path,
         track_mem=True if options.parent_path is not None else None,
-        manage_cgroups_mode=outside.cgroup_mode(options.cgroups, state.cgroup, outside.membership(state.pid)),
+        manage_cgroups_mode=outside.cgroup_mode(
+            options.cgroups, state.cgroup, outside.membership(state.pid), probe().cgroups
+        ),
         freeze_cgroup=next((path for path in map(state.cgroup.holding, _FREEZERS) if path), None),
         external=outside.external_namespaces(spec) + _external_files(state.pid),
         ext_mnt=() if options.pre_dump else _mounts(state, spec),
@@ -87,7 +91,6 @@ def _mounts(state: State, spec: Spec) -> tuple[ExternalMount, ...]:
 
 def common(options: CheckpointOptions | RestoreOptions, spec: Spec, directory: int, work: int, log: str) -> dict[str, Any]:
     """Return what a checkpoint and a restore are asked for alike, as fields of Options."""
-    config = spec.annotations.get(_CONFIG_ANNOTATION, _RUNC_CONFIG)
     return {
         "images_dir_fd": directory,
         "work_dir_fd": work,
@@ -102,8 +105,24 @@ def common(options: CheckpointOptions | RestoreOptions, spec: Spec, directory: i
         "file_locks": options.file_locks,
         "auto_dedup": options.auto_dedup,
         "lazy_pages": options.lazy_pages,
-        "config_file": config or None,
+        "config_file": config_file(spec),
     }
+
+
+def config_file(spec: Spec) -> str | None:
+    """Return the file of CRIU's settings, where there is to be one. Raises InvalidArgument.
+
+    They can have CRIU run programs. Annotations come with images (podman copies them), and so may name what else has come
+    with one, at a place that its author knows: the administrator's own files alone are taken.
+    """
+    path = spec.annotations.get(_CONFIG_ANNOTATION, _RUNC_CONFIG)
+    if path and (os.path.normpath(path) != path or not path.startswith(_CONFIGS)):
+        raise InvalidArgument(
+            f"cannot use {path!r} as CRIU's configuration (annotations.{_CONFIG_ANNOTATION}): it is not in {_CONFIGS}",
+            step="criu",
+            hint=f"settings can run programs, and annotations come with images: put the file into {_CONFIGS}",
+        )
+    return path or None
 
 
 def _external_files(pid: int) -> tuple[str, ...]:

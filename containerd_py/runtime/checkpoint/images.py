@@ -91,7 +91,7 @@ def _no_checkpoint(image_path: str, cause: str) -> InvalidArgument:
 def errors_in(work: Fd, log_file: str) -> str:
     """Return the first of CRIU's own words about what failed; "" where its log has none."""
     told: list[str] = []
-    with contextlib.suppress(OSError), Fd(os.open(log_file, os.O_RDONLY | os.O_CLOEXEC, dir_fd=work.fileno())) as log:
+    with contextlib.suppress(OSError), Fd(_open_log(log_file, work)) as log:
         size = os.fstat(log.fileno()).st_size
         for line in os.pread(log.fileno(), _TAIL, max(0, size - _TAIL)).decode(errors="replace").splitlines():
             _time, found, rest = line.partition("Error (")
@@ -99,3 +99,8 @@ def errors_in(work: Fd, log_file: str) -> str:
             if found and text and text not in told and not text.startswith(_HARMLESS):
                 told.append(text)
     return "; ".join(told[:_TOLD])
+
+
+def _open_log(name: str, work: Fd) -> int:
+    """Whoever made the images may have made a FIFO of it, which nobody writes to."""
+    return os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=work.fileno())

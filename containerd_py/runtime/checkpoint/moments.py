@@ -9,13 +9,12 @@ from containerd_py.errors import NotFound
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.checkpoint.protection import put_right
-from containerd_py.runtime.creation import bring_up
 from containerd_py.runtime.launcher import ProcessHandle
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.loopback import set_up
 from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.network.threads import run_inside
-from containerd_py.runtime.provision import take_back
+from containerd_py.runtime.parent import bring_up, take_back
 from containerd_py.runtime.streams import hand_over_if_asked
 
 TYPE_CHECKING = False
@@ -72,7 +71,7 @@ class Moments:
                 run_inside(netns.fileno(), set_up)
         self._undo.callback(self._poststop)
         bring_up(self._spec, replace(self.state, pid=pid))
-        self._undo.callback(take_back, self._spec.linux, self.state.id)
+        self._undo.callback(take_back, self._spec, self.state.id)
 
     def _poststop(self) -> None:
         """Its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")."""
@@ -83,6 +82,8 @@ class Moments:
             master.close()
             return
         self.terminal = hand_over_if_asked(master, self._console_socket)
+        if self.terminal is not None:
+            self._undo.callback(self.terminal.close)
 
     def _remember(self, pid: int) -> None:
         """Before its first instruction, so that whoever kills us now leaves a container that can be found."""

@@ -18,13 +18,15 @@ from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
 from containerd_py.runtime.linux.namespaces import FILES
 from containerd_py.runtime.linux.paths import open_in_root
+from containerd_py.runtime.linux.proc_text import lines, plain, read_text
 from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
@@ -120,12 +122,11 @@ def mount_point(root: Fd, path: str) -> str:
 
 def mount_points(pid: int | str) -> tuple[str, ...]:
     """Return the mount points of a process's mount namespace (proc_pid_mountinfo(5))."""
-    return tuple(line.split(" ")[4] for line in _mountinfo(pid))
+    return tuple(plain(line.split(" ")[4]) for line in _mountinfo(pid))
 
 
 def _mountinfo(pid: int | str) -> list[str]:
-    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return file.read().splitlines()
+    return lines(read_text(f"/proc/{pid}/mountinfo"))
 
 
 # ── namespaces ──
@@ -198,17 +199,17 @@ def handed_on(stream: str) -> bool:
 
 def membership(pid: int) -> dict[str, str]:
     """Return where a process is in each hierarchy that the kernel has, mounted or not, by controller (cgroups(7))."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-        return parse_membership(file.read())
+    return parse_membership(read_text(f"/proc/{pid}/cgroup"))
 
 
-def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str]) -> CgroupMode:
+def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, str], layout: Layout) -> CgroupMode:
     """Return how CRIU is to treat cgroups. member: where the container's first process is, or will be.
 
     It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
     of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
     """
-    shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup))
+    mounts = {layout.v2, *layout.v1.values()}
+    shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup, mounts))
     if not shared or asked is CgroupMode.IGNORE:
         return CgroupMode.SOFT if asked is None else asked
     if asked is None:
@@ -220,5 +221,6 @@ def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, s
     )
 
 
-def _is_own(path: str, cgroup: Cgroup) -> bool:
-    return path != "/" and any(one.endswith(path) for one in cgroup.paths)
+def _is_own(path: str, cgroup: Cgroup, mounts: Container[str | None]) -> bool:
+    """The whole path is the container's, in whatever hierarchy: one of others may end alike."""
+    return path != "/" and any(one.endswith(path) and one.removesuffix(path) in mounts for one in cgroup.paths)

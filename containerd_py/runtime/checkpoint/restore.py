@@ -20,14 +20,16 @@ from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.checkpoint import images, outside
 from containerd_py.runtime.checkpoint.criu import Criu, Lost, check_features, checked, find_criu
-from containerd_py.runtime.checkpoint.dump import common, failure
+from containerd_py.runtime.checkpoint.dump import common, config_file, failure
 from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, GO_UNSHARED, READY, Ground, points
 from containerd_py.runtime.checkpoint.messages import CgroupMode, CgroupRoot, Features, InheritedFd, Kind, Options, Request
 from containerd_py.runtime.checkpoint.moments import Moments
 from containerd_py.runtime.creation import Attachments, Creation, Made
+from containerd_py.runtime.host import probe
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
+from containerd_py.runtime.spawner.seal import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +64,9 @@ class Restoration(Creation):
         *,
         systemd_cgroup: bool = False,
     ) -> None:
-        """Raises NotSupported where there is no CRIU that will do, and what a creation raises."""
+        """Raises NotSupported where there is no CRIU that will do, InvalidArgument and Unavailable, as a creation."""
+        config_file(spec)
+        check_code()  # the ground's, which root runs too (SECURITY R2)
         self._program = checked(find_criu())
         if options.lazy_pages:
             check_features(self._program, Features(lazy_pages=True))
@@ -85,7 +89,7 @@ class Restoration(Creation):
             state = replace(state, cgroup=self._enter(criu, cgroup))
             self._directory.write(state)
             member = outside.membership(criu.pid)
-            mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member)
+            mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member, probe().cgroups)
             unshared = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
             own = self._become_criu(criu, rootfs, GO_UNSHARED if unshared else GO)
             options = Options(

@@ -8,6 +8,7 @@ import os
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import mounts, paths
 from containerd_py.runtime.linux.mounts import MountAttr
+from containerd_py.runtime.linux.proc_text import lines, plain
 from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
@@ -101,9 +102,9 @@ def _whole_ones(root: str) -> list[str]:
     found = []
     with paths.openat2(_AT_FDCWD, "/proc/thread-self/mountinfo", os.O_RDONLY, 0, paths.NO_RESTRICTION) as file:
         text = b"".join(iter(lambda: os.read(file.fileno(), 65_536), b"")).decode(errors="surrogateescape")
-    for line in text.splitlines():
+    for line in lines(text):
         before, _, after = line.partition(" - ")
-        path = before.split(" ")[4].replace("\\040", " ")
+        path = plain(before.split(" ")[4])
         if after.startswith(("proc ", "sysfs ")) and path != root and not path.startswith(f"{root}/"):
             found.append(path)
     return found

@@ -18,6 +18,10 @@ from containerd_py.runtime.linux.memfd import sealed_executable
 from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
 from containerd_py.runtime.linux.ownership import root_of_the_host
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _FLAGS = ("-I", "-S", "-E", "-B")
 _BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.spawner.roles import main; main()"
 _PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
@@ -78,8 +82,8 @@ def start_role(role: str, socket: int, *, session: bool) -> int:
 @cache
 def check_code() -> None:
     """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
-    for folder, _folders, files in os.walk(os.path.join(_PACKAGE, "containerd_py", "runtime")):
-        for path in (folder, *(os.path.join(folder, name) for name in files)):
+    for folder, names in _code():
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
             found = os.stat(path)
             if _may_change(path, found):
                 raise Unavailable(
@@ -88,6 +92,15 @@ def check_code() -> None:
                     step="seal",
                     hint="chown the package to root and remove write permission of group and others",
                 )
+
+
+def _code() -> Iterator[tuple[str, list[str]]]:
+    """Yield (folder, names of its files) of what a worker imports: the runtime, and modules beside it, as `errors`."""
+    package = os.path.join(_PACKAGE, "containerd_py")
+    for folder, folders, files in os.walk(package):
+        if folder == package:
+            folders[:] = [name for name in folders if name in ("__pycache__", "runtime")]
+        yield folder, files
 
 
 def _may_change(path: str, found: os.stat_result) -> bool:

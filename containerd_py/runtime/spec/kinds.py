@@ -111,7 +111,7 @@ class _Flag:
 
 
 class Letters:
-    """Some of these letters, each at most once in each place that there is: "rw" of "rwm"."""
+    """One or more of these letters, no more than there are: "rw" of "rwm"."""
 
     def __init__(self, letters: str) -> None:
         self._letters = letters

@@ -135,6 +135,15 @@ def test_a_damaged_document_does_not_keep_a_container_from_being_destroyed(
     assert container.wait() == WaitStatus(None, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"linux": {"namespaces": [7]}}'])
+def test_a_damaged_document_does_not_keep_a_container_from_being_killed(shop: Workshop, content: str) -> None:
+    container = shop.sleeping()
+    (shop.bundle / "state/box/config.json").write_text(content)
+    shop.load().kill()
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    shop.load().destroy(force=True)
+
+
 def test_a_damaged_plan_is_told_where_it_is_wanted(shop: Workshop, rootfs: Path) -> None:
     (rootfs / "bin/garbage").write_bytes(b"\0\1")
     (rootfs / "bin/garbage").chmod(0o755)

@@ -44,9 +44,8 @@ def of_user() -> Iterator[Fd]:
 
 
 def owned_by(package: Path, owner: int) -> Path:
-    for path in (package / "containerd_py/runtime").rglob("*"):
+    for path in (package / "containerd_py", *(package / "containerd_py").rglob("*")):
         os.chown(path, owner, owner)
-    os.chown(package / "containerd_py/runtime", owner, owner)
     return package
 
 
@@ -86,10 +85,15 @@ def test_where_the_hosts_root_is_mapped_a_stranger_is_one(package: Path) -> None
         assert f"{_OTHERS} (owner {_NOBODY}" in checked(owned_by(package, _USER), namespace)
 
 
-def test_what_everybody_may_write_to_is_refused(package: Path, of_user: Fd) -> None:
-    path = owned_by(package, 0) / "containerd_py/runtime/host.py"
-    path.chmod(0o666)
+@pytest.mark.parametrize("name", ["runtime/host.py", "light_dataclasses.py", "__pycache__", "."])
+def test_what_everybody_may_write_to_is_refused(package: Path, of_user: Fd, name: str) -> None:
+    """Workers import some of what lies beside the runtime too."""
+    path = owned_by(package, 0) / "containerd_py" / name
+    if name == "__pycache__":
+        path.mkdir(exist_ok=True)
+    mode = path.stat().st_mode
+    path.chmod(mode | 0o022)
     try:
         assert _OTHERS in checked(package, of_user)
     finally:
-        path.chmod(0o644)
+        path.chmod(mode)

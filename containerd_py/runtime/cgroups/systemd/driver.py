@@ -12,6 +12,7 @@ from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.places import MANAGED_V1, entered
 from containerd_py.runtime.cgroups.systemd.devices import allows_all
 from containerd_py.runtime.cgroups.systemd.properties import merged, of_resources, of_scope
+from containerd_py.runtime.linux.proc_text import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ class ScopeDriver:
 
     def _joined_too(self, cgroup: Cgroup, pid: int) -> tuple[str, ...]:
         """A delegated unit is in every hierarchy of v1 that systemd knows; who enters the container later has to be too."""
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-            lies_in = parse_membership(file.read())
+        lies_in = parse_membership(read_text(f"/proc/{pid}/cgroup"))
         own = f"/{os.path.basename(cgroup.paths[0])}"
         found = (
             f"{mount}{lies_in[name]}"

@@ -1,6 +1,9 @@
 """The command line as a whole: which options, errors in one line and in the log, exit codes, what is imported."""
 
+import errno
+import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py.cli.oci import commands
+from containerd_py.cli.oci.main import main
 from containerd_py.cli.oci.settings import default_root
 from containerd_py.errors import InvalidArgument
 from tests.unit.cli.oci.conftest import Library, Pyrunc
@@ -107,6 +111,23 @@ def test_the_version_has_runcs_first_lines(pyrunc: Pyrunc) -> None:
     lines = pyrunc("--version").stdout.splitlines()
     assert lines[0].startswith("pyrunc version ")
     assert [line.split(":")[0] for line in lines[1:3]] == ["commit", "spec"]
+
+
+class _Full(io.StringIO):
+    """/dev/full."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("state", "--help")])
+def test_a_text_that_cannot_be_printed_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", _Full())
+        assert main(list(arguments)) == 1
+    assert capsys.readouterr().err == "pyrunc: cannot perform the command: [Errno 28] No space left on device\n"
 
 
 def test_the_state_of_root_is_in_run() -> None:

@@ -107,3 +107,14 @@ def test_our_own_cgroup_of_v2(unified: Path) -> None:
 
 def test_our_own_cgroup_outside_a_namespace_is_the_mount(unified: Path) -> None:
     assert parse_mountinfo(v2(unified), "0::/../sibling\n").own == {str(unified): str(unified)}
+
+
+@pytest.mark.parametrize("character", ["\r", "\v", "\u2028"])
+def test_a_mount_of_a_user_may_have_any_name(tmp_path: Path, character: str) -> None:
+    """Python would end a line there; users may mount file systems of their own (fusermount)."""
+    mounts, membership = tmp_path / "mountinfo", tmp_path / "cgroup"
+    strange = f"50 20 0:50 / /home/a{character}b rw - fuse x rw\n"
+    mounts.write_bytes(f"{strange}31 20 0:27 / /cg/pids rw - cgroup cgroup rw,pids\n".encode())
+    membership.write_bytes(f"3:pids:/a{character}b\n".encode())
+    found = probe(str(mounts), str(membership))
+    assert (found.v1, found.own) == ({"pids": "/cg/pids"}, {"/cg/pids": f"/cg/pids/a{character}b"})

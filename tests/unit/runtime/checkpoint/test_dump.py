@@ -75,7 +75,7 @@ def test_each_option_is_passed_on(folder: Path, tmp_path: Path) -> None:
     switches = ("leave_running", "ext_unix_sk", "tcp_established", "shell_job", "file_locks", "auto_dedup", "link_remap")
     dump(
         tmp_path,
-        {"org.criu.config": "/my.conf"},
+        {"org.criu.config": "/etc/criu/my.conf"},
         work_path=str(tmp_path / "work"),
         parent_path="../first",
         page_server=PageServer("10.0.0.1", 27),
@@ -87,7 +87,7 @@ def test_each_option_is_passed_on(folder: Path, tmp_path: Path) -> None:
     assert all(options[number] == [1] for number in (3, 4, 5, 7, 8, 15, 16, 18, 46, 48))
     assert options[14] == [b"../first"]
     assert fields(options[11][0]) == {1: [b"10.0.0.1"], 2: [27]}
-    assert options[51] == [b"/my.conf"]
+    assert options[51] == [b"/etc/criu/my.conf"]
     assert (tmp_path / "work").is_dir()
 
 
@@ -95,6 +95,16 @@ def test_no_configuration_file_is_wanted(folder: Path, tmp_path: Path) -> None:
     fake_criu(folder, then=(DUMPED,))
     dump(tmp_path, {"org.criu.config": ""})
     assert 51 not in asked(folder)[1]
+
+
+@pytest.mark.parametrize("path", ["/srv/my.conf", "/etc/criu/../my.conf", "/etc/criuless/my.conf", "my.conf"])
+def test_a_configuration_file_that_an_image_may_have_brought(folder: Path, tmp_path: Path, path: str) -> None:
+    """CRIU runs what it names as root."""
+    fake_criu(folder, then=(DUMPED,))
+    with pytest.raises(InvalidArgument, match=r"annotations\.org\.criu\.config"):
+        dump(tmp_path, {"org.criu.config": path})
+    assert not (tmp_path / "images").exists()
+    assert not (folder / "asked").exists()
 
 
 def test_a_pre_dump_is_of_memory_alone(folder: Path, tmp_path: Path) -> None:

@@ -68,3 +68,9 @@ def test_an_error_shows_what_criu_said(tmp_path: Path) -> None:
     with directory(tmp_path) as place:
         assert images.errors_in(place, "dump.log") == "Can't lookup mount=24; Dumping FAILED.; a"
         assert images.errors_in(place, "none.log") == ""
+
+
+def test_a_log_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "restore.log")
+    with directory(tmp_path) as place:
+        assert images.errors_in(place, "restore.log") == ""

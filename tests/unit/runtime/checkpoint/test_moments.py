@@ -37,11 +37,14 @@ def test_the_record_says_running_before_anything_runs(tmp_path: Path, monkeypatc
 def test_the_first_terminal_is_kept(tmp_path: Path) -> None:
     spec = parse({"root": {"path": "rootfs"}, "process": {"args": ["x"]}})
     directory = StateDirectory(str(tmp_path / "root"), "box")
-    heard = Moments(directory, spec, Plan((), ()), State("box", "creating", 0, "/b"), None, Beginning(), ExitStack())
+    undo = ExitStack()
+    heard = Moments(directory, spec, Plan((), ()), State("box", "creating", 0, "/b"), None, Beginning(), undo)
     master, slave = os.openpty()
     for _ in range(2):
         heard.hear(Answer(Kind.NOTIFY, success=True, notification="orphan-pts-master"), [master])
     os.close(slave)
     os.close(master)
     assert heard.terminal is not None
-    heard.terminal.close()
+    assert os.isatty(heard.terminal.fileno())
+    undo.close()  # the restore has failed
+    assert repr(heard.terminal) == "Fd(closed)"

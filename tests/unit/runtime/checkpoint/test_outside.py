@@ -9,6 +9,7 @@ import pytest
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.cgroups.cgroup import Cgroup
+from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.checkpoint import outside
 from containerd_py.runtime.checkpoint.ground import points
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
@@ -133,6 +134,7 @@ def test_streams_are_named_as_criu_does() -> None:
 V1 = {"memory": "/box", "cpu": "/"}
 ALL_OF_V1 = {"memory": "/box", "cpu": "/box"}
 V2 = {"": "/parent/box"}
+LAYOUT = Layout("/sys/unified", (), {"memory": "/sys/memory", "cpu": "/sys/cpu"})
 
 
 @pytest.mark.parametrize(
@@ -143,18 +145,19 @@ V2 = {"": "/parent/box"}
         (V2, Cgroup("/sys/unified/parent/box", ()), CgroupMode.IGNORE, CgroupMode.IGNORE),
         (ALL_OF_V1, Cgroup(None, ("/sys/memory/box", "/sys/cpu/box")), None, CgroupMode.SOFT),
         (V1, Cgroup(None, ("/sys/memory/box",)), None, CgroupMode.IGNORE),
+        ({"memory": "/pods/box", "cpu": "/box"}, Cgroup(None, ("/sys/memory/pods/box",)), None, CgroupMode.IGNORE),
         (V1, Cgroup(None, ("/sys/memory/box",)), CgroupMode.IGNORE, CgroupMode.IGNORE),
     ],
 )
 def test_cgroups_of_others_are_left_alone(
     member: dict[str, str], cgroup: Cgroup, asked: CgroupMode | None, mode: CgroupMode
 ) -> None:
-    assert outside.cgroup_mode(asked, cgroup, member) is mode
+    assert outside.cgroup_mode(asked, cgroup, member, LAYOUT) is mode
 
 
 def test_cgroups_that_are_not_its_own_cannot_be_managed() -> None:
     with pytest.raises(NotSupported, match="by mode 'strict': the container has none of its own for cpu"):
-        outside.cgroup_mode(CgroupMode.STRICT, Cgroup(None, ("/sys/memory/box",)), V1)
+        outside.cgroup_mode(CgroupMode.STRICT, Cgroup(None, ("/sys/memory/box",)), V1, LAYOUT)
 
 
 def test_the_ground_has_what_is_mounted_on() -> None:
