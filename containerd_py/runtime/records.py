@@ -17,8 +17,9 @@ _LARGEST = 32 * 2**20
 
 
 def read(path: str) -> bytes:
-    """Return what is in a file. Raises OSError, ValueError for what is no file, or is larger than any record."""
-    with Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)) as record:  # a FIFO would wait for its writer
+    """Return what is in a file. Raises OSError; ValueError for what is no file, or is larger than any record."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO would wait for its writer
+    with Fd(os.open(path, flags)) as record:
         if not stat.S_ISREG(os.fstat(record.fileno()).st_mode):
             raise ValueError("it is no file")
         with open(record.fileno(), "rb", closefd=False) as file:

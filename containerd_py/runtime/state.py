@@ -167,7 +167,7 @@ class StateDirectory:
         except (FileNotFoundError, FileExistsError):
             raise
         except OSError as problem:
-            raise _unusable(os.path.dirname(self.path), problem.strerror) from problem
+            raise _unusable(os.path.dirname(self.path), str(problem.strerror)) from problem
 
     def _make(self) -> None:
         root = os.path.dirname(self.path)

@@ -101,9 +101,9 @@ def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
 
 def test_a_root_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidArgument, match="cannot keep state in '.*/file/root': Not a directory"):
+    with pytest.raises(InvalidArgument, match=r"cannot keep state in '.*/file/root': Not a directory"):
         StateDirectory(str(tmp_path / "file/root"), "web").make()
-    with pytest.raises(Unavailable, match="cannot list containers of '.*/file': Not a directory"):
+    with pytest.raises(Unavailable, match=r"cannot list containers of '.*/file': Not a directory"):
         list_ids(str(tmp_path / "file"))
 
 
@@ -233,12 +233,14 @@ def _put(kind: str, place: Path) -> None:
             place.mkdir()
         case "fifo":
             os.mkfifo(place)
+        case "link":
+            place.symlink_to("nowhere")
         case _:
             place.symlink_to("/dev/zero")
 
 
 @pytest.mark.parametrize("name", ["state", "config", "plan"])
-@pytest.mark.parametrize("kind", ["directory", "fifo", "device", "large"])
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link", "device", "large"])
 def test_what_is_no_record_is_told_at_once_and_removed(tmp_path: Path, name: str, kind: str) -> None:
     directory = StateDirectory(str(tmp_path / "root"), "web")
     directory.make()
