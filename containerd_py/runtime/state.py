@@ -24,7 +24,7 @@ import time
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
-from containerd_py.runtime import records
+from containerd_py.runtime import records, state_schema
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.ownership import root_of_the_host
@@ -112,6 +112,7 @@ class State:
         kept = json.loads(data)
         if kept["schema"] not in _READ:
             raise ValueError(f"schema {kept['schema']!r}, not {_SCHEMA}")
+        state_schema.check(kept)
         return cls(
             id=kept["id"],
             status=kept["status"],

@@ -264,6 +264,38 @@ def test_a_record_that_is_gone_is_named(tmp_path: Path) -> None:
         directory.plan()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pid", "7"),
+        ("pid", -1),
+        ("pid", True),
+        ("pid", 2**31),
+        ("status", "well"),
+        ("owner", None),
+        ("annotations", ["a"]),
+        ("annotations", {"a": 1}),
+        ("cgroupV2", "x"),
+        ("cgroupV2", 7),
+        ("cgroupV2", "/sys/fs/cgroup/../x"),
+        ("cgroupsV1", "/x"),
+        ("cgroupParents", [1]),
+        ("config", []),
+        ("timing", 1),
+        ("cgroup_paths", {"": 1}),
+        ("rootfs", 1),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_damage(tmp_path: Path, name: str, value: object) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    directory.write(State("web", "running", 7, "/bundle"))
+    place = tmp_path / "root/web/state.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {name: value}))
+    with pytest.raises(Internal, match=f"cannot read state of container 'web': .*wrong value of {name}"):
+        directory.read()
+
+
 @pytest.mark.parametrize("name", ["config", "plan"])
 @pytest.mark.parametrize("content", ["", "{", "[]", "7"])
 def test_what_else_is_damaged_is_told(tmp_path: Path, name: str, content: str) -> None:
