@@ -21,7 +21,6 @@ from containerd_py.runtime.cgroups.systemd.conversation import BusError, Connect
 from containerd_py.runtime.cgroups.systemd.driver import ScopeDriver
 from containerd_py.runtime.cgroups.systemd.names import container_of, parse_place, slice_path
 from containerd_py.runtime.cgroups.systemd.properties import Scope
-from containerd_py.runtime.cgroups.systemd.refusal import gone
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:
@@ -122,8 +121,8 @@ class SystemdDriver:
     async def update(self, cgroup: Cgroup, resources: Resources) -> None:
         """systemd is told first; what the kernel refuses then, it is told to take back."""
         properties = await asyncio.to_thread(self._scopes.changes, cgroup, resources)
-        before: Sequence[Property] = await self._perform(
-            steps.values(cgroup.scope, properties), f"read scope {cgroup.scope!r}"
+        before: Sequence[Property] = await self._manager.repeat(
+            lambda: steps.values(cgroup.scope, properties), f"read scope {cgroup.scope!r}"
         )
         await self._change(cgroup.scope, properties)
         try:
@@ -133,13 +132,7 @@ class SystemdDriver:
             raise
 
     async def _change(self, name: str, properties: Sequence[Property]) -> None:
-        await self._perform(steps.change(name, properties), f"change scope {name!r}")
-
-    async def _perform(self, wanted: Steps[Outcome], task: str) -> Outcome:
-        try:
-            return await self._manager.perform(wanted, task)
-        except ConnectionLost as problem:
-            raise gone(task, str(problem)) from problem
+        await self._manager.repeat(lambda: steps.change(name, properties), f"change scope {name!r}")
 
     def container_of(self, name: str) -> str | None:
         return container_of(name)

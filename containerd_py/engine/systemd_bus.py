@@ -84,6 +84,20 @@ class SystemdBus:
         await self._connected(deadline)
         return await self._exchanged(wanted, task, timeout_s)
 
+    async def repeat(self, wanted: Callable[[], Steps[Outcome]], task: str) -> Outcome:
+        """Do what can be done twice: where systemd goes meanwhile, as when it is executed anew, it is asked again.
+
+        Raises what the steps raise, Unavailable, DeadlineExceeded.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                return await self.perform(wanted(), task)
+            except ConnectionLost as problem:
+                if time.monotonic() + _PAUSE_S >= deadline:
+                    raise gone(task, str(problem)) from problem
+                await asyncio.sleep(_PAUSE_S)
+
     async def start_scope(self, name: str, properties: Sequence[Property], pid: int, pidfd: int) -> None:
         """Return when the process is in the scope. Where the connection is lost, it is looked for on a new one."""
         deadline, task = time.monotonic() + self._timeout_s, f"start scope {name!r}"

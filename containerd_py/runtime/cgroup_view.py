@@ -24,9 +24,17 @@ def mounts_cgroups(spec: Spec) -> bool:
     return any(mount.type in ("cgroup", "cgroup2") for mount in spec.mounts)
 
 
-def shows_hierarchies(spec: Spec) -> bool:
-    """Tell whether the payload finds cgroup v1 in its mounts, where all hierarchies are looked for, and some used."""
-    return any(mount.type == "cgroup" for mount in spec.mounts)
+def shown_controllers(spec: Spec, layout: Layout) -> tuple[str, ...]:
+    """Return the controllers of cgroup v1 that are looked for where cgroups are among a container's mounts: all.
+
+    But for `cpu`, where it would keep the process from the policy that it asks for (sched(7), CONFIG_RT_GROUP_SCHED).
+    """
+    if not any(mount.type == "cgroup" for mount in spec.mounts):
+        return ()
+    scheduler = spec.process.scheduler if spec.process is not None else None
+    realtime = scheduler is not None and scheduler.policy in ("SCHED_FIFO", "SCHED_RR")
+    apart = layout.v1.get("cpu") if realtime else None
+    return tuple(name for name, mount in layout.v1.items() if mount != apart)
 
 
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, kept, process, timing
-from containerd_py.runtime.cgroup_view import cgroup_tree, shows_hierarchies
+from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
@@ -131,8 +131,8 @@ class Creation:
             path = self._spec.linux.cgroups_path or ""
             return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        ours, in_all = not self._spec.linux.cgroups_path, os.geteuid() == 0 and shows_hierarchies(self._spec)
-        return OwnCgroup(probe().cgroups, path, limits, ours=ours, in_all=in_all)
+        shown = shown_controllers(self._spec, probe().cgroups) if os.geteuid() == 0 else ()
+        return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path, joined=shown)
 
     @property
     def _terminal(self) -> bool:

@@ -42,23 +42,23 @@ class Membership(Protocol):
 class OwnCgroup:
     """Made by us before there is a worker."""
 
-    def __init__(self, layout: Layout, path: str, limits: Resources, *, ours: bool, in_all: bool) -> None:
-        """ours: its parent is nobody else's, and goes when nothing is left in it. in_all: it is made in every hierarchy."""
+    def __init__(self, layout: Layout, path: str, limits: Resources, *, ours: bool, joined: tuple[str, ...]) -> None:
+        """ours: its parent is nobody else's, and goes when nothing is left in it. joined: see `CgroupManager.locate`."""
         self._cgroups = CgroupManager(layout)
         self._path = path
         self._limits = limits
         self._ours = ours
-        self._in_all = in_all
+        self._joined = joined
 
     def check(self) -> None:
         self._cgroups.check(self._limits)
 
     def intended(self) -> Cgroup:
-        cgroup = self._cgroups.locate(self._path, self._limits, in_all=self._in_all)
+        cgroup = self._cgroups.locate(self._path, self._limits, joined=self._joined)
         return replace(cgroup, parents=self._parents(cgroup) if self._ours else missing_parents(cgroup))
 
     def make(self) -> Cgroup:
-        cgroup = self._cgroups.create(self._path, self._limits, in_all=self._in_all)
+        cgroup = self._cgroups.create(self._path, self._limits, joined=self._joined)
         return replace(cgroup, parents=self._parents(cgroup)) if self._ours else cgroup
 
     def _parents(self, cgroup: Cgroup) -> tuple[str, ...]:

@@ -263,3 +263,11 @@ def test_a_limit_that_an_update_sets_is_shown_to_the_payload(oci: Containers) ->
     box = oci.start({"mounts": [*MOUNTS, shown]})
     oci.runtime("update", "--cpu-quota", "30000", "--cpu-period", "60000", box.id).ok()
     assert box.exec("cat", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us").ok().stdout == "30000\n"
+
+
+@pytest.mark.lacks("crun", "refuses to mount cgroups beside v1", run=False)
+@pytest.mark.parametrize("policy", ["SCHED_FIFO", "SCHED_RR"])
+def test_cgroups_among_the_mounts_are_in_nobodys_way(oci: Containers, policy: str) -> None:
+    """Where the kernel has CONFIG_RT_GROUP_SCHED a process in `cpu` may have no realtime policy."""
+    shown = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "ro"]}
+    oci.run({"mounts": [*MOUNTS, shown], "process.scheduler": {"policy": policy, "priority": 1}}).ok()

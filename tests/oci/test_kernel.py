@@ -70,6 +70,13 @@ def test_a_filter_may_deny_even_what_tells_the_working_directory(oci: Containers
     assert Path(f"/proc/{box.pid}/cwd").readlink() == Path("/tmp")
 
 
+def test_a_filter_may_know_no_calls_that_are_newer_than_it(oci: Containers) -> None:
+    """As that of runtime-tools, of 2016; without no_new_privileges it is in force when the program is looked for."""
+    calls = ["faccessat2", "openat2", "close_range", "clone3", "statx", "pidfd_open", "epoll_pwait2", "execveat"]
+    denied = seccomp(*(rule(name, "SCMP_ACT_ERRNO") for name in calls)) | {"process.noNewPrivileges": False}
+    oci.run(denied | {"process.args": ["/bin/busybox", "true"]}).ok()
+
+
 @pytest.mark.lacks("runc", "does not know the annotation")
 def test_a_system_call_that_is_not_known_is_an_error_where_that_is_asked_for(oci: Containers) -> None:
     unknown = seccomp(rule("no_such_call", "SCMP_ACT_ERRNO"))

@@ -1,5 +1,6 @@
 """Mounts: kinds, options, order, propagation, and the paths that are masked or made read-only."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from tests.oci.bundle import MOUNTS, namespaces
 from tests.oci.containers import Containers
+
+_KERNEL = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
 
 
 def bind(source: Path | str, *options: str, destination: str = "/mnt") -> dict[str, Any]:
@@ -79,6 +82,16 @@ def test_a_relative_source_is_below_the_bundle(oci: Containers) -> None:
 def test_a_destination_is_made_with_its_parents(oci: Containers, source: Path) -> None:
     assert oci.sh("cat /a/b/c/file", mounts(bind(source, "bind", destination="/a/b/c"))) == "content"
     assert (oci.rootfs / "a/b/c").is_dir()
+
+
+@pytest.mark.skipif(_KERNEL < (6, 15), reason="no detached mount can be cloned before Linux 6.15")
+def test_mounts_are_listed_in_order(oci: Containers, source: Path) -> None:
+    """By when they were made (mountinfo since Linux 6.8), whichever the runtime took into hand first."""
+    wanted = ["/mnt/a", "/mnt/b", "/mnt/c", "/mnt/d"]
+    kinds = [tmpfs(destination=wanted[0]), bind(source, "bind", destination=wanted[1])]
+    kinds += [tmpfs(destination=wanted[2]), bind(source / "file", "bind", "ro", destination=wanted[3])]
+    lines = oci.sh("cat /proc/self/mountinfo", mounts(*kinds)).splitlines()
+    assert [line.split()[4] for line in lines if line.split()[4] in wanted] == wanted
 
 
 def test_mounts_are_made_in_order(oci: Containers, source: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_name_that_is_taken_is_refused_and_its_holder_left_alone(box: Bundle) 
             eventually(lambda: box.scope in units(box.scope), "the name is taken")
             refused = box.start()
             assert refused.code == 1
-            assert "already loaded" in refused.output or "live in it" in refused.output
+            assert "already loaded" in refused.output or "cgroup is not empty" in refused.output
             assert holder.poll() is None
         finally:
             holder.kill()

@@ -60,11 +60,12 @@ class CgroupManager:
         """
         return f"/{name}" if self._privileged else name
 
-    def locate(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
-        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`; in_all: in every hierarchy."""
-        if in_all:
-            return self.everywhere(path)
-        needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ())}
+    def locate(self, path: str, resources: Resources, *, joined: tuple[str, ...] = ()) -> Cgroup:
+        """Return where the cgroup lies, whether it is there or not. path: see `Places.of`.
+
+        joined: controllers of cgroup v1 whose hierarchies it is made in, whether anything is limited there or not.
+        """
+        needed = {*self._enforced(resources).controllers(), *(self._always() if self._privileged else ()), *joined}
         return self._places.of(path, sorted(needed, reverse=True))
 
     def everywhere(self, path: str) -> Cgroup:
@@ -102,7 +103,7 @@ class CgroupManager:
         """Raises NotSupported, naming the controller and the fields, for a limit that nothing on this host enforces."""
         self._check_controllers(self._enforced(resources))
 
-    def create(self, path: str, resources: Resources, *, in_all: bool = False) -> Cgroup:
+    def create(self, path: str, resources: Resources, *, joined: tuple[str, ...] = ()) -> Cgroup:
         """Make the cgroup at `path` ("/pycontainerd/abc") with its limits, before anybody is in it.
 
         An empty one that is there already is taken over. Raises NotSupported for a limit without controller, Conflict
@@ -113,7 +114,7 @@ class CgroupManager:
             raise InvalidArgument(f"cannot make cgroup {path!r}: not a path below the root", step="cgroup")
         resources = self._enforced(resources)
         self._check_controllers(resources)
-        cgroup = self.locate(path, resources, in_all=in_all)
+        cgroup = self.locate(path, resources, joined=joined)
         self._check_thawed(path)
         try:
             with _undone_if_it_fails() as made:

@@ -10,13 +10,10 @@ import stat
 from containerd_py.runtime.init import copy_up, targets
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import mounts, paths
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.statfs import DEVPTS_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, filesystem_magic
 from containerd_py.runtime.plan import operations as op
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from containerd_py.runtime.linux.fd import Fd
 
 _AT_FDCWD = -100
 _LOCKABLE = MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC | MountAttr.ATIME_MASK
@@ -95,9 +92,21 @@ def attach_tree(context: Context, step: op.AttachTree) -> None:
             raise StepFailed(errno.EINVAL, f"{step.source} is no file system of the kind that belongs on {step.target}")
         _take_away(tree.fileno(), step.unsaid)
         _set_attributes(tree.fileno(), step)
-        with _target(context, step, is_directory=stat.S_ISDIR(found.st_mode)) as target:
-            mounts.attach(tree.fileno(), target.fileno())
-        _set_propagation(tree.fileno(), step)
+        with _target(context, step, is_directory=stat.S_ISDIR(found.st_mode)) as target, _in_turn(tree) as own:
+            mounts.attach(own.fileno(), target.fileno())
+            _set_propagation(own.fileno(), step)
+
+
+def _in_turn(tree: Fd) -> Fd:
+    """Return a clone of a tree that was taken before the root was built; it is the caller's.
+
+    mountinfo lists mounts by when they were made (Linux 6.8), and there the order is looked for that the document has.
+    Before Linux 6.15 no detached mount can be cloned: then it is attached itself.
+    """
+    try:
+        return mounts.clone_tree(tree.fileno(), "", recursive=True)
+    except OSError:
+        return Fd(os.dup(tree.fileno()))
 
 
 def _target(context: Context, step: op.AttachTree, *, is_directory: bool) -> Fd:

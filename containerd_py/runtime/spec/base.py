@@ -106,6 +106,8 @@ class Oci:
 
     def replace(self, **values: Any) -> Self:
         """Return one like it with other values in some fields, which are taken as they are."""
+        if not values.keys() <= self.fields.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values.keys() - self.fields.keys())}")
         made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.__dict__.update(values)

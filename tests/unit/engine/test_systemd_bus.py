@@ -89,6 +89,13 @@ async def test_a_lost_connection_is_made_again_by_itself(tmp_path: Path, tasks: 
         systemd.close()
 
 
+async def test_what_can_be_done_twice_is_asked_again(tmp_path: Path, tasks: Tasks) -> None:
+    with served(tmp_path, manager(until="GetUnit"), manager(answers=_ACTIVE)) as address:
+        systemd = SystemdBus((address,), tasks)
+        assert await systemd.repeat(lambda: steps.look_after("x.scope", 1), "look") is True
+        systemd.close()
+
+
 async def test_a_start_on_a_lost_connection_is_looked_for(tmp_path: Path, tasks: Tasks) -> None:
     with served(
         tmp_path, manager(until="StartTransientUnit"), manager(answers=_ACTIVE, until="StartTransientUnit")

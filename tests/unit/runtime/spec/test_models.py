@@ -112,6 +112,14 @@ def test_five_problems_are_told_and_the_rest_counted() -> None:
     assert caught.value.message.endswith("; and 2 more")
 
 
+def test_a_changed_copy_says_what_was_said() -> None:
+    spec = parse({"root": {"path": "r"}, "hostname": "a"})
+    assert spec.replace(domainname="b").document() == {"root": {"path": "r"}, "hostname": "a", "domainname": "b"}
+    assert spec.replace(hostname=None).document() == {"root": {"path": "r"}}
+    with pytest.raises(TypeError, match="Spec has no hostnam"):
+        spec.replace(hostnam="b")
+
+
 def test_a_spec_cannot_be_changed() -> None:
     spec = Spec.parse({"root": {"path": "r"}})
     with pytest.raises(AttributeError, match="frozen"):
