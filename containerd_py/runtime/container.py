@@ -147,13 +147,16 @@ class Container(Controlled, Starting):
         return cls(directory, state, None if pidfd is None else ProcessHandle(state.pid, pidfd))
 
     @staticmethod
-    def forget(container_id: str, *, state_root: str) -> bool:
+    def forget(container_id: str, *, state_root: str, force: bool = False) -> bool:
         """Free an id that `load` does not find, and `create` finds taken, since whoever made or removed it was killed.
 
-        Tell whether there was such a thing. Raises InvalidArgument, Conflict.
+        force: end processes of it, where somebody has taken away its state alone. Tell whether there was such a thing.
+        Raises InvalidArgument; Conflict where another process works on it, and without `force` where it has processes.
         """
+        from containerd_py.runtime.salvage import forget
+
         check_id(container_id)
-        return StateDirectory(state_root, container_id).remove_leftover()
+        return forget(StateDirectory(state_root, container_id), container_id, force=force)
 
     @staticmethod
     def discard(container_id: str, *, state_root: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 from contextlib import ExitStack
 
-from containerd_py.errors import Conflict, Forbidden
+from containerd_py.errors import Conflict, Forbidden, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups.layout import parse_membership
@@ -68,8 +69,26 @@ def execute(
 ) -> Execution:
     """Run a process in the container whose payload is behind `pidfd`.
 
-    Raises InvalidArgument, NotSupported, Unavailable; then nothing runs.
+    Raises InvalidArgument, NotSupported, Unavailable, Conflict where the container ends meanwhile; then nothing runs.
     """
+    try:
+        return _execute(state, spec, pidfd, document, attachments, beginning)
+    except (Unavailable, OSError) as problem:
+        if not _is_ending(state.pid, pidfd):
+            raise
+        raise Conflict(
+            f"cannot execute in container {state.id!r}: it ends at this moment (container not running)", step="exec"
+        ) from problem
+
+
+def _is_ending(pid: int, pidfd: int) -> bool:
+    """Tell whether a process has ended, or is about to: then it has left its namespaces, and what is born there dies."""
+    return not os.path.exists(f"/proc/{pid}/ns/mnt") or bool(select.select([pidfd], [], [], 0)[0])
+
+
+def _execute(
+    state: State, spec: Spec, pidfd: int, document: Process, attachments: Attachments, beginning: Beginning
+) -> Execution:
     check_console_socket(attachments.console_socket, terminal=document.terminal)
     plan = _compile(state, spec, document, attachments)
     handles = {} if document.terminal else attachments.streams.handles()

@@ -5,11 +5,13 @@ The cgroup is where its document says, or where the state root has those of all 
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks
+from containerd_py.runtime.cgroups import members
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
 from containerd_py.runtime.cgroups.manager import CgroupManager
@@ -44,6 +46,31 @@ def discard(directory: StateDirectory, container_id: str) -> tuple[str, ...]:
     if spec is not None:
         hooks.run_all("poststop", spec.hooks.poststop, _document(spec, container_id))
     return damaged
+
+
+def forget(directory: StateDirectory, container_id: str, *, force: bool) -> bool:
+    """See `Container.forget`."""
+    with contextlib.suppress(NotFound), directory.locked():
+        if not directory.stateless:
+            return False
+        directory.check_owners()
+        cgroup = _cgroup(directory, container_id)
+        if members.pids(cgroup) and not force:
+            raise _still_alive(cgroup, container_id)
+        kill(cgroup)
+        destroy(cgroup)
+        directory.remove()
+        return True
+    return False
+
+
+def _still_alive(cgroup: Cgroup, container_id: str) -> Conflict:
+    return Conflict(
+        f"cannot remove container {container_id!r}: its state.json is gone, and processes live in its cgroup "
+        f"{cgroup.paths[0]}",
+        step="state",
+        hint="delete it by force, which ends them",
+    )
 
 
 def _spec(directory: StateDirectory) -> Spec | None:

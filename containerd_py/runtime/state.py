@@ -24,6 +24,7 @@ import time
 from containerd_py import atomic
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.runtime import records
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.ownership import root_of_the_host
@@ -156,9 +157,17 @@ class StateDirectory:
         """
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process removed the root just now
-                self._make()
+                self._make_or_say_why_not()
                 return
         raise _unusable(os.path.dirname(self.path), "it is not a directory")
+
+    def _make_or_say_why_not(self) -> None:
+        try:
+            self._make()
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as problem:
+            raise _unusable(os.path.dirname(self.path), str(problem.strerror)) from problem
 
     def _make(self) -> None:
         root = os.path.dirname(self.path)
@@ -182,10 +191,8 @@ class StateDirectory:
         """
         self.remove_notify()
         for name in _FILES:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.path, name))
-        with contextlib.suppress(FileNotFoundError):
-            os.rmdir(self.path)
+            records.remove(os.path.join(self.path, name))
+        records.remove_directory(self.path)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.path))
 
@@ -196,13 +203,10 @@ class StateDirectory:
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
 
-    def remove_leftover(self) -> bool:
-        """Remove it if there is no state in it: whoever made it, or removed it, was killed. Tell whether that was so."""
-        with contextlib.suppress(NotFound), self.locked():
-            if not os.path.lexists(os.path.join(self.path, "state.json")):
-                self.remove()
-                return True
-        return False
+    @property
+    def stateless(self) -> bool:
+        """There is no state in it: whoever made it, or removed it, was killed, or somebody has taken the state away."""
+        return not os.path.lexists(os.path.join(self.path, "state.json"))
 
     # ── taking turns ──
 
@@ -265,12 +269,20 @@ class StateDirectory:
             raise kind(f"cannot write {path!r}: {problem.strerror}", step="state", errno=problem.errno) from problem
 
     def get(self, name: str) -> bytes:
-        """Raises NotFound."""
+        """Raises NotFound, Internal for what is no file, Unavailable where we may not read it."""
+        path = os.path.join(self.path, name)
         try:
-            with open(os.path.join(self.path, name), "rb") as file:
-                return file.read()
+            return records.read(path)
         except (FileNotFoundError, NotADirectoryError):
-            raise self._missing() from None
+            if name == "state.json" or not os.path.isdir(self.path):
+                raise self._missing() from None
+            raise NotFound(
+                f"cannot read {_CONTENTS[name]} of container {self._id!r}: {path!r} is gone", step="state"
+            ) from None
+        except PermissionError as problem:
+            raise Unavailable(f"cannot read {path!r}: {problem.strerror}", step="state", errno=problem.errno) from problem
+        except (OSError, ValueError) as problem:
+            raise self.damaged(name, problem) from problem
 
     def read(self) -> State:
         """Raises NotFound, Internal for a file that cannot be read, InvalidArgument for one of somebody else's."""
@@ -367,6 +379,10 @@ def list_ids(root: str) -> tuple[str, ...]:
             return tuple(sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
     except FileNotFoundError:
         return ()
+    except OSError as problem:
+        raise Unavailable(
+            f"cannot list containers of {root!r}: {problem.strerror}", step="find", errno=problem.errno
+        ) from problem
 
 
 def _lowest_that_is_there(path: str) -> str:
@@ -401,7 +417,8 @@ def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
 
     Raises FileNotFoundError, and OSError (ELOOP).
     """
-    current, rest = "/", _names(os.path.join(os.getcwd(), path))
+    whole = path if path.startswith("/") else os.path.join(os.getcwd(), path)  # the working directory may be gone
+    current, rest = "/", _names(whole)
     yield current, os.lstat(current)
     links = 0
     while rest:

@@ -201,6 +201,11 @@ def count(text: str) -> int:
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 
 
+def given(text: str) -> str | None:
+    """Read a text that is as good as absent where it is empty, as to runc."""
+    return text or None
+
+
 def size_bytes(text: str) -> int:
     """Read a size as runc does: 512m, 1g, 1.5GiB, or plain bytes; -1 for no limit."""
     if text == "-1":
@@ -211,7 +216,10 @@ def size_bytes(text: str) -> int:
     number = lower.removesuffix(unit).strip() if unit else lower
     if not number.isascii() or not number.replace(".", "", 1).isdigit():
         raise ValueError(f"not a size: {text!r}")
-    return int(float(number) * _UNITS[unit]) if "." in number else int(number) * _UNITS[unit]
+    try:
+        return int(float(number) * _UNITS[unit]) if "." in number else int(number) * _UNITS[unit]
+    except OverflowError:
+        raise ValueError(f"too large: {text!r}") from None
 
 
 def seconds(text: str) -> float:

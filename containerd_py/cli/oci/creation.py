@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from containerd_py.cli.oci import activation
-from containerd_py.cli.oci.arguments import count
+from containerd_py.cli.oci.arguments import count, given
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import children
 from containerd_py.cli.oci.notify import NotifySocket
@@ -43,7 +43,9 @@ def declare_place(parser: Parser) -> None:
     parser.add_argument(
         "--config", "-f", default="config.json", metavar="FILE", help="in place of config.json, in the bundle; crun's"
     )
-    parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument(
+        "--console-socket", type=given, metavar="PATH", help="the Unix socket that the terminal's master is sent to"
+    )
     parser.add_argument("--pid-file", metavar="PATH", help="write the pid of the container's first process there")
     parser.switch("--no-pivot", help="move the root over the host's: for an initial ramdisk; CAP_SYS_CHROOT leads out")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 
 from containerd_py.cli.oci import commands, standard_streams
@@ -76,6 +77,8 @@ def run() -> NoReturn:
     At once: what the interpreter takes apart at its end is the kernel's to take away.
     """
     gc.set_threshold(_GARBAGE)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # so far an interrupt has ended us without a word, see `pyrunc`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
@@ -108,7 +111,9 @@ class _Call:
 
     def _perform_asked(self) -> int:
         parser = _parser()
-        options = parser.read(_asked_for_help(self._arguments))
+        options = parser.read(self._arguments)
+        if options.command in ("help", "h"):  # runc's is a command
+            options = parser.read([*options.arguments[:1], "--help"])
         if options.version or options.command is None:
             raise Asked(_versions() if options.version else parser.format_help())
         self.log = log(options)
@@ -136,13 +141,6 @@ def _parser() -> Parser:
     parser.add_argument("command", nargs="?", help=f"one of {', '.join(commands.NAMES)}")
     parser.add_argument("arguments", nargs=REST, help="see pyrunc COMMAND --help")
     return parser
-
-
-def _asked_for_help(arguments: list[str]) -> list[str]:
-    """Runc's `help` is a command."""
-    if arguments in (["help"], ["h"]):
-        return ["--help"]
-    return [arguments[1], "--help"] if arguments[:1] in (["help"], ["h"]) else arguments
 
 
 def _versions() -> str:

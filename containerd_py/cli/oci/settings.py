@@ -61,8 +61,17 @@ def declare(parser: Parser) -> None:
 
 def settings(options: Options, environ: Mapping[str, str]) -> Settings:
     """Raises InvalidArgument where there is no place for the state."""
-    root = os.path.abspath(options.root) if options.root else default_root(environ)
+    root = _absolute(options.root) if options.root else default_root(environ)
     return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless, bool(options.root))
+
+
+def _absolute(root: str) -> str:
+    try:
+        return os.path.abspath(root)
+    except OSError as problem:
+        raise InvalidArgument(
+            f"cannot find --root {root!r}: the working directory is gone", step="state", hint="give an absolute path"
+        ) from problem
 
 
 def log(options: Options) -> Log:

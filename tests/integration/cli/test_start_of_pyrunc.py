@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,16 @@ def test_what_it_was_installed_with_is_found_without_site() -> None:
     text = program.read_text()
     assert text.startswith("#!/bin/sh\n")
     assert 'exec "$python" -IS' in text
+
+
+def test_an_interrupt_while_it_is_imported_ends_it_without_a_word(tmp_path: Path) -> None:
+    """An installation whose package interrupts itself: a traceback would be no help to who has pressed a key."""
+    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    package = tmp_path / "lib" / own / "site-packages/containerd_py"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    program = tmp_path / "bin/pyrunc"
+    program.parent.mkdir()
+    program.write_text((_ROOT / "containerd_py/cli/oci/pyrunc").read_text())
+    ended = subprocess.run([sys.executable, "-IS", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")

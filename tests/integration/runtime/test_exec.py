@@ -128,6 +128,19 @@ def test_not_in_one_that_has_ended(shop: Workshop) -> None:
         container.exec(process("true"))
 
 
+def test_not_in_one_that_is_ending(shop: Workshop) -> None:
+    """Its first process has left its namespaces by then, and waits for the others, of which one is ours to reap."""
+    container = shop.sleeping()
+    other = container.exec(process("sleep", "100"))
+    container.kill(signal.SIGKILL)
+    while os.path.exists(f"/proc/{container.pid}/ns/mnt"):
+        time.sleep(0.01)
+    with pytest.raises(Conflict, match="cannot execute in container 'box': it ends at this moment"):
+        container.exec(process("true"))
+    other.wait()
+    other.close()
+
+
 def test_a_terminal_for_whoever_listens(shop: Workshop, tmp_path: Path) -> None:
     container = shop.sleeping({"mounts": [PROC, DEV, DEVPTS]})
     path = str(tmp_path / "console.sock")

@@ -95,6 +95,20 @@ def test_all_records_may_be_damaged(shop: Workshop) -> None:
     assert container.wait() == WaitStatus(None, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("place", [None, f"{PLACE}/box"], ids=["ours", "asked for"])
+def test_one_whose_state_is_gone_is_removed_with_its_processes_by_force_only(shop: Workshop, place: str | None) -> None:
+    asked = {"linux.cgroupsPath": place} if place else {}
+    container = shop.sleeping({**SLEEPING, **asked})
+    (shop.bundle / "state/box/state.json").unlink()
+    with pytest.raises(Conflict, match="is gone, and processes live in its cgroup /"):
+        Container.forget("box", state_root=str(shop.bundle / "state"))
+    assert members(container)
+    assert Container.forget("box", state_root=str(shop.bundle / "state"), force=True)
+    assert container.wait() == WaitStatus(None, signal.SIGKILL)
+    assert not (shop.bundle / "state").exists()
+    assert not [path for path in container.cgroups if os.path.exists(path)]
+
+
 def test_what_is_whole_or_not_there_is_not_discarded(shop: Workshop) -> None:
     shop.sleeping()
     with pytest.raises(Conflict, match="cannot discard container 'box': its state is whole"):

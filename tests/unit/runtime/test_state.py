@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from containerd_py.errors import Conflict, Internal, InvalidArgument, OutOfSpace
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.state import State, StateDirectory, walk
+from containerd_py.runtime.state import State, StateDirectory, list_ids, walk
 from tests.unit.store import small_disk
 
 STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, Cgroup("/sys/fs/cgroup/x", ("/sys/fs/cgroup/pids/x",)))
@@ -94,9 +94,28 @@ def test_what_is_not_ours_is_left(tmp_path: Path) -> None:
     directory = StateDirectory(str(tmp_path / "root"), "web")
     directory.make()
     (tmp_path / "root/web/theirs").touch()
-    with pytest.raises(OSError, match="not empty"):
+    with pytest.raises(Conflict, match="Directory not empty"):
         directory.remove()
     assert (tmp_path / "root/web/theirs").exists()
+
+
+def test_a_root_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidArgument, match=r"cannot keep state in '.*/file/root': Not a directory"):
+        StateDirectory(str(tmp_path / "file/root"), "web").make()
+    with pytest.raises(Unavailable, match=r"cannot list containers of '.*/file': Not a directory"):
+        list_ids(str(tmp_path / "file"))
+
+
+def test_a_working_directory_that_is_gone_matters_to_relative_paths_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    directory.remove()
 
 
 def test_a_root_that_vanishes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +215,53 @@ def test_a_damaged_state_is_told(tmp_path: Path, content: str) -> None:
     with pytest.raises(Internal, match="cannot read state of container 'web'") as caught:
         directory.read()
     assert "state.json" in str(caught.value.hint)
+
+
+def _read(directory: StateDirectory, name: str) -> None:
+    match name:
+        case "state":
+            directory.read()
+        case "config":
+            directory.config()
+        case _:
+            directory.plan()
+
+
+def _put(kind: str, place: Path) -> None:
+    match kind:
+        case "directory":
+            place.mkdir()
+        case "fifo":
+            os.mkfifo(place)
+        case "link":
+            place.symlink_to("nowhere")
+        case _:
+            place.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("name", ["state", "config", "plan"])
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link", "device", "large"])
+def test_what_is_no_record_is_told_at_once_and_removed(tmp_path: Path, name: str, kind: str) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    place = tmp_path / f"root/web/{name}.json"
+    if kind == "large":
+        place.touch()
+        os.truncate(place, 2**40)
+    else:
+        _put(kind, place)
+    with pytest.raises(Internal, match="of container 'web'") as caught:
+        _read(directory, name)
+    assert str(place) in str(caught.value.hint)
+    directory.remove()
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_record_that_is_gone_is_named(tmp_path: Path) -> None:
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    with pytest.raises(NotFound, match=r"cannot read plan of container 'web': '.*/web/plan\.json' is gone"):
+        directory.plan()
 
 
 @pytest.mark.parametrize("name", ["config", "plan"])

@@ -50,7 +50,7 @@ def _delete(container_id: str, context: Context, *, force: bool) -> None:
     try:
         container = context.load(container_id)
     except NotFound:
-        left = context.containers().forget(container_id, state_root=context.settings.state_root)
+        left = context.containers().forget(container_id, state_root=context.settings.state_root, force=force)
         if not left and not force:
             raise
     except Internal as problem:

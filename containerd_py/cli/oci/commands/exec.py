@@ -7,7 +7,7 @@ import os
 import signal
 
 from containerd_py.cli.oci.activation import check_open
-from containerd_py.cli.oci.arguments import count, integer
+from containerd_py.cli.oci.arguments import count, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
@@ -33,7 +33,9 @@ FAILURE = 255
 
 
 def declare(parser: Parser) -> None:
-    parser.add_argument("--console-socket", metavar="PATH", help="the Unix socket that the terminal's master is sent to")
+    parser.add_argument(
+        "--console-socket", type=given, metavar="PATH", help="the Unix socket that the terminal's master is sent to"
+    )
     parser.add_argument("--pidfd-socket", metavar="PATH", help="the Unix socket that a pidfd of the process is sent to")
     parser.add_argument("--cwd", metavar="DIR", help="the working directory in the container")
     parser.add_argument("--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")

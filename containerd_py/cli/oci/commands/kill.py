@@ -20,7 +20,7 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: Options, context: Context) -> int:
-    number = parse_signal(options.signal)
+    number = parse_signal(options.signal or "TERM")  # as runc takes an empty word
     container = context.load(options.id)
     try:
         container.kill(number, everything=options.all)

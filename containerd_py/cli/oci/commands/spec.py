@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from containerd_py.errors import Conflict
+from containerd_py.errors import Conflict, InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,4 +32,6 @@ def perform(options: Options, _context: Context) -> int:
             file.write(json.dumps(document, indent="\t") + "\n")
     except FileExistsError:
         raise Conflict(f"cannot write {path!r}: it is there already", step="spec", hint="remove it first") from None
+    except OSError as problem:
+        raise InvalidArgument(f"cannot write {path!r}: {problem.strerror}", step="spec") from problem
     return 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from containerd_py.cli.oci.arguments import size_bytes
 from containerd_py.cli.oci.bundle import ignoring, read_document
-from containerd_py.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from containerd_py.cli.oci.arguments import Options, Parser
@@ -41,11 +41,16 @@ _SHARES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+_STRICT = ("blkio-weight", "pids-limit")
+"""What runc reads as numbers; the others are texts to it, and as good as absent where they are empty."""
+
+
 def declare(parser: Parser) -> None:
     parser.add_argument("--resources", "-r", metavar="FILE", help='read linux.resources from there ("-": standard input)')
     for table, kind in ((_LIMITS, int), (_SIZES, size_bytes), (_LISTS, str)):
         for option, _controller, _key, text in table:
-            parser.add_argument(f"--{option}", type=kind, metavar="VALUE", help=text)
+            reader = kind if option in _STRICT else _or_absent(kind)
+            parser.add_argument(f"--{option}", type=reader, metavar="VALUE", help=text)
     for option, _key, text in _SHARES:
         parser.add_argument(f"--{option}", metavar="SCHEMA", help=text)
     parser.container()
@@ -56,10 +61,6 @@ def perform(options: Options, context: Context) -> int:
 
     shares = _of(options, _SHARES)
     asked = read_document(options.resources) if options.resources else document(options)
-    if not (asked or shares or options.resources):
-        raise InvalidArgument(
-            "cannot update the container: no limit was given", step="update", hint="see pyrunc update --help"
-        )
     with ignoring("resources", context.log.warning) as ignored:
         resources = parse_resources(asked, ignored=ignored)
     container = context.load(options.id)
@@ -67,6 +68,10 @@ def perform(options: Options, context: Context) -> int:
         container.share(shares)
     container.update(resources)
     return 0
+
+
+def _or_absent(kind: Callable[[str], object]) -> Callable[[str], object]:
+    return lambda text: kind(text) if text else None
 
 
 def document(options: Options) -> dict[str, Any]:

@@ -197,8 +197,9 @@ class Library:
             raise NotFound(f"cannot find container {container_id!r}: {state_root}")
         return self.containers[container_id]
 
-    def forget(self, container_id: str, *, state_root: str) -> bool:
+    def forget(self, container_id: str, *, state_root: str, force: bool = False) -> bool:
         assert state_root
+        assert force in (False, True)
         return container_id in self.leftovers
 
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]:

@@ -54,13 +54,15 @@ def test_values_and_what_another_program_is_told_stay(capsys: pytest.CaptureFixt
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["help"], ["h"], ["-h"], ["--help"]])
+@pytest.mark.parametrize("arguments", [[], ["help"], ["h"], ["-h"], ["--help"], ["--root", "/x", "help"]])
 def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == 0
     assert capsys.readouterr().out.startswith("NAME:\n   pyrunc - Open Container Initiative runtime\n")
 
 
 def test_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--debug", "help", "kill"]) == 0
+    assert capsys.readouterr().out.startswith("NAME:\n   pyrunc kill - ")
     assert main(["help", "kill"]) == 0
     assert capsys.readouterr().out.startswith("NAME:\n   pyrunc kill - ")
     assert main(["help", "foo"]) == 3

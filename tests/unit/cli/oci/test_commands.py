@@ -95,6 +95,11 @@ def test_who_makes_the_cgroup(
     assert library.made[0]["systemd_cgroup"] is by_systemd
 
 
+def test_an_empty_path_of_a_console_socket_is_none(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:
+    assert pyrunc("create", "--console-socket", "", "-b", str(bundle), "box").code == 0
+    assert library.made[0]["console_socket"] is None
+
+
 def test_a_terminal_needs_somebody_to_hold_it(pyrunc: Pyrunc, library: Library, bundle: Path) -> None:
     configure(bundle, terminal=True)
     assert "console-socket" in pyrunc("create", "-b", str(bundle), "box").stderr
@@ -234,6 +239,7 @@ def test_delete_takes_what_a_killed_creation_left(pyrunc: Pyrunc, library: Libra
         (("SIGRTMAX-1",), (signal.SIGRTMAX - 1, False)),
         (("--all", "9"), (9, True)),
         (("9", "-a"), (9, True)),
+        (("",), (signal.SIGTERM, False)),
     ],
 )
 def test_kill_sends_a_signal(
@@ -244,7 +250,7 @@ def test_kill_sends_a_signal(
     assert box.heard == [("kill", *expected)]
 
 
-@pytest.mark.parametrize("name", ["", "NOTHING", "99", "-9", "1.5", "SIG", "SIG_DFL", "RTMIN+99", "RTMIN+", "²"])
+@pytest.mark.parametrize("name", ["NOTHING", "99", "-9", "1.5", "SIG", "SIG_DFL", "RTMIN+99", "RTMIN+", "²"])
 def test_kill_refuses_what_is_no_signal(pyrunc: Pyrunc, library: Library, name: str) -> None:
     box = library.has()
     assert pyrunc("kill", "box", name).code == 1
@@ -276,6 +282,8 @@ def test_pause_and_resume(pyrunc: Pyrunc, library: Library, command: str) -> Non
         (["--cpu-share", "5", "--cpuset-cpus", "0-1"], {"cpu": {"shares": 5, "cpus": "0-1"}}),
         (["--pids-limit", "7", "--blkio-weight", "100"], {"pids": {"limit": 7}, "blockIO": {"weight": 100}}),
         (["--cpu-idle", "1", "--cpu-burst", "9"], {"cpu": {"idle": 1, "burst": 9}}),
+        ([], {}),
+        (["--memory=", "--cpuset-cpus=", "--cpu-share=", "--l3-cache-schema=", "--resources="], {}),
     ],
 )
 def test_update_by_single_options(pyrunc: Pyrunc, library: Library, options: list[str], expected: Any) -> None:
@@ -306,11 +314,11 @@ def test_update_by_a_document(pyrunc: Pyrunc, library: Library, tmp_path: Path) 
 @pytest.mark.parametrize(
     "options",
     [
-        [],
         ["--memory", "much"],
+        ["--memory", "9" * 400 + ".5k"],
         ["--memory", "-2"],
         ["--pids-limit", "x"],
-        ["--l3-cache-schema", ""],
+        ["--pids-limit", ""],
         ["--resources", "/no/such/file"],
         ["--cpu-share", "-1"],
     ],
@@ -506,6 +514,12 @@ def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
     assert told["linux"]["seccomp"]["enabled"] is True
     assert told["linux"]["seccomp"]["actions"] == sorted(SECCOMP_ACTIONS)
     assert "SCMP_ARCH_X86_64" in told["linux"]["seccomp"]["archs"]
+
+
+def test_spec_tells_where_it_cannot_write(pyrunc: Pyrunc, tmp_path: Path) -> None:
+    result = pyrunc("spec", "--bundle", str(tmp_path / "none"))
+    assert result.code == 1
+    assert result.stderr == f"pyrunc: cannot write '{tmp_path}/none/config.json': No such file or directory\n"
 
 
 def test_spec_writes_what_can_be_parsed(pyrunc: Pyrunc, tmp_path: Path) -> None:

@@ -152,3 +152,14 @@ def test_a_command_imports_little() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     for heavy in ("pydantic", "typer", "rich", "asyncio", "aiohttp", "structlog", "subprocess", "containerd_py.client"):
         assert heavy not in loaded
+
+
+def test_a_root_below_a_working_directory_that_is_gone(
+    pyrunc: Pyrunc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = pyrunc("--root", "state", "list")
+    assert result.code == 1
+    assert result.stderr == ("pyrunc: cannot find --root 'state': the working directory is gone; give an absolute path\n")
