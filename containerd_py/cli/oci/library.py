@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from containerd_py.errors import ContainerdError
 from containerd_py.typed import Protocol, cast
 
 TYPE_CHECKING = False
@@ -138,7 +139,8 @@ def launching() -> Iterator[None]:
     """Have a launcher get ready meanwhile for the process that is going to be started in a container."""
     from containerd_py.runtime import launcher
 
-    launcher.prepare()
+    with contextlib.suppress(ContainerdError, OSError):  # tried again, and told, by whoever needs one
+        launcher.prepare()
     try:
         yield
     finally:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr, mount_setattr
 from containerd_py.runtime.linux.paths import open_in_root
 from containerd_py.runtime.linux.process import Clone, setns, unshare
+from containerd_py.runtime.linux.threads import on_own_thread
 from containerd_py.runtime.plan import operations as op
 
 TYPE_CHECKING = False
@@ -40,22 +40,14 @@ def attributes(plan: Plan) -> Iterator[tuple[str, int, bool]]:
 
 def put_right(plan: Plan, pid: int) -> None:
     """Set them in the mount namespace of a process, none of whose threads runs. Raises OSError."""
-    problems: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            _enter(pid)
-            for place, added, recursive in attributes(plan):
-                if added:
-                    _add(place, added, recursive=recursive)
-        except BaseException as problem:
-            problems.append(problem)
+    def add() -> None:
+        _enter(pid)
+        for place, added, recursive in attributes(plan):
+            if added:
+                _add(place, added, recursive=recursive)
 
-    thread = threading.Thread(target=run, name="mounts")
-    thread.start()
-    thread.join()
-    if problems:
-        raise problems[0]
+    on_own_thread(add, "mounts")
 
 
 def _enter(pid: int) -> None:

@@ -1,10 +1,9 @@
-"""Work inside another network namespace, on a thread of its own that ends with it (setns(2) moves one thread)."""
+"""Work inside another network namespace."""
 
 from __future__ import annotations
 
-import threading
-
 from containerd_py.runtime.linux.process import Clone, setns
+from containerd_py.runtime.linux.threads import on_own_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,19 +15,9 @@ if TYPE_CHECKING:
 
 def run_inside(netns: int, work: Callable[[], Result]) -> Result:
     """Run `work` in the network namespace `netns`, a descriptor; return or raise what it does. Raises OSError: setns(2)."""
-    results: list[Result] = []
-    problems: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            setns(netns, Clone.NEWNET)
-            results.append(work())
-        except BaseException as problem:
-            problems.append(problem)
+    def enter() -> Result:
+        setns(netns, Clone.NEWNET)
+        return work()
 
-    thread = threading.Thread(target=run, name="netns")
-    thread.start()
-    thread.join()
-    if problems:
-        raise problems[0]
-    return results[0]
+    return on_own_thread(enter, "netns")
