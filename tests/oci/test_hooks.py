@@ -156,7 +156,7 @@ def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> N
 
 @pytest.mark.lacks("crun", "loads it later")
 @pytest.mark.parametrize("early", [True, False])
-def test_a_start_hook_runs_under_the_filter(oci: Containers, early: bool) -> None:  # noqa: FBT001
+def test_a_start_hook_runs_under_the_filter(oci: Containers, *, early: bool) -> None:
     rules = [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"}]
     changes = hooks(startContainer=[{"path": "/bin/mkdir", "args": ["mkdir", "/tmp/made"]}]) | {
         "process.noNewPrivileges": not early,

@@ -148,7 +148,7 @@ def test_what_waits_for_its_start_ends_when_it_is_asked_to(oci: Containers) -> N
 @pytest.mark.lacks("crun", "kills the payload alone")
 @pytest.mark.lacks("runc<1.2", "kills the payload alone")
 @pytest.mark.parametrize("gone", [False, True])
-def test_kill_reaches_all_where_no_pid_namespace_does(oci: Containers, gone: bool) -> None:  # noqa: FBT001
+def test_kill_reaches_all_where_no_pid_namespace_does(oci: Containers, *, gone: bool) -> None:
     box = oci.start({"linux.namespaces": namespaces("pid")})
     oci.runtime("exec", "--detach", box.id, "/bin/sleep", "1000").ok()
     if gone:

@@ -90,7 +90,7 @@ def test_what_a_dataclass_refuses_is_refused(given: tuple[Any, ...], named: dict
 def test_fields_that_are_named_alone() -> None:
     assert Named(value=1) == Named(value=1)
     with pytest.raises(TypeError, match="lacks value"):
-        Named(1)  # type: ignore[call-arg, arg-type]
+        Named(1)  # type: ignore[call-arg, arg-type]  # that is the question
 
 
 def test_values_that_are_made_are_made_anew() -> None:
@@ -112,7 +112,7 @@ def test_one_that_is_equal_to_itself_alone() -> None:
 
 def test_it_cannot_be_changed_unless_it_says_so() -> None:
     with pytest.raises(AttributeError, match="Point is frozen: cannot change x"):
-        Point(1).x = 2  # type: ignore[misc]
+        Point(1).x = 2  # type: ignore[misc]  # that is the question
     with pytest.raises(AttributeError, match="frozen"):
         del Point(1).x
     one = Open()

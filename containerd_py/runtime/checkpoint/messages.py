@@ -161,7 +161,7 @@ class Answer:
 def encode(message: object) -> bytes:
     """Return a message of this module as bytes."""
     encoded = bytearray()
-    for one in dataclasses.fields(message):  # type: ignore[arg-type]
+    for one in dataclasses.fields(message):  # type: ignore[arg-type]  # any of ours is a dataclass
         value = getattr(message, one.name)
         for single in value if isinstance(value, tuple) else () if value is None else (value,):
             encoded += _field(one.metadata[_NUMBER], single)
