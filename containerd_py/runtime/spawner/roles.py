@@ -33,14 +33,14 @@ SPAWNER_NAME = "pyc:[0:SPAWN]"
 
 def spawner(arguments: list[str]) -> None:
     process.set_name(SPAWNER_NAME)
+    if not arguments:
+        process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it
+    _become_private()
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
     from containerd_py.runtime.spawner.keeper import Keeper
 
     import_module("containerd_py.runtime.spawner.birth")
-    if not arguments:
-        process.close_from(SOCKET + 1)  # whatever the daemon had from whoever started it
-    _become_private()
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)

@@ -25,6 +25,7 @@ from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Hello, Inherited, Spawned
 from containerd_py.runtime.spawner.request import ForkRequest
+from containerd_py.runtime.spawner.roles import SPAWNER_NAME
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 
@@ -152,10 +153,15 @@ async def test_answers_find_those_who_asked(daemon: Daemon, rootfs: Path) -> Non
 
 async def test_a_spawner_of_this_version_is_taken_as_it_is(folder: Path, later: Daemon) -> None:
     with contextlib.closing(Spawner(folder)) as spawner:
-        executable = Path(f"/proc/{spawner.pid}/stat").read_text().split()[-27:]
+        await come_true(lambda: Path(f"/proc/{spawner.pid}/comm").read_text().strip() == SPAWNER_NAME)
+        command = _command_line(spawner.pid)
         assert await later.link.start() == []
         assert later.link.pid == spawner.pid
-        assert Path(f"/proc/{spawner.pid}/stat").read_text().split()[-27:][:3] == executable[:3]  # no execve in between
+        assert _command_line(spawner.pid) == command  # no execve in between: it would be told what to take over
+
+
+def _command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _versions(hello: Hello) -> tuple[int, str, int]:
