@@ -38,9 +38,13 @@ def fork_payload(_context: Context, step: op.ForkPayload) -> None:
     every = signal.valid_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, every)  # none is lost; and pid 1 gets only those that it waits for
     _rehearse(every)
+    ready, stays = os.pipe()
     payload = process.fork()
     if payload:
         _stay(payload, every)
+    os.close(stays)
+    os.read(ready, 1)  # comes to its end when the parent has closed everything: it may no more than we do from then on
+    os.close(ready)
     os.setpgid(0, 0)
     if step.terminal:
         os.tcsetpgrp(0, os.getpid())  # while SIGTTOU is blocked: this is the background still (tcsetpgrp(3))
@@ -64,12 +68,12 @@ def _rehearse(every: set[signal.Signals]) -> None:
 def _stay(payload: int, every: set[signal.Signals]) -> NoReturn:
     code = _FAILED
     try:
-        # By the C library, which does it one by one where a filter knows no close_range(2).
-        os.closerange(0, _DESCRIPTORS)
         with suppress(OSError):  # so that the payload can unmount where it is
             os.chdir("/")
         _drop_capabilities()
         process.set_name(NAME)
+        # By the C library, which does it one by one where a filter knows no close_range(2). The payload waits for it.
+        os.closerange(0, _DESCRIPTORS)
         code = _attend(payload, every)
     finally:
         os._exit(code)
