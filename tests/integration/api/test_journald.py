@@ -151,6 +151,7 @@ async def test_a_restart_of_the_daemon_loses_nothing(
         await journal.until(lambda: len(journal.entries) > 100)
     daemon.kill()
     if journal_is_back == "after":
+        journal.read_rest()
         journal.vanish()
     daemon.start()
     await daemon.answering()
