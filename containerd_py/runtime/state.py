@@ -18,17 +18,16 @@ import fcntl
 import json
 import os
 import socket
-import stat
 import time
 
 from containerd_py import atomic
-from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
+from containerd_py.errors import Conflict, Internal, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime import records, state_schema
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.ownership import root_of_the_host
 from containerd_py.runtime.spec.version import OCI_VERSION
+from containerd_py.runtime.state_root import check_owner, lowest_that_is_there, unusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.plan.outline import Outline
 
-_MOST_LINKS = 40  # as the kernel (MAXSYMLINKS)
 _ATTEMPTS = 64  # to make a directory in a root that somebody else removes, being empty
 _SCHEMA = 2
 _READ = (1, _SCHEMA)
@@ -160,7 +158,7 @@ class StateDirectory:
             with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process removed the root just now
                 self._make_or_say_why_not()
                 return
-        raise _unusable(os.path.dirname(self.path), "it is not a directory")
+        raise unusable(os.path.dirname(self.path), "it is not a directory")
 
     def _make_or_say_why_not(self) -> None:
         try:
@@ -168,11 +166,11 @@ class StateDirectory:
         except (FileNotFoundError, FileExistsError):
             raise
         except OSError as problem:
-            raise _unusable(os.path.dirname(self.path), str(problem.strerror)) from problem
+            raise unusable(os.path.dirname(self.path), str(problem.strerror)) from problem
 
     def _make(self) -> None:
         root = os.path.dirname(self.path)
-        check_owner(_lowest_that_is_there(root), state_root=root)
+        check_owner(lowest_that_is_there(root), state_root=root)
         os.makedirs(root, mode=0o700, exist_ok=True)
         check_owner(root)
         try:
@@ -386,77 +384,6 @@ def list_ids(root: str) -> tuple[str, ...]:
         ) from problem
 
 
-def _lowest_that_is_there(path: str) -> str:
-    """Return the path itself, or the nearest directory above it that there is."""
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    return path
-
-
 def _start_address(directory: Fd) -> str:
     """Through the directory's descriptor: sun_path holds 108 bytes only, whatever the directory's depth."""
     return f"/proc/self/fd/{directory.fileno()}/start.sock"
-
-
-def check_owner(path: str, *, state_root: str | None = None) -> None:
-    """Whoever made, or can change, a directory on the way would put links under our feet: /tmp is a usual place for it.
-
-    Each directory and each symlink up to / must be root's or ours, and where others may write it must be sticky, which
-    lets nobody move what is not his. state_root: what to name in errors, where it is not yet there.
-    Raises InvalidArgument, FileNotFoundError.
-    """
-    whole = state_root or path
-    for place, found in walk(path):
-        if found.st_uid not in (0, os.geteuid()) and (place == path or found.st_uid != root_of_the_host()):
-            raise _unusable(whole, f"{_named(place, whole)} belongs to user {found.st_uid}")
-        if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-            raise _unusable(whole, f"everybody may write to {_named(place, whole)}")
-
-
-def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every place that the kernel goes through to resolve `path`, symlinks and what they lead to, from / on.
-
-    Raises FileNotFoundError, and OSError (ELOOP).
-    """
-    whole = path if path.startswith("/") else os.path.join(os.getcwd(), path)  # the working directory may be gone
-    current, rest = "/", _names(whole)
-    yield current, os.lstat(current)
-    links = 0
-    while rest:
-        name = rest.pop(0)
-        if name == "..":
-            current = os.path.dirname(current)
-            continue
-        place = os.path.join(current, name)
-        found = os.lstat(place)
-        yield place, found
-        if not stat.S_ISLNK(found.st_mode) or _is_magic(place):
-            current = place
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        target = os.readlink(place)
-        current = "/" if target.startswith("/") else current
-        rest = _names(target) + rest
-
-
-def _is_magic(link: str) -> bool:
-    """Tell whether a symlink leads where its text need not say: those of a process (proc_pid_fd(5)), which are its own."""
-    return link.startswith("/proc/") and link.count("/") > 2
-
-
-def _names(path: str) -> list[str]:
-    return [name for name in path.split("/") if name not in ("", ".")]
-
-
-def _named(place: str, path: str) -> str:
-    return "it" if place == path else repr(place)
-
-
-def _unusable(root: str, cause: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"cannot keep state in {root!r}: {cause}",
-        step="state",
-        hint="choose a directory that only you can write to, below such directories",
-    )

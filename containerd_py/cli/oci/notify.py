@@ -62,7 +62,7 @@ class NotifySocket:
 
     def _check(self) -> None:
         """SECURITY R18: beside the state root may be /tmp, where others could have made them before us."""
-        from containerd_py.runtime.state import check_owner
+        from containerd_py.runtime.state_root import check_owner
 
         for directory in (self._all, self.directory):
             check_owner(directory)

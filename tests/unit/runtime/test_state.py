@@ -9,7 +9,8 @@ import pytest
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
-from containerd_py.runtime.state import State, StateDirectory, list_ids, walk
+from containerd_py.runtime.state import State, StateDirectory, list_ids
+from containerd_py.runtime.state_root import walk
 from tests.unit.store import small_disk
 
 STATE = State("web", "running", 7, "/srv/bundle", {"a": "b"}, Cgroup("/sys/fs/cgroup/x", ("/sys/fs/cgroup/pids/x",)))
