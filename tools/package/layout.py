@@ -39,7 +39,7 @@ import sys
 
 sys.path.append("/{packages}")
 
-from containerd_py.cli.oci.main import run
+from containerd_py.cli.oci.program import run
 
 run()
 """

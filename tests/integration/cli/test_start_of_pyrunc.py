@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from containerd_py.runtime.spec.seccomp_profile import default_profile
 from tests.integration.runtime.workshop import document
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def test_a_container_that_asks_for_nothing_special_is_run_without_what_is_slow_t
     found = modules(["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"])
     assert found & _SLOW == set()
     assert "containerd_py.runtime.creation" in found
+
+
+def test_a_profile_that_was_compiled_before_is_not_compiled_again(bundle: Path) -> None:
+    """The library for it takes more than all else that such a start takes."""
+    config = json.loads((bundle / "config.json").read_text())
+    config["linux"]["seccomp"] = default_profile().document()
+    (bundle / "config.json").write_text(json.dumps(config))
+    run = ["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"]
+    modules(run)
+    found = modules(run)
+    assert found & _SLOW == set()
+    assert "containerd_py.runtime.seccomp.kept" in found
 
 
 @pytest.mark.parametrize("command", ["list", "spec"])

@@ -19,9 +19,12 @@ from tests.oci.exposing import exposing
 _USER = 1000
 _FIRST = 200_000
 _NOBODY = 65_534  # in the namespace, of one who is mapped
-_CHECK = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from containerd_py.runtime.spawner.seal import check_code; check_code()"
-)
+_CHECK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from containerd_py.runtime.spawner.code_owners import check_code
+check_code()
+"""
 _OTHERS = "could be changed by others"
 
 
