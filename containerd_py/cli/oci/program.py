@@ -13,17 +13,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from containerd_py.bytecode_cache import BytecodeCache
+
 _LAUNCHING = {"create", "exec", "run"}
 """The commands that start a process in a container."""
+
+_OF_LAUNCHERS = ("containerd_py.runtime.spawner.roles", "containerd_py.runtime.spawner.birth")
+"""What they import, from the same file, and never write to it."""
 
 _GARBAGE = 50_000
 """So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
 
-def run() -> NoReturn:
+def run(cache: BytecodeCache | None = None) -> NoReturn:
     """Perform the command line of this process, and end it.
 
-    At once: what the interpreter takes apart at its end is the kernel's to take away.
+    At once: what the interpreter takes apart at its end is the kernel's to take away. cache: completed before.
     """
     gc.set_threshold(_GARBAGE)
     standard_streams.complete()
@@ -40,6 +45,8 @@ def run() -> NoReturn:
             stream.flush()
         except OSError:
             continue
+    if cache is not None:
+        cache.complete(*_OF_LAUNCHERS)
     os._exit(code)
 
 

@@ -1,20 +1,17 @@
-"""Compiled filters, kept until the next boot for who starts later: most containers of a host share one profile (ADR 26).
-
-    /run/pycontainerd-filters/      root's, 0700; another user's is below XDG_RUNTIME_DIR
-    └── CRC-32 of the key           facts of the filter as a line of JSON, the key, the program
+"""Compiled filters, kept for who starts later: most containers of a host share one profile (ADR 26).
 
 What a filter is compiled from is its key, and stands beside it in full: what has another key is not it. Files of the
-library that compiled are compared too. Whoever cannot keep filters, or finds none, compiles.
+library that compiled are compared too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import stat
 from binascii import crc32
 from contextlib import suppress
 
+from containerd_py import runtime_cache
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
@@ -22,10 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NAME = "pycontainerd-filters"
-_MOST_FILTERS = 64
 _MOST_BYTES = 1 << 20
-_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -43,9 +37,7 @@ class SeccompFilter:
 def find(key: bytes) -> SeccompFilter | None:
     """Return the filter that was compiled from the same; None where there is none that can be trusted."""
     try:
-        with _directory() as directory, Fd(os.open(_name(key), os.O_RDONLY | _SAFELY, dir_fd=directory.fileno())) as file:
-            if not _is_own(os.fstat(file.fileno()), stat.S_IFREG):
-                return None
+        with Fd(runtime_cache.open_file(runtime_cache.path(), _name(key))) as file:
             head, _, rest = os.read(file.fileno(), _MOST_BYTES).partition(b"\n")
         facts = json.loads(head)
         if facts["library"] == _identity(facts["library"][0]) and rest.startswith(key):
@@ -62,64 +54,12 @@ def keep(key: bytes, made: SeccompFilter, library: str) -> None:
     with suppress(OSError):
         facts = {"library": _identity(library), "flags": made.flags, "silences": made.silences, "bytes": len(made.program)}
         content = b"%b\n%b%b" % (json.dumps(facts).encode(), key, made.program)
-        if len(content) > _MOST_BYTES:
-            return
-        path = _path()
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-        with _directory() as directory:
-            _make_room(directory.fileno())
-            _write(directory.fileno(), _name(key), content)
-
-
-def _write(directory: int, name: str, content: bytes) -> None:
-    """Whole or not at all: others read and write it at the same time."""
-    own = f"{name}.{os.getpid()}"
-    with Fd(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _SAFELY, 0o600, dir_fd=directory)) as file:
-        written = os.write(file.fileno(), content)
-    if written == len(content):
-        os.rename(own, name, src_dir_fd=directory, dst_dir_fd=directory)
-    else:
-        os.unlink(own, dir_fd=directory)
-
-
-def _make_room(directory: int) -> None:
-    """Let go of those that were compiled first."""
-    names = os.listdir(directory)
-    if len(names) >= _MOST_FILTERS:
-        ages = sorted((os.lstat(name, dir_fd=directory).st_mtime_ns, name) for name in names)
-        for _, name in ages[: len(names) - _MOST_FILTERS + 1]:
-            os.unlink(name, dir_fd=directory)
-
-
-_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-def _directory() -> Fd:
-    """Open the directory. Raises OSError where there is none, and PermissionError for one that others can change."""
-    directory = Fd(os.open(_path(), os.O_RDONLY | os.O_DIRECTORY | _SAFELY))
-    if _is_own(os.fstat(directory.fileno()), stat.S_IFDIR):
-        return directory
-    directory.close()
-    raise PermissionError
-
-
-def _is_own(found: os.stat_result, kind: int) -> bool:
-    return stat.S_IFMT(found.st_mode) == kind and found.st_uid == os.geteuid() and not found.st_mode & _WRITABLE
-
-
-def _path() -> str:
-    """Raises FileNotFoundError where this user has no runtime directory."""
-    if os.geteuid() == 0 and os.access("/run", os.W_OK):
-        return f"/run/{_NAME}"
-    own = os.environ.get("XDG_RUNTIME_DIR", "")
-    if not own.startswith("/"):
-        raise FileNotFoundError
-    return f"{own}/{_NAME}"
+        if len(content) <= _MOST_BYTES:
+            runtime_cache.write(runtime_cache.path(), _name(key), content)
 
 
 def _name(key: bytes) -> str:
-    return f"{crc32(key):08x}"
+    return f"filter-{crc32(key):08x}"
 
 
 def _identity(path: str) -> list[Any]:

@@ -11,6 +11,7 @@ import os
 import sys
 from functools import cache
 
+from containerd_py.bytecode_cache import BytecodeCache
 from containerd_py.errors import Unavailable
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed_executable
@@ -19,6 +20,8 @@ _FLAGS = ("-I", "-S", "-E", "-B")
 _BOOTSTRAP = """
 import sys
 sys.path.append(sys.argv[1])
+from containerd_py.bytecode_cache import BytecodeCache
+BytecodeCache(sys.argv.pop(2) or None).install()
 from containerd_py.runtime.spawner.roles import main
 main()
 """
@@ -60,7 +63,8 @@ def _through_overlay(path: str) -> Fd:
 def arguments(role: str) -> list[str]:
     """Return the command line of a role; its first word is the interpreter's real path, so that sys.prefix is right."""
     executable = getattr(sys, "_base_executable", None) or sys.executable
-    return [executable, *_FLAGS, "-c", _BOOTSTRAP, PACKAGE, role]
+    caches = (finder.place for finder in sys.meta_path if isinstance(finder, BytecodeCache))
+    return [executable, *_FLAGS, "-c", _BOOTSTRAP, PACKAGE, next(caches, None) or "", role]
 
 
 def start_role(role: str, socket: int, *, session: bool) -> int:
