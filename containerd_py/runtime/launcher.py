@@ -16,7 +16,7 @@ from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
-from containerd_py.runtime.spawner import code_owners, protocol
+from containerd_py.runtime.spawner import protocol, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Work
     connection = launcher.connection
     with closing(launcher):
         try:
-            code_owners.check_code()  # of all that the launcher has imported, as we have, and that the worker is going to
             message, fds = request.message()
             pages = [] if page is None else [page.fileno()]
             with suppress(BrokenPipeError):  # it was killed: told below
@@ -105,6 +104,8 @@ def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Work
             launcher.reap()
     if answer is None:
         return _orphan(page, control)
+    if answer["op"] == "unsafe":
+        raise seal.unsafe(answer["text"])
     if answer["op"] == "refused":
         raise refusal(answer["errno"], answer["text"])
     return Worker(answer["pid"], Fd(received[0]), control)

@@ -29,7 +29,7 @@ from containerd_py.runtime.host import probe
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
-from containerd_py.runtime.spawner.code_owners import check_code
+from containerd_py.runtime.spawner.seal import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

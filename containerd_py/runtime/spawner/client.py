@@ -11,7 +11,7 @@ from collections import deque
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
-from containerd_py.runtime.spawner import code_owners, protocol, seal
+from containerd_py.runtime.spawner import protocol, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def start(directory: int) -> int:
         os.fchmod(listener.fileno(), 0o600)  # of the socket, so that it is never bound with more
         listener.bind(_address(directory))
         listener.listen(8)
-        code_owners.check_code()
+        seal.check_code()
         return seal.start_role("spawner", listener.fileno(), session=True)
 
 

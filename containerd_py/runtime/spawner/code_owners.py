@@ -6,9 +6,8 @@ import os
 import stat
 from functools import cache
 
-from containerd_py.errors import Unavailable
+import containerd_py
 from containerd_py.runtime.linux.ownership import root_of_the_host
-from containerd_py.runtime.spawner.seal import PACKAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,17 +15,14 @@ if TYPE_CHECKING:
 
 
 @cache
-def check_code() -> None:
-    """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
-    package = os.path.join(PACKAGE, "containerd_py")
+def unsafe_code() -> str | None:
+    """Tell what of the code that runs as root somebody else could change."""
+    package = os.path.dirname(os.path.realpath(containerd_py.__file__))
     for path, found in ((package, os.stat(package)), *_below(package, deep=("__pycache__", "runtime"))):
         if _may_change(path, found):
-            raise Unavailable(
-                f"cannot start worker: {path!r} could be changed by others (owner {found.st_uid}, "
-                f"mode {stat.S_IMODE(found.st_mode):o})",
-                step="seal",
-                hint="chown the package to root and remove write permission of group and others",
-            )
+            mode = stat.S_IMODE(found.st_mode)
+            return f"{path!r} could be changed by others (owner {found.st_uid}, mode {mode:o})"
+    return None
 
 
 def _below(folder: str, deep: tuple[str, ...] | None = None) -> Iterator[tuple[str, os.stat_result]]:

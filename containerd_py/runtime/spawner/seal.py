@@ -25,7 +25,7 @@ BytecodeCache(sys.argv.pop(2) or None).install()
 from containerd_py.runtime.spawner.roles import main
 main()
 """
-PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
+_PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
 """The directory in which `containerd_py` lies."""
 
 
@@ -51,6 +51,21 @@ def interpreter() -> Fd:
         ) from problem
 
 
+def check_code() -> None:
+    """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
+    from containerd_py.runtime.spawner.code_owners import unsafe_code
+
+    found = unsafe_code()
+    if found is not None:
+        raise unsafe(found)
+
+
+def unsafe(found: str) -> Unavailable:
+    """Return the error for code that could be changed."""
+    hint = "chown the package to root and remove write permission of group and others"
+    return Unavailable(f"cannot start worker: {found}", step="seal", hint=hint)
+
+
 def _through_overlay(path: str) -> Fd:
     from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
 
@@ -64,7 +79,7 @@ def arguments(role: str) -> list[str]:
     """Return the command line of a role; its first word is the interpreter's real path, so that sys.prefix is right."""
     executable = getattr(sys, "_base_executable", None) or sys.executable
     caches = (finder.place for finder in sys.meta_path if isinstance(finder, BytecodeCache))
-    return [executable, *_FLAGS, "-c", _BOOTSTRAP, PACKAGE, next(caches, None) or "", role]
+    return [executable, *_FLAGS, "-c", _BOOTSTRAP, _PACKAGE, next(caches, None) or "", role]
 
 
 def start_role(role: str, socket: int, *, session: bool) -> int:
