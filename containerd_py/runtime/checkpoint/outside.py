@@ -53,6 +53,10 @@ def bound(plan: Plan) -> tuple[Bound, ...]:
             what, hint = ("idmapped mounts", "mount it without idmap") if not source.nodes else ("mounts of devices", None)
             told = f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know {what}"
             raise NotSupported(told, step="criu", hint=hint)
+    for operation in plan.operations:
+        if isinstance(operation, op.CloneInside):
+            told = f"cannot checkpoint or restore mount {operation.source!r} ({operation.origin}): it is another mount's"
+            raise NotSupported(told, step="criu", hint="give the path that the other mount's source has on the host")
     recursive = {one.key: one.recursive for one in plan.operations if isinstance(one, op.CloneTree)}
     found = []
     for one in plan.operations:
