@@ -212,7 +212,7 @@ def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, s
     It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
     of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
     """
-    mounts = {layout.v2, *layout.v1.values()}
+    mounts = {layout.v2, *layout.hierarchies.values()}
     shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup, mounts))
     if not shared or asked is CgroupMode.IGNORE:
         return CgroupMode.SOFT if asked is None else asked
