@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
+
+_HINTS = {errno.EMFILE: "raise the limit of open files (RLIMIT_NOFILE, ulimit -n) of whoever calls it"}
 
 _GARBAGE = 50_000
 """So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
@@ -57,7 +60,7 @@ def main(
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             standard_streams.silence(1)
-        _tell(f"cannot perform the command: {error}", None, call.log)
+        _tell(f"cannot perform the command: {error}", _HINTS.get(error.errno or 0), call.log)
     except KeyboardInterrupt:
         return 130
     except Interrupted as end:
