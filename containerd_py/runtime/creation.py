@@ -246,6 +246,11 @@ class Creation:
                     answer = bring_up(self._spec, state)
                     self._undo.callback(take_back, self._spec, self._id)
                     dialogue.send_go(worker.control, answer)
+                case dialogue.Unmapped():
+                    from containerd_py.runtime.sources import map_inside
+
+                    map_inside(plan, message.key, fds)
+                    dialogue.send_mapped(worker.control)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():

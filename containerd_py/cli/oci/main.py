@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -25,6 +26,8 @@ FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
 
+_HINTS = {errno.EMFILE: "raise the limit of open files (RLIMIT_NOFILE, ulimit -n) of whoever calls it"}
+
 
 def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's).
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containe
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             standard_streams.silence(1)
-        _tell(f"cannot perform the command: {error}", None, call.log)
+        _tell(f"cannot perform the command: {error}", _HINTS.get(error.errno or 0), call.log)
     except KeyboardInterrupt:
         return 130
     except Interrupted as end:

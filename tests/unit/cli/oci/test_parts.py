@@ -13,7 +13,7 @@ import pytest
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
-from containerd_py.cli.oci.binds import leave_out_data
+from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
 from containerd_py.cli.oci.notify import NotifySocket, relay
@@ -231,3 +231,28 @@ def test_a_word_that_is_no_option_of_a_bind_stays_for_the_validation(tmp_path: P
     assert leave_out_data(document) == []
     assert document == {"mounts": mounts}
     assert leave_out_data([]) == leave_out_data({"mounts": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("root", "destination", "expected"),
+    [
+        ("rootfs", "/b/rootfs/mnt", "/mnt"),
+        ("/b/rootfs/", "/b//rootfs/./proc/sys", "/proc/sys"),
+        ("rootfs", "/b/rootfs/mnt/../etc", "/etc"),
+        ("rootfs", "/b/rootfs", "/b/rootfs"),
+        ("rootfs", "/b/rootfs2/x", "/b/rootfs2/x"),
+        ("rootfs", "/mnt/./x/", "/mnt/./x/"),
+        ("/", "/mnt", "/mnt"),
+        ("rootfs", 7, 7),
+        (7, "/b/rootfs/mnt", "/b/rootfs/mnt"),
+    ],
+)
+def test_destinations_begin_at_the_root(root: object, destination: object, expected: object) -> None:
+    document = {"root": {"path": root}, "mounts": [{"destination": destination}, 7]}
+    leave_out_root(document, "/b")
+    assert document["mounts"] == [{"destination": expected}, 7]
+
+
+@pytest.mark.parametrize("document", [[], {}, {"root": {"path": "x"}, "mounts": {}}, {"root": [], "mounts": []}])
+def test_a_document_without_mounts_has_no_destinations(document: object) -> None:
+    leave_out_root(document, "/b")
