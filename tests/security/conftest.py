@@ -15,6 +15,7 @@ from tests.security.programs import build
 
 __all__ = ["null_is_roots", "oci", "place", "rootfs", "runtime", "runtime_program", "template", "workshop"]
 
+_FULL_S = 1800
 Attack = Callable[[str, Path], Path]
 Often = Callable[[int, int], int]
 SENTINEL = "of the host"
@@ -23,6 +24,8 @@ SENTINEL = "of the host"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if ours := [item for item in items if item.path.is_relative_to(Path(__file__).parent)]:
         expect_failures(ours, program(config))
+        for item in ours if config.getoption("--full") else ():
+            item.add_marker(pytest.mark.timeout(_FULL_S))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
