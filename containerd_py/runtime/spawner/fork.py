@@ -17,9 +17,9 @@ import json
 import os
 import select
 import signal
-import socket
 from contextlib import suppress
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD

@@ -6,11 +6,11 @@ import errno
 import json
 import os
 import select
-import socket
 import struct
 import sys
 
 from containerd_py import __version__
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed

@@ -33,8 +33,9 @@ from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
+
+    from containerd_py import light_socket as socket
 
     Message = dict[str, Any]
 

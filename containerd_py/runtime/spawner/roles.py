@@ -10,10 +10,10 @@ import gc
 import os
 import resource
 import signal
-import socket
 import sys
 from importlib import import_module
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
