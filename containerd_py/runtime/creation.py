@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
-    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
 
 

@@ -1,7 +1,6 @@
 """The parts that need no command: sizes, durations, held signals, listening descriptors, readiness, pipes for terminals."""
 
 import ctypes
-import errno
 import json
 import os
 import pty
@@ -17,11 +16,8 @@ from containerd_py.cli.oci.arguments import seconds, size_bytes
 from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
-from containerd_py.cli.oci.library import launching
 from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
-from containerd_py.errors import Unavailable
-from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.models import parse
 from tests.unit.cli.oci.conftest import DOCUMENT
@@ -260,17 +256,3 @@ def test_destinations_begin_at_the_root(root: object, destination: object, expec
 @pytest.mark.parametrize("document", [[], {}, {"root": {"path": "x"}, "mounts": {}}, {"root": [], "mounts": []}])
 def test_a_document_without_mounts_has_no_destinations(document: object) -> None:
     leave_out_root(document, "/b")
-
-
-@pytest.mark.parametrize("problem", [Unavailable("cannot seal the interpreter"), OSError(errno.EMFILE, "too many")])
-def test_a_launcher_that_cannot_be_prepared_is_not_missed_yet(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
-    """What the command line asks for may need none; else its own exit code tells."""
-
-    def fail() -> None:
-        raise problem
-
-    monkeypatch.setattr(launcher, "prepare", fail)
-    reached = False
-    with launching():
-        reached = True
-    assert reached
