@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import select
 import signal
+import time
 from contextlib import closing, suppress
 
 from containerd_py import light_socket as socket
@@ -15,7 +16,7 @@ from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidAr
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.request import ForkRequest
 
 _LAUNCH_S = 30
+_HELD_PAUSE_S = 0.01
 
 DELEGATION_HINT = "an ordinary user does it from a process of the own service manager: systemd-run --user --scope COMMAND"
 """The kernel asks for the right to write to the first cgroup above both (cgroups(7), "Cgroup delegation")."""
@@ -46,7 +48,9 @@ class ProcessHandle:
     def reap(self) -> WaitStatus:
         """Wait for the end; tell nothing (neither code nor signal) where somebody else reaped it and the kernel forgot."""
         self.has_ended(timeout_s=None)
-        return witness_exit(self.pidfd.fileno()) or WaitStatus(None, None)
+        while (status := witness_exit(self.pidfd.fileno())) is None and is_held(self.pidfd.fileno()):
+            time.sleep(_HELD_PAUSE_S)
+        return status or WaitStatus(None, None)
 
     def end(self) -> WaitStatus:
         """Kill it and wait for its end."""

@@ -14,7 +14,7 @@ from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, witness_exit
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
 from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.protocol import Message
 
 _UCRED = struct.Struct("iII")
+_HELD_PAUSE_S = 0.02
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Keeper:
         self._daemon: socket.socket | None = None
         self._children: dict[str, Child] = {}
         self._by_pidfd: dict[int, Child] = {}
+        self._held: list[Child] = []
         self._poll = select.epoll()
         self._poll.register(listener, select.EPOLLIN)
         self._handlers = {
@@ -82,13 +84,17 @@ class Keeper:
     def run(self) -> None:
         while True:
             # The listener last: the daemon that hung up is heard to its end before the next one is let in.
-            for number, _events in sorted(self._poll.poll(), key=lambda event: event[0] == self._listener.fileno()):
+            pause_s = _HELD_PAUSE_S if self._held else None
+            for number, _events in sorted(self._poll.poll(pause_s), key=lambda event: event[0] == self._listener.fileno()):
                 if number == self._listener.fileno():
                     self._accept()
                 elif self._daemon is not None and number == self._daemon.fileno():
                     self._serve(self._daemon)
                 elif number in self._by_pidfd:
                     self._note_exit(self._by_pidfd[number])
+            held, self._held = self._held, []
+            for child in held:
+                self._note_exit(child)
 
     # ── the connection ──
 
@@ -216,13 +222,22 @@ class Keeper:
         self._by_pidfd[child.pidfd.fileno()] = child
         self._poll.register(child.pidfd.fileno(), select.EPOLLIN)
 
+    def _all(self) -> tuple[Child, ...]:
+        """Those that are known, and those that are forgotten and not reaped yet."""
+        return (*self._children.values(), *self._by_pidfd.values(), *self._held)
+
     def _unwatch(self, child: Child) -> None:
         if self._by_pidfd.pop(child.pidfd.fileno(), None) is not None:
             self._poll.unregister(child.pidfd.fileno())
 
     def _note_exit(self, child: Child) -> None:
         self._unwatch(child)
-        status = witness_exit(child.pidfd.fileno()) or WaitStatus(None, None)
+        status = witness_exit(child.pidfd.fileno())
+        if status is None and is_held(child.pidfd.fileno()):
+            # Left there it would keep its pid namespace, and so its container, from ever ending.
+            self._held.append(child)
+            return
+        status = status or WaitStatus(None, None)
         if child.forgotten:
             child.close()
             return
@@ -243,7 +258,7 @@ class Keeper:
                 "exit": child.exit,
                 "forgotten": child.forgotten,
             }
-            for child in {id(child): child for child in (*self._children.values(), *self._by_pidfd.values())}.values()
+            for child in {id(child): child for child in self._all()}.values()
         ]
         document = {"listener": self._listener.fileno(), "children": inheritance}
         record = sealed("spawner-state", json.dumps(document).encode()).take()

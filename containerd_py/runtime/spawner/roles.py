@@ -109,6 +109,9 @@ def _become_private() -> None:
         resource.setrlimit(kind, (soft, hard))
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # ignored by our starter, it would have the kernel reap: no exit is told then
     os.chdir("/")
     for name, value in (("coredump_filter", "0x33"), ("oom_score_adj", "0")):
         try:

@@ -25,11 +25,11 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.UnshareCgroup(), "enter a new cgroup namespace"),
     (
         op.ResetProcess("_ses.a"),
-        "start a session, join session keyring '_ses.a', reset nice, affinity, timer slack and umask",
+        "start a session, join session keyring '_ses.a', reset nice, policy, affinity, timer slack and umask",
     ),
     (
         op.ResetProcess(""),
-        "start a session, keep the caller's session keyring, reset nice, affinity, timer slack and umask",
+        "start a session, keep the caller's session keyring, reset nice, policy, affinity, timer slack and umask",
     ),
     (op.OpenProcfs(), "open a private procfs"),
     (op.SetPropagation(1 << 19, "rslave"), "make all mounts rslave"),
