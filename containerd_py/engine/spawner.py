@@ -14,6 +14,7 @@ import structlog
 from containerd_py import __version__
 from containerd_py.engine.fd_store import PIDFD, SPAWNER
 from containerd_py.engine.latencies import Latencies
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
@@ -131,7 +132,7 @@ class SpawnerLink:
         """Connect and hear the inventory."""
         connection = client.connect(directory)
         if connection is None:
-            self._started.add(client.start(directory))
+            self._started.add(await in_own_thread(_start, Fd(os.dup(directory))))
             connection = client.connect(directory)
         if connection is None:
             raise ConnectionRefusedError("the spawner does not listen")
@@ -367,6 +368,11 @@ class SpawnerLink:
             loop.remove_reader(link.fileno())
             loop.remove_writer(link.fileno())
             link.close()
+
+
+def _start(directory: Fd) -> int:
+    with directory:
+        return client.start(directory.fileno())
 
 
 def _lost() -> ContainerdError:

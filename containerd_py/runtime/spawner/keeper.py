@@ -22,6 +22,7 @@ from containerd_py.runtime.spawner.request import ForkRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from containerd_py.runtime.spawner.protocol import Message
@@ -61,8 +62,10 @@ class Child:
 class Keeper:
     """One daemon at a time is connected; requests are handled in the order in which they come."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, birthplace: AbstractContextManager[None]) -> None:
+        """birthplace: see `fork_worker`; a successor starts from there too."""
         self._listener = listener
+        self._birthplace = birthplace
         self._daemon: socket.socket | None = None
         self._children: dict[str, Child] = {}
         self._by_pidfd: dict[int, Child] = {}
@@ -158,7 +161,7 @@ class Keeper:
             return
         request, kept = ForkRequest.read(message, [fd.fileno() for fd in fds])
         try:
-            pid, pidfd = fork_worker(request)
+            pid, pidfd = fork_worker(request, self._birthplace)
         except OSError as problem:
             self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
             return
@@ -249,18 +252,19 @@ class Keeper:
         record = sealed("spawner-state", json.dumps(document).encode()).take()
         for number in (record, self._listener.fileno(), *_numbers(inheritance)):
             os.set_inheritable(number, True)  # noqa: FBT003 - os's own signature
-        os.execve(  # noqa: S606 - ourselves, sealed
-            f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
-        )
+        with self._birthplace:
+            os.execve(  # noqa: S606 - ourselves, sealed
+                f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
+            )
 
     @classmethod
-    def resume(cls, record: int) -> Keeper:
+    def resume(cls, record: int, birthplace: AbstractContextManager[None]) -> Keeper:
         """Take over what `_upgrade` left, from the descriptor of its record."""
         with Fd(record) as state:
             document = json.loads(os.pread(state.fileno(), os.fstat(record).st_size, 0))
         listener = document["listener"]
         os.set_inheritable(listener, False)  # noqa: FBT003 - os's own signature
-        keeper = cls(socket.socket(fileno=listener))
+        keeper = cls(socket.socket(fileno=listener), birthplace)
         for entry in document["children"]:
             numbers = entry["kept"]
             for number in (entry["pidfd"], *numbers.values()):

@@ -56,7 +56,7 @@ def test_it_is_alone_and_has_nothing_of_the_daemons(spawner: Spawner) -> None:
     assert os.getsid(spawner.pid) == spawner.pid
     assert os.readlink(here / "ns/mnt") != os.readlink("/proc/self/ns/mnt")
     kinds = sorted(target.split(":")[0] for target in spawner.descriptors())
-    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "socket", "socket"]
+    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "net", "net", "socket", "socket"]
     assert b"site-packages" not in (here / "maps").read_bytes()
 
 
@@ -389,7 +389,7 @@ def test_upgrades_leak_no_descriptor(spawner: Spawner) -> None:
         spawner.hang_up()
         spawner.meet()
     kinds = sorted(target.split(":")[0] for target in spawner.descriptors())
-    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "socket", "socket"]
+    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "net", "net", "socket", "socket"]
 
 
 def test_what_is_received_is_not_handed_on_to_our_children(spawner: Spawner, rootfs: Path) -> None:
