@@ -116,6 +116,7 @@ class SpawnerLink:
             os.close(directory)
         assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
         self._hold(self._hello.pid)
+        self._reap()  # one that had hung up, but not quite ended, at the beginning
         asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
         return inventory
 

@@ -123,13 +123,20 @@ class Keeper:
         return self._daemon is None
 
     def _serve(self, daemon: socket.socket) -> None:
-        message, numbers = protocol.receive(daemon)
+        """Hang up on a daemon that says what is no request: it comes again, and containers keep their parent."""
+        try:
+            message, numbers = protocol.receive(daemon)
+        except ValueError:
+            self._hang_up()
+            return
         if message is None:
             self._hang_up()
             return
         fds = [Fd(number) for number in numbers]
         try:
             self._handlers[message["op"]](message, fds)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            self._hang_up()
         finally:
             for fd in fds:
                 fd.close()  # what was kept has been taken out of its `Fd`
