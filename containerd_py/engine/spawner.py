@@ -77,7 +77,7 @@ class SpawnerLink:
         former = self.store.recall(SPAWNER).get(PIDFD)
         try:
             return await self._start_in_time(former)
-        except (TimeoutError, OSError) as problem:
+        except (TimeoutError, OSError, ValueError) as problem:
             self._hang_up()
             raise Unavailable(
                 f"cannot start spawner: {str(problem) or 'it does not answer'}",
