@@ -1,4 +1,4 @@
-"""What the daemon takes from itself once it runs, so that a mistake in it reaches no further (ADR 26).
+"""What the daemon takes from itself once it runs, so that a mistake in it reaches no further (ADR 27).
 
 The event loop and the threads of its pool read what clients and payloads send, and keep records. They
 

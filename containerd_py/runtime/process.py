@@ -24,6 +24,7 @@ from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.plan.operations import (
     AttachRoot,
+    CloneInside,
     CloneTree,
     Exec,
     FindProgram,
@@ -104,6 +105,10 @@ _HINTS: dict[str, dict[int, str]] = {
     SetSysctl.__name__: {
         errno.ENOENT: "this kernel has no such parameter in this namespace",
         errno.EINVAL: "the kernel does not take this value",
+    },
+    CloneInside.__name__: {
+        errno.ENOENT: "neither the root file system nor a mount before this one has it: correct its path, or the order",
+        errno.ELOOP: "a symlink stands on the way to the mount's source, where there may be none",
     },
     CloneTree.__name__: {
         errno.ENOENT: "make the mount's source on the host first, or correct its path",

@@ -38,9 +38,13 @@ import sys
 
 sys.path.append("/{packages}")
 
-from containerd_py.cli.oci.main import run
+from containerd_py.bytecode_cache import BytecodeCache
 
-run()
+cache = BytecodeCache.own().install()
+
+from containerd_py.cli.oci.program import run
+
+run(cache)
 """
 """As its script in `containerd_py.cli.oci`, which has to find out where it lies."""
 

@@ -67,7 +67,7 @@ class Restoration(Creation):
         """Raises NotSupported where there is no CRIU that will do, InvalidArgument and Unavailable, as a creation."""
         config_file(spec)
         check_code()  # the ground's, which root runs too (SECURITY R2)
-        self._program = checked(find_criu())
+        self._program = checked(find_criu(options.program))
         if options.lazy_pages:
             check_features(self._program, Features(lazy_pages=True))
         super().__init__(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup)

@@ -199,6 +199,7 @@ def start(directory: int) -> int:
         os.fchmod(listener.fileno(), 0o600)  # of the socket, so that it is never bound with more
         listener.bind(_address(directory))
         listener.listen(8)
+        seal.check_code()
         return seal.start_role("spawner", listener.fileno(), session=True)
 
 

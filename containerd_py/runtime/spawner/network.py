@@ -1,4 +1,4 @@
-"""Keeping the spawner off the network: it lives in a network namespace of its own, in which nothing is up (ADR 26).
+"""Keeping the spawner off the network: it lives in a network namespace of its own, in which nothing is up (ADR 27).
 
 A worker is born where the daemon was started, so the spawner is there for the moment in which it forks.
 """

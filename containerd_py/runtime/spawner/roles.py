@@ -20,6 +20,7 @@ from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import protocol
+from containerd_py.runtime.spawner.code_owners import unsafe_code
 from containerd_py.runtime.spawner.fork import fork_sibling
 from containerd_py.runtime.spawner.request import ForkRequest
 
@@ -56,8 +57,12 @@ def launcher(_arguments: list[str]) -> None:
     process.close_from(SOCKET + 1)
     _become_private()
     connection = socket.socket(fileno=SOCKET)
+    unsafe = unsafe_code()  # the request may not be there yet: this costs nobody time
     message, fds = protocol.receive(connection)
     if message is None:
+        return
+    if unsafe is not None:
+        protocol.send(connection, {"op": "unsafe", "text": unsafe})
         return
     birth = import_module("containerd_py.runtime.spawner.birth").Birth(fds.pop()) if message["birth"] else None
     GUARD.install()

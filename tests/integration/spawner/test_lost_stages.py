@@ -87,6 +87,7 @@ def test_without_a_worker_it_is_told_why_and_nothing_is_left(kill: str, told: st
 _LAUNCHER = """
     import os, signal, sys
     sys.path.append(sys.argv[1])
+    sys.argv.pop(2)  # where bytecode is kept
     from containerd_py.runtime.spawner import fork, roles
     forked = fork._fork
     def fork_and_die(request, parent, birth):

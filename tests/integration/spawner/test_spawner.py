@@ -499,6 +499,7 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 
 ALLOWED = (
     *("containerd_py", "containerd_py.light_dataclasses", "containerd_py.typed"),
+    *("containerd_py.bytecode_cache", "containerd_py.runtime_cache"),
     *("containerd_py.runtime", "containerd_py.runtime.plan"),
     *("containerd_py.runtime.plan.plan", "containerd_py.runtime.plan.outline"),
 )
@@ -511,11 +512,11 @@ HEAVY = ("asyncio", "pydantic", "aiohttp", "ssl", "concurrent", "multiprocessing
 
 def modules_of_a_role(*more: str) -> list[str]:
     """Import what a role imports, by the very command line that it is started with. more: what it imports by itself."""
-    _executable, *flags, bootstrap, package, _role = seal.arguments("spawner")
-    assert bootstrap.endswith("import main; main()")
+    _executable, *flags, bootstrap, package, kept, _role = seal.arguments("spawner")
+    assert bootstrap.endswith("import main\nmain()\n")
     imports = "".join(f"import {name}; " for name in more)
-    script = bootstrap.removesuffix("main()") + imports + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, *flags, script, package], capture_output=True, check=True, timeout=LONG_S)
+    script = bootstrap.removesuffix("main()\n") + imports + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, *flags, script, package, kept], capture_output=True, check=True, timeout=LONG_S)
     found: list[str] = json.loads(done.stdout)
     return found
 

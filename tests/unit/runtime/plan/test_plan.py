@@ -38,6 +38,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.SetRootPropagation(1 << 20, "shared", recursive=False), "make the root mount shared"),
     (op.CloneTree(0, "/srv", recursive=True), "clone rbind source /srv"),
     (op.CloneTree(0, "/srv", recursive=False), "clone bind source /srv"),
+    (op.CloneInside(0, "/srv", recursive=True), "clone rbind source /srv of the container's own mounts"),
     (op.CloneNull(), "clone /dev/null (char 1:3)"),
     (op.AttachRoot("/r"), "bind root file system /r"),
     (
