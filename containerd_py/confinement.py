@@ -23,7 +23,7 @@ from containerd_py.errors import NotSupported
 from containerd_py.runtime.linux import landlock, process
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.landlock import AccessFs
-from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp import compile as seccomp
 from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 from containerd_py.runtime.spec.process import CAPABILITIES
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from containerd_py.runtime.cgroups.layout import Layout
-    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.seccomp.kept import SeccompFilter
 
 _log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ def confine(directories: Iterable[str], cgroups: Layout) -> Confined:
 
     directories: which must be there. Raises OSError.
     """
-    compiled = _compiled()  # loading libseccomp looks for it by programs of the host, and wants a place for temporary files
+    compiled = _compiled()  # before, since that looks for libseccomp by programs of the host
     process.set_no_new_privs()
     version = _write_below(directories, cgroups)
     _drop_capabilities()
@@ -109,7 +109,8 @@ def _allow(rules: Fd, path: str, access: AccessFs) -> None:
 
 def _compiled() -> SeccompFilter | None:
     try:
-        return compile_profile(_profile())
+        seccomp.load()  # whether the filter was kept from before or not: those of containers may not have been
+        return seccomp.compile_profile(_profile())
     except NotSupported as problem:
         _log.warning("the calls of the daemon are not filtered", error=problem.message)
         return None
