@@ -94,8 +94,12 @@ def unpack(target: Path, lock: Path = LOCK, folder: Path = FOLDER) -> None:
         fetch(lock, folder)
     for path in checked(lock, folder):
         with zipfile.ZipFile(path) as archive:
-            names = (name for name in archive.namelist() if not name.endswith(_SOURCES_ONLY) and ".data/" not in name)
-            archive.extractall(target, names)
+            archive.extractall(target, filter(_is_needed, archive.namelist()))
+
+
+def _is_needed(name: str) -> bool:
+    """Directories are made with what is in them, and programs for people (.data/) are not ours."""
+    return not name.endswith(("/", *_SOURCES_ONLY)) and ".data/" not in name
 
 
 def checked(lock: Path, folder: Path) -> Iterator[Path]:
