@@ -40,12 +40,14 @@ def spawner(arguments: list[str]) -> None:
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
     from containerd_py.runtime.spawner.keeper import Keeper
+    from containerd_py.runtime.spawner.network import leave_network
 
     import_module("containerd_py.runtime.spawner.birth")
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
-    keeper = Keeper.resume(int(arguments[0])) if arguments else Keeper(socket.socket(fileno=SOCKET))
+    birthplace = leave_network()
+    keeper = Keeper.resume(int(arguments[0]), birthplace) if arguments else Keeper(socket.socket(fileno=SOCKET), birthplace)
     GUARD.install()
     _freeze_memory()
     keeper.run()
