@@ -94,7 +94,7 @@ def unpack(target: Path, lock: Path = LOCK, folder: Path = FOLDER) -> None:
         fetch(lock, folder)
     for path in checked(lock, folder):
         with zipfile.ZipFile(path) as archive:
-            archive.extractall(target, filter(_is_needed, archive.namelist()))
+            archive.extractall(target, [name for name in archive.namelist() if _is_needed(name)])
 
 
 def _is_needed(name: str) -> bool:
