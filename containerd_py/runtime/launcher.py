@@ -8,10 +8,10 @@ from __future__ import annotations
 import errno
 import select
 import signal
-import socket
 import time
 from contextlib import closing, suppress
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import prepared

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spawner import seal
 

@@ -43,8 +43,7 @@ from containerd_py.signal_names import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
+    from containerd_py import light_socket as socket
     from containerd_py.runtime.init.dialogue import Failed
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened

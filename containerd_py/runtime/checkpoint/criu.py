@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import stat
 import subprocess
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import Internal, NotSupported
 from containerd_py.runtime.checkpoint.messages import Answer, Features, Kind, Request, decode, encode
 from containerd_py.runtime.linux.passing import receive_fds

@@ -10,10 +10,10 @@ The hooks of the container's inside and `poststart` are not run, as with runc: w
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from contextlib import ExitStack
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files

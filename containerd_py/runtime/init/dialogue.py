@@ -34,9 +34,9 @@ connection that somebody makes to the container's start socket, and this one end
 from __future__ import annotations
 
 import json
-import socket
 import struct
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds

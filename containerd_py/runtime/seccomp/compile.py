@@ -48,6 +48,14 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     return _compile(profile, flags_given="flags" in profile.given)
 
 
+def load() -> None:
+    """Load the library, which is looked for by programs of the host: from then on nothing is executed for it.
+
+    Raises NotSupported.
+    """
+    _library()
+
+
 def check_known(profile: Seccomp) -> None:
     """Raise InvalidArgument for a system call of the profile that libseccomp does not know, and would be left out."""
     library = _library()

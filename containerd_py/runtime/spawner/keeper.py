@@ -6,11 +6,11 @@ import errno
 import json
 import os
 import select
-import socket
 import struct
 import sys
 
 from containerd_py import __version__
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
@@ -22,6 +22,7 @@ from containerd_py.runtime.spawner.request import ForkRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from containerd_py.runtime.spawner.protocol import Message
@@ -62,8 +63,10 @@ class Child:
 class Keeper:
     """One daemon at a time is connected; requests are handled in the order in which they come."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, birthplace: AbstractContextManager[None]) -> None:
+        """birthplace: see `fork_worker`; a successor starts from there too."""
         self._listener = listener
+        self._birthplace = birthplace
         self._daemon: socket.socket | None = None
         self._children: dict[str, Child] = {}
         self._by_pidfd: dict[int, Child] = {}
@@ -126,13 +129,20 @@ class Keeper:
         return self._daemon is None
 
     def _serve(self, daemon: socket.socket) -> None:
-        message, numbers = protocol.receive(daemon)
+        """Hang up on a daemon that says what is no request: it comes again, and containers keep their parent."""
+        try:
+            message, numbers = protocol.receive(daemon)
+        except ValueError:
+            self._hang_up()
+            return
         if message is None:
             self._hang_up()
             return
         fds = [Fd(number) for number in numbers]
         try:
             self._handlers[message["op"]](message, fds)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            self._hang_up()
         finally:
             for fd in fds:
                 fd.close()  # what was kept has been taken out of its `Fd`
@@ -164,7 +174,7 @@ class Keeper:
             return
         request, kept = ForkRequest.read(message, [fd.fileno() for fd in fds])
         try:
-            pid, pidfd = fork_worker(request)
+            pid, pidfd = fork_worker(request, self._birthplace)
         except OSError as problem:
             self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
             return
@@ -264,18 +274,19 @@ class Keeper:
         record = sealed("spawner-state", json.dumps(document).encode()).take()
         for number in (record, self._listener.fileno(), *_numbers(inheritance)):
             os.set_inheritable(number, True)  # noqa: FBT003 - os's own signature
-        os.execve(  # noqa: S606 - ourselves, sealed
-            f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
-        )
+        with self._birthplace:
+            os.execve(  # noqa: S606 - ourselves, sealed
+                f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
+            )
 
     @classmethod
-    def resume(cls, record: int) -> Keeper:
+    def resume(cls, record: int, birthplace: AbstractContextManager[None]) -> Keeper:
         """Take over what `_upgrade` left, from the descriptor of its record."""
         with Fd(record) as state:
             document = json.loads(os.pread(state.fileno(), os.fstat(record).st_size, 0))
         listener = document["listener"]
         os.set_inheritable(listener, False)  # noqa: FBT003 - os's own signature
-        keeper = cls(socket.socket(fileno=listener))
+        keeper = cls(socket.socket(fileno=listener), birthplace)
         for entry in document["children"]:
             numbers = entry["kept"]
             for number in (entry["pidfd"], *numbers.values()):

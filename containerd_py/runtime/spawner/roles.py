@@ -10,10 +10,10 @@ import gc
 import os
 import resource
 import signal
-import socket
 import sys
 from importlib import import_module
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
@@ -40,12 +40,14 @@ def spawner(arguments: list[str]) -> None:
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
     from containerd_py.runtime.spawner.keeper import Keeper
+    from containerd_py.runtime.spawner.network import leave_network
 
     import_module("containerd_py.runtime.spawner.birth")
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
-    keeper = Keeper.resume(int(arguments[0])) if arguments else Keeper(socket.socket(fileno=SOCKET))
+    birthplace = leave_network()
+    keeper = Keeper.resume(int(arguments[0]), birthplace) if arguments else Keeper(socket.socket(fileno=SOCKET), birthplace)
     GUARD.install()
     _freeze_memory()
     keeper.run()

@@ -29,7 +29,20 @@ sys.stderr.write(" ".join(sys.modules))
 sys.exit(code)
 """
 _SLOW = {
-    *("argparse", "asyncio", "dataclasses", "datetime", "hashlib", "inspect", "logging", "pathlib", "pydantic", "pyroute2"),
+    *(
+        "argparse",
+        "asyncio",
+        "dataclasses",
+        "selectors",
+        "socket",
+        "datetime",
+        "hashlib",
+        "inspect",
+        "logging",
+        "pathlib",
+        "pydantic",
+        "pyroute2",
+    ),
     *("pyseccomp", "jeepney", "shutil", "site", "subprocess", "tempfile", "traceback", "typing", "urllib"),
 }
 
