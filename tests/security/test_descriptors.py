@@ -11,7 +11,7 @@ import pytest
 from tests.oci.containers import Containers
 from tests.security.conftest import SENTINEL, Often
 
-_FIRST, _SAMPLE, _ALL = 3, 12, 65
+_FIRST, _SAMPLE, _ALL = 3, 10, 65
 UP = "../" * 12
 
 LOOK = "cat {up}{secret} 2>/dev/null; ls {up} 2>/dev/null; true"

@@ -45,7 +45,7 @@ def test_no_secret_of_the_caller_is_in_what_enters(
     secret = {"process.env": ["PATH=/bin", f"CANARY={CANARY}"], "process.args": ["/bin/sleep", "1000"]}
     other = oci.create(secret).start()
     box = watching(oci, attack, capabilities)
-    executed = often(15, 500)
+    executed = often(10, 500)
     for _ in range(executed):
         box.runtime("exec", box.id, "/bin/true", env=os.environ | {"CANARY": CANARY}).ok()
     counted = told(box)
