@@ -14,7 +14,7 @@ from containerd_py import __version__
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, exit_info, wait_exit
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
 from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.protocol import Message
 
 _UCRED = struct.Struct("iII")
+_HELD_S = 0.05
 
 
 @dataclass
@@ -66,6 +67,8 @@ class Keeper:
         self._daemon: socket.socket | None = None
         self._children: dict[str, Child] = {}
         self._by_pidfd: dict[int, Child] = {}
+        self._held: set[int] = set()
+        """Pidfds of children that have ended and cannot be reaped yet: whoever traces them has not let go (ptrace(2))."""
         self._poll = select.epoll()
         self._poll.register(listener, select.EPOLLIN)
         self._handlers = {
@@ -81,8 +84,11 @@ class Keeper:
 
     def run(self) -> None:
         while True:
+            for number in tuple(self._held):
+                self._note_exit(self._by_pidfd[number])
+            told = self._poll.poll(_HELD_S if self._held else None)
             # The listener last: the daemon that hung up is heard to its end before the next one is let in.
-            for number, _events in sorted(self._poll.poll(), key=lambda event: event[0] == self._listener.fileno()):
+            for number, _events in sorted(told, key=lambda event: event[0] == self._listener.fileno()):
                 if number == self._listener.fileno():
                     self._accept()
                 elif self._daemon is not None and number == self._daemon.fileno():
@@ -216,13 +222,16 @@ class Keeper:
         self._by_pidfd[child.pidfd.fileno()] = child
         self._poll.register(child.pidfd.fileno(), select.EPOLLIN)
 
-    def _unwatch(self, child: Child) -> None:
-        if self._by_pidfd.pop(child.pidfd.fileno(), None) is not None:
-            self._poll.unregister(child.pidfd.fileno())
-
     def _note_exit(self, child: Child) -> None:
-        self._unwatch(child)
-        status = witness_exit(child.pidfd.fileno()) or WaitStatus(None, None)
+        number = child.pidfd.fileno()
+        if number not in self._held:
+            self._poll.unregister(number)
+        status = _ended(number)
+        if status is None:
+            self._held.add(number)
+            return
+        self._held.discard(number)
+        del self._by_pidfd[number]
         if child.forgotten:
             child.close()
             return
@@ -276,6 +285,14 @@ class Keeper:
 
 def _kept(message: Message, fds: list[Fd]) -> dict[str, Fd]:
     return {name: Fd(fd.take()) for name, fd in zip(message["keep"], fds, strict=False)}
+
+
+def _ended(pidfd: int) -> WaitStatus | None:
+    """Reap one that has ended; None where it cannot be reaped yet. Of one that is no child of ours others may know more."""
+    try:
+        return wait_exit(pidfd)
+    except ChildProcessError:
+        return exit_info(pidfd) or WaitStatus(None, None)
 
 
 def _readable(connection: socket.socket) -> bool:
