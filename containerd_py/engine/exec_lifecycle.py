@@ -29,7 +29,7 @@ from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
-from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, OutOfSpace, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.launcher import open_dialogue
@@ -61,7 +61,7 @@ KEPT = 128
 
 _END_S = 10.0
 _NO_SUCH_PROGRAM, _CANNOT_EXECUTE = 127, 126
-_RETRIED = (Unavailable, OSError, asyncio.CancelledError)
+_RETRIED = (Unavailable, OutOfSpace, OSError, asyncio.CancelledError)
 
 
 class ExecLifecycle:
