@@ -7,7 +7,8 @@ PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsys
 # Callers of the runtime, for the tests; what they recommend (other runtimes, networks, tools to build images) is not needed.
 CALLERS := conmon containerd podman
 
-.PHONY: test test-runtimes demo bench soak faults docs man deb install uninstall help clean packages compiled guest-kernel force
+.PHONY: test test-runtimes demo bench soak faults fuzz docs man deb install uninstall audit lock help clean packages compiled \
+	guest-kernel force
 
 # pytest keeps the tests as it has compiled them, whatever the environment says: else each process does that anew in each
 # run, for half of the time that they take to be collected.
@@ -33,11 +34,14 @@ docs: .venv/installed ## build the documentation into build/site; nothing in it 
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
+fuzz: .venv/installed ## fuzz what reads the bytes of strangers, for MINUTES=1 each; ARGS='users archives' for those alone
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),1) $(ARGS)
+
 soak: .venv/installed compiled ## find what a daemon loses or keeps; MINUTES=30 with kills and full disks, ARGS='--seed 1'
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 faults: .venv/installed compiled ## every case of tests/faults: a kill at each system call of each operation, and so on
-	@$(BIN)/python -m pytest -q -rP tests/faults --whole $(ARGS)
+	@$(BIN)/python -m pytest -q -rP tests/faults --full $(ARGS)
 
 man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
 	@$(BIN)/python -m tools.man build/man
@@ -50,6 +54,14 @@ install: .venv/installed ## install under /opt/pycontainerd, with units, manual 
 
 uninstall: .venv/installed ## take away what `make install` has installed; settings and data stay
 	@$(BIN)/python -m tools.package uninstall --destdir "$(or $(DESTDIR),/)"
+
+audit: .venv/tools/installed ## ask a service, by network, which versions of requirements.lock have known holes
+	@.venv/tools/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock \
+		|| { echo "not every version could be found to be without known holes: see above" >&2; exit 1; }
+
+lock: .venv/tools/installed ## write requirements.lock anew, by network: the newest versions that pyproject.toml admits
+	@.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 help: ## print this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -73,11 +85,19 @@ guest-kernel:
 	@tests/harness/fetch-criu.sh forky >/dev/null || echo "no newer CRIU: the tests that need one will say so"
 
 # Without the stamp .venv was left half-made, and without a Python that runs it is of no use: then it is made anew.
-.venv/installed: pyproject.toml $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
+.venv/installed: pyproject.toml requirements.lock $(shell $(BIN)/python -c '' >/dev/null 2>&1 || echo force) | packages
 	@echo "installing Python packages into .venv ($$($(PYTHON) --version))"
 	@{ test -e $@ && $(BIN)/python -m pip --version; } >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@sed -E '/^ *--hash/d; s/ *\\$$//' requirements.lock >.venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
-		--editable '.[docs,test]'
+		--constraint .venv/constraints.txt --editable '.[docs,test]'
+	$(BIN)/python -m tools.package.wheels
+	@touch $@
+
+# Apart from what the project needs: nothing of it decides what is installed there.
+.venv/tools/installed: | .venv/installed
+	@$(PYTHON) -m venv --clear .venv/tools
+	@.venv/tools/bin/python -m pip install --quiet --disable-pip-version-check pip-audit uv
 	@touch $@
 
 # apt is asked only for what is missing: an installed machine needs no network.

@@ -15,11 +15,14 @@ from aiohttp import web
 from containerd_py import __version__, activation, atomic
 from containerd_py.api import app, listener
 from containerd_py.api.access import Access
+from containerd_py.confinement import confine
+from containerd_py.engine import directories
 from containerd_py.engine.composition import EngineSettings
 from containerd_py.engine.credentials import Credentials
 from containerd_py.engine.engine import Engine
 from containerd_py.engine.fd_store import FdStore, most_of, stored
 from containerd_py.engine.output import Limits
+from containerd_py.engine.own_thread import Unconfined, in_own_thread
 from containerd_py.engine.parts import DeclaredSettings, OutputSettings
 from containerd_py.engine.removed import Keep
 from containerd_py.engine.scope import Scope
@@ -29,7 +32,7 @@ from containerd_py.runtime.linux.process import set_child_subreaper
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from containerd_py.activation import Passed
     from containerd_py.config import DaemonConfig
@@ -64,6 +67,9 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
     sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
     store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
     engine = build_engine(config, store)
+    Unconfined().start_from_now_on()
+    directories.make(config.state_dir, config.data_dir)
+    confine((config.state_dir, config.data_dir), engine.cgroup_layout)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(manager.close)
         stack.push_async_callback(engine.close)
@@ -72,7 +78,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
         reaper = Reaper(engine.waits_for)
         signal.signal(signal.SIGCHLD, lambda *_: loop.call_soon_threadsafe(reaper.sweep))
         stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
-        doors = tuple(_doors(config, sockets, stack))
+        doors = await _doors(config, sockets, stack)
         await asyncio.to_thread(_note_socket, config, doors[0].connection)
         runners = [app.runner(app.build(engine, door.access)) for door in doors]
         for runner in runners:
@@ -121,24 +127,28 @@ def _note_socket(config: DaemonConfig, connection: socket.socket) -> None:
         atomic.write(os.path.join(config.state_dir, _SOCKET_FILE), os.fsencode(connection.getsockname()))
 
 
-def _doors(config: DaemonConfig, passed: Passed, stack: contextlib.AsyncExitStack) -> Iterator[Door]:
-    """Yield each socket that is served with its rules; those that nobody has passed are made here."""
+async def _doors(config: DaemonConfig, passed: Passed, stack: contextlib.AsyncExitStack) -> list[Door]:
+    """Return each socket that is served with its rules; those that nobody has passed are made here."""
+    doors: list[Door] = []
     if passed.first:
         for connection in passed.first:
             path = os.fsdecode(connection.getsockname())
-            yield Door(connection, Access(group_allowed=True, socket=path))
+            doors.append(Door(connection, Access(group_allowed=True, socket=path)))
     else:
-        connection = listener.open_socket(config.socket, group=config.socket_group)
-        stack.callback(listener.remove, config.socket)
-        yield Door(connection, Access(group_allowed=config.socket_group is not None, socket=config.socket))
+        connection = await _made(stack, config.socket, group=config.socket_group)
+        doors.append(Door(connection, Access(group_allowed=config.socket_group is not None, socket=config.socket)))
     for one in config.sockets:
-        for connection in passed.further.get(one.name or "") or (_made(one, stack),):
-            yield Door(connection, _rules(one))
+        made = passed.further.get(one.name or "") or [await _made(stack, one.path, group=one.group, mode=one.octal_mode)]
+        doors += (Door(connection, _rules(one)) for connection in made)
+    return doors
 
 
-def _made(one: SocketConfig, stack: contextlib.AsyncExitStack) -> socket.socket:
-    connection = listener.open_socket(one.path, group=one.group, mode=one.octal_mode)
-    stack.callback(listener.remove, one.path)
+async def _made(
+    stack: contextlib.AsyncExitStack, path: str, *, group: str | None, mode: int | None = None
+) -> socket.socket:
+    """Where it lies, the daemon itself writes nothing any more (`confinement`)."""
+    connection = await in_own_thread(listener.open_socket, path, group=group, mode=mode)
+    stack.push_async_callback(in_own_thread, listener.remove, path)
     return connection
 
 

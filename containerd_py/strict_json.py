@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 DEEPEST = 32
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 _MOST_DIGITS = sys.int_info.default_max_str_digits
 _MOST_BITS = int(_MOST_DIGITS * math.log2(10))
 _SHOWN = 200
@@ -144,7 +144,7 @@ def _check_depth(depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if _SURROGATE.search(text):
+    if not text.isascii() and re.search(_SURROGATE, text):  # compiled here: few texts need it
         raise _Refused(f"lone surrogate in {text[:40]!r}")
     if "\0" in text:
         raise _Refused(f"NUL in {text[:40]!r}")

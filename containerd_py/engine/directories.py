@@ -12,10 +12,14 @@ from containerd_py.runtime.linux.fd import Fd
 
 def take(state_dir: str, data_dir: str) -> list[Fd]:
     """Return the locks, which their owner closes. Raises Unavailable; with the step "lock" where another daemon has one."""
-    for directory in (state_dir, data_dir):
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+    make(state_dir, data_dir)
     _check_private(state_dir)
     return _lock_both(state_dir, data_dir)
+
+
+def make(*directories: str) -> None:
+    for directory in directories:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
 
 
 def _check_private(path: str) -> None:

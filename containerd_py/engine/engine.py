@@ -19,6 +19,7 @@ from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.once import Once, key_for
 from containerd_py.engine.operations import Operations
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.pruning import prune
 from containerd_py.engine.pulse import USUAL_S
 from containerd_py.engine.scope import check_update, scope
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         TimedStep,
     )
     from containerd_py.engine.waiting import Condition
+    from containerd_py.runtime.cgroups.layout import Layout
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.wire import CreateRequest, UpdateRequest
@@ -293,13 +295,17 @@ class Engine:
 
     # ── the engine itself ──
 
+    @property
+    def cgroup_layout(self) -> Layout:
+        return self._parts.host.cgroups
+
     def info(self) -> EngineInfo:
         """Return what the daemon knows of itself and of its host, and how many containers there are by status."""
         return self._use.self_measuring.info()
 
     async def examine(self) -> tuple[Checked, ...]:
         """Return what this host can and cannot do."""
-        return await asyncio.to_thread(examine, self._parts, self._settings.state_dir, self.declared())
+        return await in_own_thread(examine, self._parts, self._settings.state_dir, self.declared())
 
     async def measure(self) -> Measurement:
         """Return what the daemon and its containers use, and what has happened since it began."""

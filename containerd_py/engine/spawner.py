@@ -14,6 +14,7 @@ import structlog
 from containerd_py import __version__
 from containerd_py.engine.fd_store import PIDFD, SPAWNER
 from containerd_py.engine.latencies import Latencies
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
@@ -76,7 +77,7 @@ class SpawnerLink:
         former = self.store.recall(SPAWNER).get(PIDFD)
         try:
             return await self._start_in_time(former)
-        except (TimeoutError, OSError) as problem:
+        except (TimeoutError, OSError, ValueError) as problem:
             self._hang_up()
             raise Unavailable(
                 f"cannot start spawner: {str(problem) or 'it does not answer'}",
@@ -115,6 +116,7 @@ class SpawnerLink:
             os.close(directory)
         assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
         self._hold(self._hello.pid)
+        self._reap()  # one that had hung up, but not quite ended, at the beginning
         asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
         return inventory
 
@@ -131,7 +133,7 @@ class SpawnerLink:
         """Connect and hear the inventory."""
         connection = client.connect(directory)
         if connection is None:
-            self._started.add(client.start(directory))
+            self._started.add(await in_own_thread(_start, Fd(os.dup(directory))))
             connection = client.connect(directory)
         if connection is None:
             raise ConnectionRefusedError("the spawner does not listen")
@@ -367,6 +369,11 @@ class SpawnerLink:
             loop.remove_reader(link.fileno())
             loop.remove_writer(link.fileno())
             link.close()
+
+
+def _start(directory: Fd) -> int:
+    with directory:
+        return client.start(directory.fileno())
 
 
 def _lost() -> ContainerdError:

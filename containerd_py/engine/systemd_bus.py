@@ -13,10 +13,11 @@ from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd import steps
-from containerd_py.runtime.cgroups.systemd.bus import connect, send
+from containerd_py.runtime.cgroups.systemd.bus import connect
 from containerd_py.runtime.cgroups.systemd.client import TIMEOUT_S, check_version
 from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost, Conversation, Greeted, greeting
 from containerd_py.runtime.cgroups.systemd.refusal import gone, late
+from containerd_py.runtime.linux.passing import send_fds
 
 if TYPE_CHECKING:
     import socket
@@ -222,7 +223,7 @@ class SystemdBus:
         while self._unsent and connection is not None:
             data, fds = self._unsent.popleft()
             try:
-                sent = send(connection, data, fds)
+                sent = send_fds(connection, data, fds)
             except BlockingIOError:
                 self._unsent.appendleft((data, fds))
                 loop.add_writer(connection.fileno(), self._flush)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.readiness import readable
@@ -11,9 +12,11 @@ from containerd_py.errors import DeadlineExceeded, Internal
 from containerd_py.runtime import process
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.sources import map_inside
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.attended import Attended
@@ -35,9 +38,13 @@ async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[d
         match message:
             case dialogue.Joining():
                 await attendant.join()
-                await _tell_member(attended, plan)
+                await _tell(dialogue.send_member, attended, plan)
             case dialogue.Asked():
-                await _answer(attended, plan, await attendant.bring_up())
+                state = await attendant.bring_up()
+                await _tell(partial(dialogue.send_go, state=state), attended, plan)
+            case dialogue.Unmapped():
+                map_inside(plan, message.key, fds)
+                await _tell(dialogue.send_mapped, attended, plan)
             case dialogue.Listener():
                 await attendant.hand_over(Fd(fds[0]))
             case dialogue.Ready():
@@ -48,20 +55,11 @@ async def ready(attended: Attended, plan: Plan, attendant: Attendant) -> tuple[d
                 raise await _vanished(attended, plan)
 
 
-async def _tell_member(attended: Attended, plan: Plan) -> None:
+async def _tell(send: Callable[[socket.socket], None], attended: Attended, plan: Plan) -> None:
     if attended.control is None:
         raise await _vanished(attended, plan)
     try:
-        dialogue.send_member(attended.control)
-    except (BrokenPipeError, ConnectionResetError):
-        raise await _vanished(attended, plan) from None
-
-
-async def _answer(attended: Attended, plan: Plan, state: bytes) -> None:
-    if attended.control is None:
-        raise await _vanished(attended, plan)
-    try:
-        dialogue.send_go(attended.control, state)
+        send(attended.control)
     except (BrokenPipeError, ConnectionResetError):
         raise await _vanished(attended, plan) from None
 

@@ -25,16 +25,17 @@ def mounts_cgroups(spec: Spec) -> bool:
 
 
 def shown_controllers(spec: Spec, layout: Layout) -> tuple[str, ...]:
-    """Return the controllers of cgroup v1 that are looked for where cgroups are among a container's mounts: all.
+    """Return the hierarchies of cgroup v1 that are looked for where cgroups are among a container's mounts: all.
 
-    But for `cpu`, where it would keep the process from the policy that it asks for (sched(7), CONFIG_RT_GROUP_SCHED).
+    By what is bound to them, `name=systemd` too, which a service manager inside needs. But for `cpu`, where it would keep
+    the process from the policy that it asks for (sched(7), CONFIG_RT_GROUP_SCHED).
     """
     if not any(mount.type == "cgroup" for mount in spec.mounts):
         return ()
     scheduler = spec.process.scheduler if spec.process is not None else None
     realtime = scheduler is not None and scheduler.policy in ("SCHED_FIFO", "SCHED_RR")
     apart = layout.v1.get("cpu") if realtime else None
-    return tuple(name for name, mount in layout.v1.items() if mount != apart)
+    return tuple(name for name, mount in layout.hierarchies.items() if mount != apart)
 
 
 def cgroup_tree(layout: Layout, cgroup: Cgroup) -> CgroupTree:
@@ -51,12 +52,12 @@ def _of_caller(layout: Layout) -> CgroupTree:
 
 
 def _hierarchies(layout: Layout, cgroup: Cgroup) -> Iterator[Hierarchy]:
-    for mount in dict.fromkeys(layout.v1.values()):
+    for mount in dict.fromkeys(layout.hierarchies.values()):
         own = [path for path in cgroup.v1 if path.startswith(f"{mount}/")]
         if own:
             yield _hierarchy(layout, mount, own[0])
 
 
 def _hierarchy(layout: Layout, mount: str, path: str) -> Hierarchy:
-    controllers = [name for name, place in layout.v1.items() if place == mount]
-    return Hierarchy(os.path.basename(mount), tuple((name, None) for name in controllers), path)
+    bound = [name.partition("=") for name, place in layout.hierarchies.items() if place == mount]
+    return Hierarchy(os.path.basename(mount), tuple((key, value or None) for key, _sign, value in bound), path)

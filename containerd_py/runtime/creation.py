@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
-    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
 
 
@@ -246,6 +246,11 @@ class Creation:
                     answer = bring_up(self._spec, state)
                     self._undo.callback(take_back, self._spec, self._id)
                     dialogue.send_go(worker.control, answer)
+                case dialogue.Unmapped():
+                    from containerd_py.runtime.sources import map_inside
+
+                    map_inside(plan, message.key, fds)
+                    dialogue.send_mapped(worker.control)
                 case dialogue.Listener():
                     hand_over_listener(self._spec, replace(state, status="creating"), Fd(fds[0]))
                 case dialogue.Ready():

@@ -99,7 +99,7 @@ def cgroup_paths(cgroup: Cgroup, layout: Layout) -> dict[str, str]:
     """Return the directories by the controller's name in cgroup v1; that of cgroup v2 has the name ""."""
     found = {
         controller: path
-        for controller, mount in sorted(layout.v1.items())
+        for controller, mount in sorted(layout.hierarchies.items())
         for path in cgroup.v1
         if path.startswith(f"{mount}/")
     }

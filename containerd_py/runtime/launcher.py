@@ -1,4 +1,4 @@
-"""Forking a worker as this process's own child, by a sealed launcher that makes it and ends (ADR 3).
+"""Forking a worker as this process's own child, by a sealed launcher (`prepared`) that makes it and ends (ADR 3).
 
 The daemon has its workers forked by the spawner; everybody else by `fork`.
 """
@@ -6,16 +6,17 @@ The daemon has its workers forked by the spawner; everybody else by `fork`.
 from __future__ import annotations
 
 import errno
-import os
 import select
 import signal
-import socket
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_open, pidfd_send_signal, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, pidfd_open, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner import protocol, seal
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.request import ForkRequest
 
 _LAUNCH_S = 30
+_HELD_PAUSE_S = 0.01
 
 DELEGATION_HINT = "an ordinary user does it from a process of the own service manager: systemd-run --user --scope COMMAND"
 """The kernel asks for the right to write to the first cgroup above both (cgroups(7), "Cgroup delegation")."""
@@ -46,7 +48,9 @@ class ProcessHandle:
     def reap(self) -> WaitStatus:
         """Wait for the end; tell nothing (neither code nor signal) where somebody else reaped it and the kernel forgot."""
         self.has_ended(timeout_s=None)
-        return witness_exit(self.pidfd.fileno()) or WaitStatus(None, None)
+        while (status := witness_exit(self.pidfd.fileno())) is None and is_held(self.pidfd.fileno()):
+            time.sleep(_HELD_PAUSE_S)
+        return status or WaitStatus(None, None)
 
     def end(self) -> WaitStatus:
         """Kill it and wait for its end."""
@@ -83,74 +87,29 @@ def fork(request: ForkRequest, control: socket.socket) -> Worker:
         return _fork(request, control, page)
 
 
-@dataclass(frozen=True)
-class _Launcher:
-    """One that was started and waits for its request. connection: our end of its socket."""
-
-    pid: int
-    pidfd: Fd
-    connection: socket.socket
-
-    @classmethod
-    def start(cls) -> _Launcher:
-        """Raises OSError, Unavailable."""
-        connection, role_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = None
-        try:
-            with role_end:
-                pid = seal.start_role("launcher", role_end.fileno(), session=False)
-            return cls(pid, Fd(pidfd_open(pid)), connection)
-        except BaseException:
-            connection.close()  # of which it ends, where it has begun
-            if pid is not None:
-                os.waitpid(pid, 0)
-            raise
-
-
-_prepared: list[_Launcher] = []
-
-
-def prepare() -> None:
-    """Start a launcher for the next `fork`: it gets ready on another processor while the caller reads its document.
-
-    Whoever does so calls `discard` in the end. Raises OSError, Unavailable.
-    """
-    _prepared.append(_Launcher.start())
-
-
-def discard() -> None:
-    """End the launchers that were prepared and that nobody needed."""
-    while _prepared:
-        one = _prepared.pop()
-        one.connection.close()
-        with one.pidfd, suppress(ProcessLookupError):  # whoever ends all children of this process ends it too
-            pidfd_send_signal(one.pidfd.fileno(), signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(one.pid, 0)
-
-
 def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Worker:
-    started = _prepared.pop() if _prepared else _Launcher.start()
-    launcher, connection = started.pid, started.connection
-    with connection, started.pidfd:
-        message, fds = request.message()
-        pages = [] if page is None else [page.fileno()]
+    launcher = prepared.take()
+    connection = launcher.connection
+    with closing(launcher):
         try:
+            message, fds = request.message()
+            pages = [] if page is None else [page.fileno()]
             with suppress(BrokenPipeError):  # it was killed: told below
                 protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
         except BaseException:
-            pidfd_send_signal(started.pidfd.fileno(), signal.SIGKILL)  # it would wait for its request
-            os.waitpid(launcher, 0)
+            launcher.kill()  # it would wait for its request
+            launcher.reap()
             raise
         try:
             if not _readable(connection, within_s=_LAUNCH_S):
-                pidfd_send_signal(started.pidfd.fileno(), signal.SIGKILL)  # frozen with the container, say
+                launcher.kill()  # frozen with the container, say
             answer, received = protocol.receive(connection)
         finally:
-            with suppress(ChildProcessError):  # a host program that ignores SIGCHLD
-                os.waitpid(launcher, 0)
+            launcher.reap()
     if answer is None:
         return _orphan(page, control)
+    if answer["op"] == "unsafe":
+        raise seal.unsafe(answer["text"])
     if answer["op"] == "refused":
         raise refusal(answer["errno"], answer["text"])
     return Worker(answer["pid"], Fd(received[0]), control)

@@ -24,6 +24,7 @@ from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.plan.operations import (
     AttachRoot,
+    CloneInside,
     CloneTree,
     Exec,
     FindProgram,
@@ -42,8 +43,7 @@ from containerd_py.signal_names import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
+    from containerd_py import light_socket as socket
     from containerd_py.runtime.init.dialogue import Failed
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened
@@ -104,6 +104,10 @@ _HINTS: dict[str, dict[int, str]] = {
     SetSysctl.__name__: {
         errno.ENOENT: "this kernel has no such parameter in this namespace",
         errno.EINVAL: "the kernel does not take this value",
+    },
+    CloneInside.__name__: {
+        errno.ENOENT: "neither the root file system nor a mount before this one has it: correct its path, or the order",
+        errno.ELOOP: "a symlink stands on the way to the mount's source, where there may be none",
     },
     CloneTree.__name__: {
         errno.ENOENT: "make the mount's source on the host first, or correct its path",

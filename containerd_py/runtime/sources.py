@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.runtime import userns
 from containerd_py.runtime.linux import mounts
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve, open_in_root, openat2
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
@@ -22,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.plan.plan import Plan, Source, UserMapping
 
 ROOT = "rootfs"
@@ -33,16 +33,20 @@ _HINTS = {
     errno.EPERM: "this needs CAP_SYS_ADMIN over the host's mounts",
 }
 
+_NOT_MAPPED = {errno.EINVAL: "its file system, or one below it, takes no idmapped mounts on this kernel"}
+
 
 def open_sources(plan: Plan, *, user_namespace: Callable[[UserMapping], Fd] = userns.user_namespace) -> dict[str, Fd]:
-    """Return the detached trees that `plan.sources` names; the caller closes them once they are passed.
+    """Return what `plan.sources` names but places; the caller closes it once it is passed.
+
+    It is a detached tree, or for one of the container's own mounts the user namespace that maps its ids.
 
     user_namespace: makes one with a mapping; each mapping gets one, and only for the time of this call. Raises
     InvalidArgument, NotSupported, Unavailable; then nothing is left open.
     """
     detached = [source for source in plan.sources if source.detached]
     with ExitStack() as opened, _Namespaces(user_namespace) as namespaces:
-        handles = {source.handle: opened.enter_context(_open_tree(source, namespaces)) for source in detached}
+        handles = {source.handle: opened.enter_context(_open(source, namespaces)) for source in detached}
         opened.pop_all()
         return handles
 
@@ -110,6 +114,29 @@ class _Namespaces:
             namespace.close()
 
 
+def map_inside(plan: Plan, key: int, fds: list[int]) -> None:
+    """Map the ids of a tree of the container's own mounts, which its worker asks for (`dialogue.Unmapped`).
+
+    fds: the tree, the user namespace; they are closed. Raises NotSupported, Unavailable.
+    """
+    (source,) = (source for source in plan.sources if source.handle == f"ids{key}")
+    tree, namespace = map(Fd, fds)
+    with tree, namespace:
+        try:
+            mounts.map_ids(tree.fileno(), namespace.fileno(), recursive=source.mapping_recursive)
+        except OSError as problem:
+            raise _refused("map the ids of", source, problem, _NOT_MAPPED) from problem
+
+
+def _open(source: Source, namespaces: _Namespaces) -> Fd:
+    if not source.inside:
+        return _open_tree(source, namespaces)
+    try:
+        return Fd(os.dup(namespaces.get(source).fileno()))
+    except OSError as problem:
+        raise _refused("map the ids of", source, problem) from problem
+
+
 def _open_tree(source: Source, namespaces: _Namespaces) -> Fd:
     if source.nodes:
         return _make_nodes(source)
@@ -161,8 +188,7 @@ def _map(tree: Fd, source: Source, namespaces: _Namespaces) -> None:
         namespace = namespaces.get(source)
         mounts.map_ids(tree.fileno(), namespace.fileno(), recursive=source.mapping_recursive)
     except OSError as problem:
-        hints = {errno.EINVAL: "its file system, or one below it, takes no idmapped mounts on this kernel"}
-        raise _refused("map the ids of", source, problem, hints) from problem
+        raise _refused("map the ids of", source, problem, _NOT_MAPPED) from problem
 
 
 def _refused(verb: str, source: Source, problem: OSError, hints: dict[int, str] | None = None) -> ContainerdError:

@@ -15,8 +15,7 @@ from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
+    from containerd_py import light_socket as socket
     from containerd_py.runtime.state import State
 
 _END_S = 5.0

@@ -17,10 +17,10 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import time
 
 from containerd_py import atomic
+from containerd_py import light_socket as socket
 from containerd_py.errors import Conflict, Internal, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime import records, state_schema

@@ -4,6 +4,7 @@ No figure here is a test: none fails a build.
 """
 
 import argparse
+import asyncio
 import dataclasses
 import json
 import os
@@ -16,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench import load, machine, memory, page
+from tests.bench import living, load, machine, memory, page
 from tests.bench.connection import Connection, Failed
 from tests.bench.containers import REQUESTS, Lap, created, lap, step_costs
 from tests.bench.daemon import Daemon, body
-from tests.bench.figures import Laps, Residence, Results, Spread
+from tests.bench.figures import Laps, Living, Residence, Results, Spread
 from tests.bench.report import OURS, table
 from tests.bench.rootfs import make_rootfs
 from tests.bench.runtimes import Launcher, Runtime, found, runtimes, write_bundle
@@ -82,14 +83,16 @@ def measure(folder: Path, options: argparse.Namespace) -> Results:
     try:
         daemon.start()
         with Connection(daemon.socket) as connection:
-            results = _measure_daemon(connection, folder, rootfs, options.rounds, starts)
-        crowd = load.measure(daemon.socket, rootfs, containers=options.containers, mebibytes=options.mebibytes)
+            results = _measure_daemon(daemon, connection, folder, rootfs, options.rounds, starts)
+        crowd = load.measure(daemon, rootfs, containers=options.containers, mebibytes=options.mebibytes)
         return dataclasses.replace(results, load=crowd)
     finally:
         daemon.stop()
 
 
-def _measure_daemon(connection: Connection, folder: Path, rootfs: Path, rounds: int, starts: Spread) -> Results:
+def _measure_daemon(
+    daemon: Daemon, connection: Connection, folder: Path, rootfs: Path, rounds: int, starts: Spread
+) -> Results:
     request = body(rootfs, "/bin/true")
     idle = memory.held(connection)
     write_bundle(folder / "bundle", document(connection, request))
@@ -98,11 +101,13 @@ def _measure_daemon(connection: Connection, folder: Path, rootfs: Path, rounds: 
             tuple(each.version() for each in others[:2]), connection.json("GET", "/v1/info")["cgroup_driver"]
         )
         laps = alternate(connection, request, launcher, others, rounds)
+        alive = measure_living(daemon.socket, connection, rootfs, others, rounds)
     return Results(
         machine=here,
         rounds=rounds,
         laps=laps,
         starts=starts,
+        living=alive,
         residence=measure_memory(connection, rootfs, idle),
         costs_us=measure_steps(connection, request, min(_TIMELINES, rounds)),
     )
@@ -156,6 +161,21 @@ def _take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> 
         for name in random.Random(number).sample(names, k=len(names)):  # noqa: S311
             seconds[name].append(contestants[name]())
     return {name: taken[_WARM_UP:] for name, taken in seconds.items()}
+
+
+def measure_living(socket: str, connection: Connection, rootfs: Path, others: Sequence[Runtime], rounds: int) -> Living:
+    """others: those are compared with that are named by their program alone."""
+    plain = [other for other in others if other.title == other.name]
+    with living.executing(connection, rootfs, plain) as ways:
+        executed = _take_turns(ways, rounds)
+    with living.clients(socket, rootfs) as ways:
+        clients = _take_turns(ways, rounds)
+    return Living(
+        executed={name: Spread.of(taken) for name, taken in executed.items()},
+        ended=living.endings(connection, rootfs, rounds),
+        told=asyncio.run(living.conversations(socket, rootfs)),
+        clients={name: Spread.of(taken) for name, taken in clients.items()},
+    )
 
 
 def measure_memory(connection: Connection, rootfs: Path, idle: memory.Held) -> Residence:

@@ -52,6 +52,13 @@ class Daemon:
         self._process.kill()
         self._process.wait()
 
+    def restart(self) -> float:
+        """Kill it, as if it had crashed, and start it anew; return the seconds as `start`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=_PATIENCE_S)
+        return self.start()
+
     def stop(self) -> None:
         """Remove what containers there are and end it; its spawner ends with it."""
         if self._process is None:

@@ -76,18 +76,30 @@ class Logged:
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Containers that run at once. starts: create and start of each; idle_cpu_percent: of one CPU, by all our processes."""
+class Rate:
+    """started: how many containers, so many of them in flight at once; starts: create and start of each."""
 
     started: int
     in_flight: int
     starts: Spread
-    starts_per_s: float
+    per_s: float
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Containers that run at once.
+
+    idle_cpu_percent: of one CPU, by all our processes. restart_s: from the exec of a daemon whose predecessor was killed
+    to its first answer, all containers being known.
+    """
+
+    rates: tuple[Rate, ...]
     running: int
     lists: Spread
     inspects: Spread
     kib_per_container: float
     idle_cpu_percent: float
+    restart_s: float
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,20 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Living:
+    """With containers that run, by what is done.
+
+    executed: a program in one, ours and those of others; ended: one, by request; told: bytes and events that arrive;
+    clients: a whole run by a client that is started for it.
+    """
+
+    executed: dict[str, Spread]
+    ended: dict[str, Spread]
+    told: dict[str, Spread]
+    clients: dict[str, Spread]
+
+
+@dataclass(frozen=True)
 class Results:
     """`costs_us`: medians by phase and step of the timeline, the greatest first."""
 
@@ -121,4 +147,5 @@ class Results:
     starts: Spread
     residence: Residence
     costs_us: dict[str, float]
+    living: Living
     load: Load | None = None

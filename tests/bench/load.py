@@ -18,11 +18,11 @@ from containerd_py.wire import ContainerSpec, LogSpec
 from tests.bench import memory, podman
 from tests.bench.connection import Connection, Failed
 from tests.bench.daemon import Daemon, body
-from tests.bench.figures import Crowd, Load, Logged, Output, Spread, Volume
+from tests.bench.figures import Crowd, Load, Logged, Output, Rate, Spread, Volume
 from tests.bench.report import load_table
 from tests.bench.rootfs import make_rootfs
 
-_IN_FLIGHT = 32
+_IN_FLIGHT = (1, 8, 32)
 _LISTS = 20
 _CLIENTS = 100
 _IDLE_S = 5.0
@@ -33,38 +33,47 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def measure(socket: str, rootfs: Path, *, containers: int, mebibytes: int) -> Load:
-    """containers: how many are to run at once, the first half of them timed; mebibytes: of output."""
+def measure(daemon: Daemon, rootfs: Path, *, containers: int, mebibytes: int) -> Load:
+    """containers: how many are to run at once; mebibytes: of output."""
     return Load(
-        measure_crowd(socket, rootfs, containers),
-        asyncio.run(measure_output(socket, rootfs, mebibytes)),
+        measure_crowd(daemon, rootfs, containers),
+        asyncio.run(measure_output(daemon.socket, rootfs, mebibytes)),
     )
 
 
-def measure_crowd(socket: str, rootfs: Path, containers: int) -> Crowd:
-    timed = max(containers // 2, 2)
-    with Connection(socket) as connection:
+def measure_crowd(daemon: Daemon, rootfs: Path, containers: int) -> Crowd:
+    with Connection(daemon.socket) as connection:
         warm_up(connection, rootfs)
         empty = memory.held(connection)
-        begin = time.perf_counter()
-        seconds = start_many(socket, rootfs, timed)
-        took = time.perf_counter() - begin
-        start_many(socket, rootfs, containers - timed)
+        few = max(containers // 10, 2)
+        rates = [measure_rate(daemon.socket, rootfs, few, in_flight) for in_flight in _IN_FLIGHT[:-1]]
+        rates.append(measure_rate(daemon.socket, rootfs, containers - few * len(rates), _IN_FLIGHT[-1]))
         full = memory.held(connection)
         one = connection.json("GET", "/v1/containers?limit=1")["containers"][0]["id"]
-        crowd = Crowd(
-            started=timed,
-            in_flight=min(_IN_FLIGHT, timed),
-            starts=Spread.of(seconds),
-            starts_per_s=timed / took,
-            running=containers,
-            lists=_timed(lambda: connection.request("GET", "/v1/containers")),
-            inspects=_timed(lambda: connection.request("GET", f"/v1/containers/{one}")),
-            kib_per_container=(full.all.pss_kib - empty.all.pss_kib) / containers,
-            idle_cpu_percent=idle_cpu_percent(connection),
-        )
-    remove_all(socket)
-    return crowd
+        lists = _timed(lambda: connection.request("GET", "/v1/containers"))
+        inspects = _timed(lambda: connection.request("GET", f"/v1/containers/{one}"))
+        idle = idle_cpu_percent(connection)
+    restart_s = daemon.restart()
+    with Connection(daemon.socket) as connection:
+        found = len(connection.json("GET", f"/v1/containers?limit={containers}")["containers"])
+    if found != containers:
+        raise Failed(f"cannot measure a restart: of {containers} containers {found} are known")
+    remove_all(daemon.socket)
+    return Crowd(
+        rates=tuple(rates),
+        running=containers,
+        lists=lists,
+        inspects=inspects,
+        kib_per_container=(full.all.pss_kib - empty.all.pss_kib) / containers,
+        idle_cpu_percent=idle,
+        restart_s=restart_s,
+    )
+
+
+def measure_rate(socket: str, rootfs: Path, count: int, in_flight: int) -> Rate:
+    begin = time.perf_counter()
+    seconds = start_many(socket, rootfs, count, in_flight)
+    return Rate(count, min(in_flight, count), Spread.of(seconds), count / (time.perf_counter() - begin))
 
 
 async def measure_output(socket: str, rootfs: Path, mebibytes: int) -> Output:
@@ -86,8 +95,8 @@ def warm_up(connection: Connection, rootfs: Path) -> None:
     connection.request("DELETE", f"/v1/containers/{container}?force=true")
 
 
-def start_many(socket: str, rootfs: Path, count: int) -> list[float]:
-    """Create and start containers, so many at once as there are workers; return the seconds that each one took."""
+def start_many(socket: str, rootfs: Path, count: int, in_flight: int) -> list[float]:
+    """Create and start containers, so many at once; return the seconds that each one took."""
     request = body(rootfs, *_SLEEP)
 
     def start(connection: Connection, _number: int) -> float:
@@ -95,7 +104,7 @@ def start_many(socket: str, rootfs: Path, count: int) -> list[float]:
         _started(connection, request)
         return time.perf_counter() - begin
 
-    return _in_flight(socket, start, range(count))
+    return _side_by_side(socket, start, range(count), in_flight)
 
 
 def remove_all(socket: str) -> None:
@@ -105,10 +114,12 @@ def remove_all(socket: str) -> None:
     def remove(connection: Connection, container: str) -> None:
         connection.request("DELETE", f"/v1/containers/{container}?force=true")
 
-    _in_flight(socket, remove, ids)
+    _side_by_side(socket, remove, ids, _IN_FLIGHT[-1])
 
 
-def _in_flight(socket: str, work: Callable[[Connection, Item], Result], items: Sequence[Item]) -> list[Result]:
+def _side_by_side(
+    socket: str, work: Callable[[Connection, Item], Result], items: Sequence[Item], in_flight: int
+) -> list[Result]:
     """Do the work on each item, by workers that have a connection each."""
     local = threading.local()
     with ExitStack() as opened:
@@ -116,7 +127,7 @@ def _in_flight(socket: str, work: Callable[[Connection, Item], Result], items: S
         def connect() -> None:
             local.connection = opened.enter_context(Connection(socket))
 
-        with ThreadPoolExecutor(_IN_FLIGHT, initializer=connect) as workers:
+        with ThreadPoolExecutor(in_flight, initializer=connect) as workers:
             return list(workers.map(lambda item: work(local.connection, item), items))
 
 
@@ -225,8 +236,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    if options.containers < 4 or options.mebibytes < 1:
-        parser.error("--containers must be 4 or more, --mebibytes 1 or more")
+    if options.containers < 8 or options.mebibytes < 1:
+        parser.error("--containers must be 8 or more, --mebibytes 1 or more")
 
 
 def in_folder(folder: Path, containers: int, mebibytes: int) -> Load:
@@ -235,7 +246,7 @@ def in_folder(folder: Path, containers: int, mebibytes: int) -> Load:
     daemon = Daemon(folder)
     try:
         daemon.start()
-        return measure(daemon.socket, rootfs, containers=containers, mebibytes=mebibytes)
+        return measure(daemon, rootfs, containers=containers, mebibytes=mebibytes)
     finally:
         daemon.stop()
 

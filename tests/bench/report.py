@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.bench.figures import Laps, Load, Machine, Residence, Results
+from tests.bench.figures import Laps, Living, Load, Machine, Residence, Results
 from tests.bench.memory import Held
 from tests.bench.runtimes import PLAIN
 
@@ -34,6 +34,8 @@ def _lines(results: Results) -> Iterator[str]:
     yield "Timeline, the 10 greatest costs of a container"
     for name, cost_us in list(results.costs_us.items())[:10]:
         yield f"  {name:<38}{cost_us:>8.0f} µs"
+    yield ""
+    yield from _living(results.living)
     if results.load is not None:
         yield ""
         yield from load_table(results.load)
@@ -62,6 +64,24 @@ def _pyrunc(laps: Laps) -> Iterator[str]:
         yield row + f"{ours.median_ms / theirs.median_ms:>18.2f} ×{ours.p95_ms / theirs.p95_ms:>6.2f} ×"
 
 
+def _living(living: Living) -> Iterator[str]:
+    for title, rows in (
+        ("A program executed in a container that runs", living.executed),
+        ("A client's whole run, started for it", living.clients),
+    ):
+        yield f"{title:<43}median        p95   ours to it: median    p95"
+        ours = next(iter(rows.values()))
+        for number, (name, spread) in enumerate(rows.items()):
+            row = f"  {name:<38}{spread.median_ms:>8.2f} ms{spread.p95_ms:>8.2f} ms"
+            if number:
+                row += f"{ours.median_ms / spread.median_ms:>18.2f} ×{ours.p95_ms / spread.p95_ms:>6.2f} ×"
+            yield row
+        yield ""
+    yield "Ours, of a container that runs               median        p99"
+    for name, spread in (living.ended | living.told).items():
+        yield f"  {name:<38}{spread.median_ms:>8.2f} ms{spread.p99_ms:>8.2f} ms"
+
+
 def _residence(residence: Residence) -> Iterator[str]:
     count = residence.containers
     yield "Memory, MiB: Pss (Rss)                       daemon         spawner         workers"
@@ -84,15 +104,17 @@ def _row(name: str, held: Held) -> str:
 
 def load_table(load: Load) -> Iterator[str]:
     crowd, output = load.crowd, load.output
-    yield f"{crowd.started} starts, {crowd.in_flight} in flight                median        p99"
-    yield f"  {'create and start':<38}{crowd.starts.median_ms:>8.1f} ms{crowd.starts.p99_ms:>8.1f} ms"
-    yield f"  {'containers per second':<38}{crowd.starts_per_s:>8.1f}"
+    yield "Starts                                       median        p99      a second"
+    for rate in crowd.rates:
+        name, starts = f"{rate.started}, {rate.in_flight} in flight", rate.starts
+        yield f"  {name:<38}{starts.median_ms:>8.1f} ms{starts.p99_ms:>8.1f} ms{rate.per_s:>14.1f}"
     yield ""
     yield f"{crowd.running} containers run"
     yield f"  {'list all of them':<38}{crowd.lists.median_ms:>8.1f} ms{crowd.lists.p99_ms:>8.1f} ms"
     yield f"  {'inspect one':<38}{crowd.inspects.median_ms:>8.1f} ms{crowd.inspects.p99_ms:>8.1f} ms"
     yield f"  {'our memory for each, Pss':<38}{crowd.kib_per_container:>8.1f} KiB"
     yield f"  {'our processor time, all asleep':<38}{crowd.idle_cpu_percent:>8.2f} % of one CPU"
+    yield f"  {'a daemon after a crash, to its answer':<38}{crowd.restart_s * 1e3:>8.0f} ms"
     yield ""
     yield "Output of one container"
     yield f"  {f'attach {output.clients} clients':<38}{output.attached_s * 1e3:>8.1f} ms"

@@ -11,6 +11,6 @@ def make_rootfs(folder: Path) -> Path:
     binaries.mkdir(parents=True)
     (binaries / "busybox").write_bytes(Path(found("busybox")).read_bytes())
     (binaries / "busybox").chmod(0o755)
-    for name in ("sh", "true", "sleep", "dd", "head", "echo"):
+    for name in ("sh", "cat", "true", "sleep", "dd", "head", "echo"):
         (binaries / name).symlink_to("busybox")
     return folder / "rootfs"

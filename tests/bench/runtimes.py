@@ -19,6 +19,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _THREE = ("cpuset", "devices", "pids")
 _CGROUPFS = ("--cgroup-manager=cgroupfs",)
 _OURS = str(Path(sys.executable).parent / "pyrunc")
+_SLEEPING = "-sleeping"
 _OCI_VERSION = "1.0.2"  # crun 1.8 refuses 1.1 and later; nothing in the document needs them
 
 
@@ -68,10 +69,25 @@ class Runtime:
         self._command = (self._program, "--root", str(bundle.parent / f"{self.name}-state"), *options)
         self._bundle = str(bundle)
         self._launcher = launcher
+        self._sleeper = f"{_container_id()}-{self.name}"
 
     def run(self) -> float:
         """Run the bundle; return the seconds."""
         return self._launcher.run(*self._command, "run", "--bundle", self._bundle, _container_id())
+
+    @contextmanager
+    def sleeping(self) -> Iterator[None]:
+        """Have a container that sleeps, for `execute`."""
+        bundle = str(Path(self._bundle).with_name(f"{Path(self._bundle).name}{_SLEEPING}"))
+        self._launcher.run(*self._command, "run", "--detach", "--bundle", bundle, self._sleeper)
+        try:
+            yield
+        finally:
+            self._launcher.run(*self._command, "delete", "--force", self._sleeper)
+
+    def execute(self) -> float:
+        """Run `/bin/true` in the container; return the seconds."""
+        return self._launcher.run(*self._command, "exec", self._sleeper, "/bin/true")
 
     def version(self) -> str:
         told = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True).stdout
@@ -86,9 +102,12 @@ def found(program: str) -> str:
 
 
 def write_bundle(folder: Path, document: dict[str, Any]) -> None:
-    """Write the document of one of our own containers as a bundle (its version differs); beside it one without seccomp."""
+    """Write the document of one of our own containers as a bundle (its version differs); beside it one that sleeps, and one
+    without seccomp."""
     document = {**document, "ociVersion": _OCI_VERSION}
     _write(folder, document)
+    sleeps = {**document["process"], "args": ["/bin/sleep", "3600"]}
+    _write(folder.with_name(f"{folder.name}{_SLEEPING}"), {**document, "process": sleeps})
     linux = {key: value for key, value in document["linux"].items() if key != "seccomp"}
     _write(_plain(folder), {**document, "linux": linux})
 
@@ -137,5 +156,5 @@ def _container_id() -> str:
 
 
 def _remove_cgroups() -> None:
-    for path in _CGROUPS.glob(f"**/{_container_id()}"):
+    for path in _CGROUPS.glob(f"**/{_container_id()}*"):
         path.rmdir()

@@ -26,7 +26,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def whole(request: pytest.FixtureRequest) -> bool:
     """All is asked for, not a sample."""
-    return bool(request.config.getoption("--whole"))
+    return bool(request.config.getoption("--full"))
 
 
 @pytest_asyncio.fixture
@@ -49,7 +49,7 @@ async def api(leaks: Leaks, daemon: Daemon) -> AsyncIterator[Api]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of refused calls, a sample of the cases; and nothing that takes thousands of requests."""
-    if config.getoption("--whole"):
+    if config.getoption("--full"):
         return
     sample = {f"{victim.__name__[3:]}-{error}-{operation.name}" for victim, error, operation in SAMPLE}
     if left := [one for one in items if _left_out(one, sample)]:

@@ -20,14 +20,16 @@ class Daemon:
     """A daemon process of our own, with everything below one folder.
 
     warm: what it is forked from the first time. It is executed where there is none, and when it is started again.
+    before: what a shell does before it becomes the daemon.
     """
 
-    def __init__(self, folder: Path, warm: WarmDaemon | None = None) -> None:
+    def __init__(self, folder: Path, warm: WarmDaemon | None = None, *, before: str = "") -> None:
         self.socket = folder / "api.sock"
         self.state_dir = folder / "state"
         self.data_dir = folder / "data"
         self._log = folder / "log"
         self._warm = warm
+        self._before = before
         self._process: subprocess.Popen[bytes] | Forked | None = None
         self._log_start = 0
         self.errors_expected = False
@@ -59,6 +61,8 @@ class Daemon:
                 self._process = self._warm.start(options, os.environ | environment, log)
                 return
             command = [sys.executable, "-m", "containerd_py", *options]
+            if self._before:
+                command = ["/bin/bash", "-c", f'{self._before}; exec "$@"', "bash", *command]
             self._process = subprocess.Popen(command, stderr=log, env=os.environ | environment)
 
     async def answering(self) -> None:

@@ -210,3 +210,12 @@ def test_what_fails_at_the_start_is_told_by_its_place(oci: Containers) -> None:
     result = oci.runtime("start", container.id)
     assert result.code == 1
     assert named(result.stderr) == ("hooks.startContainer.1",), result
+
+
+@pytest.mark.lacks("crun", "dies of it at other places, or needs less")
+def test_a_caller_with_too_few_descriptors_is_told_so(oci: Containers) -> None:
+    oci.runtime.through = ("/bin/sh", "-c", 'ulimit -n 11; exec "$@"', "sh")
+    told = oci.refused({"linux.resources": {"memory": {"limit": 2**26}, "pids": {"limit": 9}, "cpu": {"shares": 9}}})
+    assert "too many open files" in told.lower()
+    if oci.runtime.kind == "pyrunc":
+        assert "RLIMIT_NOFILE" in told

@@ -249,12 +249,16 @@ def test_a_limit_below_what_is_used_is_refused_where_that_is_checked(oci: Contai
 
 @pytest.mark.lacks("crun", "refuses to mount cgroups beside v1", run=False)
 def test_a_payload_that_makes_cgroups_is_in_every_hierarchy(oci: Containers) -> None:
-    """Of v1, where there are any: systemd in a container asks for whichever it likes."""
+    """Of v1, where there are any: systemd in a container asks for whichever it likes, and for its own, `name=systemd`."""
     writable = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec"]}
     box = oci.start({"mounts": [*MOUNTS, writable]})
     joined = [line.split(":") for line in Path(f"/proc/{box.pid}/cgroup").read_text().splitlines()]
-    known = {"cpu", "cpuset", "cpuacct", "blkio", "memory", "freezer", "devices", "pids"}
+    known = {"cpu", "cpuset", "cpuacct", "blkio", "memory", "freezer", "devices", "pids", "name=systemd"}
     assert [path for _number, names, path in joined if known & set(names.split(",")) and path != f"/{box.id}"] == []
+    mounted = box.exec("ls", "/sys/fs/cgroup").ok().stdout.split()
+    assert ("systemd" in mounted) == (CGROUPS / "systemd").is_mount()
+    if "systemd" in mounted:
+        assert box.exec("ls", "/sys/fs/cgroup/systemd/tasks").ok()
 
 
 def test_a_limit_that_an_update_sets_is_shown_to_the_payload(oci: Containers) -> None:

@@ -150,6 +150,16 @@ def shared_mounts(oci: Containers) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("shared_mounts")
+@pytest.mark.lacks("crun", "has no such option")
+def test_the_criu_that_is_named_is_used(oci: Containers, piped: Piped, images: Path, place: Path, criu: str) -> None:
+    box = begin(oci, piped)
+    piped.await_text("n1\n")
+    asked: tuple[str | Path, ...] = ("checkpoint", "--leave-running", "--image-path", images, box.id)
+    wrong = box.runtime("--criu", place / "none", *asked)
+    assert (wrong.code, str(place / "none") in wrong.stderr) == (1, True)
+    box.runtime("--criu", criu, *asked).ok()
+
+
 def test_where_the_hosts_mounts_are_shared(oci: Containers, piped: Piped, images: Path) -> None:
     box = begin(oci, piped)
     slaves = [line for line in box.sh("cat /proc/self/mountinfo").splitlines() if " master:" in line]

@@ -190,6 +190,14 @@ def test_stats_are_told_in_runcs_form(oci: Containers) -> None:
 
 
 @_EVENTS
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/cpuset").is_mount(), reason="needs cpuset of cgroup v1")
+def test_stats_tell_the_cpuset(oci: Containers) -> None:
+    box = oci.start({"linux.resources": {"cpu": {"cpus": "0", "mems": "0"}}})
+    told = oci.runtime("events", "--stats", box.id).ok().json()["data"]["cpuset"]
+    assert (told["cpus"], told["mems"], told["sched_load_balance"]) == ([0], [0], 1)
+
+
+@_EVENTS
 def test_events_are_told_until_the_end(oci: Containers) -> None:
     box = oci.start()
     running = oci.runtime.begin("events", "--interval", "100ms", box.id)

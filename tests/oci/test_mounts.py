@@ -54,10 +54,13 @@ def test_a_bind_is_read_only(oci: Containers, source: Path) -> None:
     assert (source / "file").read_text() == "content\n"
 
 
+_EXEC = pytest.param(("exec",), {"rw"}, marks=pytest.mark.lacks("runc<1.2", "changes nothing where nothing is added"))
+
+
 @pytest.mark.lacks("crun", "keeps what it is not asked to change", some=True)
 @pytest.mark.parametrize(
     ("asked", "expected"),
-    [((), {"ro", "nosuid", "noexec"}), (("nodev",), {"rw", "nodev"}), (("exec",), {"rw"}), (("ro",), {"ro"})],
+    [((), {"ro", "nosuid", "noexec"}), (("nodev",), {"rw", "nodev"}), _EXEC, (("ro",), {"ro"})],
 )
 def test_a_bind_that_is_asked_for_options_has_these_alone(
     oci: Containers, place: Path, asked: tuple[str, ...], expected: set[str]
@@ -67,7 +70,7 @@ def test_a_bind_that_is_asked_for_options_has_these_alone(
     place.mkdir()
     subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "ro,nosuid,noexec", "none", place], check=True)
     try:
-        fields = mountinfo(oci, "/mnt", mounts(bind(place, *asked)))
+        fields = mountinfo(oci, "/mnt", mounts(bind(place, "bind", *asked)))
     finally:
         subprocess.run(["/bin/umount", place], check=True)
     assert set(fields[5].split(",")) - {"relatime"} == expected
@@ -97,6 +100,51 @@ def test_mounts_are_listed_in_order(oci: Containers, source: Path) -> None:
 def test_mounts_are_made_in_order(oci: Containers, source: Path) -> None:
     assert oci.sh("ls /mnt", mounts(tmpfs(), bind(source, "bind", destination="/mnt/inner"))) == "inner"
     assert oci.sh("ls /mnt", mounts(bind(source, "bind", destination="/mnt/inner"), tmpfs())) == ""
+
+
+def test_a_source_may_lie_in_an_earlier_mount(oci: Containers, source: Path) -> None:
+    """Named as the host knows it, below the root: there it is empty."""
+    (source / "below/deep").write_text("deep\n")
+    inner = bind(oci.rootfs / "mnt/below", "bind", destination="/inner")
+    assert oci.sh("cat /inner/deep", mounts(bind(source, "bind"), inner)) == "deep"
+    made = tmpfs(destination="/mnt/below/made")
+    all_of_it = bind(oci.rootfs / "mnt", "rbind", destination="/all")
+    told = oci.sh("touch /mnt/below/made/new; ls /all/below/made", mounts(bind(source, "bind"), made, all_of_it))
+    assert told == "new"
+
+
+def test_a_source_that_lies_in_a_later_mount_is_the_roots_own(oci: Containers, source: Path) -> None:
+    (oci.rootfs / "mnt").mkdir()
+    (oci.rootfs / "mnt/own").touch()
+    inner = bind(oci.rootfs / "mnt", "bind", destination="/inner")
+    assert oci.sh("ls /inner", mounts(inner, bind(source, "bind"))) == "own"
+
+
+@pytest.mark.lacks("runc", "follows it on the host")
+@pytest.mark.lacks("crun", "follows it on the host")
+def test_a_link_in_an_earlier_mount_stays_in_the_root(oci: Containers, source: Path, place: Path) -> None:
+    """Whoever fills a volume decides nothing about the host."""
+    (place / "secret").write_text("of the host\n")
+    (source / "link").symlink_to(place / "secret")
+    inner = bind(oci.rootfs / "mnt/link", "bind", destination="/inner")
+    assert "No such file" in oci.refused(mounts(bind(source, "bind"), inner))
+    (oci.rootfs / str(place)[1:]).mkdir(parents=True)
+    (oci.rootfs / str(place / "secret")[1:]).write_text("of the container\n")
+    assert oci.sh("cat /inner", mounts(bind(source, "bind"), inner)) == "of the container"
+
+
+@pytest.mark.lacks("runc<1.2", "makes such a directory inside")
+@pytest.mark.lacks("crun", "takes it as a path of the container's")
+def test_a_destination_may_be_told_as_the_host_knows_it(oci: Containers, source: Path) -> None:
+    (oci.rootfs / "mnt").mkdir()
+    asked = mounts(bind(source, "bind", destination=str(oci.rootfs / "mnt")))
+    assert oci.sh(f"cat /mnt/file; ls -d {oci.rootfs} || echo none", asked).split() == ["content", "none"]
+
+
+@pytest.mark.lacks("runc<1.2", "looks at what it is told alone")
+@pytest.mark.lacks("crun", "mounts there")
+def test_a_destination_as_the_host_knows_it_is_no_way_into_proc(oci: Containers, source: Path) -> None:
+    oci.refused(mounts(bind(source / "file", "bind", destination=str(oci.rootfs / "proc/self/attr/exec"))))
 
 
 def test_a_link_in_the_root_stays_in_the_root(oci: Containers, source: Path, place: Path) -> None:
@@ -231,7 +279,6 @@ def test_a_path_is_masked_once(oci: Containers) -> None:
     assert oci.sh("grep -c ' /root ' /proc/mounts", {"linux.maskedPaths": ["/root", "/root"]}) == "1"
 
 
-@pytest.mark.lacks("runc<1.2", "has left the host's proc below")
 def test_a_root_can_be_moved_to_instead(oci: Containers) -> None:
     assert oci.sh("ls /; ls -d /proc/1/root/bin", None, "--no-pivot").split()[-1] == "/proc/1/root/bin"
     assert (oci.rootfs / "bin").exists()
@@ -335,6 +382,29 @@ def test_an_idmapped_mount_keeps_the_hosts_owners(oci: Containers, source: Path)
     told = oci.sh("stat -c %u:%g /mnt/file; touch /mnt/new && echo made", {**mounts(mount), **users})
     assert told.split() == ["0:0", "made"]
     assert ((source / "new").stat().st_uid, (source / "new").stat().st_gid) == (0, 0)
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+@pytest.mark.lacks("crun<1.9", "reads no mappings of a mount outside a user namespace")
+def test_an_earlier_mount_that_takes_no_ids_is_refused(oci: Containers) -> None:
+    mapped = bind(oci.rootfs / "proc", "bind") | {"uidMappings": _IDMAP, "gidMappings": _IDMAP}
+    oci.refused(mounts(mapped))
+
+
+@pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")
+@pytest.mark.lacks("crun<1.9", "reads no mappings of a mount outside a user namespace", run=False)
+@pytest.mark.parametrize("kinds", [(), ("user",)])
+def test_a_source_in_an_earlier_mount_has_ids_of_its_own(oci: Containers, source: Path, kinds: tuple[str, ...]) -> None:
+    """Its owner is the container's 7 by the mount's mapping, and nobody's by that of the earlier mount."""
+    mapping = [{"containerID": 0, "hostID": 100_000, "size": 65_536}]
+    ours = {"linux.uidMappings": mapping, "linux.gidMappings": mapping} if kinds else {}
+    seen = "100007:100007" if not kinds else "7:7"
+    for name in ("mnt", "inner"):
+        (oci.rootfs / name).mkdir()
+    os.chown(source / "file", 7, 7)
+    inner = bind(oci.rootfs / "mnt", "bind", destination="/inner") | {"uidMappings": mapping, "gidMappings": mapping}
+    asked = mounts(bind(source, "bind"), inner) | {"linux.namespaces": namespaces(**dict.fromkeys(kinds, ""))}
+    assert oci.sh("stat -c %u:%g /inner/file", asked | ours) == seen
 
 
 @pytest.mark.lacks("runc<1.2", "knows no idmapped mounts")

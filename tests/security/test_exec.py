@@ -1,6 +1,7 @@
-"""Payloads that attack a further process of their container before it is executed."""
+"""R11: payloads that attack a further process of their container, before it is executed or when it ends."""
 
 from tests.oci.containers import Containers, eventually
+from tests.security.conftest import Attack
 
 _ATTEMPTS = 50
 
@@ -20,3 +21,16 @@ def test_a_payload_that_stops_an_exec_keeps_nobody_from_deleting(oci: Containers
             break
     box.delete("--force").ok()
     assert attempt.wait().code != 0
+
+
+def test_a_payload_that_keeps_what_has_ended_hides_no_exit_code(oci: Containers, attack: Attack) -> None:
+    """Who traces a process is told of its end first, and may take its time."""
+    attack("holder", oci.rootfs / "bin/holder")
+    box = oci.start({"process.args": ["/bin/holder"]})
+    further = oci.runtime.begin("exec", box.id, "/bin/sh", "-c", "while ! test -e /go; do :; done; exit 7")
+    box.await_output("held")
+    (oci.rootfs / "go").touch()
+    box.await_output("ended")
+    (oci.rootfs / "stop").touch()
+    assert further.wait().code == 7
+    box.await_status("stopped")

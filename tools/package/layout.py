@@ -10,12 +10,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.metadata import Distribution
 from pathlib import Path
 
 from containerd_py.cli.completion.scripts import SCRIPTS
 from tools.man.pages import pages
-from tools.package import closure, wheel
+from tools.package import wheel, wheels
 
 HOME = "opt/pycontainerd"
 _LIST = f"{HOME}/installed-files"
@@ -39,9 +38,13 @@ import sys
 
 sys.path.append("/{packages}")
 
-from containerd_py.cli.oci.main import run
+from containerd_py.bytecode_cache import BytecodeCache
 
-run()
+cache = BytecodeCache.own().install()
+
+from containerd_py.cli.oci.program import run
+
+run(cache)
 """
 """As its script in `containerd_py.cli.oci`, which has to find out where it lies."""
 
@@ -99,12 +102,10 @@ def _write_packages(root: Path) -> None:
     target.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel.build(scratch)) as archive:
         archive.extractall(target)
-    (project,) = target.glob("pycontainerd-*.dist-info")
-    for one in closure.distributions(Distribution.at(project)):
-        for path, source in closure.files(one):
-            place = target / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, place)
+    try:
+        wheels.unpack(target)
+    except wheels.NotAsLocked as problem:
+        raise CannotInstall(str(problem)) from problem
     for folder, _folders, names in os.walk(target):
         for name in names:
             os.chmod(os.path.join(folder, name), 0o755 if name.endswith(".so") else 0o644)

@@ -206,6 +206,11 @@ def given(text: str) -> str | None:
     return text or None
 
 
+def gids(text: str) -> tuple[int, ...]:
+    """Read numbers, between which commas may stand, and of which some may be no group's."""
+    return tuple(map(int, text.split(",")))
+
+
 def size_bytes(text: str) -> int:
     """Read a size as runc does: 512m, 1g, 1.5GiB, or plain bytes; -1 for no limit."""
     if text == "-1":

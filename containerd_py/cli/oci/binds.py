@@ -1,10 +1,15 @@
-"""Options of binds that runc's callers write, and no runtime can give: values for a file system, as `mode=755`.
+"""What runc's callers write of mounts, and this runtime does not read so.
 
-mount(2) takes no look at them for a bind, which has its source's file system, and so runc and crun take them. They are left
-out of the document, and told; words without a value are not, since a wrong one may stand for what protects (`readonly`).
+Options of binds that no runtime can give: values for a file system, as `mode=755`. mount(2) takes no look at them for a
+bind, which has its source's file system, and so runc and crun take them. They are left out of the document, and told; words
+without a value are not, since a wrong one may stand for what protects (`readonly`).
+
+Destinations as the host knows them, below the root file system: for runc these are meant inside of it.
 """
 
 from __future__ import annotations
+
+import os
 
 from containerd_py.runtime.spec.mount_options import is_data
 
@@ -24,3 +29,16 @@ def leave_out_data(document: Any) -> list[str]:
             mount["options"] = [option for option in options if option not in left_out]
             told += [f"mounts.{index}.options: {option!r} of a bind" for option in left_out]
     return told
+
+
+def leave_out_root(document: Any, bundle: str) -> None:
+    """Have destinations begin at the root. Before the document is checked: what may be mounted where is told by them."""
+    root, mounts = (document.get(name) if isinstance(document, dict) else None for name in ("root", "mounts"))
+    path = root.get("path") if isinstance(root, dict) else None
+    if not isinstance(path, str) or not isinstance(mounts, list):
+        return
+    beginning = os.path.abspath(os.path.join(bundle, path)) + "/"
+    for mount in mounts:
+        destination = mount.get("destination") if isinstance(mount, dict) else None
+        if isinstance(destination, str) and os.path.normpath(destination).startswith(beginning):
+            mount["destination"] = "/" + os.path.normpath(destination).removeprefix(beginning)

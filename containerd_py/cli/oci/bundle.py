@@ -27,7 +27,7 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
     Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
     error there (its "Extensibility"): `warn` is told of it.
     """
-    from containerd_py.cli.oci.binds import leave_out_data
+    from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
     from containerd_py.runtime.spec.models import parse
 
     document = read_document(os.path.join(bundle, config))
@@ -35,6 +35,7 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
         _say_that_none_is_none(document)
     with ignoring(config, warn) as ignored:
         ignored += leave_out_data(document)
+        leave_out_root(document, bundle)
         spec = parse(document, ignored=ignored)
     warn_of_ambient(spec.process, warn)
     return spec

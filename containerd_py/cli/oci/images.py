@@ -37,7 +37,7 @@ def declare(parser: Parser) -> None:
     )
 
 
-def common(options: Options) -> dict[str, Any]:
+def common(options: Options, criu: str) -> dict[str, Any]:
     """Return the options that both commands have, as fields of the library's. Raises InvalidArgument."""
     from containerd_py.runtime.checkpoint.messages import CgroupMode
 
@@ -50,6 +50,7 @@ def common(options: Options) -> dict[str, Any]:
     return {
         "image_path": os.path.abspath(options.image_path or _DEFAULT),
         "work_path": os.path.abspath(options.work_path) if options.work_path else None,
+        "program": os.path.abspath(criu) if "/" in criu else criu,
         "tcp_established": options.tcp_established,
         "ext_unix_sk": options.ext_unix_sk,
         "shell_job": options.shell_job,

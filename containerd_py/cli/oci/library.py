@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
-from containerd_py.errors import ContainerdError
 from containerd_py.typed import Protocol, cast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from containerd_py.runtime.beginning import Beginning
@@ -132,19 +129,6 @@ class Containers(Protocol):
     def forget(self, container_id: str, *, state_root: str, force: bool = False) -> bool: ...
     def discard(self, container_id: str, *, state_root: str) -> tuple[str, ...]: ...
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
-
-
-@contextlib.contextmanager
-def launching() -> Iterator[None]:
-    """Have a launcher get ready meanwhile for the process that is going to be started in a container."""
-    from containerd_py.runtime import launcher
-
-    with contextlib.suppress(ContainerdError, OSError):  # tried again, and told, by whoever needs one
-        launcher.prepare()
-    try:
-        yield
-    finally:
-        launcher.discard()
 
 
 def library() -> Containers:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
+import errno
 import os
-import signal
 import sys
 
 from containerd_py.cli.oci import commands, standard_streams
 from containerd_py.cli.oci.arguments import REST, Asked, Parser, UsageError
 from containerd_py.cli.oci.context import Context
-from containerd_py.cli.oci.library import launching, library
+from containerd_py.cli.oci.library import library
 from containerd_py.cli.oci.log import Log
 from containerd_py.cli.oci.settings import declare, log, settings
 from containerd_py.cli.oci.signals import Interrupted
@@ -20,8 +18,6 @@ from containerd_py.errors import ContainerdError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
-    from typing import NoReturn
 
     from containerd_py.cli.oci.arguments import Options
     from containerd_py.cli.oci.library import Containers
@@ -30,22 +26,15 @@ FAILED = 1
 UNKNOWN_COMMAND = 3
 """runc's own code for it."""
 
-_GARBAGE = 50_000
-"""So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
+_HINTS = {errno.EMFILE: "raise the limit of open files (RLIMIT_NOFILE, ulimit -n) of whoever calls it"}
 
 
-def main(
-    argv: Sequence[str] | None = None,
-    *,
-    containers: Callable[[], Containers] = library,
-    launching: Callable[[], AbstractContextManager[None]] = launching,
-) -> int:
+def main(argv: Sequence[str] | None = None, *, containers: Callable[[], Containers] = library) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's).
 
-    containers, launching: the library's, as in `library`.
+    containers: the library's, as in `library`.
     """
-    standard_streams.complete()
-    call = _Call(list(sys.argv[1:] if argv is None else argv), containers, launching)
+    call = _Call(list(sys.argv[1:] if argv is None else argv), containers)
     try:
         return call.perform()
     except UsageError as error:
@@ -57,7 +46,7 @@ def main(
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             standard_streams.silence(1)
-        _tell(f"cannot perform the command: {error}", None, call.log)
+        _tell(f"cannot perform the command: {error}", _HINTS.get(error.errno or 0), call.log)
     except KeyboardInterrupt:
         return 130
     except Interrupted as end:
@@ -71,35 +60,14 @@ def main(
     return call.failure
 
 
-def run() -> NoReturn:
-    """Be the program `pyrunc`: perform the command line of this process, and end it.
-
-    At once: what the interpreter takes apart at its end is the kernel's to take away.
-    """
-    gc.set_threshold(_GARBAGE)
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # so far an interrupt has ended us without a word, see `pyrunc`
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = main()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(code)
-
-
 class _Call:
     """One command line. log, failure: where an error is to be told, and its exit code, as far as is known by then."""
 
-    def __init__(
-        self,
-        arguments: list[str],
-        containers: Callable[[], Containers],
-        launching: Callable[[], AbstractContextManager[None]],
-    ) -> None:
+    def __init__(self, arguments: list[str], containers: Callable[[], Containers]) -> None:
         self.log = Log(None)
         self.failure = FAILED
         self._arguments = arguments
         self._containers = containers
-        self._launching = launching
 
     def perform(self) -> int:
         try:
@@ -117,10 +85,7 @@ class _Call:
         if options.version or options.command is None:
             raise Asked(_versions() if options.version else parser.format_help())
         self.log = log(options)
-        if options.command not in commands.LAUNCHING:
-            return self._perform(options)
-        with self._launching():
-            return self._perform(options)
+        return self._perform(options)
 
     def _perform(self, options: Options) -> int:
         command = _command(options.command)
@@ -163,7 +128,3 @@ def _tell(message: str, hint: str | None, journal: Log) -> None:
     text = message + (f"; {hint}" if hint else "")
     journal.error(text)  # first: there it counts
     standard_streams.say(text)
-
-
-if __name__ == "__main__":
-    run()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import socket
+
+from containerd_py import light_socket as socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

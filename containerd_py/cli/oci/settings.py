@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """state_root: absolute. The rest is as given, for those commands to judge that make a container."""
+    """state_root: absolute. criu: the program, or its name in PATH.
+
+    The rest is as given, for those commands to judge that make a container.
+    """
 
     state_root: str
     systemd_cgroup: bool = False
     cgroup_manager: str = "cgroupfs"
     rootless: str = "auto"
     root_given: bool = False
+    criu: str = "criu"
 
     @property
     def by_systemd(self) -> bool:
@@ -56,13 +60,18 @@ def declare(parser: Parser) -> None:
     parser.switch("--debug", help="write what is done to the log, and tracebacks of defects to stderr")
     parser.switch("--systemd-cgroup", help="have systemd make cgroups")
     parser.add_argument("--cgroup-manager", choices=("cgroupfs", "systemd", "disabled"), default="cgroupfs", help="crun's")
+    parser.add_argument(
+        "--criu", default="criu", metavar="PATH", help="the program of checkpoint and restore (default: criu)"
+    )
     parser.add_argument("--rootless", choices=("true", "false", "auto"), default="auto", help="(default: auto)")
 
 
 def settings(options: Options, environ: Mapping[str, str]) -> Settings:
     """Raises InvalidArgument where there is no place for the state."""
     root = _absolute(options.root) if options.root else default_root(environ)
-    return Settings(root, options.systemd_cgroup, options.cgroup_manager, options.rootless, bool(options.root))
+    return Settings(
+        root, options.systemd_cgroup, options.cgroup_manager, options.rootless, bool(options.root), options.criu or "criu"
+    )
 
 
 def _absolute(root: str) -> str:

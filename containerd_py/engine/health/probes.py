@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.output import CapturedOutput
+from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass
@@ -117,12 +118,7 @@ async def _open_inside(container: Container, version: int) -> socket.socket | No
         return None
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     pidfd = Fd(os.dup(container.pidfd.fileno()))  # it may be closed meanwhile
-    opening = asyncio.get_running_loop().run_in_executor(None, _open, pidfd, family)
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close)
-        raise
+    return await in_own_thread(_open, pidfd, family)
 
 
 def _open(pidfd: Fd, family: socket.AddressFamily) -> socket.socket:
@@ -130,11 +126,6 @@ def _open(pidfd: Fd, family: socket.AddressFamily) -> socket.socket:
     make = functools.partial(socket.socket, family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with pidfd:
         return run_inside(pidfd.fileno(), make)
-
-
-def _close(opening: asyncio.Future[socket.socket]) -> None:
-    with suppress(OSError, asyncio.CancelledError):
-        opening.result().close()
 
 
 async def _get(connection: socket.socket, check: HealthCheck) -> Outcome:

@@ -10,11 +10,14 @@ from containerd_py.runtime.linux.proc_text import lines, read_text
 # Options of cgroup v1's superblock that are no controllers (kernel/cgroup/cgroup-v1.c, cgroup1_show_options)
 _NO_CONTROLLER = ("rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode", "favordynmods")
 
+NAMED = "name=systemd"
+
 
 @dataclass(frozen=True)
 class Layout:
     """v2: where cgroup2 is mounted; v2_controllers: bound to it; v1: controller to the mount point of its hierarchy.
 
+    named: the same of the hierarchy without controllers that service managers keep (`NAMED`).
     own: the directory of this process's own cgroup, by mount point. Without one, it is the mount point.
     """
 
@@ -22,6 +25,12 @@ class Layout:
     v2_controllers: tuple[str, ...]
     v1: dict[str, str]
     own: dict[str, str] = field(default_factory=dict, compare=False)
+    named: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hierarchies(self) -> dict[str, str]:
+        """Where each hierarchy of cgroup v1 is mounted, by what is bound to it."""
+        return self.v1 | self.named
 
     def driver(self) -> str:
         """Return the name that is shown to people."""
@@ -42,6 +51,7 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
     """text, membership: the contents of /proc/PID/mountinfo and /proc/PID/cgroup."""
     v2: str | None = None
     v1: dict[str, str] = {}
+    named: dict[str, str] = {}
     own: dict[str, str] = {}
     lies_in = parse_membership(membership)
     for line in lines(text):
@@ -53,10 +63,10 @@ def parse_mountinfo(text: str, membership: str = "") -> Layout:
             own.setdefault(where, _own(where, root, lies_in.get("", "/")))
         elif fstype == "cgroup":
             for name in options[0].split(","):
-                if "=" not in name and name not in _NO_CONTROLLER:
-                    v1.setdefault(name, where)
+                if name == NAMED or ("=" not in name and name not in _NO_CONTROLLER):
+                    (named if name == NAMED else v1).setdefault(name, where)
                     own.setdefault(where, _own(where, root, lies_in.get(name, "/")))
-    return Layout(v2, _controllers(v2), v1, own)
+    return Layout(v2, _controllers(v2), v1, own, named)
 
 
 def parse_membership(text: str) -> dict[str, str]:

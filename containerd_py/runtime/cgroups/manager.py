@@ -17,6 +17,7 @@ from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS
 from containerd_py.runtime.cgroups.directories import make, remove, remove_parents, remove_wait, unmake
 from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.layout import NAMED
 from containerd_py.runtime.cgroups.members import move, pids, populated
 from containerd_py.runtime.cgroups.normalise import UNLIMITED
 from containerd_py.runtime.cgroups.places import Places
@@ -70,7 +71,7 @@ class CgroupManager:
 
     def everywhere(self, path: str) -> Cgroup:
         """Return the places of a cgroup whose resources are not known: in every hierarchy that this module uses."""
-        return self._places.of(path, (*V1_CONTROLLERS, *V1_WITHOUT_LIMITS))
+        return self._places.of(path, (*V1_CONTROLLERS, *V1_WITHOUT_LIMITS, NAMED))
 
     def children(self, path: str) -> tuple[str, ...]:
         """Return the names of the cgroups in the one at `path`, from all hierarchies."""

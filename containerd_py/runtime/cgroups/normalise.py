@@ -115,7 +115,8 @@ def _device(asked: spec.DeviceRule) -> Iterator[DeviceRule]:
 
     The kernel would take "a" with whatever follows as "everything" (devices.rst).
     """
-    access = "".join(letter for letter in "rwm" if letter in (asked.access or "rwm"))
+    wanted = "rwm" if not asked.access or "a" in asked.access else asked.access
+    access = "".join(letter for letter in "rwm" if letter in wanted)
     numbers = (_wild(asked.major), _wild(asked.minor))
     if asked.type in (None, "a") and numbers == (None, None) and access == "rwm":
         yield DeviceRule(asked.allow)

@@ -41,7 +41,7 @@ class Places:
         process's own cgroup on v1, and on v2, where a cgroup that has processes can have no others below, to its parent.
         """
         v2 = self._layout.v2
-        mounts = dict.fromkeys(self._layout.v1[name] for name in controllers if name in self._layout.v1)
+        mounts = dict.fromkeys(self._layout.hierarchies[name] for name in controllers if name in self._layout.hierarchies)
         return Cgroup(self._place(v2, path, v2=True) if v2 else None, tuple(self._place(mount, path) for mount in mounts))
 
     def _place(self, mount: str, path: str, *, v2: bool = False) -> str:
@@ -55,14 +55,18 @@ class Places:
     def like(self, cgroup: Cgroup, controllers: Iterable[str]) -> tuple[str, ...]:
         """Return the v1 directories, for some controllers, of a cgroup whose others are known."""
         first = cgroup.paths[0]
-        known = [mount for mount in (self._layout.v2, *self._layout.v1.values()) if mount and first.startswith(f"{mount}/")]
+        known = [
+            mount
+            for mount in (self._layout.v2, *self._layout.hierarchies.values())
+            if mount and first.startswith(f"{mount}/")
+        ]
         name = os.path.relpath(first, max(known, key=len))
         mounts = dict.fromkeys(self._layout.v1[controller] for controller in controllers if controller in self._layout.v1)
         return tuple(_joined(cgroup, mount) or f"{mount}/{name}" for mount in mounts)
 
     def joined(self, cgroup: Cgroup, controller: str) -> str:
         """Return the cgroup's directory in the v1 hierarchy of a controller. Raises InvalidArgument where it is in none."""
-        found = _joined(cgroup, self._layout.v1.get(controller, "/nowhere"))
+        found = _joined(cgroup, self._layout.hierarchies.get(controller, "/nowhere"))
         if found is None:
             raise InvalidArgument(
                 f"cannot use controller {controller!r}: unknown controller here: the container is in no cgroup of it",

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import stat
 import subprocess
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import Internal, NotSupported
 from containerd_py.runtime.checkpoint.messages import Answer, Features, Kind, Request, decode, encode
 from containerd_py.runtime.linux.passing import receive_fds
@@ -144,11 +144,15 @@ def search_path() -> str:
     return ":".join(dict.fromkeys([*(one for one in given if one.startswith("/")), *_USUAL.split(":")]))
 
 
-def find_criu() -> str:
-    """Return the path of the CRIU that is installed. Raises NotSupported; also for one that others could change."""
-    program = shutil.which("criu", path=search_path())
+def find_criu(wanted: str = "criu") -> str:
+    """Return the path of the CRIU that is installed. wanted: its name, or a path.
+
+    Raises NotSupported; also for one that others could change.
+    """
+    program = shutil.which(wanted, path=search_path())
     if program is None:
-        raise NotSupported("cannot find CRIU: there is no program criu in PATH", step="criu", hint=_INSTALL)
+        where = "" if "/" in wanted else " in PATH"
+        raise NotSupported(f"cannot find CRIU: there is no program {wanted}{where}", step="criu", hint=_INSTALL)
     found = os.stat(program)
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise NotSupported(

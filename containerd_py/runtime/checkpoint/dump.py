@@ -44,7 +44,7 @@ def checkpoint(state: State, spec: Spec, options: CheckpointOptions) -> None:
     if options.parent_path is not None:
         images.check_parent(options.image_path, options.parent_path)
     status = _Status(options.status_fd if options.lazy_pages else None)
-    program = checked(find_criu())
+    program = checked(find_criu(options.program))
     if options.pre_dump or options.lazy_pages:
         check_features(program, Features(mem_track=options.pre_dump or None, lazy_pages=options.lazy_pages or None))
     with images.opened(options.image_path, options.work_path, make=True) as (directory, work, log_path):

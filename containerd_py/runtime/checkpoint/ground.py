@@ -16,10 +16,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import stat
 import sys
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass, names_of, values_of
 from containerd_py.runtime.init import targets
 from containerd_py.runtime.init.steps import Context, StepFailed

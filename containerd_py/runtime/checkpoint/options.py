@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 class _Common:
     """image_path: the directory of CRIU's images; work_path: of its logs, by default the same.
 
-    cgroups: None for what the host allows (`outside.cgroup_mode`). The others are CRIU's own, see criu(8).
+    program: of CRIU, its path or its name in PATH. cgroups: None for what the host allows (`outside.cgroup_mode`). The
+    others are CRIU's own, see criu(8).
     """
 
     image_path: str
     work_path: str | None = None
+    program: str = "criu"
     tcp_established: bool = False
     ext_unix_sk: bool = False
     shell_job: bool = False

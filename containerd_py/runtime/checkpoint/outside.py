@@ -53,6 +53,10 @@ def bound(plan: Plan) -> tuple[Bound, ...]:
             what, hint = ("idmapped mounts", "mount it without idmap") if not source.nodes else ("mounts of devices", None)
             told = f"cannot checkpoint or restore mount {source.path!r} ({source.origin}): CRIU does not know {what}"
             raise NotSupported(told, step="criu", hint=hint)
+    for operation in plan.operations:
+        if isinstance(operation, op.CloneInside):
+            told = f"cannot checkpoint or restore mount {operation.source!r} ({operation.origin}): it is another mount's"
+            raise NotSupported(told, step="criu", hint="give the path that the other mount's source has on the host")
     recursive = {one.key: one.recursive for one in plan.operations if isinstance(one, op.CloneTree)}
     found = []
     for one in plan.operations:
@@ -208,7 +212,7 @@ def cgroup_mode(asked: CgroupMode | None, cgroup: Cgroup, member: Mapping[str, s
     It saves and makes again what lies below the container's place in every hierarchy; where the container has no cgroup
     of its own in one (ADR 9), that is the cgroup of others. Then CRIU keeps away from all. Raises NotSupported.
     """
-    mounts = {layout.v2, *layout.v1.values()}
+    mounts = {layout.v2, *layout.hierarchies.values()}
     shared = sorted(name for name, path in member.items() if not _is_own(path, cgroup, mounts))
     if not shared or asked is CgroupMode.IGNORE:
         return CgroupMode.SOFT if asked is None else asked

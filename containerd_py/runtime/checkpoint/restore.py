@@ -10,10 +10,10 @@ The hooks of the container's inside and `poststart` are not run, as with runc: w
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from contextlib import ExitStack
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files
@@ -67,7 +67,7 @@ class Restoration(Creation):
         """Raises NotSupported where there is no CRIU that will do, InvalidArgument and Unavailable, as a creation."""
         config_file(spec)
         check_code()  # the ground's, which root runs too (SECURITY R2)
-        self._program = checked(find_criu())
+        self._program = checked(find_criu(options.program))
         if options.lazy_pages:
             check_features(self._program, Features(lazy_pages=True))
         super().__init__(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup)

@@ -23,6 +23,7 @@ CHECKS: dict[str, Callable[[Host], Finding]] = {
     "id_mapping_programs": ids.mapping_programs,
     "idmapped_mounts": ids.idmapped_mounts,
     "seccomp": confinement.seccomp,
+    "landlock": confinement.landlock,
     "mandatory_access_control": confinement.mandatory,
     "state_dir": room.state_dir,
     "data_dir": room.data_dir,

@@ -1,8 +1,9 @@
-"""What confines a payload beyond its namespaces."""
+"""What confines a payload beyond its namespaces, and the daemon itself."""
 
 from __future__ import annotations
 
 from containerd_py.runtime.doctor.finding import Finding, State
+from containerd_py.runtime.linux.landlock import WITH_REFER, abi_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,15 @@ def seccomp(host: Host) -> Finding:
         meaning = "profiles with SCMP_ACT_NOTIFY are refused by the kernel"
         return Finding(State.WARN, actions, meaning, "Linux 5.0 or later has it, unless it was left out")
     return Finding(State.OK, actions, "calls are filtered")
+
+
+def landlock(_host: Host) -> Finding:
+    version = abi_version()
+    if version < WITH_REFER:
+        found = f"version {version}" if version else "none"
+        meaning = "nothing but its own care keeps the daemon from writing outside of its directories"
+        return Finding(State.WARN, found, meaning, 'boot Linux 5.19 or later, with "landlock" in lsm=')
+    return Finding(State.OK, f"version {version}", "the daemon writes to its own directories and to cgroups alone")
 
 
 def mandatory(host: Host) -> Finding:

@@ -14,6 +14,10 @@
                         ◄────  TIMES  the time each further step ended
                         ◄────  (end of stream: execve succeeded)
 
+    When a tree of the container's own mounts gets ids of its own (CloneInside), which takes the host's root:
+                        ◄────  UNMAPPED  the key of its source, the tree, the user namespace
+      MAPPED                           ────►
+
     When a filter with SCMP_ACT_NOTIFY is loaded, before READY or before TIMES:
                         ◄────  LISTENER  the descriptor of the filter's listener
 
@@ -30,9 +34,9 @@ connection that somebody makes to the container's start socket, and this one end
 from __future__ import annotations
 
 import json
-import socket
 import struct
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FAILED = struct.Struct("<Hi")
+_KEY = struct.Struct("<i")
 _LARGEST = 1 << 18  # READY of a plan with 26 000 steps; what is larger the kernel does not send (net.core.wmem_default)
 _MOST_FDS = 253  # SCM_MAX_FD
 WORKER_DEFECT = 0  # errno of a FAILED that no system call caused
@@ -71,6 +76,16 @@ class Joining:
 
 
 @dataclass(frozen=True)
+class Unmapped:
+    """The worker waits for MAPPED: the message's first descriptor is a tree whose ids are to be mapped as by the second.
+
+    key: of its source.
+    """
+
+    key: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """index: of the step in the plan; errno: WORKER_DEFECT where no system call failed."""
 
@@ -91,7 +106,7 @@ class Found:
     document: dict[str, Any]
 
 
-Message = Ready | Times | Failed | Asked | Joining | Listener | Found
+Message = Ready | Times | Failed | Asked | Joining | Unmapped | Listener | Found
 
 
 def send_plan(control: socket.socket, handles: dict[str, int]) -> None:
@@ -139,6 +154,20 @@ def send_member(control: socket.socket) -> None:
 def await_member(control: socket.socket) -> bool:
     """Return False when the parent closed the socket."""
     return control.recv(1) == b"M"
+
+
+def send_unmapped(control: socket.socket, key: int, tree: int, user_namespace: int) -> None:
+    send_fds(control, b"U" + _KEY.pack(key), (tree, user_namespace))
+
+
+def send_mapped(control: socket.socket) -> None:
+    """Raises BrokenPipeError, ConnectionResetError."""
+    control.send(b"I", socket.MSG_NOSIGNAL)
+
+
+def await_mapped(control: socket.socket) -> bool:
+    """Return False when the parent closed the socket."""
+    return control.recv(1) == b"I"
 
 
 def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
@@ -196,6 +225,8 @@ def receive(control: socket.socket) -> tuple[Message | None, list[int]]:
         return Asked(), fds
     if kind == b"J":
         return Joining(), fds
+    if kind == b"U":
+        return Unmapped(*_KEY.unpack(body)), fds
     if kind == b"F":
         index, number = _FAILED.unpack_from(body)
         return Failed(index, number, body[_FAILED.size :].decode(errors="replace")), fds

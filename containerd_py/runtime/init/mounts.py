@@ -7,8 +7,8 @@ import errno
 import os
 import stat
 
-from containerd_py.runtime.init import copy_up, targets
-from containerd_py.runtime.init.steps import Context, StepFailed, executes
+from containerd_py.runtime.init import copy_up, dialogue, targets
+from containerd_py.runtime.init.steps import Context, StepFailed, executes, restriction_for
 from containerd_py.runtime.linux import mounts, paths
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import MountAttr
@@ -35,6 +35,19 @@ def _source(context: Context, step: op.CloneTree) -> Fd:
     if step.passed:
         return context.take_handle(f"source{step.key}")
     return paths.openat2(_AT_FDCWD, step.source, os.O_PATH, 0, paths.Resolve.NO_SYMLINKS)
+
+
+@executes(op.CloneInside)
+def clone_inside(context: Context, step: op.CloneInside) -> None:
+    flags = os.O_PATH | (0 if step.follow else os.O_NOFOLLOW)
+    with paths.open_in_root(context.root_fd(), step.source, flags, resolve=restriction_for(step.source)) as place:
+        tree = mounts.clone_tree(place.fileno(), "", recursive=step.recursive)
+    context.trees[step.key] = tree
+    if step.mapped:  # of a detached tree alone, and by whoever has privilege over its file system (mount_setattr(2))
+        with context.take_handle(f"ids{step.key}") as namespace:
+            dialogue.send_unmapped(context.control, step.key, tree.fileno(), namespace.fileno())
+        if not dialogue.await_mapped(context.control):
+            os._exit(1)
 
 
 @executes(op.MountFilesystem)

@@ -7,9 +7,9 @@ import fcntl
 import os
 import resource
 import signal
-import socket
 import stat
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.init.attributes import limit
 from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.steps import Context, StepFailed, executes

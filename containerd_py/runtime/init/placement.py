@@ -10,11 +10,12 @@ import signal
 
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, executes
-from containerd_py.runtime.linux import process, procfs
+from containerd_py.runtime.linux import process, procfs, scheduling
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan import operations as op
 
 _BOOT_DESCRIPTORS = 1024  # soft limit of the first process (INR_OPEN_CUR, linux/fs.h)
+_BOOT_TIMER_SLACK_NS = 50_000  # init/init_task.c; what 0 resets to is the parent's
 
 
 @executes(op.JoinCgroup)
@@ -51,8 +52,11 @@ def reset_process(_context: Context, step: op.ResetProcess) -> None:
     os.setsid()  # a session, and with it an autogroup, of its own
     with contextlib.suppress(PermissionError):  # in a user namespace, or for an ordinary user: it can only grow
         os.setpriority(os.PRIO_PROCESS, 0, 0)
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    scheduling.ioprio_set(0, 0)
     os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
-    process.set_timer_slack(0)
+    process.set_timer_slack(_BOOT_TIMER_SLACK_NS)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -12,10 +12,10 @@ from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from containerd_py import light_socket as socket
     from containerd_py.runtime.plan.operations import Operation
 
     OperationType = TypeVar("OperationType", bound=Operation)

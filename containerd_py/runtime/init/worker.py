@@ -6,9 +6,9 @@ import array
 import errno
 import importlib
 import os
-import socket
 import time
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.freeze import GUARD

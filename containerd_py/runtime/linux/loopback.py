@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import socket
 import struct
+
+from containerd_py import light_socket as socket
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914

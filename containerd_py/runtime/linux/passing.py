@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import array
 import errno
-import socket
 import struct
+
+from containerd_py import light_socket as socket
 
 
 def connect(path: str, *, timeout_s: float) -> socket.socket:

@@ -76,6 +76,17 @@ def wait_exit(pidfd: int) -> WaitStatus | None:
     return WaitStatus(None, result.si_status)
 
 
+def is_held(pidfd: int) -> bool:
+    """Tell whether a child that has ended cannot be reaped yet: whoever traces it is told first (ptrace(2)).
+
+    A payload may trace what is run in its container further, and keep it for as long as it lives itself.
+    """
+    try:
+        return os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
 def exit_info(pidfd: int) -> WaitStatus | None:
     """Return how a process that was reaped by anybody ended (Linux 6.15); None where the kernel does not tell."""
     info = _PidfdInfo(mask=_PIDFD_INFO_EXIT)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import array
 import os
-import socket
 import struct
 from contextlib import suppress
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 

@@ -25,6 +25,9 @@ _COMMON = {
     "openat2": 437,
     "pidfd_getfd": 438,
     "mount_setattr": 442,
+    "landlock_create_ruleset": 444,
+    "landlock_add_rule": 445,
+    "landlock_restrict_self": 446,
 }
 _BY_MACHINE = {
     "x86_64": {

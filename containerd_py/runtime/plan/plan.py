@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 5
+FORMAT = 6
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
@@ -73,7 +73,8 @@ class Source:
     mapping: of an idmapped mount; user_path: or a user namespace that has it; mapping_recursive: for mounts below too.
     recursive: with all mounts below it; propagation: bits of linux.mounts.Propagation, for all of a detached tree.
     follow: False to take a symlink at the end of the path as what it is. straight: no symlink may stand anywhere on the
-    way. nodes: it is a new file system with these in place of what stands at the path. origin: as of an operation.
+    way. nodes: it is a new file system with these in place of what stands at the path. inside: the worker clones it of
+    the container's own mounts, and needs of the parent what maps its ids, as the handle. origin: as of an operation.
     """
 
     handle: str
@@ -86,6 +87,7 @@ class Source:
     propagation: int = 0
     straight: bool = False
     nodes: tuple[Node, ...] = ()
+    inside: bool = False
     origin: str = field(default="", compare=False)
 
     @property

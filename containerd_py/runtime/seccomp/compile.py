@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from contextlib import contextmanager
 from functools import cache, lru_cache
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.seccomp import kept
 from containerd_py.runtime.seccomp.architectures import TOKENS
 from containerd_py.runtime.seccomp.enosys import newer_calls
+from containerd_py.runtime.seccomp.kept import SeccompFilter
 from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.spec.seccomp_profile import default_profile
 
@@ -37,18 +39,6 @@ _FLAGS = {
 _PASSING = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 
 
-@dataclass(frozen=True)
-class SeccompFilter:
-    """program: an array of struct sock_filter; flags: SECCOMP_FILTER_FLAG_* for seccomp(2).
-
-    silences: it may refuse sendto, by which a worker tells its parent how it goes.
-    """
-
-    program: bytes
-    flags: int
-    silences: bool = False
-
-
 def compile_profile(profile: Seccomp) -> SeccompFilter:
     """Compile a profile. System calls that libseccomp does not know are left out, as runc does: the default action holds.
 
@@ -56,6 +46,14 @@ def compile_profile(profile: Seccomp) -> SeccompFilter:
     Raises NotSupported for what libseccomp cannot do, or without it.
     """
     return _compile(profile, flags_given="flags" in profile.given)
+
+
+def load() -> None:
+    """Load the library, which is looked for by programs of the host: from then on nothing is executed for it.
+
+    Raises NotSupported.
+    """
+    _library()
 
 
 def check_known(profile: Seccomp) -> None:
@@ -81,6 +79,30 @@ def default_filter() -> SeccompFilter:
 @lru_cache(maxsize=64)
 def _compile(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
     """Once for each profile: compiling takes milliseconds, and most containers share one."""
+    key = _key(profile, flags_given=flags_given)
+    found = kept.find(key)
+    if found is None:
+        found = _compiled(profile, flags_given=flags_given)
+        kept.keep(key, found, _library_file())
+    return found
+
+
+def _key(profile: Seccomp, *, flags_given: bool) -> bytes:
+    """Return all that a filter depends on but the library's own file: what libseccomp can do it asks the kernel for."""
+    host = os.uname()
+    return json.dumps([profile.document(), flags_given, host.machine, host.release]).encode()
+
+
+def _library_file() -> str:
+    """Return the path of libseccomp, which was loaded. Raises NotSupported."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            if "/libseccomp.so" in line:
+                return line.rstrip("\n").split(maxsplit=5)[5]
+    raise NotSupported("cannot compile linux.seccomp: libseccomp is not there", step="seccomp")
+
+
+def _compiled(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
     library = _library()
     default = _action(library, profile.default_action, profile.default_errno_ret)
     with _told(profile.default_action):

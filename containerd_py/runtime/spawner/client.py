@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
 from collections import deque
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
@@ -99,8 +99,18 @@ class SpawnerClient:
 
     def receive(self) -> Told | None:
         """Return the next message; None at the end of the connection. Raises BlockingIOError, ValueError."""
-        message, fds = protocol.receive(self._connection)
-        return None if message is None else _typed(message, fds)
+        message, numbers = protocol.receive(self._connection)
+        if message is None:
+            return None
+        fds = [Fd(number) for number in numbers]
+        try:
+            return _typed(message, fds)
+        except (KeyError, TypeError) as problem:
+            _close(fds)
+            raise ValueError(f"cannot read message of the spawner: {problem!r}") from problem
+        except (OSError, ValueError):
+            _close(fds)
+            raise
 
     def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> int:
         """Ask for a worker; return the number that its answer (Spawned or Refused) bears."""
@@ -189,6 +199,7 @@ def start(directory: int) -> int:
         os.fchmod(listener.fileno(), 0o600)  # of the socket, so that it is never bound with more
         listener.bind(_address(directory))
         listener.listen(8)
+        seal.check_code()
         return seal.start_role("spawner", listener.fileno(), session=True)
 
 
@@ -207,13 +218,11 @@ def _close(fds: list[Fd]) -> None:
         fd.close()
 
 
-def _typed(message: Message, numbers: list[int]) -> Told:
-    fds = [Fd(number) for number in numbers]
-    if message["op"] in ("spawned", "container") and len(fds) < 1 + len(message.get("keep", ())):
-        _close(fds)  # the kernel drops what there is no room for
-        if message["op"] == "spawned":
-            return Refused(message["seq"], errno.EMFILE, "the pidfd was lost on its way: the daemon is at its limit")
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+def _typed(message: Message, fds: list[Fd]) -> Told:
+    """Raises OSError, ValueError, KeyError and TypeError; then the descriptors are still the caller's."""
+    lost = _lost_on_their_way(message, fds)
+    if lost is not None:
+        return lost
     match message["op"]:
         case "hello":
             return Hello(message["protocol"], message["version"], message["pid"], message.get("plan", 1))
@@ -233,5 +242,17 @@ def _typed(message: Message, numbers: list[int]) -> Told:
             return Pong(message["seq"])
         case "exited":
             return Exited(message["id"], WaitStatus(message["code"], message["signal"]))
-    _close(fds)
     raise ValueError(f"cannot read message of the spawner: unknown operation {message['op']!r}")
+
+
+def _lost_on_their_way(message: Message, fds: list[Fd]) -> Refused | None:
+    """Tell of descriptors that are missing: the kernel drops what there is no room for. What nobody awaits is closed."""
+    wanted = {"spawned": 1, "container": 1 + len(message.get("keep", ()))}.get(message["op"], 0)
+    _close(fds[wanted:])
+    if len(fds) >= wanted:
+        del fds[wanted:]
+        return None
+    _close(fds)
+    if message["op"] == "spawned":
+        return Refused(message["seq"], errno.EMFILE, "the pidfd was lost on its way: the daemon is at its limit")
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -17,9 +17,9 @@ import json
 import os
 import select
 import signal
-import socket
 from contextlib import suppress
 
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD
@@ -32,6 +32,7 @@ from containerd_py.runtime.linux.process import Clone, clone3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import NoReturn
 
     from containerd_py.runtime.spawner.birth import Birth
@@ -45,12 +46,16 @@ class NotAlone(RuntimeError):
     """This process has threads: a fork would copy their locks, held for ever."""
 
 
-def fork_worker(request: ForkRequest) -> tuple[int, Fd]:
-    """Fork an init worker; return its pid and pidfd. Raises OSError, NotAlone."""
+def fork_worker(request: ForkRequest, birthplace: AbstractContextManager[None]) -> tuple[int, Fd]:
+    """Fork an init worker; return its pid and pidfd. Raises OSError, NotAlone.
+
+    birthplace: a context in which this process is in the network namespace that a child is to start from.
+    """
     _check_alone()
     if request.entering:
-        return _fork_by_stage(request)
-    return _fork(request, Clone(0), None)
+        return _fork_by_stage(request, birthplace)
+    with birthplace:
+        return _fork(request, Clone(0), None)
 
 
 def fork_sibling(request: ForkRequest, birth: Birth | None) -> tuple[int, Fd]:
@@ -129,7 +134,7 @@ def _fork(request: ForkRequest, parent: Clone, birth: Birth | None) -> tuple[int
     return pid, Fd(pidfd)
 
 
-def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
+def _fork_by_stage(request: ForkRequest, birthplace: AbstractContextManager[None]) -> tuple[int, Fd]:
     from containerd_py.runtime.spawner.birth import Birth
 
     birth = Birth()
@@ -138,7 +143,7 @@ def _fork_by_stage(request: ForkRequest) -> tuple[int, Fd]:
         request = replace(request, cgroup=None)  # it is born there, by being the stage's
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        with theirs:
+        with theirs, birthplace:
             stage, pidfd = clone3(Clone(0), cgroup=cgroup)
             if stage == 0:
                 _be_stage(theirs, request, birth)

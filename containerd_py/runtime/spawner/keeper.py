@@ -6,15 +6,15 @@ import errno
 import json
 import os
 import select
-import socket
 import struct
 import sys
 
 from containerd_py import __version__
+from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
-from containerd_py.runtime.linux.pidfd import WaitStatus, exit_info, wait_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, witness_exit
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
 from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
@@ -22,12 +22,13 @@ from containerd_py.runtime.spawner.request import ForkRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from containerd_py.runtime.spawner.protocol import Message
 
 _UCRED = struct.Struct("iII")
-_HELD_S = 0.05
+_HELD_PAUSE_S = 0.02
 
 
 @dataclass
@@ -62,13 +63,14 @@ class Child:
 class Keeper:
     """One daemon at a time is connected; requests are handled in the order in which they come."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, birthplace: AbstractContextManager[None]) -> None:
+        """birthplace: see `fork_worker`; a successor starts from there too."""
         self._listener = listener
+        self._birthplace = birthplace
         self._daemon: socket.socket | None = None
         self._children: dict[str, Child] = {}
         self._by_pidfd: dict[int, Child] = {}
-        self._held: set[int] = set()
-        """Pidfds of children that have ended and cannot be reaped yet: whoever traces them has not let go (ptrace(2))."""
+        self._held: list[Child] = []
         self._poll = select.epoll()
         self._poll.register(listener, select.EPOLLIN)
         self._handlers = {
@@ -84,17 +86,18 @@ class Keeper:
 
     def run(self) -> None:
         while True:
-            for number in tuple(self._held):
-                self._note_exit(self._by_pidfd[number])
-            told = self._poll.poll(_HELD_S if self._held else None)
             # The listener last: the daemon that hung up is heard to its end before the next one is let in.
-            for number, _events in sorted(told, key=lambda event: event[0] == self._listener.fileno()):
+            pause_s = _HELD_PAUSE_S if self._held else None
+            for number, _events in sorted(self._poll.poll(pause_s), key=lambda event: event[0] == self._listener.fileno()):
                 if number == self._listener.fileno():
                     self._accept()
                 elif self._daemon is not None and number == self._daemon.fileno():
                     self._serve(self._daemon)
                 elif number in self._by_pidfd:
                     self._note_exit(self._by_pidfd[number])
+            held, self._held = self._held, []
+            for child in held:
+                self._note_exit(child)
 
     # ── the connection ──
 
@@ -126,13 +129,20 @@ class Keeper:
         return self._daemon is None
 
     def _serve(self, daemon: socket.socket) -> None:
-        message, numbers = protocol.receive(daemon)
+        """Hang up on a daemon that says what is no request: it comes again, and containers keep their parent."""
+        try:
+            message, numbers = protocol.receive(daemon)
+        except ValueError:
+            self._hang_up()
+            return
         if message is None:
             self._hang_up()
             return
         fds = [Fd(number) for number in numbers]
         try:
             self._handlers[message["op"]](message, fds)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            self._hang_up()
         finally:
             for fd in fds:
                 fd.close()  # what was kept has been taken out of its `Fd`
@@ -164,7 +174,7 @@ class Keeper:
             return
         request, kept = ForkRequest.read(message, [fd.fileno() for fd in fds])
         try:
-            pid, pidfd = fork_worker(request)
+            pid, pidfd = fork_worker(request, self._birthplace)
         except OSError as problem:
             self._tell({"op": "refused", **answer, "errno": problem.errno, "text": str(problem)})
             return
@@ -222,16 +232,22 @@ class Keeper:
         self._by_pidfd[child.pidfd.fileno()] = child
         self._poll.register(child.pidfd.fileno(), select.EPOLLIN)
 
+    def _all(self) -> tuple[Child, ...]:
+        """Those that are known, and those that are forgotten and not reaped yet."""
+        return (*self._children.values(), *self._by_pidfd.values(), *self._held)
+
+    def _unwatch(self, child: Child) -> None:
+        if self._by_pidfd.pop(child.pidfd.fileno(), None) is not None:
+            self._poll.unregister(child.pidfd.fileno())
+
     def _note_exit(self, child: Child) -> None:
-        number = child.pidfd.fileno()
-        if number not in self._held:
-            self._poll.unregister(number)
-        status = _ended(number)
-        if status is None:
-            self._held.add(number)
+        self._unwatch(child)
+        status = witness_exit(child.pidfd.fileno())
+        if status is None and is_held(child.pidfd.fileno()):
+            # Left there it would keep its pid namespace, and so its container, from ever ending.
+            self._held.append(child)
             return
-        self._held.discard(number)
-        del self._by_pidfd[number]
+        status = status or WaitStatus(None, None)
         if child.forgotten:
             child.close()
             return
@@ -252,24 +268,25 @@ class Keeper:
                 "exit": child.exit,
                 "forgotten": child.forgotten,
             }
-            for child in {id(child): child for child in (*self._children.values(), *self._by_pidfd.values())}.values()
+            for child in {id(child): child for child in self._all()}.values()
         ]
         document = {"listener": self._listener.fileno(), "children": inheritance}
         record = sealed("spawner-state", json.dumps(document).encode()).take()
         for number in (record, self._listener.fileno(), *_numbers(inheritance)):
             os.set_inheritable(number, True)  # noqa: FBT003 - os's own signature
-        os.execve(  # noqa: S606 - ourselves, sealed
-            f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
-        )
+        with self._birthplace:
+            os.execve(  # noqa: S606 - ourselves, sealed
+                f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
+            )
 
     @classmethod
-    def resume(cls, record: int) -> Keeper:
+    def resume(cls, record: int, birthplace: AbstractContextManager[None]) -> Keeper:
         """Take over what `_upgrade` left, from the descriptor of its record."""
         with Fd(record) as state:
             document = json.loads(os.pread(state.fileno(), os.fstat(record).st_size, 0))
         listener = document["listener"]
         os.set_inheritable(listener, False)  # noqa: FBT003 - os's own signature
-        keeper = cls(socket.socket(fileno=listener))
+        keeper = cls(socket.socket(fileno=listener), birthplace)
         for entry in document["children"]:
             numbers = entry["kept"]
             for number in (entry["pidfd"], *numbers.values()):
@@ -285,14 +302,6 @@ class Keeper:
 
 def _kept(message: Message, fds: list[Fd]) -> dict[str, Fd]:
     return {name: Fd(fd.take()) for name, fd in zip(message["keep"], fds, strict=False)}
-
-
-def _ended(pidfd: int) -> WaitStatus | None:
-    """Reap one that has ended; None where it cannot be reaped yet. Of one that is no child of ours others may know more."""
-    try:
-        return wait_exit(pidfd)
-    except ChildProcessError:
-        return exit_info(pidfd) or WaitStatus(None, None)
 
 
 def _readable(connection: socket.socket) -> bool:

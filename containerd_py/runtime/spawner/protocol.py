@@ -28,13 +28,15 @@ of this spawner reads, since format 2.
 from __future__ import annotations
 
 import json
+import os
 
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
+
+    from containerd_py import light_socket as socket
 
     Message = dict[str, Any]
 
@@ -60,8 +62,13 @@ def receive(connection: socket.socket) -> tuple[Message | None, list[int]]:
         return None, []
     if not data:
         return None, []
-    message = json.loads(data)
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        message = None
     if not isinstance(message, dict) or not isinstance(message.get("op"), str):
+        for fd in fds:
+            os.close(fd)
         raise ValueError(  # noqa: TRY004 - what came is wrong, not its type
             f"cannot read message of the spawner's protocol: {data[:80]!r}"
         )

@@ -10,16 +10,17 @@ import gc
 import os
 import resource
 import signal
-import socket
 import sys
 from importlib import import_module
 
+from containerd_py import light_socket as socket
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import protocol
+from containerd_py.runtime.spawner.code_owners import unsafe_code
 from containerd_py.runtime.spawner.fork import fork_sibling
 from containerd_py.runtime.spawner.request import ForkRequest
 
@@ -39,12 +40,14 @@ def spawner(arguments: list[str]) -> None:
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
     from containerd_py.runtime.spawner.keeper import Keeper
+    from containerd_py.runtime.spawner.network import leave_network
 
     import_module("containerd_py.runtime.spawner.birth")
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
-    keeper = Keeper.resume(int(arguments[0])) if arguments else Keeper(socket.socket(fileno=SOCKET))
+    birthplace = leave_network()
+    keeper = Keeper.resume(int(arguments[0]), birthplace) if arguments else Keeper(socket.socket(fileno=SOCKET), birthplace)
     GUARD.install()
     _freeze_memory()
     keeper.run()
@@ -54,8 +57,12 @@ def launcher(_arguments: list[str]) -> None:
     process.close_from(SOCKET + 1)
     _become_private()
     connection = socket.socket(fileno=SOCKET)
+    unsafe = unsafe_code()  # the request may not be there yet: this costs nobody time
     message, fds = protocol.receive(connection)
     if message is None:
+        return
+    if unsafe is not None:
+        protocol.send(connection, {"op": "unsafe", "text": unsafe})
         return
     birth = import_module("containerd_py.runtime.spawner.birth").Birth(fds.pop()) if message["birth"] else None
     GUARD.install()
@@ -104,6 +111,9 @@ def _become_private() -> None:
         resource.setrlimit(kind, (soft, hard))
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # ignored by our starter, it would have the kernel reap: no exit is told then
     os.chdir("/")
     for name, value in (("coredump_filter", "0x33"), ("oom_score_adj", "0")):
         try:

@@ -8,23 +8,25 @@ without an upper layer, which nobody can write to.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from functools import cache
 
+from containerd_py.bytecode_cache import BytecodeCache
 from containerd_py.errors import Unavailable
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed_executable
-from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
-from containerd_py.runtime.linux.ownership import root_of_the_host
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FLAGS = ("-I", "-S", "-E", "-B")
-_BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from containerd_py.runtime.spawner.roles import main; main()"
+_BOOTSTRAP = """
+import sys
+sys.path.append(sys.argv[1])
+from containerd_py.bytecode_cache import BytecodeCache
+BytecodeCache(sys.argv.pop(2) or None).install()
+from containerd_py.runtime.spawner.roles import main
+main()
+"""
 _PACKAGE = os.path.realpath(__file__).rsplit("/containerd_py/", 1)[0]
+"""The directory in which `containerd_py` lies."""
 
 
 @cache
@@ -49,7 +51,24 @@ def interpreter() -> Fd:
         ) from problem
 
 
+def check_code() -> None:
+    """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
+    from containerd_py.runtime.spawner.code_owners import unsafe_code
+
+    found = unsafe_code()
+    if found is not None:
+        raise unsafe(found)
+
+
+def unsafe(found: str) -> Unavailable:
+    """Return the error for code that could be changed."""
+    hint = "chown the package to root and remove write permission of group and others"
+    return Unavailable(f"cannot start worker: {found}", step="seal", hint=hint)
+
+
 def _through_overlay(path: str) -> Fd:
+    from containerd_py.runtime.linux.mounts import MountAttr, new_filesystem
+
     folder, name = os.path.split(path)
     attributes = MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV
     with new_filesystem("overlay", (("lowerdir", f"{folder}:/proc/self/fd"),), attributes) as tree:
@@ -59,7 +78,8 @@ def _through_overlay(path: str) -> Fd:
 def arguments(role: str) -> list[str]:
     """Return the command line of a role; its first word is the interpreter's real path, so that sys.prefix is right."""
     executable = getattr(sys, "_base_executable", None) or sys.executable
-    return [executable, *_FLAGS, "-c", _BOOTSTRAP, _PACKAGE, role]
+    caches = (finder.place for finder in sys.meta_path if isinstance(finder, BytecodeCache))
+    return [executable, *_FLAGS, "-c", _BOOTSTRAP, _PACKAGE, next(caches, None) or "", role]
 
 
 def start_role(role: str, socket: int, *, session: bool) -> int:
@@ -67,7 +87,6 @@ def start_role(role: str, socket: int, *, session: bool) -> int:
 
     Its standard streams are /dev/null. Raises OSError, Unavailable.
     """
-    check_code()
     streams = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
     # posix_spawn never runs Python between fork and exec: the daemon has threads.
     return os.posix_spawn(
@@ -77,41 +96,3 @@ def start_role(role: str, socket: int, *, session: bool) -> int:
         file_actions=[*streams, (os.POSIX_SPAWN_DUP2, socket, 3)],
         setsid=session,
     )
-
-
-@cache
-def check_code() -> None:
-    """Refuse to run code as root that somebody else could change (SECURITY R2). Raises Unavailable."""
-    for folder, names in _code():
-        for path in (folder, *(os.path.join(folder, name) for name in names)):
-            found = os.stat(path)
-            if _may_change(path, found):
-                raise Unavailable(
-                    f"cannot start worker: {path!r} could be changed by others (owner {found.st_uid}, "
-                    f"mode {stat.S_IMODE(found.st_mode):o})",
-                    step="seal",
-                    hint="chown the package to root and remove write permission of group and others",
-                )
-
-
-def _code() -> Iterator[tuple[str, list[str]]]:
-    """Yield (folder, names of its files) of what a worker imports: the runtime, and modules beside it, as `errors`."""
-    package = os.path.join(_PACKAGE, "containerd_py")
-    for folder, folders, files in os.walk(package):
-        if folder == package:
-            folders[:] = [name for name in folders if name in ("__pycache__", "runtime")]
-        yield folder, files
-
-
-def _may_change(path: str, found: os.stat_result) -> bool:
-    """Tell whether anybody but root and us may.
-
-    In a user namespace that does not map the host's root its files have the owner of all that are not mapped. No process
-    of ours has rights over such a file, nor gives the code rights that its owner lacks; but a range of ids may have that
-    number in it, and over files of that user we have rights.
-    """
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return True
-    if found.st_uid in (0, os.geteuid()):
-        return False
-    return found.st_uid != root_of_the_host() or os.access(path, os.W_OK)

@@ -8,7 +8,7 @@ import re
 
 from containerd_py.light_dataclasses import dataclass
 
-_RANGE = re.compile(r"(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})", re.ASCII)
+_RANGE = r"(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})"
 _LARGEST = 2**32 - 1  # (uid_t)-1 means "no id" to the kernel
 _KINDS = ("uids", "gids")
 
@@ -54,7 +54,7 @@ def _parts(value: str) -> dict[str, tuple[IdmapRange, ...]]:
 
 
 def _range(text: str) -> IdmapRange:
-    found = _RANGE.fullmatch(text)
+    found = re.fullmatch(_RANGE, text, re.ASCII)  # compiled here: few documents have any
     if not found:
         raise ValueError(f"{text!r} is no range: first id on the file system, first id outside, how many")
     inside, outside, size = (int(number) for number in found.groups()[1:])

@@ -111,13 +111,14 @@ class _Flag:
 
 
 class Letters:
-    """One or more of these letters, no more than there are: "rw" of "rwm"."""
+    """One or more of these letters, no more than there are: "rw" of "rwm". tolerated: others that are no error."""
 
-    def __init__(self, letters: str) -> None:
+    def __init__(self, letters: str, tolerated: str = "") -> None:
         self._letters = letters
+        self._all = letters + tolerated
 
     def read(self, value: object, place: Place, findings: Findings) -> Any:
-        if type(value) is not str or not 1 <= len(value) <= len(self._letters) or value.strip(self._letters):
+        if type(value) is not str or not 1 <= len(value) <= len(self._all) or value.strip(self._all):
             findings.add(place, f"Input should be letters of '{self._letters}'")
         return value
 

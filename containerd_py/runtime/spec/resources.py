@@ -103,13 +103,16 @@ class Rdma(Oci):
 
 
 class DeviceRule(Oci):
-    """A line of the device controller's list; no type means all, no number (or -1) means any."""
+    """A line of the device controller's list; no type means all, no number (or -1) means any.
+
+    access: "a", which runc takes and reads over, stands for all in what is denied; nothing is allowed by it (`validate`).
+    """
 
     allow: bool = of(FLAG)
     type: str | None = of(OneOf(("a", "b", "c")), default=None)
     major: int | None = of(SIGNED, default=None)
     minor: int | None = of(SIGNED, default=None)
-    access: str | None = of(Letters("rwm"), default=None)
+    access: str | None = of(Letters("rwm", "a"), default=None)
 
 
 class Resources(Oci):

@@ -19,8 +19,11 @@ async def test_a_user_namespace_with_idmapped_files_and_cgroups(api: Api, rootfs
         *(PROC, DEV),
         {"destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro"]},
         {"destination": "/data", "type": "bind", "source": str(tmp_path / "data"), "options": ["idmap", "ro"]},
+        {"destination": "/plain", "type": "bind", "source": str(tmp_path / "data")},
+        {"destination": "/again", "type": "bind", "source": str(rootfs / "plain"), "options": ["idmap"]},
     ]
-    script = "busybox stat -c %u /data/file; cat /data/file; busybox grep -c ' - cgroup' /proc/self/mountinfo"
+    owners = "busybox stat -c %u /data/file /plain/file /again/file"
+    script = f"{owners}; cat /data/file; busybox grep -c ' - cgroup' /proc/self/mountinfo"
     oci = document({**IN_USER_NAMESPACE, "mounts": mounts, "process.args": ["/bin/sh", "-c", script]})
     oci["root"] = {"path": str(rootfs)}
     oci["process"]["cwd"] = "/"
@@ -29,8 +32,8 @@ async def test_a_user_namespace_with_idmapped_files_and_cgroups(api: Api, rootfs
     container = created.json["id"]
     assert (await api.post(f"/v1/containers/{container}/start")).status == 204
     assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 0
-    owner, told, hierarchies = (await api.get(f"/v1/containers/{container}/logs")).body.decode().splitlines()
-    assert (owner, told, int(hierarchies) > 0) == ("7", "told", True)
+    *seen, told, hierarchies = (await api.get(f"/v1/containers/{container}/logs")).body.decode().splitlines()
+    assert (seen, told, int(hierarchies) > 0) == (["7", "65534", "7"], "told", True)
     steps = [step["step"] for step in (await api.get(f"/v1/containers/{container}/timeline")).json["steps"]]
     assert "mount" in steps
     assert (await api.delete(f"/v1/containers/{container}")).status == 204

@@ -24,6 +24,9 @@ def test_everything_is_measured(tmp_path: Path) -> None:
     assert printed in page.read_text()
     found = json.loads(results.read_text())
     assert {"pycontainerd", "crun", "runc"} <= set(found["laps"]["contestants"])
+    assert {"pycontainerd", "crun exec", "runc exec", "pyrunc exec"} == set(found["living"]["executed"])
+    assert {"pyctr run --rm", "podman run --rm"} == set(found["living"]["clients"])
     assert found["load"]["crowd"]["running"] == 8
+    assert [rate["in_flight"] for rate in found["load"]["crowd"]["rates"]] == [1, 2, 4]
     assert found["load"]["output"]["logged"]["read"]["mebibytes"] == 2
     assert "into the log" in printed

@@ -34,7 +34,7 @@ class Pyrunc:
         (self.bundle / "config.json").write_text(json.dumps(document(changes)))
 
     def begin(self, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
-        program = [sys.executable, "-m", "containerd_py.cli.oci.main", "--root", str(self.root), *arguments]
+        program = [sys.executable, "-m", "containerd_py.cli.oci.program", "--root", str(self.root), *arguments]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         begun = subprocess.Popen(program, **{**streams, **options})
         self._started.append(begun)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from containerd_py.bytecode_cache import BytecodeCache
+from containerd_py.runtime.spawner import seal
+from containerd_py.runtime.spec.seccomp_profile import default_profile
 from tests.integration.runtime.workshop import document
 
 if TYPE_CHECKING:
@@ -26,7 +29,20 @@ sys.stderr.write(" ".join(sys.modules))
 sys.exit(code)
 """
 _SLOW = {
-    *("argparse", "asyncio", "dataclasses", "datetime", "hashlib", "inspect", "logging", "pathlib", "pydantic", "pyroute2"),
+    *(
+        "argparse",
+        "asyncio",
+        "dataclasses",
+        "selectors",
+        "socket",
+        "datetime",
+        "hashlib",
+        "inspect",
+        "logging",
+        "pathlib",
+        "pydantic",
+        "pyroute2",
+    ),
     *("pyseccomp", "jeepney", "shutil", "site", "subprocess", "tempfile", "traceback", "typing", "urllib"),
 }
 
@@ -52,6 +68,18 @@ def test_a_container_that_asks_for_nothing_special_is_run_without_what_is_slow_t
     found = modules(["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"])
     assert found & _SLOW == set()
     assert "containerd_py.runtime.creation" in found
+
+
+def test_a_profile_that_was_compiled_before_is_not_compiled_again(bundle: Path) -> None:
+    """The library for it takes more than all else that such a start takes."""
+    config = json.loads((bundle / "config.json").read_text())
+    config["linux"]["seccomp"] = default_profile().document()
+    (bundle / "config.json").write_text(json.dumps(config))
+    run = ["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"]
+    modules(run)
+    found = modules(run)
+    assert found & _SLOW == set()
+    assert "containerd_py.runtime.seccomp.kept" in found
 
 
 @pytest.mark.parametrize("command", ["list", "spec"])
@@ -80,3 +108,48 @@ def test_an_interrupt_while_it_is_imported_ends_it_without_a_word(tmp_path: Path
     program.write_text((_ROOT / "containerd_py/cli/oci/pyrunc").read_text())
     ended = subprocess.run([sys.executable, "-IS", program], capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+_SOURCES = """
+def sources():
+    return {name for name, one in sys.modules.items() if type(getattr(one, "__loader__", 0)).__name__ == "SourceFileLoader"}
+"""
+_KEPT = """
+import os, sys
+sys.path.append(sys.argv.pop(1))
+from containerd_py.bytecode_cache import BytecodeCache
+cache = BytecodeCache(sys.argv.pop(1)).install()
+before = sources()
+from containerd_py.cli.oci import program
+end = os._exit
+def tell(code):
+    os.write(1, " ".join(sources() - before).encode())
+    end(code)
+os._exit = tell
+program.run(cache)
+"""
+
+
+def run_from(cache: Path, bundle: Path) -> set[str]:
+    """Run a container; return the modules that came from their sources after the cache was there."""
+    words = [sys.executable, "-IS", "-c", _SOURCES + _KEPT, str(_ROOT), str(cache)]
+    words += ["--root", str(bundle / "state"), "run", "--bundle", str(bundle), "box"]
+    return set(subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+
+
+def test_from_the_second_time_on_nothing_is_imported_from_sources(bundle: Path) -> None:
+    assert "containerd_py.runtime.creation" in run_from(bundle / "cache", bundle)
+    assert run_from(bundle / "cache", bundle) == set()
+
+
+def test_neither_does_its_launcher(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told where bytecode is, and never writes any."""
+    monkeypatch.setattr(sys, "meta_path", [BytecodeCache(str(bundle / "cache")), *sys.meta_path])
+    monkeypatch.setattr(seal, "_BOOTSTRAP", _SOURCES + seal._BOOTSTRAP.replace("main()", "print(*sources())"))
+
+    def modules() -> set[str]:
+        return set(subprocess.run(seal.arguments("launcher"), capture_output=True, text=True, check=True).stdout.split())
+
+    assert "containerd_py.runtime.init.worker" in modules()
+    run_from(bundle / "cache", bundle)
+    assert not [name for name in modules() if name.startswith("containerd_py.runtime.")]

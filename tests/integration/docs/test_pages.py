@@ -70,7 +70,11 @@ def _programs(folder: Path) -> Path:
     """Make a folder with the programs of this checkout, by this Python."""
     programs = folder / "programs"
     programs.mkdir()
-    modules = {"pycontainerd": "containerd_py", "pyctr": "containerd_py.cli.main", "pyrunc": "containerd_py.cli.oci.main"}
+    modules = {
+        "pycontainerd": "containerd_py",
+        "pyctr": "containerd_py.cli.main",
+        "pyrunc": "containerd_py.cli.oci.program",
+    }
     for name, module in modules.items():
         code = f"import sys; from {module}{'.__main__' if name == 'pycontainerd' else ''} import main; sys.exit(main())"
         (programs / name).write_text(f"#!{sys.executable}\n{code}\n")

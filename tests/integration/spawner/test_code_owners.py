@@ -11,18 +11,27 @@ from pathlib import Path
 import pytest
 
 import containerd_py
+from containerd_py.errors import Unavailable
+from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
+from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.plan import IdRange, UserMapping
+from containerd_py.runtime.spawner import seal
+from containerd_py.runtime.spawner.request import ForkRequest
 from containerd_py.runtime.userns import user_namespace
 from tests.oci.exposing import exposing
 
 _USER = 1000
 _FIRST = 200_000
 _NOBODY = 65_534  # in the namespace, of one who is mapped
-_CHECK = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from containerd_py.runtime.spawner.seal import check_code; check_code()"
-)
+_CHECK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from containerd_py.runtime.spawner.seal import check_code
+check_code()
+"""
 _OTHERS = "could be changed by others"
+_HINT = "chown the package to root and remove write permission of group and others"
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +106,21 @@ def test_what_everybody_may_write_to_is_refused(package: Path, of_user: Fd, name
         assert _OTHERS in checked(package, of_user)
     finally:
         path.chmod(mode)
+
+
+def test_a_launcher_of_such_code_forks_no_worker(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = owned_by(package, 0) / "containerd_py/runtime/host.py"
+    monkeypatch.setattr(seal, "_PACKAGE", str(package))
+    mode = path.stat().st_mode
+    path.chmod(mode | 0o020)
+    ours, theirs = launcher.open_dialogue()
+    with ours, theirs:
+        try:
+            with pytest.raises(Unavailable, match=_OTHERS) as refused:
+                launcher.fork(ForkRequest(theirs.fileno(), Clone.NEWUTS), ours)
+        finally:
+            path.chmod(mode)
+        assert (refused.value.step, refused.value.hint) == ("seal", _HINT)
+        worker = launcher.fork(ForkRequest(theirs.fileno(), Clone.NEWUTS), ours)
+        worker.end()
+        worker.close()

@@ -17,6 +17,8 @@ from containerd_py.runtime.spawner.request import Entering, ForkRequest
 _SCRIPT = """
     import errno, os, signal, socket
     from containerd_py.runtime.linux.process import Clone
+    from contextlib import nullcontext
+
     from containerd_py.runtime.spawner import fork
     from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
@@ -28,7 +30,7 @@ _SCRIPT = """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = ForkRequest(theirs.fileno(), Clone.NEWUTS, entering=Entering(((own, Clone.NEWUTS),)))
     try:
-        pid, pidfd = fork.fork_worker(request)
+        pid, pidfd = fork.fork_worker(request, nullcontext())
     except OSError as problem:
         print("refused", errno.errorcode[problem.errno], problem)
     else:
@@ -85,6 +87,7 @@ def test_without_a_worker_it_is_told_why_and_nothing_is_left(kill: str, told: st
 _LAUNCHER = """
     import os, signal, sys
     sys.path.append(sys.argv[1])
+    sys.argv.pop(2)  # where bytecode is kept
     from containerd_py.runtime.spawner import fork, roles
     forked = fork._fork
     def fork_and_die(request, parent, birth):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py import __version__
+from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.linux.process import Clone
@@ -56,8 +57,44 @@ def test_it_is_alone_and_has_nothing_of_the_daemons(spawner: Spawner) -> None:
     assert os.getsid(spawner.pid) == spawner.pid
     assert os.readlink(here / "ns/mnt") != os.readlink("/proc/self/ns/mnt")
     kinds = sorted(target.split(":")[0] for target in spawner.descriptors())
-    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "socket", "socket"]
+    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "net", "net", "socket", "socket"]
     assert b"site-packages" not in (here / "maps").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"nonsense",
+        b"[" * 60_000,
+        b'{"op": 5}',
+        b'{"op": "dance"}',
+        b'{"op": "spawn", "seq": 1}',
+        b'{"op": "drop", "id": "abc", "names": 5}',
+        b'{"op": "keep", "id": "abc", "keep": 5}',
+        b'{"op": "forget", "id": ["abc"]}',
+        b'{"op": "upgrade", "arguments": []}',
+    ],
+)
+def test_nonsense_costs_the_connection_and_nothing_else(spawner: Spawner, rootfs: Path, message: bytes) -> None:
+    container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+    spawner.link._connection.send(message)
+    assert receive(spawner.link) is None
+    spawner.hang_up()
+    _hello, (entry,) = spawner.meet()
+    assert (entry.id, entry.pid, entry.exit) == ("abc", container.pid, None)
+    close(entry)
+
+
+def test_it_keeps_off_the_network_through_an_upgrade_and_its_children_do_not(spawner: Spawner, rootfs: Path) -> None:
+    host = os.readlink("/proc/self/ns/net")
+    assert os.readlink(f"/proc/{spawner.pid}/ns/net") != host
+    spawner.link.upgrade()
+    assert receive(spawner.link) is None
+    spawner.hang_up()
+    spawner.meet()
+    assert os.readlink(f"/proc/{spawner.pid}/ns/net") != host
+    container = spawner.run("abc", replace(plan_for(rootfs, *SLEEP), namespaces=("mount", "pid")))
+    assert os.readlink(f"/proc/{container.pid}/ns/net") == host
 
 
 def test_what_the_starter_has_open_is_not_handed_on(folder: Path) -> None:
@@ -389,7 +426,7 @@ def test_upgrades_leak_no_descriptor(spawner: Spawner) -> None:
         spawner.hang_up()
         spawner.meet()
     kinds = sorted(target.split(":")[0] for target in spawner.descriptors())
-    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "socket", "socket"]
+    assert kinds == ["/dev/null", "/dev/null", "/dev/null", "anon_inode", "net", "net", "socket", "socket"]
 
 
 def test_what_is_received_is_not_handed_on_to_our_children(spawner: Spawner, rootfs: Path) -> None:
@@ -462,6 +499,7 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 
 ALLOWED = (
     *("containerd_py", "containerd_py.light_dataclasses", "containerd_py.typed"),
+    *("containerd_py.bytecode_cache", "containerd_py.runtime_cache", "containerd_py.light_socket"),
     *("containerd_py.runtime", "containerd_py.runtime.plan"),
     *("containerd_py.runtime.plan.plan", "containerd_py.runtime.plan.outline"),
 )
@@ -474,11 +512,11 @@ HEAVY = ("asyncio", "pydantic", "aiohttp", "ssl", "concurrent", "multiprocessing
 
 def modules_of_a_role(*more: str) -> list[str]:
     """Import what a role imports, by the very command line that it is started with. more: what it imports by itself."""
-    _executable, *flags, bootstrap, package, _role = seal.arguments("spawner")
-    assert bootstrap.endswith("import main; main()")
+    _executable, *flags, bootstrap, package, kept, _role = seal.arguments("spawner")
+    assert bootstrap.endswith("import main\nmain()\n")
     imports = "".join(f"import {name}; " for name in more)
-    script = bootstrap.removesuffix("main()") + imports + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, *flags, script, package], capture_output=True, check=True, timeout=LONG_S)
+    script = bootstrap.removesuffix("main()\n") + imports + "import json; sys.stdout.write(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, *flags, script, package, kept], capture_output=True, check=True, timeout=LONG_S)
     found: list[str] = json.loads(done.stdout)
     return found
 

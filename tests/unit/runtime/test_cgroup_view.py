@@ -30,6 +30,12 @@ def test_both_versions() -> None:
     )
 
 
+def test_the_hierarchy_of_a_service_manager() -> None:
+    layout = replace(HYBRID, named={"name=systemd": f"{AT}/systemd"})
+    shown = cgroup_tree(layout, Cgroup(None, (f"{AT}/pids/box", f"{AT}/systemd/box"))).v1
+    assert shown[1:] == (Hierarchy("systemd", (("name", "systemd"),), f"{AT}/systemd/box"),)
+
+
 def test_version_2_alone() -> None:
     assert cgroup_tree(Layout(AT, ("pids",), {}), Cgroup(f"{AT}/box", ())) == CgroupTree(f"{AT}/box")
 

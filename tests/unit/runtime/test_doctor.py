@@ -63,6 +63,7 @@ def test_a_healthy_host(tmp_path: Path, name: str) -> None:
         ("id_mapping_programs", {"bin/newgidmap": None}, State.WARN, "no newgidmap"),
         ("seccomp", {"proc/sys/kernel/seccomp/actions_avail": None}, State.FAIL, "none"),
         ("seccomp", {"proc/sys/kernel/seccomp/actions_avail": "errno allow"}, State.WARN, "errno allow"),
+        ("landlock", {}, State.OK, "version"),
         ("mandatory_access_control", {"sys/module/apparmor/parameters/enabled": "Y"}, State.OK, "AppArmor"),
         ("mandatory_access_control", {"sys/module/apparmor/parameters/enabled": "N"}, State.OK, "neither"),
         ("mandatory_access_control", {"sys/fs/selinux/enforce": "1"}, State.OK, "SELinux"),

@@ -16,9 +16,6 @@ NAMES = (
     *("ps", "restore", "resume", "run", "spec", "start", "state", "timeline", "update"),
 )
 
-LAUNCHING = ("create", "exec", "run")
-"""Those that start a process in a container."""
-
 
 class Command(Protocol):
     """What each of the modules has. __doc__: the text of its help; FAILURE: its exit code for an error."""

@@ -28,7 +28,7 @@ def perform(options: Options, context: Context) -> int:
     from containerd_py.runtime.checkpoint.options import CheckpointOptions
 
     asked = CheckpointOptions(
-        **images.common(options),
+        **images.common(options, context.settings.criu),
         parent_path=options.parent_path or None,
         leave_running=options.leave_running,
         pre_dump=options.pre_dump,

@@ -7,7 +7,7 @@ import os
 import signal
 
 from containerd_py.cli.oci.activation import check_open
-from containerd_py.cli.oci.arguments import count, given, integer
+from containerd_py.cli.oci.arguments import count, gids, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
 from containerd_py.cli.oci.creation import check_terminal
 from containerd_py.cli.oci.foreground import Relays, children, exit_code
@@ -41,7 +41,9 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--env", "-e", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.switch("--tty", "-t", help="give it a terminal")
     parser.add_argument("--user", "-u", metavar="UID[:GID]", help="the user, by number")
-    parser.add_argument("--additional-gids", "-g", action="append", default=[], metavar="GID", help="may be repeated")
+    parser.add_argument(
+        "--additional-gids", "-g", type=gids, action="append", default=[], metavar="GID[,GID…]", help="may be repeated"
+    )
     parser.add_argument("--process", "-p", metavar="PATH", help="read all about the process from a process.json")
     parser.switch("--detach", "-d", help="do not wait for it")
     parser.add_argument("--pid-file", metavar="PATH", help="write its pid there")
@@ -207,7 +209,9 @@ def _user(user: dict[str, Any], options: Options) -> dict[str, Any]:
         if colon:
             user["gid"] = integer(gid, what="group id")
     if options.additional_gids:
-        added = [integer(gid, what="group id") for gid in options.additional_gids]
+        added = [gid for given_together in options.additional_gids for gid in given_together]
+        if min(added) < 0:
+            raise InvalidArgument(f"cannot use additional group {min(added)}: it must be a positive number", step="parse")
         user["additionalGids"] = [*user.get("additionalGids", ()), *added]
     return user
 

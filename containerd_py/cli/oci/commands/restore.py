@@ -66,7 +66,7 @@ def _restore(options: Options, context: Context, spec: Spec, streams: Streams | 
     from containerd_py.runtime.checkpoint.options import RestoreOptions
 
     asked = RestoreOptions(
-        **images.common(options),
+        **images.common(options, context.settings.criu),
         lsm_profile=options.lsm_profile or None,
         lsm_mount_context=options.lsm_mount_context or None,
     )

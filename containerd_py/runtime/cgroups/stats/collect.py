@@ -10,7 +10,7 @@ from containerd_py.runtime.cgroups.keyed import limit, number
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.cgroups.oom import oom_kills
 from containerd_py.runtime.cgroups.stats import v1, v2
-from containerd_py.runtime.cgroups.stats.figures import BlockIo, Cpu, Memory, Pids, Pressure, Rdma, Stats, Usage
+from containerd_py.runtime.cgroups.stats.figures import BlockIo, Cpu, CpuSet, Memory, Pids, Pressure, Rdma, Stats, Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def collect(cgroup: Cgroup) -> Stats:
         block_io=_block_io(cgroup),
         hugetlb=_hugetlb(cgroup),
         rdma=_rdma(cgroup),
+        cpuset=_cpuset(cgroup),
     )
 
 
@@ -88,6 +89,12 @@ def _names(directory: str) -> list[str]:
 def _rdma(cgroup: Cgroup) -> dict[str, Rdma]:
     read = _reader(cgroup, "rdma.current")
     return v2.rdma(read) if read else {}
+
+
+def _cpuset(cgroup: Cgroup) -> CpuSet:
+    """On cgroup v1: in v2 its lists are empty where nothing is asked for."""
+    read = _reader(cgroup, "cpuset.sched_load_balance")
+    return v1.cpuset(read) if read else CpuSet()
 
 
 def _pressure(cgroup: Cgroup, part: str) -> Pressure | None:

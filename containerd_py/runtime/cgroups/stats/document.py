@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         BlockEntry,
         BlockIo,
         Cpu,
+        CpuSet,
         Memory,
         Pids,
         Pressure,
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
     )
 
 _UNLIMITED = 2**64 - 1
+CPUSET_SWITCHES = (
+    *("cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page", "memory_spread_slab"),
+    *("memory_pressure", "sched_load_balance", "sched_relax_domain_level"),
+)
 
 
 def document(stats: Stats) -> dict[str, Any]:
     """Return JSON values. No limit is 2**64-1, but for tasks, where it is left out; so are empty lists."""
     return {
         "cpu": _cpu(stats.cpu),
+        "cpuset": _cpuset(stats.cpuset),
         "memory": _memory(stats.memory),
         "pids": _pids(stats.pids),
         "blkio": _block_io(stats.block_io),
@@ -52,6 +58,13 @@ def _cpu(cpu: Cpu) -> dict[str, Any]:
             "throttledTime": cpu.throttled_ns,
         },
         **_pressure(cpu.pressure),
+    }
+
+
+def _cpuset(cpuset: CpuSet) -> dict[str, Any]:
+    lists = {"cpus": cpuset.cpus, "mems": cpuset.mems}
+    return {name: list(numbers) for name, numbers in lists.items() if numbers} | {
+        name: cpuset.switches.get(name, 0) for name in CPUSET_SWITCHES
     }
 
 

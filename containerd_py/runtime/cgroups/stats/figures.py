@@ -94,6 +94,15 @@ class BlockIo:
 
 
 @dataclass(frozen=True)
+class CpuSet:
+    """cpus, mems: those that it may use; switches: cgroup v1's control files of one number, without `cpuset.` before."""
+
+    cpus: tuple[int, ...] = ()
+    mems: tuple[int, ...] = ()
+    switches: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Rdma:
     handles: int
     objects: int
@@ -111,6 +120,7 @@ class Stats:
     block_io: BlockIo = BlockIo()
     hugetlb: dict[str, Usage] = field(default_factory=dict)
     rdma: dict[str, Rdma] = field(default_factory=dict)
+    cpuset: CpuSet = field(default_factory=CpuSet)
 
     def document(self) -> dict[str, Any]:
         """Return JSON values as `runc events --stats` prints them: see `document`."""

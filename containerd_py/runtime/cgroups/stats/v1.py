@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from containerd_py.runtime.cgroups.keyed import keyed, limit, number
-from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, Memory, Usage
+from containerd_py.runtime.cgroups.stats.document import CPUSET_SWITCHES
+from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, CpuSet, Memory, Usage
+from containerd_py.runtime.spec.number_list import parse_number_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,20 @@ def throttling(read: Read) -> tuple[int, int, int]:
     """Return periods, throttled periods and throttled time (Documentation/scheduler/sched-bwc.rst)."""
     stat = keyed(read("cpu.stat"))
     return stat.get("nr_periods", 0), stat.get("nr_throttled", 0), stat.get("throttled_time", 0)
+
+
+def cpuset(read: Read) -> CpuSet:
+    """From cpusets.rst."""
+    numbers = {name: (read(f"cpuset.{name}") or "").strip() for name in CPUSET_SWITCHES}
+    return CpuSet(
+        cpus=_listed(read("cpuset.cpus")),
+        mems=_listed(read("cpuset.mems")),
+        switches={name: int(text) for name, text in numbers.items() if text},
+    )
+
+
+def _listed(text: str | None) -> tuple[int, ...]:
+    return parse_number_list(text.strip()) if text and text.strip() else ()
 
 
 def memory(read: Read) -> Memory:

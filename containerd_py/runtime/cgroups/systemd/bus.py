@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
 
 from jeepney.auth import BEGIN, NEGOTIATE_UNIX_FD, make_auth_external
 from jeepney.bus import get_connectable_addresses
 
+from containerd_py import light_socket as socket
 from containerd_py.errors import NotSupported, Unavailable
 from containerd_py.light_dataclasses import dataclass
 
@@ -118,10 +118,3 @@ def _agreed(connection: socket.socket) -> None:
     for line, expected in zip(answer.split(b"\r\n"), _ANSWERS, strict=False):
         if not line.startswith(expected):
             raise PermissionError(errno.EACCES, f"it answered {line.decode(errors='replace')!r}")
-
-
-def send(connection: socket.socket, data: bytes, fds: tuple[int, ...]) -> int:
-    """Send what goes in one call, descriptors with the first byte; return how many bytes that were."""
-    if not fds:
-        return connection.send(data, socket.MSG_NOSIGNAL)
-    return socket.send_fds(connection, [data], list(fds), socket.MSG_NOSIGNAL)

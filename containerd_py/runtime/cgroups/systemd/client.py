@@ -9,16 +9,17 @@ from typing import TypeVar
 
 from containerd_py.errors import NotSupported
 from containerd_py.runtime.cgroups.systemd import steps
-from containerd_py.runtime.cgroups.systemd.bus import connect, send, system_addresses, user_addresses
+from containerd_py.runtime.cgroups.systemd.bus import connect, system_addresses, user_addresses
 from containerd_py.runtime.cgroups.systemd.conversation import ConnectionLost, Conversation, Greeted, greeting
 from containerd_py.runtime.cgroups.systemd.refusal import gone, late
+from containerd_py.runtime.linux.passing import send_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Sequence
     from typing import Self
 
+    from containerd_py import light_socket as socket
     from containerd_py.runtime.cgroups.systemd.bus import Address
     from containerd_py.runtime.cgroups.systemd.conversation import Exchange, Steps
     from containerd_py.runtime.cgroups.systemd.property import Property
@@ -148,7 +149,7 @@ class Client:
             while rest and connection is not None:
                 connection.settimeout(max(deadline - time.monotonic(), 0.001))
                 try:
-                    rest, passed = rest[send(connection, rest, passed) :], ()
+                    rest, passed = rest[send_fds(connection, rest, passed) :], ()
                 except OSError as problem:
                     self._lose(problem.strerror or str(problem))
                     return

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from containerd_py.runtime.plan.operations import Operation
-    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
 

@@ -39,8 +39,8 @@ _WITHOUT_CONTEXT = frozenset(("proc", "sysfs", "mqueue", "cgroup", "cgroup2"))
 class Binding:
     """A tree of the host that is taken before the root is entered. mapping: of its ids; user_path: or the namespace's.
 
-    straight: no symlink may stand on the way to it.
-    origin: JSON path of what asks for it.
+    straight: no symlink may stand on the way to it. inside: it is a tree of the container's own mounts, at this path of
+    the root, which is taken when its turn comes. origin: JSON path of what asks for it.
     """
 
     key: int
@@ -51,6 +51,7 @@ class Binding:
     user_path: str = ""
     mapping_recursive: bool = False
     straight: bool = False
+    inside: str = ""
     origin: str = ""
 
     @property
@@ -131,7 +132,8 @@ def _superblock_mode(options: MountOptions) -> tuple[Option, ...]:
     return (("rw", None),) if (options.remove | options.below_remove) & _RDONLY else ()
 
 
-def bound(mounting: Mounting, where: Surroundings) -> Mounted:
+def bound(mounting: Mounting, where: Surroundings, earlier: tuple[Mounting, ...]) -> Mounted:
+    """earlier: the mounts that are there when its turn comes."""
     options = mounting.options
     source = source_path(mounting, where)
     mapping, user_path = mapping_of(mounting.mount, options, where, mounting.origin)
@@ -144,6 +146,7 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         user_path=user_path,
         mapping_recursive=options.idmap is not None and options.idmap.recursive,
         straight=where.straight,
+        inside=_inside(source, where, earlier, recursive=options.recursive_bind),
         origin=mounting.origin,
     )
     step = op.AttachTree(
@@ -162,7 +165,34 @@ def bound(mounting: Mounting, where: Surroundings) -> Mounted:
         unsaid=_unsaid(options),
         origin=mounting.origin,
     )
-    return Mounted((binding,), (step,))
+    return Mounted((binding,), (*_clone_inside(binding), step))
+
+
+def _clone_inside(binding: Binding) -> Iterator[op.CloneInside]:
+    if binding.inside:
+        path, recursive, follow = binding.inside, binding.recursive, binding.follow
+        yield op.CloneInside(binding.key, path, recursive, follow, binding.mapped, origin=binding.origin)
+
+
+def _inside(source: str, where: Surroundings, earlier: tuple[Mounting, ...], *, recursive: bool) -> str:
+    """Return the path inside the root of a source that an earlier mount of the container hides or (`recursive`) is in.
+
+    "" for all others, which are the host's.
+    """
+    root = [*_names(where.rootfs)]
+    names = [*_names(source)]
+    if names[: len(root)] != root or ".." in names:
+        return ""
+    place = names[len(root) :]
+    for mounting in earlier:
+        target = [*_names(mounting.target)]
+        if target == place[: len(target)] or (recursive and target[: len(place)] == place):
+            return "/" + "/".join(place)
+    return ""
+
+
+def _names(path: str) -> Iterator[str]:
+    return (name for name in path.split("/") if name not in ("", "."))
 
 
 def _unsaid(options: MountOptions) -> int:
@@ -230,4 +260,4 @@ def _context(fstype: str, label: str) -> tuple[Option, ...]:
 @lru_cache(maxsize=1024)
 def is_at(path: str, place: str) -> bool:
     """Tell whether two spellings mean the same path, "//proc/./" and "/proc"."""
-    return [part for part in path.split("/") if part not in ("", ".")] == place.strip("/").split("/")
+    return [*_names(path)] == place.strip("/").split("/")

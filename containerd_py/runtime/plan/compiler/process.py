@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from containerd_py.runtime.plan.operations import Operation
-    from containerd_py.runtime.seccomp.compile import SeccompFilter
+    from containerd_py.runtime.seccomp.kept import SeccompFilter
 
 _DEFAULT_SEARCH = ("/bin", "/usr/bin")  # execvp(3) without PATH
 _DEFAULT_UMASK = 0o022

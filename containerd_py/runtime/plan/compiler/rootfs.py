@@ -64,11 +64,11 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
     """Raises InvalidArgument, NotSupported for what only the host's side shows to be wrong."""
     where = surroundings(spec, placing)
     mounts = mountings(spec)
-    made = tuple(_mounted(mounting, where) for mounting in mounts)
+    made = tuple(_mounted(mounting, where, mounts[:index]) for index, mounting in enumerate(mounts))
     nodes = devices(spec, mounts)
     bindings = tuple(binding for one in made for binding in one.bindings)
-    passed = tuple(binding for binding in bindings if where.passing or binding.mapped)
-    taken = tuple(binding for binding in bindings if not binding.mapped)
+    passed = tuple(one for one in bindings if one.mapped or (where.passing and not one.inside))
+    taken = tuple(one for one in bindings if not (one.mapped or one.inside))
     made_nodes = made_for(nodes, where.mapping) if where.mapping is not None and placing.makes_nodes else ()
     propagation = _Propagation.of(spec)
     return RootFileSystem(
@@ -94,11 +94,11 @@ def root_file_system(spec: Spec, placing: Placing) -> RootFileSystem:
     )
 
 
-def _mounted(mounting: Mounting, where: Surroundings) -> Mounted:
+def _mounted(mounting: Mounting, where: Surroundings, earlier: tuple[Mounting, ...]) -> Mounted:
     if mounting.options.remount:
         return remounted(mounting)
     if mounting.options.bind:
-        return bound(mounting, where)
+        return bound(mounting, where, earlier)
     if mounting.fstype == "sysfs" and where.user and not where.own_network:
         return host_sysfs(mounting)
     if mounting.fstype in ("cgroup", "cgroup2"):
@@ -123,7 +123,7 @@ def _source(binding: Binding, propagation: _Propagation) -> Source:
             origin=binding.origin,
         )
     return Source(
-        handle=f"tree{binding.key}",
+        handle=f"ids{binding.key}" if binding.inside else f"tree{binding.key}",
         path=binding.path,
         recursive=binding.recursive,
         mapping=binding.mapping,
@@ -132,6 +132,7 @@ def _source(binding: Binding, propagation: _Propagation) -> Source:
         follow=binding.follow,
         propagation=propagation.of_sources(),
         straight=binding.straight,
+        inside=bool(binding.inside),
         origin=binding.origin,
     )
 

@@ -19,8 +19,9 @@ class Surroundings:
     """user: the worker is root of a user namespace. passing: the parent hands it what it may not reach itself.
 
     mapping, user_path: the ids of that namespace, or where it is joined. own_mounts: the mount namespace is new.
-    own_network: the user namespace owns the network namespace. label: SELinux label of all mounts that take one.
-    straight: no symlink may stand on the way to a bind's source. bound_devices: they are the host's.
+    own_network: the user namespace owns the network namespace. rootfs: the root's path on the host. label: SELinux label
+    of all mounts that take one. straight: no symlink may stand on the way to a bind's source. bound_devices: they are the
+    host's.
     """
 
     user: bool
@@ -32,6 +33,7 @@ class Surroundings:
     own_network: bool
     cgroups: CgroupTree
     bundle: str
+    rootfs: str
     label: str
     straight: bool
     bound_devices: bool
@@ -57,6 +59,7 @@ def surroundings(spec: Spec, placing: Placing) -> Surroundings:
         own_network="network" in kinds and (not kinds["network"] or bool(kinds.get("user"))),
         cgroups=placing.cgroups,
         bundle=placing.bundle,
+        rootfs=placing.rootfs,
         label=label,
         straight=spec.annotations.get(SOURCES_ANNOTATION) == "no-symlinks",
         bound_devices=user or not placing.makes_devices,

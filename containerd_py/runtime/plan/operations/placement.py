@@ -44,7 +44,8 @@ class UnshareCgroup(Operation):
 
 @dataclass(frozen=True)
 class ResetProcess(Operation):
-    """Give back what the daemon's process attributes would hand on: session, nice, affinity, timer slack, umask.
+    """Give back what the daemon's process attributes would hand on: session, nice, policy, priority of input and output,
+    affinity, timer slack, umask.
 
     keyring: name of the session keyring; "" leaves that of the caller. searchable: permissions that are added to it, so
     that whoever executes in the container finds it by its name (keyctl_setperm(3)).
@@ -56,7 +57,7 @@ class ResetProcess(Operation):
 
     def describe(self) -> str:
         keyring = f"join session keyring {self.keyring!r}" if self.keyring else "keep the caller's session keyring"
-        return f"start a session, {keyring}, reset nice, affinity, timer slack and umask"
+        return f"start a session, {keyring}, reset nice, policy, affinity, timer slack and umask"
 
 
 @dataclass(frozen=True)

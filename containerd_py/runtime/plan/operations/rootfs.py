@@ -44,6 +44,25 @@ class CloneTree(Operation):
 
 
 @dataclass(frozen=True)
+class CloneInside(Operation):
+    """Take a tree of the container's own into hand, with the mounts that it has by then, as `CloneTree` does of the host's.
+
+    source: a path inside the root. mapped: the parent maps its ids (`dialogue`), by the user namespace that it passed as
+    the handle "ids<key>".
+    """
+
+    step: ClassVar[str] = "mount"
+    key: int
+    source: str
+    recursive: bool
+    follow: bool = True
+    mapped: bool = False
+
+    def describe(self) -> str:
+        return f"clone {'r' if self.recursive else ''}bind source {self.source} of the container's own mounts"
+
+
+@dataclass(frozen=True)
 class CloneNull(Operation):
     """Take the host's /dev/null, checked to be char 1:3, for masking files."""
 

@@ -94,6 +94,8 @@ def _devices(resources: Resources) -> Iterator[tuple[str, str]]:
             number = getattr(rule, name)
             if number is not None and not -1 <= number <= _LARGEST_NUMBER:
                 yield f"devices.{index}.{name}", f"{number} is no device number"
+        if rule.allow and "a" in (rule.access or ""):
+            yield f"devices.{index}.access", f"{rule.access!r} is no access to allow: name those of 'rwm'"
 
 
 def _unified(resources: Resources) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -228,7 +227,7 @@ class Pyrunc:
     def __call__(self, *arguments: str) -> Called:
         self._capfd.readouterr()
         library = cast("Containers", self.library)
-        code = main(["--root", str(self.root), *arguments], containers=lambda: library, launching=contextlib.nullcontext)
+        code = main(["--root", str(self.root), *arguments], containers=lambda: library)
         return Called(code, *self._capfd.readouterr())
 
 

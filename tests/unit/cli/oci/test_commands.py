@@ -347,14 +347,30 @@ def executed(pyrunc: Pyrunc, library: Library, *arguments: str) -> tuple[dict[st
 
 
 def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Library) -> None:
-    options = ["--cwd", "/x", "-e", "A=1", "--env", "B=", "-u", "7", "-g", "8", "-c", "CAP_KILL", "--no-new-privs"]
+    options = [
+        "--cwd",
+        "/x",
+        "-e",
+        "A=1",
+        "--env",
+        "B=",
+        "-u",
+        "7",
+        "-g",
+        "8,9",
+        "-g",
+        "10",
+        "-c",
+        "CAP_KILL",
+        "--no-new-privs",
+    ]
     process, asked = executed(
         pyrunc, library, *options, "--apparmor", "p", "--process-label", "l", "box", "ls", "-l", "--all"
     )
     assert process["args"] == ["ls", "-l", "--all"]
     assert process["cwd"] == "/x"
     assert process["env"] == ["PATH=/bin", "A=1", "B="]
-    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": [8]}
+    assert process["user"] == {"uid": 7, "gid": 6, "additionalGids": [8, 9, 10]}
     assert process["noNewPrivileges"] is True
     assert (process["apparmorProfile"], process["selinuxLabel"]) == ("p", "l")
     assert process["capabilities"] == {key: ["CAP_KILL"] for key in ("bounding", "effective", "permitted")}
@@ -407,7 +423,7 @@ def test_exec_says_in_runcs_words_that_nothing_runs(pyrunc: Pyrunc, library: Lib
         ("-u", "bob", "box", "ls"),
         ("-u", "1:x", "box", "ls"),
         ("-u", "-1", "box", "ls"),
-        ("-g", "x", "box", "ls"),
+        ("-g", "-1", "box", "ls"),
         ("-p", "/no/such/file", "box"),
         ("-t", "-d", "box", "ls"),
         ("--console-socket", "/x", "box", "ls"),
@@ -417,6 +433,13 @@ def test_exec_says_in_runcs_words_that_nothing_runs(pyrunc: Pyrunc, library: Lib
 def test_exec_fails_with_255_before_anything_runs(pyrunc: Pyrunc, library: Library, arguments: tuple[str, ...]) -> None:
     box = library.has()
     assert pyrunc("exec", *arguments).code == 255
+    assert box.heard == []
+
+
+@pytest.mark.parametrize("text", ["x", "5,", "5,x", ""])
+def test_groups_that_are_no_numbers_are_wrong_usage(pyrunc: Pyrunc, library: Library, text: str) -> None:
+    box = library.has()
+    assert pyrunc("exec", "-g", text, "box", "ls").code == 1
     assert box.heard == []
 
 

@@ -1,7 +1,6 @@
 """The parts that need no command: sizes, durations, held signals, listening descriptors, readiness, pipes for terminals."""
 
 import ctypes
-import errno
 import json
 import os
 import pty
@@ -14,14 +13,11 @@ import pytest
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
-from containerd_py.cli.oci.binds import leave_out_data
+from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
-from containerd_py.cli.oci.library import launching
 from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
-from containerd_py.errors import Unavailable
-from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.models import parse
 from tests.unit.cli.oci.conftest import DOCUMENT
@@ -237,15 +233,26 @@ def test_a_word_that_is_no_option_of_a_bind_stays_for_the_validation(tmp_path: P
     assert leave_out_data([]) == leave_out_data({"mounts": {}}) == []
 
 
-@pytest.mark.parametrize("problem", [Unavailable("cannot seal the interpreter"), OSError(errno.EMFILE, "too many")])
-def test_a_launcher_that_cannot_be_prepared_is_not_missed_yet(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
-    """What the command line asks for may need none; else its own exit code tells."""
+@pytest.mark.parametrize(
+    ("root", "destination", "expected"),
+    [
+        ("rootfs", "/b/rootfs/mnt", "/mnt"),
+        ("/b/rootfs/", "/b//rootfs/./proc/sys", "/proc/sys"),
+        ("rootfs", "/b/rootfs/mnt/../etc", "/etc"),
+        ("rootfs", "/b/rootfs", "/b/rootfs"),
+        ("rootfs", "/b/rootfs2/x", "/b/rootfs2/x"),
+        ("rootfs", "/mnt/./x/", "/mnt/./x/"),
+        ("/", "/mnt", "/mnt"),
+        ("rootfs", 7, 7),
+        (7, "/b/rootfs/mnt", "/b/rootfs/mnt"),
+    ],
+)
+def test_destinations_begin_at_the_root(root: object, destination: object, expected: object) -> None:
+    document = {"root": {"path": root}, "mounts": [{"destination": destination}, 7]}
+    leave_out_root(document, "/b")
+    assert document["mounts"] == [{"destination": expected}, 7]
 
-    def fail() -> None:
-        raise problem
 
-    monkeypatch.setattr(launcher, "prepare", fail)
-    reached = False
-    with launching():
-        reached = True
-    assert reached
+@pytest.mark.parametrize("document", [[], {}, {"root": {"path": "x"}, "mounts": {}}, {"root": [], "mounts": []}])
+def test_a_document_without_mounts_has_no_destinations(document: object) -> None:
+    leave_out_root(document, "/b")

@@ -38,6 +38,8 @@ def test_v1() -> None:
         "cpuset": "/sys/fs/cgroup/cpuset",
         "net_cls": "/sys/fs/cgroup/net_cls",
     }
+    assert layout.named == {"name=systemd": "/sys/fs/cgroup/systemd"}
+    assert layout.hierarchies == layout.v1 | layout.named
     assert layout.driver() == "cgroupfs-v1"
     assert layout.controllers() == ("cpu", "cpuacct", "cpuset", "net_cls", "pids")
 

@@ -85,6 +85,7 @@ def test_nothing_asked() -> None:
         ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, Resources(rdma=(RdmaLimit("mlx5_1", 3),))),
         ({"unified": {"memory.high": "1"}}, Resources(unified=(("memory.high", "1"),))),
         ({"devices": [{"allow": False}]}, Resources(devices=(DeviceRule(allow=False),))),
+        ({"devices": [{"allow": False, "access": "rwa"}]}, Resources(devices=(DeviceRule(allow=False),))),
         ({"devices": [{"allow": True, "type": "a", "access": "mwr"}]}, Resources(devices=(DeviceRule(allow=True),))),
         (
             {"devices": [NULL | {"access": "wr"}]},

@@ -11,6 +11,7 @@ from containerd_py.runtime.cgroups.stats.figures import (
     BlockEntry,
     BlockIo,
     Cpu,
+    CpuSet,
     Memory,
     Pids,
     Pressure,
@@ -63,6 +64,12 @@ V1 = {
         "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1",
     },
     "pids": {"pids.current": "3", "pids.max": "10"},
+    "cpuset": {
+        "cpuset.cpus": "0-1,4",
+        "cpuset.mems": "",
+        "cpuset.sched_load_balance": "1",
+        "cpuset.sched_relax_domain_level": "-1",
+    },
     "blkio": {
         "blkio.reset_stats": "",
         "blkio.throttle.io_service_bytes_recursive": "8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 3",
@@ -131,6 +138,7 @@ def test_cgroup_v1(tmp_path: Path) -> None:
             (BlockEntry(8, 0, "Read", 1),),
         ),
         hugetlb={"2MB": Usage(5, 6, 0, 7)},
+        cpuset=CpuSet((0, 1, 4), (), {"sched_load_balance": 1, "sched_relax_domain_level": -1}),
     )
 
 
@@ -201,3 +209,13 @@ def test_figures_for_each_cpu_are_in_the_document() -> None:
         "user": 0,
     }
     assert told["pids"] == {"current": 1, "limit": 9}
+
+
+def test_the_cpuset_is_in_the_document() -> None:
+    told = Stats(cpuset=CpuSet((0, 2), (), {"sched_relax_domain_level": -1})).document()["cpuset"]
+    assert told == {
+        "cpus": [0, 2],
+        **dict.fromkeys(("cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page"), 0),
+        **dict.fromkeys(("memory_spread_slab", "memory_pressure", "sched_load_balance"), 0),
+        "sched_relax_domain_level": -1,
+    }

@@ -34,6 +34,18 @@ def test_it_is_found_and_will_do(tmp_path: Path) -> None:
     assert is_usable()
 
 
+def test_it_may_have_another_name_and_place(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    program = fake_criu(tmp_path / "elsewhere")
+    named = program.rename(tmp_path / "criu-4")
+    assert find_criu("criu-4") == find_criu(str(named)) == str(named)
+    with pytest.raises(NotSupported, match=f"there is no program {program}$"):
+        find_criu(str(program))
+    named.chmod(0o777)
+    with pytest.raises(NotSupported, match="could be changed by others"):
+        find_criu(str(named))
+
+
 def test_it_is_too_old(tmp_path: Path) -> None:
     fake_criu(tmp_path, version=OLD)
     with pytest.raises(NotSupported, match=r"it is version 3\.11\.0, too old"):

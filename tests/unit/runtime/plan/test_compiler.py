@@ -8,7 +8,7 @@ import pytest
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
-from containerd_py.runtime.seccomp.compile import SeccompFilter
+from containerd_py.runtime.seccomp.kept import SeccompFilter
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.models import Spec
 

@@ -171,6 +171,43 @@ def test_sources_of_a_container_that_may_have_no_symlink_on_their_way(make_spec:
     assert source.straight
 
 
+@pytest.mark.parametrize(
+    ("earlier", "options", "source", "inside"),
+    [
+        ("/a", (), "/srv/root/a/b", "/a/b"),
+        ("/a", (), "/srv/root/a", "/a"),
+        ("a/", (), "//srv/./root//a/b/", "/a/b"),
+        ("/a", (), "root/a", "/a"),
+        ("/a/b", ("rbind",), "/srv/root/a", "/a"),
+        ("/a/b", ("rbind",), "/srv/root", "/"),
+        ("/a/b", ("bind",), "/srv/root/a", ""),
+        ("/a", ("rbind",), "/srv/root/ab", ""),
+        ("/a", ("rbind",), "/srv/root/b", ""),
+        ("/a", ("rbind",), "/srv/rooted/a", ""),
+        ("/a", ("rbind",), "/srv", ""),
+        ("/a", (), "/srv/root/a/../c", ""),
+    ],
+)
+def test_a_source_that_an_earlier_mount_hides_is_taken_in_its_turn(
+    make_spec: MakeSpec, earlier: str, options: tuple[str, ...], source: str, inside: str
+) -> None:
+    asked = mount("tmpfs", "mode=1", destination=earlier), bind(*options, source=source)
+    for also, user in ((NOTHING, False), (USER, True)):
+        root = mounted(make_spec, *asked, also=also)
+        found = [(one.source, one.recursive, one.mapped) for one in steps(root) if isinstance(one, op.CloneInside)]
+        assert found == ([(inside, "rbind" in options, False)] if inside else [])
+        assert ("source1" in [one.handle for one in root.sources]) == (user and not inside)
+        assert any(isinstance(one, op.CloneTree) and one.key == 1 for one in root.take) == (not inside)
+
+
+def test_an_idmapped_source_that_an_earlier_mount_hides_is_mapped_by_the_parent(make_spec: MakeSpec) -> None:
+    asked = mount("tmpfs", destination="/a"), bind("ridmap", source="/srv/root/a", uidMappings=IDS, gidMappings=IDS)
+    root = mounted(make_spec, *asked)
+    (source,) = root.sources
+    assert (source.handle, source.inside, source.mapping, source.mapping_recursive) == ("ids1", True, MAPPED, True)
+    assert op.CloneInside(1, "/a", recursive=False, mapped=True) in root.build
+
+
 def test_a_relative_source_needs_a_bundle(make_spec: MakeSpec) -> None:
     with pytest.raises(InvalidArgument, match=r"cannot bind 'v' \(mounts\.0\.source\): it is relative"):
         mounted(make_spec, bind(source="v"), placing=replace(PLACING, bundle=""))

@@ -25,11 +25,11 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.UnshareCgroup(), "enter a new cgroup namespace"),
     (
         op.ResetProcess("_ses.a"),
-        "start a session, join session keyring '_ses.a', reset nice, affinity, timer slack and umask",
+        "start a session, join session keyring '_ses.a', reset nice, policy, affinity, timer slack and umask",
     ),
     (
         op.ResetProcess(""),
-        "start a session, keep the caller's session keyring, reset nice, affinity, timer slack and umask",
+        "start a session, keep the caller's session keyring, reset nice, policy, affinity, timer slack and umask",
     ),
     (op.OpenProcfs(), "open a private procfs"),
     (op.SetPropagation(1 << 19, "rslave"), "make all mounts rslave"),
@@ -38,6 +38,7 @@ OPERATIONS: tuple[tuple[op.Operation, str], ...] = (
     (op.SetRootPropagation(1 << 20, "shared", recursive=False), "make the root mount shared"),
     (op.CloneTree(0, "/srv", recursive=True), "clone rbind source /srv"),
     (op.CloneTree(0, "/srv", recursive=False), "clone bind source /srv"),
+    (op.CloneInside(0, "/srv", recursive=True), "clone rbind source /srv of the container's own mounts"),
     (op.CloneNull(), "clone /dev/null (char 1:3)"),
     (op.AttachRoot("/r"), "bind root file system /r"),
     (

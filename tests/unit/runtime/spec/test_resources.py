@@ -130,6 +130,7 @@ def test_what_cannot_be_read_is_told_by_its_path(asked: object, told: str) -> No
         ({"hugepageLimits": [{"pageSize": "2MB", "limit": 1}] * 2}, "hugepageLimits: 2MB is given twice"),
         ({"rdma": {"mlx5": {}}}, "rdma.mlx5: needs hcaHandles or hcaObjects"),
         ({"devices": [{"allow": True, "major": 2**32}]}, "devices.0.major: 4294967296 is no device number"),
+        ({"devices": [{"allow": True, "access": "rwa"}]}, "devices.0.access: 'rwa' is no access to allow: name those"),
         ({"devices": [{"allow": True, "minor": -2}]}, "devices.0.minor: -2 is no device number"),
         ({"unified": {"memory": "1"}}, "unified.memory: must be a control file of cgroup v2, CONTROLLER.PARAMETER"),
         ({"unified": {"../memory.high": "1"}}, "unified.../memory.high: must be a control file of cgroup v2"),
