@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.integration.daemon_process import Daemon
 from tests.integration.recovery.test_daemon_loss import remove, start
 
 _LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
-_TRIES = 200
+_TRIES = 1000
 
 
 @contextlib.contextmanager
@@ -31,6 +32,7 @@ def stranger(pid: int) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             process.kill()
             process.wait()
+        time.sleep(0.01)
     pytest.fail(f"{pid} was taken by others {_TRIES} times")
 
 

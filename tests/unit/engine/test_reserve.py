@@ -23,14 +23,18 @@ def no_descriptors(reserve: Reserve) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(map(int, os.listdir("/proc/self/fd")))
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
-    taken = []
+    taken: list[int] = []
     with pytest.raises(OSError, match="Too many open files"):
-        while True:
-            taken.append(os.open("/dev/null", os.O_RDONLY))
+        take_all(taken)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     for number in taken:
         os.close(number)
+
+
+def take_all(taken: list[int]) -> None:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
 
 
 def opened() -> str:
