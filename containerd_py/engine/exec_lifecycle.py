@@ -223,6 +223,10 @@ class ExecLifecycle:
             ended.changes.announce()
             self._parts.tasks.start(self.note_exit(container, ended, status), name=f"exit {spawn_id}")
 
+    def _exiting(self, container: Container) -> bool:
+        """Without descriptors too: else the end of an exec would be lost."""
+        return self._parts.reserve.retry(functools.partial(is_exiting, container.record.pid))
+
     async def note_exit(self, container: Container, ended: Exec, status: WaitStatus) -> None:
         """Record how it ended, then let everybody see it."""
         async with ended.lock:
@@ -231,7 +235,7 @@ class ExecLifecycle:
             if ended.stdio is not None:
                 ended.stdio.drain()
             status = await witness(ended, status)
-            ending = not container.alive or is_exiting(container.record.pid)  # which kills all in its pid namespace
+            ending = not container.alive or self._exiting(container)  # which kills all in its pid namespace
             asked = ended.kill_asked or ending
             kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
             ran_s = now().since_s(ended.record.started_boottime_ns, ended.record.boot_id)
