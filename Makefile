@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
-	python3-venv runc systemd systemd-container uidmap zsh
+	python3-venv runc strace systemd systemd-container uidmap zsh
 # Callers of the runtime, for the tests; what they recommend (other runtimes, networks, tools to build images) is not needed.
 CALLERS := conmon containerd podman
 
-.PHONY: test test-runtimes demo bench soak fuzz docs man deb install uninstall audit lock help clean packages compiled guest-kernel force
+.PHONY: test test-runtimes demo bench soak faults fuzz docs man deb install uninstall audit lock help clean packages compiled \
+	guest-kernel force
 
 # pytest keeps the tests as it has compiled them, whatever the environment says: else each process does that anew in each
 # run, for half of the time that they take to be collected.
@@ -36,8 +37,11 @@ docs: .venv/installed ## build the documentation into build/site; nothing in it 
 fuzz: .venv/installed ## fuzz what reads the bytes of strangers, for MINUTES=1 each; ARGS='users archives' for those alone
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),1) $(ARGS)
 
-soak: .venv/installed compiled ## find what a daemon does not let go of; ARGS='--operations 10000 --seed 1'
-	@$(BIN)/python -m tests.soak $(ARGS)
+soak: .venv/installed compiled ## find what a daemon loses or keeps; MINUTES=30 with kills and full disks, ARGS='--seed 1'
+	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+faults: .venv/installed compiled ## every case of tests/faults: a kill at each system call of each operation, and so on
+	@$(BIN)/python -m pytest -q -rP tests/faults --full $(ARGS)
 
 man: .venv/installed ## write the manual pages into build/man; look at one with man -l build/man/pyctr.1
 	@$(BIN)/python -m tools.man build/man

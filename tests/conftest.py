@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="the OCI runtime for tests/oci, tests/security (default: our pyrunc)",
     )
-    parser.addoption("--full", action="store_true", help="repeat the attacks of tests/security as often as the record says")
+    parser.addoption("--full", action="store_true", help="every case of tests/faults, every repetition of tests/security")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,17 +1,36 @@
-"""What a test could leave behind: a process's own children and descriptors; the machine's mounts, cgroups and workers."""
+"""What could be left behind: by a test, of a process (children, descriptors) and on the machine (mounts, cgroups, links,
+units, workers); by a daemon, of everything that it holds.
+"""
 
 import gc
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_LINKS = Path("/sys/class/net")
+_UNITS = Path("/run/systemd/transient")
 _PATIENCE_S = 10.0  # the kernel lets go of processes and cgroups a moment after their end
+
+_MAY_GROW_KIB = 16 * 1024
+"""Caches, the allocator's slack, and the ring of events: bounded, and full long before the end of a soak."""
+
+_EXECUTOR_THREADS = (os.cpu_count() or 1) + 4
+"""As many as asyncio's default executor makes in all, when they are first wanted (ThreadPoolExecutor)."""
+
+_EVENTS = {"state/events.jsonl", "state/events.jsonl.1"}
+"""There are two at most, of a bounded size."""
+
+_FOLDERS = {"data/containers", "data/execs"}
+"""Made with the first output, which need not come in the warm-up."""
 
 SHARED = "PYCONTAINERD_TESTS_SHARE_MACHINE" in os.environ
 """Others than this run of the tests use the machine too: what is there comes and goes."""
@@ -29,8 +48,10 @@ def of_process() -> frozenset[str]:
 
 def of_machine() -> frozenset[str]:
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    found = (*(f"mount {line}" for line in mounts), *(f"cgroup {path}" for path in cgroups()), *_workers())
-    return frozenset(found)
+    links = (f"link {name}" for name in os.listdir(_LINKS))
+    units = (f"unit {path.name}" for path in _UNITS.glob("pycontainerd*"))
+    cgroups_there = (f"cgroup {path}" for path in cgroups())
+    return frozenset((*(f"mount {line}" for line in mounts), *cgroups_there, *links, *units, *_workers()))
 
 
 def host_mounts(own: Path | None = None) -> list[str]:
@@ -81,10 +102,9 @@ def _workers() -> Iterator[str]:
 
 
 def _children() -> Iterator[str]:
-    for task in os.listdir("/proc/self/task"):
-        with suppress(FileNotFoundError):  # a thread, or a child, that just ended
-            for pid in Path(f"/proc/self/task/{task}/children").read_text().split():
-                yield f"child {pid} {Path(f'/proc/{pid}/comm').read_text().strip()}"
+    for pid in _children_of(os.getpid()):
+        with suppress(FileNotFoundError):  # one that just ended
+            yield f"child {pid} {Path(f'/proc/{pid}/comm').read_text().strip()}"
 
 
 def _descriptors() -> Iterator[str]:
@@ -96,3 +116,105 @@ def _descriptors() -> Iterator[str]:
         # the loop's own (made once per test run) and the sealed interpreter, which is kept for good
         if not target.startswith(("anon_inode:[eventpoll]", "/memfd:pycontainerd")):
             yield f"descriptor {number} {target}"
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a daemon holds at one moment, to be compared with another one at which it has as little to do.
+
+    fds: by what they are open on, a namespace by its kind; namespaces: how many daemon, spawner and their children are in;
+    processes: in cgroups of containers, whoever their parent is; files: below the state and the data directory; rss_kib:
+    daemon, spawner.
+    """
+
+    tasks: int
+    threads: int
+    fds: Counter[str]
+    children: int
+    mounts: int
+    cgroups: int
+    namespaces: int
+    processes: int
+    files: frozenset[str]
+    rss_kib: tuple[int, int]
+
+    @classmethod
+    def of(cls, info: Any, metrics: str, folder: Path) -> Self:
+        """info, metrics: as the daemon tells them (/v1/info, /metrics); folder: where its directories lie."""
+        daemon, spawner = info["daemon_pid"], info["spawner_pid"]
+        tasks = next(line for line in metrics.splitlines() if line.startswith("pycontainerd_tasks "))
+        family = (daemon, spawner, *(child for pid in (daemon, spawner) for child in _children_of(pid)))
+        return cls(
+            tasks=int(float(tasks.split()[1])),
+            threads=len(os.listdir(f"/proc/{daemon}/task")),
+            fds=Counter(map(_kind, (*_links(daemon), *_links(spawner)))),
+            children=len(family) - 2,
+            mounts=sum(Path(f"/proc/{pid}/mountinfo").read_text().count("\n") for pid in (daemon, spawner)),
+            cgroups=sum(1 for _ in _CGROUPS.glob(f"*{info['cgroup_parent']}/*/")),
+            namespaces=len({one for pid in family for one in _namespaces(pid)}),
+            processes=sum(1 for _ in _members(info["cgroup_parent"])),
+            files=frozenset(_below(folder, "state", "data")),
+            rss_kib=(_rss_kib(daemon), _rss_kib(spawner)),
+        )
+
+    def differences(self, before: "Level") -> list[str]:
+        """Return in words what there is more of than before."""
+        told = [
+            f"{name}: {getattr(before, name)} before, {getattr(self, name)} now"
+            for name in ("tasks", "children", "mounts", "cgroups", "namespaces", "processes")
+            if getattr(self, name) > getattr(before, name)
+        ]
+        if self.threads > before.threads + _EXECUTOR_THREADS:
+            told.append(f"threads: {before.threads} before, {self.threads} now")
+        told += [f"descriptors: {count} more of {kind}" for kind, count in (self.fds - before.fds).items()]
+        told += [f"file: {path}" for path in sorted(self.files - before.files - _EVENTS - _FOLDERS)]
+        for name, now, then in zip(("daemon", "spawner"), self.rss_kib, before.rss_kib, strict=True):
+            if now > then + _MAY_GROW_KIB:
+                told.append(f"memory of the {name}: {then} KiB before, {now} KiB now")
+        return told
+
+
+def _below(folder: Path, *names: str) -> Iterator[str]:
+    """Relative to `folder`. What goes meanwhile is passed over, as `Path.rglob` does not."""
+    for name in names:
+        for directory, directories, files in os.walk(folder / name):
+            for each in (*directories, *files):
+                yield os.path.relpath(os.path.join(directory, each), folder)
+
+
+def _links(pid: int) -> Iterator[str]:
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # it was closed this moment
+            yield os.readlink(f"/proc/{pid}/fd/{number}")
+
+
+def _kind(target: str) -> str:
+    """ "socket:[123]" is "socket"; a file is itself."""
+    return target.split(":[")[0]
+
+
+def _children_of(pid: int) -> Iterator[int]:
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended this moment
+            yield from map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+
+
+def _namespaces(pid: int) -> Iterator[str]:
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # a process that has just ended
+        for name in os.listdir(f"/proc/{pid}/ns"):
+            yield os.readlink(f"/proc/{pid}/ns/{name}")
+
+
+def _members(cgroup_parent: str) -> Iterator[str]:
+    """Processes that are in a cgroup of the daemon's, whoever their parent is by now."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
+            if f"{cgroup_parent}/" in Path(f"/proc/{entry}/cgroup").read_text():
+                yield entry
+
+
+def _rss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1])
+    raise AssertionError("smaps_rollup has no Rss")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
@@ -17,7 +18,7 @@ from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.scope import admitted
 from containerd_py.engine.views import Explanation, PlanStep
-from containerd_py.errors import ContainerdError, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, Unavailable
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroup_view import cgroup_tree, mounts_cgroups
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -34,7 +35,7 @@ from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from containerd_py.engine.attendant import Attendant
     from containerd_py.engine.lifecycle import Lifecycle
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from containerd_py.wire import CreateRequest
 
 _SHORT_ID = 12
+
+Argument = TypeVar("Argument")
 
 
 class Creation:
@@ -148,8 +151,11 @@ class Attempt:
             preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
             try:
                 plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
-            finally:
-                placement = await preparing
+            except BaseException:
+                with suppress(OSError, ContainerdError):
+                    (await preparing).close()
+                raise
+            placement = await preparing
         container.plan = plan
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
@@ -212,18 +218,26 @@ class Attempt:
     def _prepare(self, container: Container, spec: Spec) -> Placement:
         """Blocking: put the intent on record, then make the cgroup."""
         self._driver.check_free(spec, container.id, container.cgroup)  # or recovery from the intent would kill strangers
-        self._parts.store.create(
-            StoredContainer(record=container.record, request=container.request, config=container.config)
-        )
-        self._made.callback(self._parts.store.remove, container.id)
+        stored = StoredContainer(record=container.record, request=container.request, config=container.config)
+        try:
+            self._parts.store.create(stored)
+        except ContainerdError as problem:
+            if not isinstance(problem, Conflict):
+                self._to_undo(self._parts.store.remove, container.id)
+            raise
+        self._to_undo(self._parts.store.remove, container.id)
         if container.record.notify:
             self._parts.store.make_notify_directory(container.id)
         if self._credentials:
             self._parts.store.write_credentials(container.id, self._credentials, owner(spec))
         self._driver.make(spec, container.id, container.cgroup)
-        self._made.callback(destroy, container.cgroup)
+        self._to_undo(destroy, container.cgroup)
         self._made.callback(take_back, spec.linux, container.id)
         return Placement(entered(container.cgroup, self._parts.host.cgroups))
+
+    def _to_undo(self, step: Callable[[Argument], None], of: Argument) -> None:
+        """What a creation that is refused for want of descriptors has left goes by those that are kept for that."""
+        self._made.callback(self._parts.reserve.retry, functools.partial(step, of))
 
     async def _undo(self, container: Container) -> None:
         self._parts.registry.withdraw(container)  # `create` releases the names, once what they name is gone

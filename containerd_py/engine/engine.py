@@ -95,6 +95,7 @@ class Engine:
         """
         self._locks = directories.take(self._settings.state_dir, self._settings.data_dir)
         self._parts.store.prepare()
+        self._parts.reserve.fill()
         await asyncio.to_thread(self._parts.events.restore)
         await self._parts.removed.restore()
         await self._parts.drivers.choose()
@@ -118,6 +119,7 @@ class Engine:
         for container in self._parts.registry:
             container.leave()
         await self._parts.drivers.close(used=alive)
+        self._parts.reserve.close()
         for lock in self._locks:
             lock.close()
 

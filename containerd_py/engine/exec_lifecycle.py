@@ -29,7 +29,7 @@ from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
-from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Unavailable
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, OutOfSpace, Unavailable
 from containerd_py.runtime import host, process
 from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.launcher import open_dialogue
@@ -61,7 +61,7 @@ KEPT = 128
 
 _END_S = 10.0
 _NO_SUCH_PROGRAM, _CANNOT_EXECUTE = 127, 126
-_RETRIED = (Unavailable, OSError, asyncio.CancelledError)
+_RETRIED = (Unavailable, OutOfSpace, OSError, asyncio.CancelledError)
 
 
 class ExecLifecycle:
@@ -223,6 +223,10 @@ class ExecLifecycle:
             ended.changes.announce()
             self._parts.tasks.start(self.note_exit(container, ended, status), name=f"exit {spawn_id}")
 
+    def _exiting(self, container: Container) -> bool:
+        """Without descriptors too: else the end of an exec would be lost."""
+        return self._parts.reserve.retry(functools.partial(is_exiting, container.record.pid))
+
     async def note_exit(self, container: Container, ended: Exec, status: WaitStatus) -> None:
         """Record how it ended, then let everybody see it."""
         async with ended.lock:
@@ -231,7 +235,7 @@ class ExecLifecycle:
             if ended.stdio is not None:
                 ended.stdio.drain()
             status = await witness(ended, status)
-            ending = not container.alive or is_exiting(container.record.pid)  # which kills all in its pid namespace
+            ending = not container.alive or self._exiting(container)  # which kills all in its pid namespace
             asked = ended.kill_asked or ending
             kills = ended.oom_kills() if status.signal == signal.SIGKILL and not asked else 0
             ran_s = now().since_s(ended.record.started_boottime_ns, ended.record.boot_id)

@@ -23,7 +23,7 @@ from containerd_py.engine.restart_policy import after_exit
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.tasks import to_its_end
 from containerd_py.engine.views import Exit, Status
-from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded
+from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, Internal
 from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.killing import kill
@@ -269,7 +269,7 @@ class Lifecycle:
         """Kill everything in the container and wait for its end. Raises DeadlineExceeded."""
         if container.alive:
             self._try_kill(container, signal.SIGKILL)
-            await asyncio.to_thread(kill, container.cgroup)
+            await asyncio.to_thread(self._parts.reserve.retry, functools.partial(kill, container.cgroup))
         try:
             async with asyncio.timeout(_END_S):
                 return await self.wait(container)
@@ -314,7 +314,18 @@ class Lifecycle:
         self._parts.events.publish("container.deleted", container.id, container.name, labels)
 
     def _remove(self, container: Container, *, keep: bool) -> RemovedContainer | None:
-        """Blocking. The record goes last: a deletion that is cut off can be done again."""
+        """Blocking. The record goes last: a deletion that is cut off can be done again. Raises Internal, Unavailable."""
+        try:
+            return self._parts.reserve.retry(functools.partial(self._try_to_remove, container, keep=keep))
+        except OSError as problem:
+            raise Internal(
+                f"cannot delete container {container.name!r}: {problem.strerror}",
+                step="delete",
+                errno=problem.errno,
+                hint="can the state and the data directory be written to? then delete it again",
+            ) from problem
+
+    def _try_to_remove(self, container: Container, *, keep: bool) -> RemovedContainer | None:
         destroy(container.cgroup)
         if container.config.get("linux", {}).get("intelRdt") is not None:
             take_back(parse(container.config).linux, container.id)

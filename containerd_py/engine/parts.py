@@ -10,6 +10,7 @@ from containerd_py.engine.credentials import Credentials
 from containerd_py.engine.journaling import WAITING
 from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
+from containerd_py.engine.reserve import Reserve
 from containerd_py.journal_entry import SOCKET
 from containerd_py.light_dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class Parts:
     state_dir: str
     data_dir: str
     log_limits: Limits = UNLIMITED
+    reserve: Reserve = field(default_factory=Reserve)
 
     def attendant(self, container: Container, pid: int) -> Attendant:
         return Attendant(container, self.store.directory(container.id), pid)

@@ -36,7 +36,12 @@ def open_pipes(*, stdin: bool) -> tuple[dict[str, Fd], dict[str, Fd]]:
     ours: dict[str, Fd] = {}
     theirs: dict[str, Fd] = {}
     for name in (*_PIPES, *([STDIN] if stdin else [])):
-        read, write = map(Fd, os.pipe2(os.O_CLOEXEC))
+        try:
+            read, write = map(Fd, os.pipe2(os.O_CLOEXEC))
+        except OSError:
+            for fd in (*ours.values(), *theirs.values()):
+                fd.close()
+            raise
         ours[name], theirs[name] = (write, read) if name == STDIN else (read, write)
         os.set_blocking(ours[name].fileno(), False)
     return ours, theirs

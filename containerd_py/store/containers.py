@@ -76,7 +76,8 @@ class ContainerStore:
             _write(f"{directory}/{_REQUEST}", _json(stored.request))
             atomic.write(f"{directory}/{_STATE}", _encode(stored.record))
         except OSError as problem:
-            self.remove(container_id)
+            with contextlib.suppress(OSError):  # without descriptors not even that can be done; it is an attempt then
+                self.remove(container_id)
             raise refused(f"container {container_id!r}", problem) from problem
 
     def save(self, record: ContainerRecord) -> None:

@@ -6,7 +6,9 @@ import errno
 
 from pydantic import ValidationError
 
-from containerd_py.errors import ContainerdError, Internal, OutOfSpace
+from containerd_py.errors import ContainerdError, Internal, OutOfSpace, Unavailable
+
+_FOR_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
 def refused(what: str, problem: OSError) -> ContainerdError:
@@ -14,6 +16,9 @@ def refused(what: str, problem: OSError) -> ContainerdError:
     message = f"cannot record {what}: {problem.strerror}"
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutOfSpace(message, step="store", errno=problem.errno, hint="free space or inodes in the state directory")
+    if problem.errno in _FOR_NOW:
+        hint = "try again later: the daemon is out of descriptors or memory"
+        return Unavailable(message, step="store", errno=problem.errno, hint=hint)
     return Internal(message, step="store", errno=problem.errno)
 
 

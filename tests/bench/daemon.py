@@ -41,6 +41,17 @@ class Daemon:
             time.sleep(_PAUSE_S)
         return time.perf_counter() - begin
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, as by the kernel's OOM killer; `start` brings another one in its place."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     def restart(self) -> float:
         """Kill it, as if it had crashed, and start it anew; return the seconds as `start`."""
         assert self._process is not None

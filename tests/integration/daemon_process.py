@@ -78,6 +78,17 @@ class Daemon:
         self._process.kill()
         self._process.wait()
 
+    async def come_back(self) -> None:
+        """Another one takes the place of one that has died; it is made as the first was."""
+        self.wait()
+        self._process = None
+        self.start()
+        await self.answering()
+
+    @property
+    def has_died(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
     def expect_errors(self) -> None:
         """The test has provoked errors: their lines in the log are meant."""
         self.errors_expected = True
