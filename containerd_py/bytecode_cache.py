@@ -94,11 +94,8 @@ class BytecodeCache:
     def _missed(self) -> Iterator[ModuleType]:
         """Yield the modules that came from their sources, and would the next time."""
         for name, module in sys.modules.copy().items():
-            if (
-                name != "__main__"
-                and type(getattr(module, "__loader__", None)) is SourceFileLoader
-                and not self.find_spec(name)
-            ):
+            spec = getattr(module, "__spec__", None)  # `__main__` has none, nor what was made and not imported
+            if spec is not None and type(spec.loader) is SourceFileLoader and not self.find_spec(name):
                 yield module
 
 

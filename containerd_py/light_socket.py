@@ -7,6 +7,7 @@ What is here does as `socket` does; what is not here is not needed. To be import
 from __future__ import annotations
 
 import _socket
+import os
 from _socket import (
     AF_INET,
     AF_UNIX,
@@ -69,6 +70,14 @@ else:
 
         def __exit__(self, *_problem):
             self.close()
+
+        def dup(self):
+            """Return another descriptor of the same. Raises OSError."""
+            return socket(self.family, self.type, self.proto, _socket.dup(self.fileno()))
+
+        def set_inheritable(self, inheritable):
+            """Keep it open at exec, or not. Raises OSError."""
+            os.set_inheritable(self.fileno(), inheritable)
 
         def accept(self):
             """Return a new connection and its peer's address. Raises OSError."""

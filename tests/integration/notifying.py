@@ -97,7 +97,8 @@ async def talker(api: Api, rootfs: Path, *options: str, delay: bool = False, **f
     asked = {"notify": True, "stdin": True, "mounts": mounts} | fields
     args = ("/usr/bin/python3", "-c", SAY, *(["delay"] if delay else []), *options)
     container = await api.create(rootfs, *args, **asked)
-    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    started = await api.post(f"/v1/containers/{container}/start")
+    assert started.status == 204, started.json
     return container
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from containerd_py.client.sync import SyncClient
 from containerd_py.wire import ContainerSpec
-from tests.systemd.manager import SERVICE, journal, main_pid, removed, systemctl
+from tests.systemd.manager import SERVICE, eventually, journal, main_pid, removed, systemctl
 
 
 def test_native_fields(root: Path) -> None:
@@ -29,10 +29,12 @@ def test_an_error_has_its_priority(root: Path) -> None:
     with SyncClient() as client:
         spawner = client.info().spawner_pid or 0
     os.kill(spawner, signal.SIGKILL)
-    with SyncClient() as client:
-        client.ping()
-    entries = journal(f"_PID={main_pid()}", "PRIORITY=3")
-    assert any("spawner ended" in entry["MESSAGE"] for entry in entries)
+
+    def told() -> bool:
+        entries = journal(f"_PID={main_pid()}", "PRIORITY=3")
+        return any("spawner ended" in entry["MESSAGE"] for entry in entries)
+
+    eventually(told, "an entry that tells of the end")
 
 
 def test_a_reload_of_the_settings_is_told() -> None:

@@ -72,6 +72,18 @@ def test_a_module_that_has_gone_is_gone(modules: Path) -> None:
     assert "ModuleNotFoundError: No module named 'colours.warm'" in failed.value.stderr
 
 
+def test_a_module_that_was_made_and_not_imported_is_left_out(modules: Path) -> None:
+    made = """
+import types
+from _frozen_importlib_external import SourceFileLoader
+sys.modules["made"] = types.ModuleType("made")
+sys.modules["made"].__loader__ = SourceFileLoader("made", "nowhere.py")
+sys.modules["nothing"] = None
+"""
+    assert run(modules, program=_PROGRAM.replace("import colours", f"{made}import colours"))
+    assert run(modules) == ("1", _FROM_CACHE)
+
+
 def test_nothing_is_written_where_all_is_known(modules: Path) -> None:
     run(modules)
     before = kept(modules).stat()

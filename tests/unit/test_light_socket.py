@@ -53,6 +53,26 @@ def test_one_of_a_descriptor_finds_out_its_kind_and_gives_it_back() -> None:
         os.close(number)
 
 
+def test_a_duplicate_lives_on_its_own() -> None:
+    ours, theirs = light_socket.socketpair(*_PAIR)
+    with theirs:
+        with ours:
+            again = ours.dup()
+        with again:
+            again.send(b"hello")
+            assert theirs.recv(10) == b"hello"
+            assert not os.get_inheritable(again.fileno())
+            assert (again.family, again.type) == _PAIR
+
+
+def test_it_stays_open_at_exec_where_that_is_wished() -> None:
+    ours, theirs = light_socket.socketpair(*_PAIR)
+    with ours, theirs:
+        for wished in (True, False):
+            ours.set_inheritable(wished)
+            assert os.get_inheritable(ours.fileno()) is wished
+
+
 def test_one_that_nobody_closes_is_told() -> None:
     ours, theirs = light_socket.socketpair(*_PAIR)
     theirs.close()
