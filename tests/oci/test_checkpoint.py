@@ -149,7 +149,6 @@ def shared_mounts(oci: Containers) -> Iterator[None]:
         holder.kill()
 
 
-@pytest.mark.usefixtures("shared_mounts")
 @pytest.mark.lacks("crun", "has no such option")
 def test_the_criu_that_is_named_is_used(oci: Containers, piped: Piped, images: Path, place: Path, criu: str) -> None:
     box = begin(oci, piped)
@@ -160,6 +159,7 @@ def test_the_criu_that_is_named_is_used(oci: Containers, piped: Piped, images: P
     box.runtime("--criu", criu, *asked).ok()
 
 
+@pytest.mark.usefixtures("shared_mounts")
 def test_where_the_hosts_mounts_are_shared(oci: Containers, piped: Piped, images: Path) -> None:
     box = begin(oci, piped)
     slaves = [line for line in box.sh("cat /proc/self/mountinfo").splitlines() if " master:" in line]
