@@ -21,7 +21,7 @@ _LAUNCHING = {"create", "exec", "run"}
 _OF_LAUNCHERS = ("containerd_py.runtime.spawner.roles", "containerd_py.runtime.spawner.birth")
 """What they import, from the same file, and never write to it."""
 
-_GARBAGE = 50_000
+_GARBAGE = 200_000
 """So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
 

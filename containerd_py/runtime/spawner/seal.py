@@ -18,7 +18,8 @@ from containerd_py.runtime.linux.memfd import sealed_executable
 
 _FLAGS = ("-I", "-S", "-E", "-B")
 _BOOTSTRAP = """
-import sys
+import gc, sys
+gc.disable()
 sys.path.append(sys.argv[1])
 from containerd_py.bytecode_cache import BytecodeCache
 BytecodeCache(sys.argv.pop(2) or None).install()
