@@ -3,7 +3,8 @@
 Python looks each module up in each directory of its path, and opens, checks and reads its file: that takes as long as to
 execute a small one. Here a program opens one file at its start, and its modules are taken from there as they are imported.
 As with `__pycache__` nobody has to make the file: a program that has imported modules which are not in it writes it anew
-at its end; and a module whose source has changed since is imported as ever.
+at its end; and a module whose source has changed since is imported as ever. That is told by the source's ctime, which,
+other than its mtime, nobody sets: packages give all that they install one mtime, in each version the same perhaps.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     Entry = tuple[str, str | None, bool, int, int, int, int]
-    """Path of the source; of its own bytecode; whether it is a package; the source's mtime in ns, and size in bytes;
+    """Path of the source; of its own bytecode; whether it is a package; the source's ctime in ns, and size in bytes;
     where its code is behind the index, and its size."""
 
 _NUMBER = 4
@@ -61,12 +62,12 @@ class BytecodeCache:
         entry = self._index.get(name)
         if entry is None:
             return None
-        source, bytecode, is_package, mtime_ns, size, start, length = entry
+        source, bytecode, is_package, ctime_ns, size, start, length = entry
         try:
             found = os.stat(source)
         except OSError:
             return None
-        if found.st_mtime_ns != mtime_ns or found.st_size != size:
+        if found.st_ctime_ns != ctime_ns or found.st_size != size:
             return None
         loader = _Loader(name, source, self._code[start : start + length])
         spec = ModuleSpec(name, loader, origin=source, is_package=is_package)
@@ -106,8 +107,11 @@ class _Loader(SourceFileLoader):
         super().__init__(name, source)
         self._code = code
 
-    def get_code(self, _name: str) -> CodeType:
-        found: CodeType = marshal.loads(self._code)  # noqa: S302 - as Python does
+    def get_code(self, name: str) -> CodeType | None:
+        try:
+            found: CodeType = marshal.loads(self._code)  # noqa: S302 - as Python does
+        except (ValueError, EOFError, TypeError):  # damaged
+            return super().get_code(name)
         return found
 
 
@@ -120,7 +124,7 @@ def _compiled(modules: Iterator[ModuleType]) -> Iterator[tuple[str, tuple[Any, .
         except (OSError, ImportError):
             continue  # it has gone meanwhile
         package = spec.submodule_search_locations is not None
-        yield spec.name, (spec.origin, spec.cached, package, found.st_mtime_ns, found.st_size, code)
+        yield spec.name, (spec.origin, spec.cached, package, found.st_ctime_ns, found.st_size, code)
 
 
 def _file(modules: dict[str, tuple[Any, ...]]) -> bytes:
@@ -129,12 +133,12 @@ def _file(modules: dict[str, tuple[Any, ...]]) -> bytes:
     for name, (*facts, code) in modules.items():
         index[name] = (*facts, start, len(code))
         start += len(code)
-    head = marshal.dumps((_interpreter(), index))
+    head = marshal.dumps((_user(), index))
     return b"".join((len(head).to_bytes(_NUMBER, "big"), head, *(facts[-1] for facts in modules.values())))
 
 
 def _read(place: str | None, name: str) -> tuple[dict[str, Entry], memoryview]:
-    """Return the index and the code behind it; nothing where there is no file, or it is another interpreter's."""
+    """Return the index and the code behind it; nothing where there is none, or it is another interpreter's or package."""
     nothing: tuple[dict[str, Entry], memoryview] = ({}, memoryview(b""))
     if place is None:
         return nothing
@@ -145,12 +149,15 @@ def _read(place: str | None, name: str) -> tuple[dict[str, Entry], memoryview]:
         finally:
             os.close(fd)
         end = _NUMBER + int.from_bytes(data[:_NUMBER], "big")
-        interpreter, index = marshal.loads(data[_NUMBER:end])  # noqa: S302 - of a file that is our own
+        user, index = marshal.loads(data[_NUMBER:end])  # noqa: S302 - of a file that is our own
     except (OSError, ValueError, EOFError, TypeError):
         return nothing
-    return (index, data[end:]) if interpreter == _interpreter() else nothing
+    return (index, data[end:]) if user == _user() else nothing
 
 
-def _interpreter() -> tuple[str, str, int]:
-    """What bytecode must not be taken across: builds of one version differ in their modules, and in where these are."""
-    return sys.version, os.path.dirname(os.__file__), sys.flags.optimize
+def _user() -> tuple[str, str, str, int]:
+    """What bytecode must not be taken across: builds of one version differ in their modules, and in where these are.
+
+    The package too: the file's name does not tell "/a/b" from "/a-b".
+    """
+    return os.path.dirname(os.path.abspath(__file__)), sys.version, os.path.dirname(os.__file__), sys.flags.optimize

@@ -2,7 +2,7 @@
 
 The event loop and the threads of its pool read what clients and payloads send, and keep records. They
 
-- write, make, move and remove files below the state and the data directory and in cgroups alone (Landlock),
+- write, make, move and remove files below the state and the data directory, in cgroups and in resctrl alone (Landlock),
 - execute nothing, mount nothing, enter no namespace, and have no sockets but local ones (seccomp),
 - have no capability that none of their work needs, and gain none (no_new_privs).
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from containerd_py.errors import NotSupported
+from containerd_py.runtime.intel_rdt import find_resctrl
 from containerd_py.runtime.linux import landlock, process
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.landlock import AccessFs
@@ -92,7 +93,8 @@ def _write_below(directories: Iterable[str], cgroups: Layout) -> int:
     with landlock.create_ruleset(own | cgroup | _together(*_NOWHERE)) as rules:
         for path in directories:
             _allow(rules, path, own)
-        for path in {*cgroups.v1.values(), *([cgroups.v2] if cgroups.v2 else [])}:
+        kernels = (*cgroups.hierarchies.values(), cgroups.v2, find_resctrl())
+        for path in {path for path in kernels if path is not None}:
             _allow(rules, path, cgroup)
         landlock.restrict_self(rules.fileno())
     return version

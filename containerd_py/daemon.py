@@ -54,6 +54,7 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
 
     reread: reads the settings again, at SIGHUP.
     """
+    Unconfined().start_from_now_on()  # first: what is called back later has the context in which it was registered
     passed = take_passed()
     manager = ServiceManager(os.environ.get("NOTIFY_SOCKET"))
     set_child_subreaper()  # a witness of exits, should the spawner die
@@ -67,7 +68,6 @@ async def run(config: DaemonConfig, reread: Callable[[], DaemonConfig]) -> None:
     sockets = activation.sorted_out({fd.take(): name for name, fd in passed if not stored(name)}, config.sockets)
     store = FdStore(manager, [one for one in passed if stored(one[0])], most=most_of(os.environ))
     engine = build_engine(config, store)
-    Unconfined().start_from_now_on()
     directories.make(config.state_dir, config.data_dir)
     confine((config.state_dir, config.data_dir), engine.cgroup_layout)
     async with contextlib.AsyncExitStack() as stack:

@@ -9,6 +9,7 @@ What is here decides what runs as root and how it is confined: nothing is taken 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -74,13 +75,16 @@ def _make_room(directory: int, name: str) -> None:
 
 
 def _replace(directory: int, name: str, content: bytes) -> None:
-    own = f"{name}.{os.getpid()}"  # others write it at the same time
-    fd = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _SAFELY, 0o600, dir_fd=directory)
+    own = f"{name}.{os.urandom(8).hex()}"  # others write it too: threads, and processes that have our pid elsewhere
+    fd = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY, 0o600, dir_fd=directory)
     try:
-        whole = os.write(fd, content) == len(content)
-    finally:
-        os.close(fd)
-    if whole:
+        try:
+            whole = os.write(fd, content) == len(content)
+        finally:
+            os.close(fd)
+        if not whole:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - both ends are one
         os.rename(own, name, src_dir_fd=directory, dst_dir_fd=directory)
-    else:
+    except BaseException:
         os.unlink(own, dir_fd=directory)
+        raise

@@ -80,9 +80,10 @@ class Soak:
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
 
     async def _emptied(self, before: Level | None = None) -> Level:
-        """Remove every container, and wait until nothing more is let go of."""
-        deadline = time.monotonic() + _PATIENCE_S
+        """Remove every container, which may take a while, and wait until nothing more is let go of."""
         self.world.shared.clear()
+        self._stuck = [told async for told in self._remove_all()]
+        deadline = time.monotonic() + _PATIENCE_S
         while True:
             self._stuck = [told async for told in self._remove_all()]
             level = await self._level()

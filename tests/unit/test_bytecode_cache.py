@@ -1,6 +1,7 @@
 """Bytecode that is kept for all modules of a program: what is imported is what the sources say, whatever is kept."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,15 @@ def run(modules: Path, *options: str, program: str = _PROGRAM) -> tuple[str, str
     return value, loader
 
 
+def _unneeded(folder: str, names: list[str]) -> list[str]:
+    """Of this package, all but what a program needs that keeps bytecode."""
+    return (
+        []
+        if not folder.endswith("containerd_py")
+        else [name for name in names if name not in ("__init__.py", "bytecode_cache.py", "runtime_cache.py")]
+    )
+
+
 def kept(modules: Path) -> Path:
     (file,) = (modules.parent.parent / "cache").iterdir()
     return file
@@ -62,6 +72,40 @@ def test_a_source_that_has_changed_is_what_counts_and_is_kept_next(modules: Path
     os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 2_000_000_000))  # __pycache__ knows whole seconds only
     assert run(modules) == ("3", _FROM_SOURCE)
     assert run(modules) == ("3", _FROM_CACHE)
+
+
+def test_so_is_one_of_the_same_size_and_mtime(modules: Path) -> None:
+    """As a package's two versions may have it, of one date."""
+    source = modules / "warm.py"
+    os.utime(source, ns=(0, 0))
+    run(modules, "-B")
+    run(modules)
+    source.write_text("RED = 3\n")
+    os.utime(source, ns=(0, 0))
+    shutil.rmtree(modules / "__pycache__")
+    assert run(modules) == ("3", _FROM_SOURCE)
+
+
+def test_the_code_of_a_package_is_no_others(modules: Path, tmp_path: Path) -> None:
+    """Though the names of their files are alike."""
+    program = _PROGRAM.replace("sys.path += [sys.argv[1]", "sys.path += [sys.argv.pop(1)")
+    program = program.replace("sys.argv[2]", "sys.argv[1]").replace("sys.argv[3]", "sys.argv[2]")
+    words = [sys.executable, "-IS", "-c", program]
+    values = []
+    for number, folder in enumerate(("one-two", "one/two")):
+        package = tmp_path / folder / "containerd_py"
+        shutil.copytree(Path(_ROOT) / "containerd_py", package, ignore=_unneeded)
+        colours = tmp_path / folder / "colours"
+        shutil.copytree(modules, colours)
+        (colours / "warm.py").write_text(f"RED = {number}\n")
+        told = subprocess.run(
+            [*words, str(package.parent), str(colours.parent), str(tmp_path / "cache")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        values.append(told.stdout.split()[0])
+    assert values == ["0", "1"]
 
 
 def test_a_module_that_has_gone_is_gone(modules: Path) -> None:
@@ -109,6 +153,15 @@ def test_what_is_damaged_is_written_anew(modules: Path, content: bytes) -> None:
     kept(modules).write_bytes(content)
     assert run(modules) == ("1", _FROM_SOURCE)
     assert run(modules) == ("1", _FROM_CACHE)
+
+
+def test_code_that_is_cut_off_is_taken_from_its_source(modules: Path) -> None:
+    run(modules)
+    run(modules)
+    file = kept(modules)
+    head = 4 + int.from_bytes(file.read_bytes()[:4], "big")
+    os.truncate(file, head)
+    assert run(modules)[0] == "1"
 
 
 def test_what_others_could_have_written_is_not_run(modules: Path) -> None:

@@ -1,5 +1,6 @@
 """What is kept until the next boot, and whom it is taken from."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -37,6 +38,35 @@ def test_it_is_replaced_as_a_whole(place: Path) -> None:
     assert (os.read(fd, 100), read(place)) == (b"content", b"new")
     assert os.listdir(place) == [_NAME]
     os.close(fd)
+
+
+def test_nothing_is_left_of_what_the_file_system_has_no_room_for(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for write in (fail, lambda _fd, content: len(content) - 1):
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(OSError, match="No space left"):
+            runtime_cache.write(str(place), _NAME, b"new")
+        assert (os.listdir(place), read(place)) == ([_NAME], b"content")
+
+
+def test_two_threads_write_it_at_the_same_time_and_neither_what_the_other_does(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    within: list[bool] = []
+
+    def interrupted(fd: int, content: bytes) -> int:
+        written = write(fd, content)
+        if not within:
+            within.append(True)
+            runtime_cache.write(str(place), _NAME, b"theirs")
+        return written
+
+    monkeypatch.setattr(os, "write", interrupted)
+    runtime_cache.write(str(place), _NAME, b"ours")
+    assert (os.listdir(place), read(place)) == ([_NAME], b"ours")
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702])

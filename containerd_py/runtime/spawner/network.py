@@ -36,10 +36,12 @@ class HostNetwork:
 def leave_network() -> AbstractContextManager[None]:
     """Enter a new network namespace; return the context in which this process is in its former one.
 
-    Where none can be made (no CONFIG_NET_NS, no right to it, user.max_net_namespaces) everything stays as it is.
+    Where none can be made (no CONFIG_NET_NS, no right to it, user.max_net_namespaces), or there is no way back (the former
+    one belongs to a user namespace above ours), everything stays as it is.
     """
     host = _own_namespace()
     try:
+        process.setns(host.fileno(), Clone.NEWNET)  # it asks for the rights that the way back needs
         process.unshare(Clone.NEWNET)
     except OSError:
         host.close()

@@ -1,6 +1,7 @@
 """Containers that files declare: made, kept running, made anew, and gone with their file."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -146,6 +147,23 @@ async def test_a_wrong_file_is_told_and_what_it_said_before_stays(declarer: Decl
 async def test_a_file_that_others_can_write_is_not_used(declarer: Declarer, mode: int) -> None:
     declarer.write("web.toml").chmod(mode)
     assert "others could change it" in (await declarer.reload())["web.toml"]["problem"]
+
+
+async def test_what_is_made_by_a_reload_has_its_hooks_executed(declarer: Declarer, tmp_path: Path, rootfs: Path) -> None:
+    """A signal's callback is no part of the daemon's main task."""
+    document = {
+        "ociVersion": "1.1.0",
+        "root": {"path": str(rootfs)},
+        "process": {"args": ["/bin/sleep", "1000"], "cwd": "/"},
+        "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}]},
+        "hooks": {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null"]}]},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    file = declarer.folder / "hooked.toml"
+    file.write_text(f'bundle = "{tmp_path}"\n')
+    file.chmod(0o644)
+    told = (await declarer.reload())["hooked.toml"]
+    assert (told["problem"], told["status"]) == (None, "running")
 
 
 async def test_a_directory_that_others_can_write_changes_nothing(declarer: Declarer) -> None:

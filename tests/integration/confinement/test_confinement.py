@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from containerd_py.runtime.cgroups.layout import probe
 from tests.integration.api.restarts import until
 from tests.integration.confinement.foreign_calls import ForeignThread
 
@@ -95,6 +96,16 @@ async def test_it_writes_below_its_own_directories_and_nowhere_else(daemon: Daem
     assert (tmp_path / "new").exists()
     assert present.read_text() == ""
     assert not folder.exists()
+
+
+async def test_it_makes_and_removes_cgroups_in_every_hierarchy(daemon: Daemon) -> None:
+    """In that of the service managers too, which a container is shown with the others."""
+    layout = probe()
+    with ForeignThread(daemon.pid) as thread:
+        for mount in {*layout.hierarchies.values(), *([layout.v2] if layout.v2 else [])}:
+            cgroup = f"{mount}/pycontainerd-test-{daemon.pid}".encode()
+            thread.call("mkdir", cgroup, 0o755)
+            thread.call("rmdir", cgroup)
 
 
 async def test_it_has_no_sockets_but_local_ones(daemon: Daemon) -> None:

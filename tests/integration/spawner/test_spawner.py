@@ -97,6 +97,14 @@ def test_it_keeps_off_the_network_through_an_upgrade_and_its_children_do_not(spa
     assert os.readlink(f"/proc/{container.pid}/ns/net") == host
 
 
+def test_it_stays_on_a_network_that_it_could_not_come_back_to() -> None:
+    """In a user namespace that has no network of its own."""
+    program = "from containerd_py.runtime.spawner.network import leave_network\nwith leave_network(): print('back')"
+    words = ("unshare", "--user", "--map-root-user", sys.executable, "-c", program)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("back\n", "")
+
+
 def test_what_the_starter_has_open_is_not_handed_on(folder: Path) -> None:
     with pipe() as (_read, write):
         os.set_inheritable(write.fileno(), True)  # noqa: FBT003 - os's own signature
