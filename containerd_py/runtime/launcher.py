@@ -50,7 +50,8 @@ class ProcessHandle:
         self.has_ended(timeout_s=None)
         while (status := witness_exit(self.pidfd.fileno())) is None and is_held(self.pidfd.fileno()):
             time.sleep(_HELD_PAUSE_S)
-        return status or WaitStatus(None, None)
+        # Asked again: whoever held it may have let go of it since.
+        return status or witness_exit(self.pidfd.fileno()) or WaitStatus(None, None)
 
     def end(self) -> WaitStatus:
         """Kill it and wait for its end."""

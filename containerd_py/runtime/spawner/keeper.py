@@ -247,7 +247,8 @@ class Keeper:
             # Left there it would keep its pid namespace, and so its container, from ever ending.
             self._held.append(child)
             return
-        status = status or WaitStatus(None, None)
+        # Asked again: whoever held it may have let go of it since.
+        status = status or witness_exit(child.pidfd.fileno()) or WaitStatus(None, None)
         if child.forgotten:
             child.close()
             return

@@ -20,6 +20,7 @@ from containerd_py.engine.removed import Keep, Removed
 from containerd_py.engine.tasks import Tasks
 from containerd_py.errors import Conflict, NotFound, Unavailable
 from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.host import probe
 from containerd_py.store.containers import ContainerStore
 from containerd_py.store.definitions import DefinitionStore
 from containerd_py.store.removed import RemovedStore
@@ -82,7 +83,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
         tasks=tasks,
         journal=Journaling(Journal(), tasks),
         removed=Removed(RemovedStore(str(folder)), Keep(), tasks),
-        host=cast("Any", None),
+        host=probe(),
         state_dir=str(folder),
         data_dir=str(folder),
     )
