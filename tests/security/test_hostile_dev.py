@@ -1,6 +1,6 @@
 """R7: masks, devices and terminals are the runtime's own, whatever an image has in its /dev.
 
-[CVE-2025-31133, CVE-2025-52565] /dev is a directory of the image's here, or a volume's that others fill.
+[CVE-2025-31133, CVE-2025-52565, CVE-2026-41579] /dev is a directory of the image's here, or a volume's that others fill.
 """
 
 import os
@@ -165,7 +165,8 @@ def test_the_terminal_is_none_of_the_hosts(oci: Containers, console: ConsoleSock
     assert seen[0] == seen[1] != host
 
 
-_LINKS = pytest.mark.lacks("runc<1.2", "makes the links of /dev in the host's directory")
+MADE_IN_DEV = ("ptmx", "fd", "stdin", "null")
+_LINKS = pytest.mark.lacks("runc<1.3.6", "CVE-2026-41579: replaces ptmx and makes the links of /dev there")
 
 
 @pytest.mark.parametrize("path", [pytest.param("/dev", marks=_LINKS), "/dev/pts"])
@@ -178,3 +179,21 @@ def test_a_link_in_place_of_dev_is_not_followed(oci: Containers, outside: Path, 
     mounts = [one for one in MOUNTS if path == "/dev" or one is not DEV]
     oci.run({"mounts": mounts})
     untouched(outside)
+
+
+@pytest.mark.parametrize("way", ["absolute", "relative", "over another"])
+@_LINKS
+def test_nothing_is_deleted_by_a_link_in_place_of_dev(oci: Containers, place: Path, way: str) -> None:
+    """A runtime that makes /dev/ptmx and the other links by paths replaces what the host has by these names."""
+    there = place / "there"
+    there.mkdir()
+    for name in MADE_IN_DEV:
+        (there / name).write_text(SENTINEL)
+    (oci.rootfs / "dev").rmdir()
+    if way == "over another":
+        (oci.rootfs / "dev").symlink_to("other")
+        (oci.rootfs / "other").symlink_to(there)
+    else:
+        (oci.rootfs / "dev").symlink_to(there if way == "absolute" else os.path.relpath(there, oci.rootfs))
+    oci.run({})
+    assert {path.name: path.read_text() for path in there.iterdir()} == dict.fromkeys(MADE_IN_DEV, SENTINEL)

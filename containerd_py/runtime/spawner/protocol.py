@@ -20,9 +20,10 @@
                                (re-executes itself; the connection ends, the listening socket stays)
       quit                                       ────►                  (only heeded without containers)
 
-The control socket's other end stays with the daemon, which speaks to the worker directly (`init.dialogue`). `upgrade`,
-`hello` and `quit` keep their form in every version of the protocol; hello bears `plan`, the format of plans that a worker
-of this spawner reads, since format 2.
+The control socket's other end stays with the daemon, which speaks to the worker directly (`init.dialogue`). What is said
+before an upgrade keeps its form in every version of the protocol, so does the record by which the spawner hands itself what
+it has: `hello`, `container`, `ready`, `upgrade` and `quit`. hello bears `plan`, the format of plans that a worker of this
+spawner reads, since format 2.
 """
 
 from __future__ import annotations

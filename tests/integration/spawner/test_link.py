@@ -32,7 +32,8 @@ from tests.integration.spawner.spawner_process import Container, Spawner, close,
 LONG_S = 30
 SLEEP = ("/bin/sleep", "1000")
 OTHER = {
-    "protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL = 0; ",
+    "an earlier protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL -= 1; ",
+    "a later protocol": "from containerd_py.runtime.spawner import protocol; protocol.PROTOCOL += 1; ",
     "version": "from containerd_py.runtime.spawner import keeper; keeper.__version__ = '0.0.0'; ",
     "plan": "from containerd_py.runtime.plan import plan; plan.FORMAT = 1; ",
 }
