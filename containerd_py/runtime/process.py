@@ -30,6 +30,7 @@ from containerd_py.runtime.plan.operations import (
     FindProgram,
     ForkPayload,
     LoadSeccomp,
+    OpenConsole,
     RunHooks,
     SetAppArmorProfile,
     SetIdentity,
@@ -89,6 +90,9 @@ _HINTS: dict[str, dict[int, str]] = {
         errno.ENOTDIR: "a root file system is a directory",
         errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path",
     },
+    OpenConsole.__name__: {
+        errno.ENOSPC: "no terminal is left: end what has one, or raise the limit of the mount (max=) or host (kernel.pty.max)"
+    },
     SetAppArmorProfile.__name__: {errno.ENOENT: "load the profile on the host first, with apparmor_parser"},
     SetIdentity.__name__: {errno.EINVAL: "the user namespace has no such id: map it in linux.uidMappings and gidMappings"},
     SetIoPriority.__name__: {errno.EPERM: "the real time class needs CAP_SYS_NICE on the host"},
@@ -114,6 +118,9 @@ _HINTS: dict[str, dict[int, str]] = {
         errno.ELOOP: "a symlink stands on the way to the mount's source, where this container may have none",
     },
 }
+
+
+_NO_TERMINAL = (OpenConsole.__name__, errno.ENOSPC)
 
 
 def send_plan(control: socket.socket, plan: Plan, handles: dict[str, int]) -> None:
@@ -159,7 +166,7 @@ def failure(plan: Told, failed: Failed) -> ContainerdError:
         refusal = DeadlineExceeded if failed.errno == errno.ETIMEDOUT else InvalidArgument
         return refusal(f"{task}: {_which_hook(entry.origin)}{failed.text}", step=entry.step)
     message = f"{task}: {_cause(entry, failed)}"
-    kind = _kind(failed.errno)
+    kind = Unavailable if (entry.kind, failed.errno) == _NO_TERMINAL else _kind(failed.errno)
     if kind is Internal and failed.errno == dialogue.WORKER_DEFECT:
         return Internal(message, step=entry.step, hint="this is a defect of pycontainerd: please report it")
     return kind(message, step=entry.step, errno=failed.errno, hint=_hint(entry, failed))
