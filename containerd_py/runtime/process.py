@@ -91,7 +91,7 @@ _HINTS: dict[str, dict[int, str]] = {
         errno.ELOOP: "a root file system must not be, or lie behind, a symlink: give its real path",
     },
     OpenConsole.__name__: {
-        errno.ENOSPC: "no terminal is left: end what has one, or raise the limit of the mount (max=) or host (kernel.pty.max)"
+        errno.ENOSPC: "no terminal is left: end what has one, or raise the limit of the mount (max=) or kernel.pty.max"
     },
     SetAppArmorProfile.__name__: {errno.ENOENT: "load the profile on the host first, with apparmor_parser"},
     SetIdentity.__name__: {errno.EINVAL: "the user namespace has no such id: map it in linux.uidMappings and gidMappings"},
