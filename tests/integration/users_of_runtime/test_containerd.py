@@ -74,7 +74,8 @@ def test_a_program_that_cannot_be(ctr: Ctr, program: str, cause: str) -> None:
 
 def test_exec(ctr: Ctr) -> None:
     name = ctr.box(_SLEEPS)
-    assert ctr.exec(name, "sh", "-c", "echo out; echo error >&2; exit 5") == Result(5, "out\n", "error\n")
+    script = "echo out; echo error >&2; sleep 1; exit 5"  # ctr reads no further once it knows of the end
+    assert ctr.exec(name, "sh", "-c", script) == Result(5, "out\n", "error\n")
     assert ctr.exec(name, "sh", "-c", "id; pwd", options=("--user", "1000", "--cwd", "/etc")).ok().stdout.splitlines() == [
         "uid=1000(user) gid=1000(user) groups=1000(user)",
         "/etc",
