@@ -69,7 +69,7 @@ def _living(living: Living) -> Iterator[str]:
         ("A program executed in a container that runs", living.executed),
         ("A client's whole run, started for it", living.clients),
     ):
-        yield f"{title:<43}median        p95   ours to it: median    p95"
+        yield f"{title:<45}median        p95   ours to it: median    p95"
         ours = next(iter(rows.values()))
         for number, (name, spread) in enumerate(rows.items()):
             row = f"  {name:<38}{spread.median_ms:>8.2f} ms{spread.p95_ms:>8.2f} ms"
