@@ -15,15 +15,10 @@ Here: making and finding, waiting, executing. Beside it: `known` (the record), `
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-from types import MappingProxyType
 
-from containerd_py.errors import (
-    ContainerdError,
-    InvalidArgument,
-)
+from containerd_py import light_contextlib as contextlib
+from containerd_py.errors import ContainerdError, InvalidArgument
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import identity
 from containerd_py.runtime.beginning import Beginning
@@ -46,7 +41,9 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
 
-_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
+_FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_OF_ID = frozenset(f"{_FIRST}_.+-")
+_LONGEST_ID = 128
 
 
 class Container(Controlled, Starting):
@@ -225,7 +222,7 @@ class Container(Controlled, Starting):
         streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
-        cgroup: Mapping[str, str] = MappingProxyType({}),
+        cgroup: Mapping[str, str] | None = None,
         paused: bool = False,
         beginning: Beginning | None = None,
     ) -> Execution:
@@ -269,7 +266,8 @@ def _check(container_id: str, spec: Spec) -> None:
 
 def check_id(container_id: str) -> None:
     """SECURITY R20: an id becomes the name of a directory and of a cgroup. Raises InvalidArgument."""
-    if not _ID.fullmatch(container_id) or ".." in container_id:
+    fit = 1 <= len(container_id) <= _LONGEST_ID and container_id[0] in _FIRST and _OF_ID.issuperset(container_id)
+    if not fit or ".." in container_id:
         raise InvalidArgument(
             f"cannot use container id {container_id!r}: not an id",
             step="validate",

@@ -5,13 +5,13 @@ What only some containers need is imported where they need it: `pyrunc` imports 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
-from contextlib import ExitStack
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.light_contextlib import ExitStack
 from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, kept, process, timing
 from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers

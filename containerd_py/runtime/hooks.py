@@ -5,9 +5,9 @@ Those of the container's namespaces are the worker's (`init.hooks`).
 
 from __future__ import annotations
 
-import json
 import os
 
+from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, DeadlineExceeded, InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed

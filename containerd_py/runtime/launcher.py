@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import select
-import signal
 import time
-from contextlib import closing, suppress
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
+from containerd_py.light_contextlib import closing, suppress
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd

@@ -7,8 +7,8 @@ ready on another processor meanwhile. Little is imported here, so that this can 
 from __future__ import annotations
 
 import os
-import signal
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spawner import seal

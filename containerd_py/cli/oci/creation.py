@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count, given
 from containerd_py.cli.oci.bundle import read_spec

@@ -5,10 +5,10 @@ The directory of the socket is bound into the container when it is created; the 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py import light_socket as socket
 
 TYPE_CHECKING = False

@@ -61,8 +61,7 @@ def _prepare() -> None:
 
 
 def _perform() -> int:
-    import signal
-
+    from containerd_py import light_signal as signal
     from containerd_py.cli.oci.main import main
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # so far an interrupt has ended us without a word, see `pyrunc`

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
-import signal
 
+from containerd_py import light_json as json
+from containerd_py import light_signal as signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process

@@ -7,8 +7,9 @@ arguments: ``move_mount(5, '', 4, 'proc', F_EMPTY_PATH): No such file or directo
 from __future__ import annotations
 
 import ctypes
-import enum
 import os
+
+from containerd_py.light_flags import IntFlag
 
 # Calls from 424 on have one number on every architecture; older ones differ (asm/unistd_64.h, asm-generic/unistd.h).
 _COMMON = {
@@ -105,7 +106,7 @@ _PADDING = tuple((None,) * (6 - count) for count in range(7))
 Argument = int | bytes | str | ctypes.Structure | ctypes.Array[ctypes.c_char] | None
 
 
-class Flags(enum.IntFlag):
+class Flags(IntFlag):
     """Flags of a kernel call, shown short: ``CLONE|RECURSIVE``."""
 
     def __repr__(self) -> str:

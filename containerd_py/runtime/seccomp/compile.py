@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-from contextlib import contextmanager
-from functools import cache, lru_cache
 
+from containerd_py import light_json as json
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_contextlib import contextmanager
+from containerd_py.light_functools import cache, lru_cache
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp import kept
 from containerd_py.runtime.seccomp.architectures import TOKENS

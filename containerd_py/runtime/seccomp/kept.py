@@ -6,12 +6,12 @@ library that compiled are compared too.
 
 from __future__ import annotations
 
-import json
 import os
-from binascii import crc32
-from contextlib import suppress
+from _imp import source_hash
 
+from containerd_py import light_json as json
 from containerd_py import runtime_cache
+from containerd_py.light_contextlib import suppress
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
@@ -59,7 +59,7 @@ def keep(key: bytes, made: SeccompFilter, library: str) -> None:
 
 
 def _name(key: bytes) -> str:
-    return f"filter-{crc32(key):08x}"
+    return f"filter-{source_hash(0, key).hex()}"
 
 
 def _identity(path: str) -> list[Any]:

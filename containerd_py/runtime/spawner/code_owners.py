@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from functools import cache
 
 import containerd_py
+from containerd_py.light_functools import cache
 from containerd_py.runtime.linux.ownership import root_of_the_host
 
 TYPE_CHECKING = False
