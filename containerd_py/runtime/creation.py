@@ -199,11 +199,13 @@ class Creation:
         profile = self._spec.linux.seccomp
         if profile is None:
             return None
-        from containerd_py.runtime.seccomp.compile import check_known, compile_profile
+        from containerd_py.runtime.seccomp.kept import filter_of
 
         if self._spec.annotations.get(UNKNOWN_CALLS_ANNOTATION, "0") != "0":
+            from containerd_py.runtime.seccomp.compile import check_known
+
             check_known(profile)
-        return compile_profile(profile)
+        return filter_of(profile)
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
 
+from containerd_py import light_ctypes as ctypes
 from containerd_py import light_signal as signal
 from containerd_py.light_dataclasses import dataclass
 

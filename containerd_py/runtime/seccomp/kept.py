@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from containerd_py.runtime.spec.linux import Seccomp
+
 _MOST_BYTES = 1 << 20
 
 
@@ -32,6 +34,25 @@ class SeccompFilter:
     program: bytes
     flags: int
     silences: bool = False
+
+
+def filter_of(profile: Seccomp) -> SeccompFilter:
+    """Return the filter of a profile: the one that is kept, without a look at what compiles them, or one compiled now.
+
+    Raises what `compile.compile_profile` does.
+    """
+    found = find(key_of(profile))
+    if found is not None:
+        return found
+    from containerd_py.runtime.seccomp.compile import compile_profile
+
+    return compile_profile(profile)
+
+
+def key_of(profile: Seccomp) -> bytes:
+    """Return all that a filter depends on but the library's own file: what libseccomp can do it asks the kernel for."""
+    host = os.uname()
+    return json.dumps([profile.document(), "flags" in profile.given, host.machine, host.release]).encode()
 
 
 def find(key: bytes) -> SeccompFilter | None:

@@ -124,7 +124,7 @@ def _execute(
         log.debug(f"child process in init(): {execution.pid}")
         log.debug("setns_init: about to exec")
         try:
-            tell(execution.pid)
+            tell(execution)
             if options.pid_file:
                 write_pid(options.pid_file, execution.pid)
         except InvalidArgument:
