@@ -129,7 +129,7 @@ else:
         def pop_all(self):
             """Return another stack with all that is to be done in the end."""
             other = type(self)()
-            other._exits, self._exits = self._exits, []
+            other._exits, self._exits = self._exits, []  # noqa: SLF001 - of its own class
             return other
 
         def close(self):
@@ -152,7 +152,7 @@ else:
                 return given is not None and problem is None
             context = problem.__context__
             try:
-                raise problem
+                raise problem  # noqa: TRY301 - to have it raised with the context that it had
             except BaseException:
                 problem.__context__ = context  # which `raise` has put what is handled outside in place of
                 raise

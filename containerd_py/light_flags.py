@@ -1,7 +1,7 @@
 """Flags without the price of `enum`, which is the greatest of all imports at a start of a program (ADR 26).
 
-A class of them has members that are named as its attributes. What is here does as `enum.IntFlag`; a value may have bits that
-have no name. What is not here is not needed.
+A class of them has members that are named as its attributes. What is here does as `enum.IntFlag`; a value may have bits
+that have no name. What is not here is not needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ else:
         """A number of which each bit means something. Iteration yields the members that are in it, of one bit each."""
 
         __slots__ = ()
-        _names = {}
+        _names = {}  # noqa: RUF012 - each class has its own
 
         def __init_subclass__(cls):
             numbers = {name: value for name, value in vars(cls).items() if type(value) is int}

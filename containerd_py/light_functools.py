@@ -16,7 +16,7 @@ else:
         """Keep so many results."""
 
         def wrap(function):
-            kept = _lru_cache_wrapper(function, maxsize, False, _facts)
+            kept = _lru_cache_wrapper(function, maxsize, False, _facts)  # noqa: FBT003 - what it is given has no names
             kept.__name__, kept.__doc__, kept.__module__ = function.__name__, function.__doc__, function.__module__
             kept.__wrapped__ = function
             return kept

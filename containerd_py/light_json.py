@@ -48,7 +48,8 @@ else:
                 value, default=default, indent=indent, separators=separators if indent is None else None, ensure_ascii=False
             )
         between, after_key = separators
-        encode = make_encoder({}, default or _refuse, encode_basestring_ascii, None, after_key, between, False, False, True)
+        how = (encode_basestring_ascii, None, after_key, between, False, False, True)
+        encode = make_encoder({}, default or _refuse, *how)  # no keys sorted or left out; NaN is written
         if indent is None:
             return "".join(encode(value, 0))
         return "".join(_indented(value, "\n", " " * indent, encode))

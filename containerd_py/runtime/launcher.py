@@ -102,6 +102,7 @@ def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Work
             launcher.reap()
             raise
         try:
+            prepared.use_wait()
             if not _readable(connection, within_s=_LAUNCH_S):
                 launcher.kill()  # frozen with the container, say
             answer, received = protocol.receive(connection)

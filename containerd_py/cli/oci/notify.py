@@ -38,7 +38,7 @@ class NotifySocket:
 
         Raises InvalidArgument for what is no id, or a directory of somebody else's.
         """
-        from containerd_py.runtime.container import check_id
+        from containerd_py.runtime.making import check_id
         from containerd_py.runtime.notify import told
 
         check_id(self._id)

@@ -108,7 +108,7 @@ class Restoration(Creation):
         return self._settled(moments.state, moments.process, moments.terminal)
 
     def _settled(self, state: State, process: ProcessHandle, terminal: Fd | None) -> Made:
-        state = replace(state, kept=self._kept(state))
+        state = replace(state, kept=self._kept(state, self._told(state)))
         self._directory.write(state)
         return Made(state, process, terminal)
 
