@@ -47,7 +47,9 @@ else:
             return type(self)(int(self) ^ other)
 
         def __invert__(self):
-            return type(self)(~int(self) & sum(bit for bit in self._names if not bit & (bit - 1)))
+            """All other bits up to the highest that has a name; those too that have none."""
+            highest = max(int(self), *self._names).bit_length()
+            return type(self)(~int(self) & ((1 << highest) - 1))
 
         __ror__, __rand__, __rxor__ = __or__, __and__, __xor__
         __str__ = int.__repr__

@@ -12,9 +12,11 @@ if sys.flags.no_site:  # the usual form needs none of the packages that are foun
     site.main()
 
 from containerd_py.cli.complaints import complain, start_code
-from containerd_py.errors import Unavailable
+from containerd_py.errors import Internal, InvalidArgument, Unavailable
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from containerd_py.cli.foreground import Attendance
     from containerd_py.cli.quick.session import Lost
     from containerd_py.client import Client
@@ -40,6 +42,43 @@ def refused(status: int, body: bytes, method: str, path: str) -> int:
     error = answered_error(status, body, method, path)
     complain(error)
     return start_code(error)
+
+
+def not_written(problem: OSError) -> int:
+    """Tell that output could not be written: a full disk, a terminal that hung up; return the exit code."""
+    error = Internal(f"cannot copy the streams: {(problem.strerror or str(problem)).lower()}", errno=problem.errno)
+    complain(error)
+    return start_code(error)
+
+
+def wrong(request: dict[str, Any]) -> int | None:
+    """Tell what is wrong with a request by itself, by the option; return the exit code, None where nothing is."""
+    from containerd_py.cli.requests import reading
+    from containerd_py.wire import ContainerSpec
+
+    try:
+        with reading():
+            ContainerSpec(**request)
+    except InvalidArgument as error:
+        complain(error)
+        return start_code(error)
+    return None
+
+
+def ended(socket_path: str, container: str, told: bytes) -> int:
+    """Return the exit code of a payload whose status tells none; told: the status."""
+    from containerd_py.cli.settings import outcome
+
+    async def action(client: Client) -> int:
+        from containerd_py.cli.foreground import AttendedContainer, exit_code_of
+        from containerd_py.client.status import parse_status
+
+        status = parse_status(told)
+        if status.failure is not None:
+            raise Internal(f"cannot follow {container!r}: {status.failure}", step="attach")
+        return await exit_code_of(AttendedContainer(client, container))
+
+    return outcome(socket_path, action, start_code)
 
 
 def go_on(socket_path: str, container: str, lost: Lost) -> int:

@@ -15,6 +15,7 @@ from containerd_py import light_json as json
 from containerd_py.cli.quick.connection import Connection, Strange
 from containerd_py.cli.quick.session import Lost, Session
 from containerd_py.cli.quick.usual import read
+from containerd_py.light_contextlib import closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.quick.usual import Usual
 
 _CREATED = 201
-_WRONG = 400
+_FAILED_FROM = 400
 _NOT_FOUND = 404
 _INTERRUPTED = 130
 
@@ -54,18 +55,21 @@ def _run(asked: Usual) -> int | None:
         connection = Connection(asked.socket)
     except (OSError, ValueError):
         return None  # which is told there
+    with closing(connection):
+        return _run_over(connection, asked)
+
+
+def _run_over(connection: Connection, asked: Usual) -> int | None:
     try:
         status, answer = connection.exchange("POST", "/v1/containers", json.dumps(asked.request).encode())
     except (OSError, Strange) as problem:
         from containerd_py.cli.quick import others
 
         return others.lost(asked.socket, problem)
-    if status == _WRONG:
-        return None  # by its options' names
     if status != _CREATED:
         from containerd_py.cli.quick import others
 
-        return others.refused(status, answer, "POST", "/v1/containers")
+        return others.wrong(asked.request) or others.refused(status, answer, "POST", "/v1/containers")
     session = Session(asked.socket, json.loads(answer)["id"], connection)
     try:
         return _attend(session)
@@ -92,7 +96,7 @@ def _remove(session: Session) -> None:
 
         others.lost(session.socket, problem)
         return
-    if status >= _WRONG and status != _NOT_FOUND:
+    if status >= _FAILED_FROM and status != _NOT_FOUND:
         from containerd_py.cli.quick import others
 
         others.refused(status, answer, "DELETE", "/v1/containers")

@@ -8,7 +8,7 @@ import select
 from containerd_py import light_json as json
 from containerd_py import light_signal as signal
 from containerd_py.cli.quick.connection import BINARY, CLOSE, PING, PONG, Connection, Strange
-from containerd_py.light_contextlib import suppress
+from containerd_py.light_contextlib import closing, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _PIECE = 4096  # PIPE_BUF: what poll says there is room for is written without w
 _NORMAL = (1000).to_bytes(2, "big")
 _PIPES = 64
 _FAILED_FROM = 400
+_UNAVAILABLE = 503
 
 
 class Lost(Exception):
@@ -57,7 +58,7 @@ class Left(Exception):
 
 
 class Session:
-    """connection: over which it was created; it is closed here."""
+    """connection: over which it was created, the caller's."""
 
     def __init__(self, socket: str, container: str, connection: Connection) -> None:
         self.socket = socket
@@ -68,7 +69,10 @@ class Session:
 
     def attend(self) -> int:
         """Return the payload's exit code, or a shell's for how this process was made to leave it. Raises Lost."""
-        stream = self._attach()
+        with closing(self._attach()) as stream:
+            return self._run(stream)
+
+    def _run(self, stream: Connection) -> int:
         with Signals() as signals:
             try:
                 status, answer = self._start(signals)
@@ -88,15 +92,24 @@ class Session:
                 return 128 + left.number
             except BrokenPipeError:
                 return 128 + signal.SIGPIPE
+            except OSError as problem:
+                from containerd_py.cli.quick import others
+
+                return others.not_written(problem)
 
     def _attach(self) -> Connection:
         """Before it is started, so that no byte is missed."""
         try:
             stream = Connection(self.socket)
+        except OSError as problem:
+            raise Lost(started=False, offset=0) from problem
+        try:
             if stream.upgrade(f"{self._path}/attach?offset=0", _PROTOCOL):
                 return stream
         except (OSError, Strange) as problem:
+            stream.close()
             raise Lost(started=False, offset=0) from problem
+        stream.close()
         raise Lost(started=False, offset=0)
 
     def _start(self, signals: Signals) -> tuple[int, bytes]:
@@ -107,8 +120,8 @@ class Session:
 
     def remove(self) -> tuple[int, bytes]:
         """Return what the daemon answers. Raises OSError, Strange."""
-        connection = Connection(self.socket)  # the one before may be too old
-        return connection.exchange("DELETE", f"{self._path}?force=true")
+        with closing(Connection(self.socket)) as connection:  # the one before may be too old
+            return connection.exchange("DELETE", f"{self._path}?force=true")
 
     # ── output ──
 
@@ -143,8 +156,10 @@ class Session:
         with suppress(OSError):  # it has closed first
             stream.send(CLOSE, _NORMAL)
         code = exit_code(status)
-        if code is None:  # nobody saw it, or following has failed: told there
-            raise Lost(started=True, offset=self._offset)
+        if code is None:  # nobody saw it, or following has failed
+            from containerd_py.cli.quick import others
+
+            return others.ended(self.socket, self.container, status)
         return code
 
     def _lose(self, kind: int, content: bytes) -> NoReturn:
@@ -157,11 +172,12 @@ class Session:
         """Pass on what has come; where the daemon is away or hangs, it is meant for this process."""
         for number in signals.taken():
             try:
-                connection = Connection(self.socket, timeout_s=_FORWARD_S)
-                connection.exchange("POST", f"{self._path}/kill?signal={_FORWARDED[number]}")
-                connection.close()
+                with closing(Connection(self.socket, timeout_s=_FORWARD_S)) as connection:
+                    status, _ = connection.exchange("POST", f"{self._path}/kill?signal={_FORWARDED[number]}")
             except (OSError, Strange) as problem:
                 raise Left(number) from problem
+            if status == _UNAVAILABLE:  # otherwise the payload has just ended, which the stream tells
+                raise Left(number)
 
 
 class Signals:
