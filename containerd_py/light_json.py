@@ -42,7 +42,7 @@ else:
         return value if end == len(text) else _json().loads(data, **hooks)
 
     def dumps(value, *, default=None, indent=None, separators=(", ", ": "), ensure_ascii=True):
-        """Do as `json.dumps`. indent: a number of spaces."""
+        """Do as `json.dumps`."""
         if not ensure_ascii:
             return _json().dumps(
                 value, default=default, indent=indent, separators=separators if indent is None else None, ensure_ascii=False
@@ -52,7 +52,7 @@ else:
         encode = make_encoder({}, default or _refuse, *how)  # no keys sorted or left out; NaN is written
         if indent is None:
             return "".join(encode(value, 0))
-        return "".join(_indented(value, "\n", " " * indent, encode))
+        return "".join(_indented(value, "\n", indent if isinstance(indent, str) else " " * indent, encode))
 
     def _indented(value, line, step, encode):
         """Yield the text of a value in lines. line: what one begins with where this value stands."""

@@ -34,12 +34,21 @@ _VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1.5, 10**30, "", 'a"\\\n\x00\N{SNOWMAN}\ud800', [], {}, (), [[]], {"a": {}}, [1, [2, (3, {})]]),
     *({"a": [1, {"b": None}], "c": {"d": []}}, math.inf, -math.inf),
 )
+_FORMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"separators": (",", ":")},
+    {"indent": 2},
+    {"indent": "\t"},
+    {"ensure_ascii": False},
+)
 _TEXTS = ('{"a": [1, 2.5e3, true, null]}', " \n[1]\t\r", '"\\u00e9"', "NaN", "[-Infinity]", "1" * 30)
 _WRONG = ("", " ", "{", "[1,]", "[1] 2", '{"a" 1}', "nul", '"\n"', "\ufeff1", "\u00a01")
 
 
 @pytest.mark.parametrize("value", _VALUES)
-@pytest.mark.parametrize("options", [{}, {"separators": (",", ":")}, {"indent": 2}, {"ensure_ascii": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"separators": (",", ":")}, {"indent": 2}, {"indent": "\t"}, {"ensure_ascii": False}]
+)
 def test_json_is_written_alike(value: Any, options: dict[str, Any]) -> None:
     assert light_json.dumps(value, **options) == json.dumps(value, **options)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, gids, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
