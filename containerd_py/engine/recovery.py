@@ -83,6 +83,7 @@ class Recovery:
         for container in self._parts.registry:
             await self._execs.restore(container, inventory)
             await self._define(container)
+        link.listen()
         for stranger in inventory.rest():
             self._dismiss(stranger)
         self._settle(inventory.recalled)
@@ -311,6 +312,7 @@ class Recovery:
             if container.id not in known and container.pidfd is not None and container.record.pid is not None:
                 self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
             self._execs.hand_over(container, known)
+        self._parts.link.listen()
 
 
 async def _plan(container: Container, layout: Layout) -> Plan:
