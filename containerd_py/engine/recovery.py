@@ -19,7 +19,7 @@ from containerd_py.engine.containers import Container
 from containerd_py.engine.creation import compiled
 from containerd_py.engine.definitions import brought_back
 from containerd_py.engine.exec import SEPARATOR
-from containerd_py.engine.fd_store import PIDFD
+from containerd_py.engine.fd_store import PIDFD, pid_of
 from containerd_py.engine.inventory import Inventory
 from containerd_py.engine.notify import listening
 from containerd_py.engine.notify.discarding import retire
@@ -299,7 +299,7 @@ class Recovery:
                     self._dismiss(entry)
                 continue
             container = self._parts.registry.get(entry.id)
-            if container is None or container.record.pid != entry.pid:
+            if container is None or _pid(container) != entry.pid:
                 self._dismiss(entry)
                 continue
             # It is the same spawner after all: only the connection was lost. We have these descriptors already.
@@ -309,10 +309,17 @@ class Recovery:
             if entry.exit is not None:
                 self._lifecycle.exited(entry.id, entry.exit)
         for container in self._parts.registry:
-            if container.id not in known and container.pidfd is not None and container.record.pid is not None:
-                self._parts.link.adopt(container.id, container.record.pid, container.pidfd, container.fds())
+            if container.id not in known and container.pidfd is not None:
+                self._parts.link.adopt(container.id, _pid(container), container.pidfd, container.fds())
             self._execs.hand_over(container, known)
         self._parts.link.listen()
+
+
+def _pid(container: Container) -> int:
+    """The pid of a worker that is not ready yet is not on record. 0: it has ended, or there is none."""
+    if container.alive:
+        return container.record.pid or 0
+    return pid_of(container.pidfd) if container.pidfd is not None else 0
 
 
 async def _plan(container: Container, layout: Layout) -> Plan:
