@@ -23,7 +23,7 @@ _HEAVY = {"typer", "pydantic", "aiohttp", "asyncio", "enum", "re", "json", "typi
     [
         ("--rootfs", "/r", "/bin/true"),
         ("--rootfs=relative/../r", "/bin/sh", "-c", "echo --rm", "--name", "x", "-"),
-        ("--rm", "--init", "--read-only", "--rootfs", "/r", "--", "sh"),
+        ("--rm", "--init", "--read-only", "--rootfs", "/r", "sh"),
         ("--name", "web", "--hostname", "h", "-u", "1:2", "-w", "/w", "--rootfs", "/r", "sh"),
         ("--name=web", "-h", "h", "--user", "1", "--workdir=/w", "--rootfs", "/r", "sh"),
         (
@@ -46,6 +46,7 @@ _HEAVY = {"typer", "pydantic", "aiohttp", "asyncio", "enum", "re", "json", "typi
     ],
 )
 def test_it_asks_for_the_same(daemon: Any, pyctr: Any, quick_pyctr: Any, words: tuple[str, ...]) -> None:
+    assert read(("run", *words), {}) is not None
     for one in (pyctr, quick_pyctr):
         daemon.prints()
         assert one("run", *words).code == 0
@@ -69,6 +70,7 @@ def test_it_asks_for_the_same(daemon: Any, pyctr: Any, quick_pyctr: Any, words: 
             ("run", *more, "--rootfs", "/r", "sh")
             for more in (
                 ("-d",),
+                ("--init", "--"),
                 ("-i",),
                 ("-it",),
                 ("--help",),
