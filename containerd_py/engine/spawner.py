@@ -22,7 +22,17 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.plan import FORMAT
 from containerd_py.runtime.spawner import client, protocol
-from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Pong, Ready, Refused, Spawned, SpawnerClient
+from containerd_py.runtime.spawner.client import (
+    Exited,
+    Hello,
+    Inherited,
+    Parting,
+    Pong,
+    Ready,
+    Refused,
+    Spawned,
+    SpawnerClient,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -149,6 +159,8 @@ class SpawnerLink:
                     inventory.append(told)
                 case Ready():
                     return inventory
+                case Parting():
+                    raise ConnectionResetError(f"the spawner hung up: {told.text}")
                 case None:
                     raise ConnectionResetError("the spawner hung up; it serves another daemon")
 
@@ -309,15 +321,16 @@ class SpawnerLink:
             case Spawned():
                 self._answer(told)
             case Refused():
-                future = self._asked.get(told.seq)
-                if future is not None and not future.done():
-                    future.set_exception(launcher.refusal(told.errno, told.text))
+                self._refuse(told)
             case Pong():
                 pinged = self._pinged.get(told.seq)
                 if pinged is not None and not pinged.done():
                     pinged.set_result(None)
             case Exited():
                 self._on_exit(told.id, told.status)
+            case Parting():
+                _log.error("spawner hangs up", error=told.text)
+                self._end_of(link)
 
     def _answer(self, told: Spawned) -> None:
         future = self._asked.get(told.seq)
@@ -325,6 +338,11 @@ class SpawnerLink:
             future.set_result(told)
         else:  # nobody waits any more: the worker ends when its control socket does
             told.pidfd.close()
+
+    def _refuse(self, told: Refused) -> None:
+        future = self._asked.get(told.seq)
+        if future is not None and not future.done():
+            future.set_exception(launcher.refusal(told.errno, told.text))
 
     def _end_of(self, link: SpawnerClient) -> None:
         if link is not self._client:
