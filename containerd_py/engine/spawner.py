@@ -71,13 +71,19 @@ class SpawnerLink:
         self._asked: dict[int, asyncio.Future[Spawned]] = {}
         self._pinged: dict[int, asyncio.Future[None]] = {}
         self._hello: Hello | None = None
+        self._complete = False
         self._process: Fd | None = None
         self.round_trips = Latencies()
         self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
 
     @property
     def pid(self) -> int | None:
-        return self._hello.pid if self._hello and self._client else None
+        """None while there is none, or one that has not told yet what it has."""
+        return self._hello.pid if self._hello and self._client and self._complete else None
+
+    def reaps(self, pid: int) -> bool:
+        """True for a spawner, be it one that is about to serve, or has ended a moment ago."""
+        return pid == self.pid or pid in self._started
 
     async def start(self) -> list[Inherited]:
         """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable.
@@ -128,6 +134,7 @@ class SpawnerLink:
         self._hold(self._hello.pid)
         self._reap()  # one that had hung up, but not quite ended, at the beginning
         asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
+        self._complete = True
         return inventory
 
     async def _meet_alive(self, directory: int) -> list[Inherited]:
@@ -381,7 +388,7 @@ class SpawnerLink:
         for answer in pinged.values():
             if not answer.done():
                 answer.set_result(None)
-        link, self._client = self._client, None
+        link, self._client, self._complete = self._client, None, False
         if link is not None:
             loop = asyncio.get_running_loop()
             loop.remove_reader(link.fileno())

@@ -46,8 +46,8 @@ def changed(source: str) -> Iterator[str]:
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    for made in tree.body:
+        targets = made.targets if isinstance(made, ast.Assign) else [made.target] if isinstance(made, ast.AnnAssign) else []
         yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
