@@ -142,7 +142,6 @@ def test_a_failing_start_hook_undoes_the_start(oci: Containers) -> None:
     eventually(lambda: not _runs(oci, box.id), what="the end of the container")
 
 
-@pytest.mark.lacks("crun", "has the runtime's environment")
 @pytest.mark.lacks("runc<1.1", "has the runtime's environment")
 def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> None:
     changes = {"process.env": ["PATH=/bin", "ONE=two"], "process.args": ["/bin/cat", "/env"]}

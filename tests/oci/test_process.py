@@ -225,7 +225,6 @@ def test_it_has_no_descriptor_but_its_streams(oci: Containers) -> None:
     assert oci.sh("ls /proc/1/fd; true").split() == ["0", "1", "2"]
 
 
-@pytest.mark.lacks("crun", "waits with what it has made open")
 def test_what_waits_for_its_start_has_nothing_of_the_hosts_open(oci: Containers) -> None:
     box = oci.create({"linux.maskedPaths": ["/proc/acpi", "/proc/interrupts"]})
     found = [str(path.readlink()) for path in Path(f"/proc/{box.pid}/fd").iterdir()]
