@@ -56,6 +56,20 @@ def test_it_can_be_deleted_where_only_cgroup_v1_freezes(oci: Containers) -> None
 
 
 @pytest.mark.lacks("crun", "waits for the end of the pause", run=False)
+@pytest.mark.lacks("crun", "tells it in other words")
+def test_what_does_not_fit_the_state_is_refused_in_words_that_callers_look_for(oci: Containers) -> None:
+    box = oci.start()
+    assert "cannot start an already running container" in oci.runtime("start", box.id).stderr
+    assert re.search("cannot delete .* that is not stopped", oci.runtime("delete", box.id).stderr)
+    assert "container not paused" in oci.runtime("resume", box.id).stderr
+    box.kill("KILL").ok()
+    box.await_status("stopped")
+    assert "cannot start a container that has stopped" in oci.runtime("start", box.id).stderr
+    assert "cannot exec in a stopped container" in oci.runtime("exec", box.id, "true").stderr
+    assert "container not running" in oci.runtime("kill", box.id).stderr
+    assert "container not running" in oci.runtime("pause", box.id).stderr
+
+
 def test_exec_in_a_paused_container_is_refused(oci: Containers) -> None:
     box = oci.start()
     oci.runtime("pause", box.id).ok()

@@ -112,6 +112,14 @@ def test_a_pid_file_is_written_in_the_foreground_too(box: Container, place: Path
     assert (place / "pid").read_text().isdigit()
 
 
+def test_a_pid_file_that_cannot_be_written_is_what_is_told_of(box: Container, place: Path) -> None:
+    """Whether the process has ended by then or not."""
+    for program in ("/bin/true", "/bin/cat"):
+        refused = box.exec("--pid-file", str(place / "none/pid"), "--", program)
+        assert refused.code
+        assert f"{place}/none/" in refused.stderr
+
+
 def test_a_terminal_is_joined_with_the_callers(box: Container) -> None:
     with caller_terminal() as (person, theirs):
         running = box.runtime.begin("exec", "--tty", box.id, "/bin/sh", stdin=theirs, stdout=theirs, stderr=theirs)

@@ -178,6 +178,17 @@ def _runs(oci: Containers, container_id: str) -> bool:
     return told.code == 0 and told.json()["status"] != "stopped"
 
 
+@pytest.mark.lacks("crun<1.27", "tells nobody")
+@pytest.mark.lacks("runc", "leaves out those that follow")
+def test_a_poststop_that_fails_is_told_of_and_hinders_nothing(oci: Containers, place: Path) -> None:
+    failing = oci.start(hooks(poststop=[hook("exit 3"), recording(place, "poststop")]))
+    failing.kill("KILL").ok()
+    failing.await_status("stopped")
+    assert "hook" in failing.delete().ok().stderr
+    assert (place / "order").read_text() == "poststop\n"
+    oci.nothing_left(failing.id)
+
+
 @pytest.mark.lacks("crun", "does not run it")
 def test_poststop_runs_after_a_failed_creation(oci: Containers, place: Path) -> None:
     oci.refused(hooks(createRuntime=[hook("exit 1")], poststop=[recording(place, "poststop")]))

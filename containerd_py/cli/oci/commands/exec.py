@@ -128,7 +128,8 @@ def _execute(
             if options.pid_file:
                 write_pid(options.pid_file, execution.pid)
         except InvalidArgument:
-            execution.kill(signal.SIGKILL)
+            with contextlib.suppress(Conflict):  # it may have ended meanwhile: what is told is the first problem
+                execution.kill(signal.SIGKILL)
             raise
     return execution
 
