@@ -105,6 +105,7 @@ def test_only_what_runs_is_paused_and_what_is_paused_resumed(oci: Containers, co
 
 UPDATES: list[tuple[list[str], str, str, str]] = [
     (["--memory", str(48 * MIB), "--memory-swap", str(64 * MIB)], "memory", "memory.limit_in_bytes", str(48 * MIB)),
+    (["--memory", str(32 * MIB), "--kernel-memory", str(32 * MIB)], "memory", "memory.limit_in_bytes", str(32 * MIB)),
     (["--memory-reservation", str(16 * MIB)], "memory", "memory.soft_limit_in_bytes", str(16 * MIB)),
     (["--cpu-share", "300"], "cpu", "cpu.shares", "300"),
     (["--cpu-quota", "30000", "--cpu-period", "60000"], "cpu", "cpu.cfs_quota_us", "30000"),
@@ -292,6 +293,14 @@ def test_features_are_told(oci: Containers) -> None:
     assert {"ro", "rbind", "noexec"} <= set(told["mountOptions"])
     assert {"SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"} <= set(told["linux"]["seccomp"]["actions"])
     assert "CAP_CHOWN" in told["linux"]["capabilities"]
+
+
+@pytest.mark.lacks("crun", "heeds other ones")
+@pytest.mark.lacks("runc<1.4", "tells less")
+def test_features_that_came_later_are_told(oci: Containers) -> None:
+    told = oci.runtime("features").ok().json()
+    assert set(told["linux"]["intelRdt"]) == {"enabled", "schemata", "monitoring"}
+    assert {"org.criu.config", "org.systemd.property."} <= set(told["potentiallyUnsafeConfigAnnotations"])
 
 
 def test_a_configuration_is_written_to_begin_with(oci: Containers, place: Path) -> None:
