@@ -62,6 +62,7 @@ class SpawnerLink:
         self._pinged: dict[int, asyncio.Future[None]] = {}
         self._hello: Hello | None = None
         self._process: Fd | None = None
+        self._listening = False
         self.round_trips = Latencies()
         self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
 
@@ -73,7 +74,9 @@ class SpawnerLink:
         """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable.
 
         One that does not answer is ended, where the service manager has kept the means, and replaced.
+        What it tells after that is heard once `listen` is called.
         """
+        self._listening = False
         former = self.store.recall(SPAWNER).get(PIDFD)
         try:
             return await self._start_in_time(former)
@@ -117,8 +120,18 @@ class SpawnerLink:
         assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
         self._hold(self._hello.pid)
         self._reap()  # one that had hung up, but not quite ended, at the beginning
-        asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
         return inventory
+
+    def listen(self) -> None:
+        """Hear what the spawner tells from now on, and what it has told since `start`.
+
+        To be called when all that it had is known again: an end is told once, and nobody would note that of a stranger.
+        """
+        self._listening = True
+        if self._client is None:
+            self._on_lost()  # while nobody listened
+        else:
+            asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
 
     async def _meet_alive(self, directory: int) -> list[Inherited]:
         """A spawner that is just dying may still take a connection: then another one is started."""
@@ -331,7 +344,8 @@ class SpawnerLink:
             return
         self._hang_up()
         self._reap()
-        self._on_lost()
+        if self._listening:
+            self._on_lost()
 
     async def _reap_all(self) -> None:
         for _ in range(_REAP_ATTEMPTS):
