@@ -47,7 +47,7 @@ def checkpoint(state: State, spec: Spec, options: CheckpointOptions) -> None:
     program = checked(find_criu(options.program))
     if options.pre_dump or options.lazy_pages:
         check_features(program, Features(mem_track=options.pre_dump or None, lazy_pages=options.lazy_pages or None))
-    with images.opened(options.image_path, options.work_path, make=True) as (directory, work, log_path):
+    with images.opened(options.image_path, options.work_path, LOG, make=True) as (directory, work, log_path):
         request = Request(
             kind=Kind.PRE_DUMP if options.pre_dump else Kind.DUMP,
             options=_request(state, spec, options, directory, work),
