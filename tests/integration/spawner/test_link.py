@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py import __version__
-from containerd_py.engine import spawner as engine_spawner
+from containerd_py.engine import spawner_meeting
 from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.spawner import SpawnerLink
@@ -117,12 +117,10 @@ async def test_what_is_asked_of_a_spawner_that_dies_while_it_tells_what_it_has_i
         listener.listen()
         starting = asyncio.ensure_future(later.link.start())
         dying, _ = await asyncio.to_thread(listener.accept)
-        spawning = asyncio.ensure_future(later.spawn("abc", plan_for(rootfs, *SLEEP)))
-        assert await asyncio.to_thread(dying.recv, 65_536)
+        with pytest.raises(Unavailable, match="the spawner has ended"):
+            await later.spawn("abc", plan_for(rootfs, *SLEEP))
     dying.close()
     async with asyncio.timeout(LONG_S):
-        with pytest.raises(Unavailable, match="the spawner has ended"):
-            await spawning
         assert await starting == []
         later.link.listen()
         _told, container = await later.spawn("abc", plan_for(rootfs, *SLEEP))
@@ -192,17 +190,19 @@ async def test_a_spawner_of_another_version_is_upgraded_in_place(
         later.link.listen()
         assert isinstance(entry, Inherited)
         assert (entry.id, entry.pid, later.link.pid) == ("abc", container.pid, spawner.pid)
-        assert later.link._hello is not None
-        assert _versions(later.link._hello) == CURRENT
         close(entry)
         container.kill()
         await come_true(lambda: later.exits)
         assert later.exits == [("abc", WaitStatus(None, signal.SIGKILL))]
         assert later.losses == 0
+        later.link.forget("abc")
+        await later.link.close(end=False)
+        hello, _inventory = spawner.meet()
+        assert _versions(hello) == CURRENT
 
 
 async def test_upgrades_again_and_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_spawner, "__version__", "another")  # so that each start upgrades
+    monkeypatch.setattr(spawner_meeting, "__version__", "another")  # so that each start upgrades
     with contextlib.closing(Spawner(folder)) as spawner:
         for _ in range(60):
             daemon = daemon_in(folder)
