@@ -55,7 +55,6 @@ def test_it_can_be_deleted_where_only_cgroup_v1_freezes(oci: Containers) -> None
     oci.nothing_left(box.id)
 
 
-@pytest.mark.lacks("crun", "waits for the end of the pause", run=False)
 @pytest.mark.lacks("crun", "tells it in other words")
 def test_what_does_not_fit_the_state_is_refused_in_words_that_callers_look_for(oci: Containers) -> None:
     box = oci.start()
@@ -70,6 +69,7 @@ def test_what_does_not_fit_the_state_is_refused_in_words_that_callers_look_for(o
     assert "container not running" in oci.runtime("pause", box.id).stderr
 
 
+@pytest.mark.lacks("crun", "waits for the end of the pause", run=False)
 def test_exec_in_a_paused_container_is_refused(oci: Containers) -> None:
     box = oci.start()
     oci.runtime("pause", box.id).ok()
