@@ -38,7 +38,7 @@ def growths(shown: Sequence[Growth], costs: Sequence[float], work: float) -> str
 
 class _Bar:
     def __init__(self, series: Series, ours: bool) -> None:  # noqa: FBT001 - two colours
-        self.name = series.name
+        self.name = series.name.replace("`", "")
         self.middle = percentile(series.values, 50)
         self.tail = percentile(series.values, 99)
         self.kind = "ours" if ours else "theirs"

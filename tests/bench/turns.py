@@ -5,20 +5,28 @@ from collections.abc import Callable, Mapping
 
 from tests.bench.figures import Series, milliseconds
 
-WARM_UP = 3
-"""Rounds that are not counted."""
+_MOST_WARM_UP = 3
 
 Contestants = Mapping[str, Callable[[], float]]
 """What does it once and returns the seconds, by name."""
 
 
-def take_turns(contestants: Contestants, rounds: int, warm_up: int = WARM_UP) -> dict[str, Series]:
-    """Return the milliseconds of each. The order is drawn anew for each round, the same in each run."""
+def warm_up(rounds: int) -> int:
+    """Return how many rounds before them are not counted."""
+    return min(_MOST_WARM_UP, rounds // 2)
+
+
+def take_turns(contestants: Contestants, rounds: int, *, warm: bool = False) -> dict[str, Series]:
+    """Return the milliseconds of each. The order is drawn anew for each round, the same in each run.
+
+    warm: every round counts.
+    """
+    left_out = 0 if warm else warm_up(rounds)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(warm_up + rounds):
+    for number in range(left_out + rounds):
         for name in order(list(contestants), number):
             seconds[name].append(contestants[name]())
-    return {name: Series(name, milliseconds(taken[warm_up:])) for name, taken in seconds.items()}
+    return {name: Series(name, milliseconds(taken[left_out:])) for name, taken in seconds.items()}
 
 
 def order(names: list[str], number: int) -> list[str]:

@@ -79,6 +79,7 @@ class Scene:
 
     def look(self, containers: int, factor: int) -> Seen:
         """Have so many in all. factor: how much more often each thing is done than the first time."""
+        rounds = self._ground.size.rounds
         begin = time.perf_counter()
         names, starts = self._starter.start_many(containers - len(self._names), _IN_FLIGHT)
         start_s = (time.perf_counter() - begin) / len(names)
@@ -95,13 +96,13 @@ class Scene:
                 kib=kib,
                 lists=_timed(lambda: connection.request("GET", f"/v1/containers?limit={containers}"), _LISTS),
                 inspects=_timed(lambda: connection.request("GET", f"/v1/containers/{names[0]}"), _LISTS * factor),
-                lives=tuple(lap(connection, request).total_s for _ in range(_LIVES * factor)),
-                execs=tuple(execs.execute(connection, names[0]) for _ in range(_LIVES * factor)),
-                kills=tuple(ending.end(connection, self._ground, "kill") for _ in range(_KILLS * factor)),
+                lives=tuple(lap(connection, request).total_s for _ in range(min(_LIVES, rounds) * factor)),
+                execs=tuple(execs.execute(connection, names[0]) for _ in range(min(_LIVES, rounds) * factor)),
+                kills=tuple(ending.end(connection, self._ground, "kill") for _ in range(min(_KILLS, rounds) * factor)),
                 events=tuple(asyncio.run(_fan_out(self._daemon.socket, self._ground.rootfs, subscribers))),
                 restarts=(),
             )
-        restarts = tuple(self._restart(containers) for _ in range(_RESTARTS))
+        restarts = tuple(self._restart(containers) for _ in range(min(_RESTARTS, rounds)))
         return Seen(**{**vars(seen), "restarts": restarts})
 
     def _restart(self, containers: int) -> float:

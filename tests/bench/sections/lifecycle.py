@@ -14,7 +14,7 @@ from tests.bench.peers.containerd import Containerd
 from tests.bench.peers.docker import Docker
 from tests.bench.peers.podman import Podman
 from tests.bench.runtimes import PLAIN, Launcher, document, found, runtimes, write_bundle
-from tests.bench.turns import WARM_UP, take_turns
+from tests.bench.turns import take_turns, warm_up
 
 _TRUE = ("/bin/true",)
 _STARTS = 10
@@ -41,7 +41,7 @@ def measure(ground: Ground) -> Measured:
         contestants |= clients(ground, daemon, launcher)
         contestants |= engines(ground, connection, launcher)
         taken = take_turns(contestants, ground.size.rounds)
-    return Measured((*_figures(taken), _requests(laps[WARM_UP:]), begun), absent=ground.absent)
+    return Measured((*_figures(taken), _requests(laps[warm_up(ground.size.rounds) :]), begun), absent=ground.absent)
 
 
 def _our_lap(connection: Connection, request: bytes, laps: list[Lap]) -> float:

@@ -78,7 +78,7 @@ def measure(ground: Ground) -> Measured:
 
 
 def _rates(key: str, title: str, ways: Rates, note: str) -> Figure:
-    taken = take_turns(ways, _REPEATS, warm_up=0)
+    taken = take_turns(ways, _REPEATS, warm=True)
     series = tuple(Series(name, tuple(1e3 / each for each in found.values)) for name, found in taken.items())
     return Figure(key, title, "MiB/s", series, better=Better.HIGHER, paired=True, note=note)
 

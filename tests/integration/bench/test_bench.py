@@ -10,6 +10,9 @@ import pytest
 
 from tests.bench.sections.every import SECTIONS
 
+# Cgroups of peers have names of their own, but the same in each run.
+pytestmark = pytest.mark.xdist_group("bench")
+
 _SIZE = ("--rounds", "2", "--containers", "8", "--peers", "2", "--mebibytes", "2")
 _OURS = {
     "lifecycle": {"pycontainerd", "crun run", "runc run", "pyrunc run", "pyctr run --rm"},
