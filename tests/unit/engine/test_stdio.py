@@ -148,7 +148,7 @@ async def test_a_user_whose_pipes_are_at_their_limit_loses_nothing(
     def refuse(_fd: int, _command: int, _size: int) -> int:
         raise PermissionError(errno.EPERM, "over fs.pipe-user-pages-soft")
 
-    monkeypatch.setattr(stdio.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
     problems: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
     payload.stdio.start()
