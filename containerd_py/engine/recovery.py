@@ -25,6 +25,7 @@ from containerd_py.engine.notify import listening
 from containerd_py.engine.notify.discarding import retire
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.readiness import is_readable
+from containerd_py.engine.stored_documents import DocumentCheck
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import replace
@@ -63,8 +64,9 @@ class Recovery:
 
     async def run(self) -> None:
         """Bring everything back that an earlier daemon left."""
-        stored, quarantined = await asyncio.to_thread(self._parts.store.load, _check)
-        definitions, broken = await asyncio.to_thread(self._parts.definitions.load, _check)
+        check = DocumentCheck()
+        stored, quarantined = await asyncio.to_thread(self._parts.store.load, check)
+        definitions, broken = await asyncio.to_thread(self._parts.definitions.load, check)
         for container_id, path, problem in broken:
             _log.error("definition set aside", container=container_id, path=path, problem=problem)
         link = self._parts.link
@@ -80,8 +82,9 @@ class Recovery:
             self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
             await self._restore(entry, rebuilt.get(entry.record.id) or inventory.take(entry.record.id))
+        left = await self._execs.load(self._parts.registry)
         for container in self._parts.registry:
-            await self._execs.restore(container, inventory)
+            await self._execs.restore(container, left[container.id], inventory)
             await self._define(container)
         for stranger in inventory.rest():
             self._dismiss(stranger)
@@ -320,18 +323,6 @@ async def _plan(container: Container, layout: Layout) -> Plan:
 def _same_process(record: ContainerRecord) -> Fd | None:
     """Open the recorded process, if the one with its number is still the same (SECURITY R10)."""
     return identity.find(record.pid or 0, record.identity, record.boot_id)
-
-
-def _check(config: dict[str, Any]) -> None:
-    """Raises ValueError for a stored document that later steps would stumble over. {}: of a container that was rebuilt."""
-    if not config:
-        return
-    try:
-        spec = parse(config)
-    except ContainerdError as problem:
-        raise ValueError(problem.message) from problem
-    if spec.process is None:
-        raise ValueError("config.json: process is missing")
 
 
 def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited, definition: Definition | None) -> StoredContainer:
