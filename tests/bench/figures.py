@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 OURS = "pycontainerd"
+WORK = 10.0
+"""How many times as much is done, to see how costs grow."""
 
 
 class Better(StrEnum):

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.bench import chart, estimates, report
-from tests.bench.figures import Figure, Section
+from tests.bench.figures import WORK, Figure, Section
 from tests.bench.sections import profile
-from tests.bench.targets import WORK, grown, outcomes, told
+from tests.bench.targets import grown, outcomes, told
 
 CHARTS = "images/performance"
 _TITLES = {

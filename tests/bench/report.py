@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from tests.bench import estimates
 from tests.bench.chart import number
 from tests.bench.estimates import percentile
-from tests.bench.figures import Figure, Growth, Machine, Section
-from tests.bench.targets import WORK, grown, told
+from tests.bench.figures import WORK, Figure, Growth, Machine, Section
+from tests.bench.targets import grown, told
 
 _HEAD = ("", "median", "p99", "most", "ours to it, 95 %")
 

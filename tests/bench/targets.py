@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tests.bench import estimates
 from tests.bench.chart import number
 from tests.bench.estimates import Estimate, percentile
-from tests.bench.figures import Figure, Growth, Section
+from tests.bench.figures import WORK, Figure, Growth, Section
 from tests.bench.sections import crowd, execs, lifecycle, output, residence
 
 
@@ -100,9 +100,6 @@ def outcomes(sections: Mapping[str, Section]) -> Iterator[Outcome]:
         yield Outcome(
             "ten times the work: ≤ 10 × the cost, of every figure", f"at most {told(found)} × ({worst.name})", met
         )
-
-
-WORK = 10.0
 
 
 def grown(growth: Growth) -> Estimate:

@@ -84,17 +84,24 @@ def _rates(key: str, title: str, ways: Rates, note: str) -> Figure:
 
 
 def _growths(own: "Own", few: int, many: int) -> tuple[Growth, ...]:
-    logs = [own.logged(size) for size in (few, many)]
-    clients = [own.attached(few, count) * few * count for count in (1, _MANY_CLIENTS)]
+    logs = [[own.logged(size) for size in (few, many)] for _ in range(_REPEATS)]
+    clients = [[own.attached(few, count) * few * count for count in (1, _MANY_CLIENTS)] for _ in range(_REPEATS)]
     echoes = [own.echoes(count) for count in (_ECHOES // 3, _ECHOES // 3 * 10)]
 
     def volume(name: str, place: int) -> Growth:
-        return Growth(name, f"{few} MiB", f"{many} MiB", many / few, (logs[0][place],), (logs[1][place],))
+        small, large = (tuple(each[size][place] for each in logs) for size in (0, 1))
+        return Growth(name, f"{few} MiB", f"{many} MiB", many / few, small, large)
 
     return (
         volume("output into the log", 0),
         volume("output out of the log", 1),
-        Growth("attached clients", "1 client", f"{_MANY_CLIENTS} clients, {few} MiB each", 1, (clients[0],), (clients[1],)),
+        Growth(
+            "attached clients",
+            f"1 client, {few} MiB",
+            f"{_MANY_CLIENTS} clients, {few} MiB each",
+            1,
+            *(tuple(each[count] for each in clients) for count in (0, 1)),
+        ),
         Growth(
             "bytes through attach and back",
             f"{len(echoes[0])} bytes",
