@@ -14,6 +14,7 @@ from containerd_py.engine.events import EventLog
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
 from containerd_py.engine.fd_store import FdStore
+from containerd_py.engine.handover import Handover
 from containerd_py.engine.health.watching import Health
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
@@ -108,7 +109,9 @@ class UseCases:
         self.execs = ExecLifecycle(parts)
         self.lifecycle = Lifecycle(parts, self.execs)
         self.creation = Creation(parts, self.lifecycle)
-        self.recovery = Recovery(parts, self.lifecycle, ExecRecovery(parts, self.execs))
+        exec_recovery = ExecRecovery(parts, self.execs)
+        self.recovery = Recovery(parts, self.lifecycle, exec_recovery)
+        self.handover = Handover(parts, self.lifecycle, exec_recovery)
         self.supervision = Supervision(parts, self.lifecycle)
         self._health = Health(parts, self.lifecycle, self.supervision, self.execs)
         self._listening = Listening(parts, self.lifecycle)

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
+
 from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.credentials import given, owner
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.store.records import DeclaredBy, IdempotencyKey
     from containerd_py.wire import CreateRequest
+
+_log = structlog.get_logger()
 
 _SHORT_ID = 12
 
@@ -151,11 +155,11 @@ class Attempt:
             preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
             try:
                 plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
-            except BaseException:
+                placement = await asyncio.shield(preparing)
+            except BaseException:  # what is being made is known to `undo` once it is made
                 with suppress(OSError, ContainerdError):
                     (await preparing).close()
                 raise
-            placement = await preparing
         container.plan = plan
         self._parts.registry.add(container)
         with placement, self._timing("fork"):
@@ -249,9 +253,11 @@ class Attempt:
             await self._attendant.tell("poststop", "stopped")
 
     def _unmake(self) -> None:
-        """Blocking. A failure here never hides the first one; recovery finds the intent at the next start."""
-        with suppress(OSError, ContainerdError):
+        """Blocking. A failure here never hides the first one; the next start of the daemon removes what is left."""
+        try:
             self._made.close()
+        except (OSError, ContainerdError) as problem:
+            _log.warning("cannot take back all of a creation", container=self._id, error=str(problem))
 
     @contextmanager
     def _timing(self, step: str) -> Iterator[None]:

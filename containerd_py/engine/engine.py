@@ -340,7 +340,7 @@ class Engine:
     async def _respawn(self) -> None:
         while not self._closing:
             try:
-                await self._use.recovery.adopt_all()
+                await self._use.handover.run()
             except ContainerdError as problem:
                 _log.error("cannot replace spawner", error=problem.message)
                 await asyncio.sleep(_RESPAWN_PAUSE_S)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.fd_store import PIDFD, pid_of
+from containerd_py.engine.notify import listening
+from containerd_py.engine.notify.discarding import retire
 from containerd_py.engine.readiness import is_readable
-from containerd_py.runtime.linux.pidfd import WaitStatus, witness_exit
+from containerd_py.runtime.linux.pidfd import WaitStatus, pidfd_send_signal, witness_exit
 from containerd_py.runtime.spawner.client import Inherited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from containerd_py.engine.fd_store import FdStore
+    from containerd_py.engine.spawner import SpawnerLink
     from containerd_py.runtime.linux.fd import Fd
 
 
@@ -41,6 +46,19 @@ class Inventory:
     def rest(self) -> tuple[Inherited, ...]:
         """Return what nobody has taken."""
         return tuple(self._entries.values())
+
+
+def dismiss(inherited: Inherited, link: SpawnerLink) -> None:
+    """End a process that no record asks for: its creation was never answered, or its deletion had begun."""
+    with suppress(ProcessLookupError):
+        pidfd_send_signal(inherited.pidfd.fileno(), signal.SIGKILL)
+    inherited.pidfd.close()
+    told = inherited.kept.pop("notify", None)
+    if told is not None:
+        retire(listening.resumed(told))
+    for fd in inherited.kept.values():
+        fd.close()
+    link.forget(inherited.id)
 
 
 def _ended(pidfd: Fd) -> WaitStatus | None:

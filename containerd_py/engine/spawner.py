@@ -1,4 +1,4 @@
-"""The daemon's link to the spawner: started or found again, asked by futures, replaced when it dies."""
+"""The daemon's link to the spawner: asked by futures, replaced when it dies."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from containerd_py import __version__
 from containerd_py.engine.fd_store import PIDFD, SPAWNER
 from containerd_py.engine.latencies import Latencies
-from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.readiness import readable
+from containerd_py.engine.spawner_meeting import Meeting
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
-from containerd_py.runtime.plan.plan import FORMAT
-from containerd_py.runtime.spawner import client, protocol
-from containerd_py.runtime.spawner.client import Exited, Hello, Inherited, Pong, Ready, Refused, Spawned, SpawnerClient
+from containerd_py.runtime.spawner import client
+from containerd_py.runtime.spawner.client import Exited, Inherited, Pong, Refused, Spawned, SpawnerClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,11 +30,6 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spawner.request import ForkRequest
 
 _log = structlog.get_logger()
-
-_START_S = 10.0
-_ATTEMPTS = 3
-_REAP_ATTEMPTS = 100
-_REAP_PAUSE_S = 0.01
 
 
 class SpawnerLink:
@@ -60,108 +53,43 @@ class SpawnerLink:
         self._client: SpawnerClient | None = None
         self._asked: dict[int, asyncio.Future[Spawned]] = {}
         self._pinged: dict[int, asyncio.Future[None]] = {}
-        self._hello: Hello | None = None
+        self._pid: int | None = None
+        self._meeting = Meeting(state_dir)
         self._process: Fd | None = None
+        self._listening = False
         self.round_trips = Latencies()
-        self._started: set[int] = set()  # pids of spawners that are our children and not yet reaped
 
     @property
     def pid(self) -> int | None:
-        return self._hello.pid if self._hello and self._client else None
+        return self._pid if self._client else None
 
     async def start(self) -> list[Inherited]:
         """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable.
 
         One that does not answer is ended, where the service manager has kept the means, and replaced.
+        What it tells after that is heard once `listen` is called.
         """
+        self._listening = False
         former = self.store.recall(SPAWNER).get(PIDFD)
         try:
-            return await self._start_in_time(former)
-        except (TimeoutError, OSError, ValueError) as problem:
-            self._hang_up()
-            raise Unavailable(
-                f"cannot start spawner: {str(problem) or 'it does not answer'}",
-                step="spawner",
-                hint="see the log of the daemon",
-            ) from problem
+            met = await self._meeting.run(former)
         finally:
             if former is not None:
                 former.close()
+        self._client, self._pid = met.link, met.pid
+        self._hold(met.pid)
+        return met.inventory
 
-    async def _start_in_time(self, former: Fd | None) -> list[Inherited]:
-        try:
-            async with asyncio.timeout(_START_S):
-                return await self._start()
-        except TimeoutError:
-            if former is None:
-                raise
-        _log.error("spawner of an earlier daemon does not answer; it is ended")
-        self._hang_up()
-        with suppress(ProcessLookupError):
-            pidfd_send_signal(former.fileno(), signal.SIGKILL)
-        await readable(former.fileno())
-        async with asyncio.timeout(_START_S):
-            return await self._start()
+    def listen(self) -> None:
+        """Hear what the spawner tells from now on, and what it has told since `start`.
 
-    async def _start(self) -> list[Inherited]:
-        self._reap()
-        directory = os.open(self._state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            inventory = await self._meet_alive(directory)
-            assert self._hello is not None  # noqa: S101 - `_meet` has heard it
-            found = (self._hello.protocol, self._hello.version, self._hello.plan)
-            if found != (protocol.PROTOCOL, __version__, FORMAT):
-                inventory = await self._upgrade(directory, inventory)
-        finally:
-            os.close(directory)
-        assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
-        self._hold(self._hello.pid)
-        self._reap()  # one that had hung up, but not quite ended, at the beginning
-        asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
-        return inventory
-
-    async def _meet_alive(self, directory: int) -> list[Inherited]:
-        """A spawner that is just dying may still take a connection: then another one is started."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._meet(directory)
-            except ConnectionError:
-                self._hang_up()
-        return await self._meet(directory)
-
-    async def _meet(self, directory: int) -> list[Inherited]:
-        """Connect and hear the inventory."""
-        connection = client.connect(directory)
-        if connection is None:
-            self._started.add(await in_own_thread(_start, Fd(os.dup(directory))))
-            connection = client.connect(directory)
-        if connection is None:
-            raise ConnectionRefusedError("the spawner does not listen")
-        self._client = link = SpawnerClient(connection)
-        inventory: list[Inherited] = []
-        while True:
-            await readable(link.fileno())
-            told = link.receive()
-            match told:
-                case Hello():
-                    self._hello = told
-                case Inherited():
-                    inventory.append(told)
-                case Ready():
-                    return inventory
-                case None:
-                    raise ConnectionResetError("the spawner hung up; it serves another daemon")
-
-    async def _upgrade(self, directory: int, inventory: list[Inherited]) -> list[Inherited]:
-        """Have an older spawner become this version: same process, same containers."""
-        assert self._client is not None and self._hello is not None  # noqa: S101, PT018 - `_meet` has set both
-        _log.info("upgrading spawner", pid=self._hello.pid, old=self._hello.version, new=__version__)
-        for entry in inventory:
-            for fd in (entry.pidfd, *entry.kept.values()):
-                fd.close()
-        self._client.upgrade()
-        self._hang_up()
-        return await self._meet_alive(directory)
+        To be called when all that it had is known again: an end is told once, and nobody would note that of a stranger.
+        """
+        self._listening = True
+        if self._client is None:
+            self._on_lost()  # while nobody listened
+        else:
+            asyncio.get_running_loop().add_reader(self._client.fileno(), self._readable, self._client)
 
     def _hold(self, pid: int) -> None:
         """It answered a moment ago: so that is its pid."""
@@ -272,7 +200,7 @@ class SpawnerLink:
             link.quit()
             self.store.forget(SPAWNER)
             await _gone(link)
-            await self._reap_all()
+            await self._meeting.reap_all()
             await asyncio.to_thread(client.remove_socket, self._state_dir)
         link.close()
 
@@ -330,25 +258,9 @@ class SpawnerLink:
         if link is not self._client:
             return
         self._hang_up()
-        self._reap()
-        self._on_lost()
-
-    async def _reap_all(self) -> None:
-        for _ in range(_REAP_ATTEMPTS):
-            self._reap()
-            if not self._started:
-                return
-            await asyncio.sleep(_REAP_PAUSE_S)
-
-    def _reap(self) -> None:
-        """Reap spawners of ours that have ended: until then no other process has such a pid."""
-        for pid in tuple(self._started):
-            try:
-                ended, _status = os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                ended = pid  # somebody else has reaped it
-            if ended:
-                self._started.discard(pid)
+        self._meeting.reap()
+        if self._listening:
+            self._on_lost()
 
     def _hang_up(self) -> None:
         """Nobody answers any more what was asked on this connection, be it while the spawner still told what it has.
@@ -369,11 +281,6 @@ class SpawnerLink:
             loop.remove_reader(link.fileno())
             loop.remove_writer(link.fileno())
             link.close()
-
-
-def _start(directory: Fd) -> int:
-    with directory:
-        return client.start(directory.fileno())
 
 
 def _lost() -> ContainerdError:

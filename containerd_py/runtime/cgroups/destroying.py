@@ -21,5 +21,6 @@ def destroy(cgroup: Cgroup) -> None:
     kill(cgroup)
     if cgroup.scope:
         await_removal(cgroup, timeout_s=_SCOPE_S)
-    remove_wait(cgroup, timeout_s=_REMOVAL_S)
+    # Again and again: a spawner that was killed may have left a stage, which clones a worker into it even now.
+    remove_wait(cgroup, timeout_s=_REMOVAL_S, meanwhile=kill)
     remove_parents(cgroup)

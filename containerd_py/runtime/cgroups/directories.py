@@ -11,7 +11,7 @@ from containerd_py.errors import Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from containerd_py.runtime.cgroups.cgroup import Cgroup
 
@@ -68,8 +68,11 @@ def remove(cgroup: Cgroup) -> bool:
     return not busy
 
 
-def remove_wait(cgroup: Cgroup, *, timeout_s: float) -> None:
-    """Remove, waiting for the kernel to let go of processes that just ended. Raises Unavailable after `timeout_s`."""
+def remove_wait(cgroup: Cgroup, *, timeout_s: float, meanwhile: Callable[[Cgroup], None] | None = None) -> None:
+    """Remove, waiting for the kernel to let go of processes that just ended. Raises Unavailable after `timeout_s`.
+
+    meanwhile: called before each further attempt.
+    """
     deadline = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
     while not remove(cgroup):
@@ -78,6 +81,8 @@ def remove_wait(cgroup: Cgroup, *, timeout_s: float) -> None:
             raise Unavailable(f"cannot remove cgroup {busy!r}: still busy", step="cgroup", errno=errno.EBUSY)
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        if meanwhile is not None:
+            meanwhile(cgroup)
 
 
 def await_removal(cgroup: Cgroup, *, timeout_s: float) -> None:

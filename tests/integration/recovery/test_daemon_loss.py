@@ -399,3 +399,33 @@ async def test_what_could_not_be_recorded_is_found_by_the_next_daemon(daemon: Da
         assert (await api.get(f"/v1/containers/{running}")).json["status"] == "running"
         await remove(api, ending)
         await remove(api, running)
+
+
+async def met(spawner: int, before: int) -> None:
+    """Wait until a daemon is connected to it, by its descriptors; before: so many it had with the one that was killed."""
+    async with asyncio.timeout(30):
+        for connected in (False, True):
+            while (len(os.listdir(f"/proc/{spawner}/fd")) == before) is not connected:
+                await asyncio.sleep(0.001)
+
+
+async def test_ends_while_the_next_daemon_looks_around(daemon: Daemon, rootfs: Path) -> None:
+    """What the spawner tells between its inventory and the moment when a container is known again is not lost."""
+    async with daemon.api() as api:
+        waiting = [await api.create(rootfs, "/bin/true", id=f"a{number}") for number in range(10)]  # it asks their workers
+        containers = [await start(api, rootfs, "/bin/sleep", "1000", id=f"b{number}") for number in range(10)]
+        pids = [(await api.get(f"/v1/containers/{container}")).json["pid"] for container in containers]
+        spawner = (await api.get("/v1/info")).json["spawner_pid"]
+    before = len(os.listdir(f"/proc/{spawner}/fd"))
+    daemon.kill()
+    daemon.start()
+    await met(spawner, before)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    await daemon.answering()
+    async with daemon.api() as api:
+        for container in containers:
+            async with asyncio.timeout(30):
+                assert (await api.post(f"/v1/containers/{container}/wait")).json["signal"] == "SIGKILL"
+        for container in (*waiting, *containers):
+            await remove(api, container)

@@ -5,6 +5,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
+from tests.integration.api.restarts import until
+from tests.integration.api.test_restarting import hooked
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
 from tests.integration.recovery.test_daemon_loss import counting, output_of, remove, start
@@ -49,6 +53,44 @@ async def test_a_created_container_is_handed_over(daemon: Daemon, api: Api, root
     assert (await api.get(f"/v1/containers/{container}/logs")).body == b"late\n"
     await remove(api, container)
     daemon.expect_errors()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["create", "start again"])
+async def test_a_worker_that_is_not_on_record_yet_is_handed_over(
+    daemon: Daemon, api: Api, rootfs: Path, tmp_path: Path, *, again: bool
+) -> None:
+    """The spawner has answered, and a hook takes its time: else nobody would watch for its end."""
+    flag = tmp_path / "flag"
+    body = await hooked(api, rootfs, flag, "createRuntime")
+    if again:
+        container = (await api.post("/v1/containers", json=body)).json["id"]
+        await api.post(f"/v1/containers/{container}/start")
+        await until(api, container, status="stopped")
+    flag.touch()
+    making = asyncio.create_task(
+        api.post(f"/v1/containers/{container}/start") if again else api.post("/v1/containers", json=body)
+    )
+    spawner = await spawner_of(api)
+    await children_of(spawner, 1)
+    await kill_spawner(api)
+    flag.unlink()
+    answer = await making
+    assert answer.status in (201, 204)
+    if not again:
+        container = answer.json["id"]
+        assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    async with asyncio.timeout(30):
+        assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 1
+    await remove(api, container)
+    daemon.expect_errors()
+
+
+async def children_of(pid: int | None, count: int) -> None:
+    """Wait until it has so many."""
+    async with asyncio.timeout(30):
+        while len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()) != count:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)  # until the daemon has the answer: the hook holds everything up from there on
 
 
 async def test_the_spawner_dies_and_then_the_daemon(daemon: Daemon, rootfs: Path) -> None:

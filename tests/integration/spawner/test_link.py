@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py import __version__
-from containerd_py.engine import spawner as engine_spawner
+from containerd_py.engine import spawner_meeting
 from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.spawner import SpawnerLink
@@ -81,6 +81,7 @@ async def daemon(folder: Path) -> AsyncIterator[Daemon]:
     """A daemon that has started its spawner, which has to end with it."""
     running = daemon_in(folder)
     assert await running.link.start() == []
+    running.link.listen()
     pid = running.link.pid
     yield running
     await running.link.close(end=True)
@@ -116,13 +117,12 @@ async def test_what_is_asked_of_a_spawner_that_dies_while_it_tells_what_it_has_i
         listener.listen()
         starting = asyncio.ensure_future(later.link.start())
         dying, _ = await asyncio.to_thread(listener.accept)
-        spawning = asyncio.ensure_future(later.spawn("abc", plan_for(rootfs, *SLEEP)))
-        assert await asyncio.to_thread(dying.recv, 65_536)
+        with pytest.raises(Unavailable, match="the spawner has ended"):
+            await later.spawn("abc", plan_for(rootfs, *SLEEP))
     dying.close()
     async with asyncio.timeout(LONG_S):
-        with pytest.raises(Unavailable, match="the spawner has ended"):
-            await spawning
         assert await starting == []
+        later.link.listen()
         _told, container = await later.spawn("abc", plan_for(rootfs, *SLEEP))
     container.close()
     later.link.forget("abc")
@@ -157,6 +157,7 @@ async def test_a_spawner_of_this_version_is_taken_as_it_is(folder: Path, later: 
         await come_true(lambda: Path(f"/proc/{spawner.pid}/comm").read_text().strip() == SPAWNER_NAME)
         command = _command_line(spawner.pid)
         assert await later.link.start() == []
+        later.link.listen()
         assert later.link.pid == spawner.pid
         assert _command_line(spawner.pid) == command  # no execve in between: it would be told what to take over
 
@@ -186,23 +187,27 @@ async def test_a_spawner_of_another_version_is_upgraded_in_place(
         spawner.hang_up()
 
         (entry,) = await later.link.start()
+        later.link.listen()
         assert isinstance(entry, Inherited)
         assert (entry.id, entry.pid, later.link.pid) == ("abc", container.pid, spawner.pid)
-        assert later.link._hello is not None
-        assert _versions(later.link._hello) == CURRENT
         close(entry)
         container.kill()
         await come_true(lambda: later.exits)
         assert later.exits == [("abc", WaitStatus(None, signal.SIGKILL))]
         assert later.losses == 0
+        later.link.forget("abc")
+        await later.link.close(end=False)
+        hello, _inventory = spawner.meet()
+        assert _versions(hello) == CURRENT
 
 
 async def test_upgrades_again_and_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_spawner, "__version__", "another")  # so that each start upgrades
+    monkeypatch.setattr(spawner_meeting, "__version__", "another")  # so that each start upgrades
     with contextlib.closing(Spawner(folder)) as spawner:
         for _ in range(60):
             daemon = daemon_in(folder)
             assert await daemon.link.start() == []
+            daemon.link.listen()
             assert daemon.link.pid == spawner.pid
             await daemon.link.close(end=False)
 
@@ -214,6 +219,7 @@ async def test_the_death_of_the_spawner_is_told_and_another_one_is_started(daemo
     await come_true(lambda: daemon.losses)
     assert daemon.link.pid is None
     assert await daemon.link.start() == []
+    daemon.link.listen()
     assert daemon.link.pid not in (None, first)
     assert not os.path.exists(f"/proc/{first}")  # reaped: its number means nobody
     assert daemon.losses == 1
@@ -233,6 +239,7 @@ async def test_those_who_wait_when_it_dies_are_told_to_try_again(daemon: Daemon,
     with pytest.raises(Unavailable):
         await daemon.spawn("more", plan_for(rootfs, *SLEEP))
     await daemon.link.start()
+    daemon.link.listen()
 
 
 async def test_much_that_is_said_to_a_spawner_that_is_stopped_waits_and_arrives(daemon: Daemon, rootfs: Path) -> None:
@@ -251,6 +258,37 @@ async def test_much_that_is_said_to_a_spawner_that_is_stopped_waits_and_arrives(
         os.close(read)
         container.kill()
         await asyncio.to_thread(until, lambda: not os.path.exists(f"/proc/{container.pid}"))
+
+
+async def test_what_happens_before_anybody_listens_is_told_then(folder: Path, later: Daemon, rootfs: Path) -> None:
+    with contextlib.closing(Spawner(folder)) as spawner:
+        spawner.meet()
+        container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+        spawner.hang_up()
+        (entry,) = await later.link.start()
+        assert isinstance(entry, Inherited)
+        close(entry)
+        container.kill()
+        await asyncio.sleep(0.2)
+        assert later.exits == []
+        later.link.listen()
+        await come_true(lambda: later.exits)
+    assert later.exits == [("abc", WaitStatus(None, signal.SIGKILL))]
+
+
+async def test_a_spawner_that_died_before_anybody_listened_is_told_as_lost(folder: Path, later: Daemon) -> None:
+    await later.link.start()
+    pid = later.link.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.05)
+    assert later.losses == 0
+    later.link.listen()
+    await come_true(lambda: later.losses)
+    assert later.losses == 1
+    assert await later.link.start() == []
+    later.link.listen()
+    await later.link.close(end=True)
 
 
 async def test_leaving_it_alone_leaves_it_to_the_next_daemon(folder: Path, later: Daemon) -> None:
@@ -277,4 +315,5 @@ async def test_a_stale_socket_does_not_keep_a_spawner_from_starting(folder: Path
     assert (folder / client.SOCKET_NAME).exists()
     daemon = daemon_in(folder)
     assert await daemon.link.start() == []
+    daemon.link.listen()
     await daemon.link.close(end=True)
