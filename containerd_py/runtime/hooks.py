@@ -71,5 +71,6 @@ def _run(moment: str, index: int, hook: Hook, document: bytes) -> None:
             raise InvalidArgument(f"{what}: {problem.strerror}", step="hooks", errno=problem.errno) from problem
         told = os.pread(output.fileno(), _MOST, 0)[-_TOLD:].decode(errors="replace").strip()
     if done.returncode != 0:
-        how = f"it ended with {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode} killed it"
+        failed = done.returncode > 0
+        how = f"{moment} hook failed with exit code {done.returncode}" if failed else f"signal {-done.returncode} killed it"
         raise InvalidArgument(f"{what}: {how}" + (f": {told}" if told else ""), step="hooks")
