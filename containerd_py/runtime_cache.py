@@ -17,16 +17,30 @@ _NAME = "pycontainerd-cache"
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _MOST = 32
+_HOSTS_MAP = ["0", "0", "4294967295"]
+"""uid_map in the first user namespace (user_namespaces(7))."""
 
 
 def path() -> str:
-    """Return the directory, which need not be there. Raises FileNotFoundError where this user has no place for it."""
-    if os.geteuid() == 0 and os.access("/run", os.W_OK):
+    """Return the directory, which need not be there. Raises FileNotFoundError where this user has no place for it.
+
+    The environment never says where root's is, be it that /run cannot be written to. Who is root in a user namespace
+    alone, as below podman, has that of the ordinary user who has made it.
+    """
+    if os.geteuid() == 0 and (os.access("/run", os.W_OK) or _is_hosts_root()):
         return f"/run/{_NAME}"
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     if not own.startswith("/"):
         raise FileNotFoundError
     return f"{own}/{_NAME}"
+
+
+def _is_hosts_root() -> bool:
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            return file.read().split() == _HOSTS_MAP
+    except OSError:
+        return True  # nobody can tell: then nothing is taken from the environment
 
 
 def open_file(place: str, name: str) -> int:

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.fuzz.beside import AVAILABLE, Fuzzing
 from tests.surroundings import SHARED, changes, of_machine, settling
 
 _BEFORE = pytest.StashKey[frozenset[str]]()
 _CHANGES = pytest.StashKey[list[str]]()
+_FUZZING, _FUZZED = pytest.StashKey[Fuzzing](), pytest.StashKey[str]()
+_CUT_OFF = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,13 +44,31 @@ def pytest_collection_modifyitems(items: list[Any]) -> Generator[None]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not SHARED and not hasattr(session.config, "workerinput"):
+    if hasattr(session.config, "workerinput"):
+        return
+    if not SHARED:
         session.config.stash[_BEFORE] = of_machine()
+    if AVAILABLE and _is_whole(session.config):
+        session.config.stash[_FUZZING] = Fuzzing()
+        session.config.stash[_FUZZING].start()
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """No tests were chosen."""
+    chosen = any(config.getoption(name, default=False) for name in ("keyword", "markexpr", "collectonly", "lf"))
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run where something is left that no test answered for."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail the run where fuzzing has found something, or something is left that no test answered for."""
+    fuzzing = session.config.stash.get(_FUZZING, None)
+    if fuzzing is not None and exitstatus in _CUT_OFF:
+        fuzzing.end()
+    elif fuzzing is not None:
+        fine, session.config.stash[_FUZZED] = fuzzing.outcome()
+        if not fine:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     before = session.config.stash.get(_BEFORE, None)
     told = [] if before is None else changes(before, of_machine)
     if told:
@@ -56,9 +77,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if told := config.stash.get(_CHANGES, None):
+    if told := config.stash.get(_FUZZED, None):
+        terminalreporter.section("fuzzed beside the tests")
+        terminalreporter.write(told)
+    if changed := config.stash.get(_CHANGES, None):
         terminalreporter.section("the machine is not as before", red=True, bold=True)
-        for line in told:
+        for line in changed:
             terminalreporter.line(line)
 
 

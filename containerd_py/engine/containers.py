@@ -151,7 +151,7 @@ class Container(Attended):
     def exit(self) -> Exit | None:
         return exit_of(self.record.exit)
 
-    def _running_s(self) -> float | None:
+    def running_s(self) -> float | None:
         if self.status not in (Status.RUNNING, Status.PAUSED):
             return None
         return now().since_s(self.record.started_boottime_ns, self.record.boot_id)
@@ -180,7 +180,7 @@ class Container(Attended):
             lost_output_bytes=self.log.lost,
             spec=self.request,
             oci=self.config,
-            running_s=self._running_s(),
+            running_s=self.running_s(),
         )
 
 

@@ -15,6 +15,7 @@ from containerd_py.engine.composition import EngineSettings, UseCases, make_part
 from containerd_py.engine.examination import examine
 from containerd_py.engine.exec import SEPARATOR
 from containerd_py.engine.execs import Execs
+from containerd_py.engine.interregnum import Interregnum
 from containerd_py.engine.listing import Listing, select
 from containerd_py.engine.measuring import Measuring
 from containerd_py.engine.once import Once, key_for
@@ -75,6 +76,7 @@ class Engine:
         self._closing = False
         self._parts = make_parts(settings, fd_store, on_exit=self._exited, on_lost=self._spawner_lost)
         self._use = UseCases(self._parts, settings)
+        self._interregnum = Interregnum(self._exited)
         self._once: Once[Container] = Once("container")
         counted = self._use.self_measuring.counted
         self.execs = Execs(self._parts, self._use.execs, self._find, closing=self._is_closing, counted=counted)
@@ -108,6 +110,7 @@ class Engine:
         """End what runs for clients. Containers go on; without any, the spawner ends too and nothing is left."""
         self.stop_streams()
         self._use.close()
+        self._interregnum.end()
         self._parts.removed.close()
         await self._parts.tasks.close(deadline_s=_DRAIN_S)
         self._parts.journal.close()
@@ -151,7 +154,7 @@ class Engine:
     def waits_for(self, pid: int) -> bool:
         """True for the process of a container whose end is still to be noted, and for the spawner."""
         return (
-            pid == self._parts.link.pid
+            self._parts.link.reaps(pid)
             or any(container.alive and container.record.pid == pid for container in self._parts.registry)
             or self.execs.waits_for(pid)
         )
@@ -335,6 +338,7 @@ class Engine:
     def _spawner_lost(self) -> None:
         if not self._closing:
             _log.error("spawner ended; starting another one")
+            self._interregnum.begin(self._parts.registry)
             self._parts.tasks.start(self._respawn(), name="respawn")
 
     async def _respawn(self) -> None:
@@ -345,4 +349,6 @@ class Engine:
                 _log.error("cannot replace spawner", error=problem.message)
                 await asyncio.sleep(_RESPAWN_PAUSE_S)
             else:
+                if self._parts.link.pid is not None:  # else it is lost already
+                    self._interregnum.end()
                 return

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from containerd_py.engine.changes import Changes
 from containerd_py.engine.figures import Figures, Round
 from containerd_py.engine.labels import carries_all
-from containerd_py.engine.own_thread import in_own_thread
-from containerd_py.engine.processes import processes
+from containerd_py.engine.process_listing import ProcessListing
 from containerd_py.engine.scope import scope
 from containerd_py.engine.views import Status
 from containerd_py.runtime.cgroups.stats import collect
@@ -37,6 +36,7 @@ class Measuring:
         self._find = find
         self._changes = Changes()
         self._closed = False
+        self._listing = ProcessListing()
 
     def close(self) -> None:
         self._closed = True
@@ -64,8 +64,7 @@ class Measuring:
         """Raises NotFound, Conflict where it has ended."""
         container = self._find(reference, "list processes of")
         container.check("measure", *_MEASURABLE)
-        # A command line lies in the memory of its process, which may wait for a server that does not answer.
-        return await in_own_thread(processes, container.cgroup)
+        return await self._listing.of(container.id, container.cgroup)
 
     async def _one(self, container: Container, *, interval_s: float | None) -> AsyncGenerator[Figures, None]:
         """Yield what it uses; with an interval again and again, to the end of the run that there is now."""

@@ -51,16 +51,19 @@ class Process:
     started_at: datetime
 
 
-def processes(cgroup: Cgroup) -> tuple[Process, ...]:
-    """Blocking. Return what is in the cgroup and below, by ascending pid."""
+def processes(cgroup: Cgroup, *, command_lines: bool = True) -> tuple[Process, ...]:
+    """Blocking. Return what is in the cgroup and below, by ascending pid.
+
+    command_lines: else there are none. To read them takes as long as the processes want.
+    """
     listed = iter(pids(cgroup))
     found: list[Process] = []
     while batch := tuple(islice(listed, _BATCH)):
-        found += _read_batch(cgroup, batch)
+        found += _read_batch(cgroup, batch, command_lines=command_lines)
     return tuple(found)
 
 
-def _read_batch(cgroup: Cgroup, batch: tuple[int, ...]) -> Iterator[Process]:
+def _read_batch(cgroup: Cgroup, batch: tuple[int, ...], *, command_lines: bool) -> Iterator[Process]:
     held: dict[int, Fd] = {}
     try:
         for pid in batch:
@@ -70,7 +73,7 @@ def _read_batch(cgroup: Cgroup, batch: tuple[int, ...]) -> Iterator[Process]:
         for pid, pidfd in held.items():
             if pid in members:
                 with suppress(*_GONE):
-                    process = _read(pid)
+                    process = _read(pid, command_line=command_lines)
                     pidfd_send_signal(pidfd.fileno(), 0)
                     yield process
     finally:
@@ -78,13 +81,13 @@ def _read_batch(cgroup: Cgroup, batch: tuple[int, ...]) -> Iterator[Process]:
             pidfd.close()
 
 
-def _read(pid: int) -> Process:
+def _read(pid: int, *, command_line: bool) -> Process:
     """Raises ProcessLookupError, FileNotFoundError where it is gone."""
     return parse_process(
         pid,
         stat=_content(pid, "stat"),
         status=_content(pid, "status"),
-        cmdline=_content(pid, "cmdline"),
+        cmdline=_content(pid, "cmdline") if command_line else b"",
         booted_at=time.time() - time.clock_gettime(time.CLOCK_BOOTTIME),
     )
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_LACKING = (errno.EMFILE, errno.ENFILE)
+"""Of this process, of the system: giving some back helps in either case."""
 _COUNT = 8
 _ATTEMPTS = 20
 
@@ -46,7 +48,7 @@ class Reserve:
         try:
             return work()
         except OSError as problem:
-            if problem.errno != errno.EMFILE:
+            if problem.errno not in _LACKING:
                 raise
         with self._lock:
             for _ in range(_ATTEMPTS):
@@ -54,7 +56,7 @@ class Reserve:
                 try:
                     return work()
                 except OSError as problem:
-                    if problem.errno != errno.EMFILE:
+                    if problem.errno not in _LACKING:
                         raise
                 finally:
                     self.fill()

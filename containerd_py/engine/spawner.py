@@ -20,7 +20,7 @@ from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.spawner import client
-from containerd_py.runtime.spawner.client import Exited, Inherited, Pong, Refused, Spawned, SpawnerClient
+from containerd_py.runtime.spawner.client import Exited, Inherited, Parting, Pong, Refused, Spawned, SpawnerClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,6 +62,10 @@ class SpawnerLink:
     @property
     def pid(self) -> int | None:
         return self._pid if self._client else None
+
+    def reaps(self, pid: int) -> bool:
+        """True for a spawner, be it one that is about to serve, or has ended a moment ago."""
+        return pid == self.pid or self._meeting.reaps(pid)
 
     async def start(self) -> list[Inherited]:
         """Find the spawner of an earlier daemon, or start one; return what it has. Raises Unavailable.
@@ -237,15 +241,16 @@ class SpawnerLink:
             case Spawned():
                 self._answer(told)
             case Refused():
-                future = self._asked.get(told.seq)
-                if future is not None and not future.done():
-                    future.set_exception(launcher.refusal(told.errno, told.text))
+                self._refuse(told)
             case Pong():
                 pinged = self._pinged.get(told.seq)
                 if pinged is not None and not pinged.done():
                     pinged.set_result(None)
             case Exited():
                 self._on_exit(told.id, told.status)
+            case Parting():
+                _log.error("spawner hangs up", error=told.text)
+                self._end_of(link)
 
     def _answer(self, told: Spawned) -> None:
         future = self._asked.get(told.seq)
@@ -253,6 +258,11 @@ class SpawnerLink:
             future.set_result(told)
         else:  # nobody waits any more: the worker ends when its control socket does
             told.pidfd.close()
+
+    def _refuse(self, told: Refused) -> None:
+        future = self._asked.get(told.seq)
+        if future is not None and not future.done():
+            future.set_exception(launcher.refusal(told.errno, told.text))
 
     def _end_of(self, link: SpawnerClient) -> None:
         if link is not self._client:

@@ -18,7 +18,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.plan import FORMAT
 from containerd_py.runtime.spawner import client, protocol
-from containerd_py.runtime.spawner.client import Hello, Inherited, Ready, SpawnerClient
+from containerd_py.runtime.spawner.client import Hello, Inherited, Parting, Ready, SpawnerClient
 
 _log = structlog.get_logger()
 
@@ -110,6 +110,9 @@ class Meeting:
             raise
         return link, hello, inventory
 
+    def reaps(self, pid: int) -> bool:
+        return pid in self._started
+
     async def reap_all(self) -> None:
         for _ in range(_REAP_ATTEMPTS):
             self.reap()
@@ -141,6 +144,8 @@ async def _hear(link: SpawnerClient, inventory: list[Inherited]) -> Hello:
                 inventory.append(told)
             case Ready() if hello is not None:
                 return hello
+            case Parting():
+                raise ConnectionResetError(f"the spawner hung up: {told.text}")
             case None:
                 raise ConnectionResetError("the spawner hung up; it serves another daemon")
             case _:

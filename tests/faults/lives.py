@@ -22,16 +22,17 @@ class Operation(ABC):
     works_on_worker = True
     """An init worker has a part in it."""
 
-    def __init__(self, rootfs: Path, *, ends: bool = True) -> None:
-        """ends: the fault is none that keeps anything from being stopped and deleted."""
+    def __init__(self, rootfs: Path, *, ends: bool = True, refusals: tuple[int, ...] = REFUSALS) -> None:
+        """ends: the fault keeps nothing from being stopped and deleted. refusals: statuses that say it was refused."""
         self._rootfs = rootfs
         self._ends = ends
+        self._refusals = refusals
         self.container = "box"
 
     def _told(self, answer: Answer | None, fine: int, *, payload_killed: bool = False) -> None:
         """It was done, or refused by somebody who knew of such an error."""
         if answer is not None:
-            assert answer.status in (fine, *REFUSALS, *([409] if payload_killed else ())), answer.body
+            assert answer.status in (fine, *self._refusals, *([409] if payload_killed else ())), answer.body
             assert b"defect" not in answer.body, answer.body
 
     async def prepare(self, api: Api) -> None:
@@ -134,8 +135,8 @@ class Execute(Operation):
 
     name = "exec"
 
-    def __init__(self, rootfs: Path, *, ends: bool = True) -> None:
-        super().__init__(rootfs, ends=ends)
+    def __init__(self, rootfs: Path, *, ends: bool = True, refusals: tuple[int, ...] = REFUSALS) -> None:
+        super().__init__(rootfs, ends=ends, refusals=refusals)
         self._begun: str | None = None
 
     async def prepare(self, api: Api) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.api.test_health import health as health_of
 from tests.integration.daemon_process import Daemon
 from tests.integration.recovery.test_daemon_loss import remove, start
 
@@ -71,7 +72,10 @@ class Clock:
         os.close(fd)
 
 
-@pytest.mark.parametrize("years_s", [_YEARS_S, -_YEARS_S], ids=["forward", "back"])
+_WAYS = pytest.mark.parametrize("years_s", [_YEARS_S, -_YEARS_S], ids=["forward", "back"])
+
+
+@_WAYS
 async def test_a_clock_that_is_set_ends_nothing_too_soon_or_too_late(
     daemon: Daemon, rootfs: Path, tmp_path: Path, years_s: int
 ) -> None:
@@ -105,3 +109,31 @@ async def test_a_clock_that_is_set_ends_nothing_too_soon_or_too_late(
     daemon.stop()
     daemon.start()
     await daemon.answering()
+
+
+@_WAYS
+async def test_a_start_period_goes_on_under_the_next_daemon(
+    daemon: Daemon, rootfs: Path, tmp_path: Path, years_s: int
+) -> None:
+    clock = Clock(tmp_path)
+    health = {"exec": ["/bin/false"], "interval_s": 0.1, "retries": 1, "start_period_s": 1000}
+    async with daemon.api() as api:
+        container = await start(api, rootfs, "/bin/sleep", "100", health=health)
+    daemon.stop()
+    clock.set_by(years_s)
+    daemon.start(**clock.environment)
+    await daemon.answering()
+    year = time.gmtime(time.time() + years_s).tm_year
+    async with daemon.api() as api:
+        async with asyncio.timeout(30):
+            while not [one for one in (await health_of(api, container))["results"] if _year(one["started_at"]) == year]:
+                await asyncio.sleep(0.02)
+        assert (await health_of(api, container))["status"] == "starting"
+        await remove(api, container)
+    daemon.stop()
+    daemon.start()
+    await daemon.answering()
+
+
+def _year(moment: str) -> int:
+    return int(moment[:4])

@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import ClientError
 
 from tests.faults.leaks import Leaks
+from tests.faults.strace import strace
 from tests.integration.api_client import Answer, Api
 from tests.integration.daemon_process import Daemon
 from tests.integration.recovery.test_daemon_loss import start
@@ -73,3 +74,17 @@ async def test_who_comes_is_turned_away_and_costs_nothing(daemon: Daemon, api: A
     assert spent < os.sysconf("SC_CLK_TCK")  # at least 2 s have gone by: who tries without end uses all of that
     async with daemon.api() as later:
         assert (await later.get("/v1/_ping")).status == 200
+
+
+async def test_who_comes_when_the_systems_table_is_full_is_hung_up_on_and_the_next_is_served(
+    daemon: Daemon, api: Api, leaks: Leaks
+) -> None:
+    """ENFILE, which nobody but an ordinary user's daemon is told by the kernel itself."""
+    await api.get("/v1/_ping")
+    with strace("trace=accept4", "inject=accept4:error=ENFILE:when=1", pids=(daemon.pid,)):
+        reader, writer = await asyncio.open_unix_connection(daemon.socket)
+        assert await reader.read() == b""
+        writer.close()
+        async with daemon.api() as later:
+            assert (await later.get("/v1/_ping")).status == 200
+    await leaks.begin(api)  # libuv's own reserve is open on another file from the first time on

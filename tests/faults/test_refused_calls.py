@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cutting import Cutting, Victim, of_executor, of_loop, of_spawner, sample
+from tests.faults.cutting import Cutting, Victim, of_executor, of_loop, of_spawner, of_worker, sample
 from tests.faults.leaks import Leaks
 from tests.faults.lives import OPERATIONS, Create, Delete, Execute, Operation, Start, Stop
 from tests.integration.daemon_process import Daemon
@@ -26,14 +26,25 @@ DISK = [
     *((of_executor, error, FILES, operation) for error in ("EIO", "EROFS") for operation in OPERATIONS),
 ]
 OTHERS = [
-    *((victim, "EMFILE", DESCRIPTORS, operation) for victim in (of_loop, of_executor) for operation in OPERATIONS),
+    *(
+        (victim, error, DESCRIPTORS, operation)
+        for error in ("EMFILE", "ENFILE")  # of the process; of the system, which root as a rule is not held to
+        for victim in (of_loop, of_executor)
+        for operation in OPERATIONS
+    ),
     *((of_spawner, error, PROCESSES, operation) for error in ("EAGAIN", "ENOMEM") for operation in (Create, Execute)),
-    (of_spawner, "EMFILE", DESCRIPTORS, Execute),
+    *((of_spawner, error, DESCRIPTORS, operation) for error in ("EMFILE", "ENFILE") for operation in (Create, Execute)),
+    *((of_worker, error, DESCRIPTORS, operation) for error in ("EMFILE", "ENFILE") for operation in (Create, Execute)),
 ]
+_LACKING = (503,)
+_REFUSALS = {"ENOSPC": (503, 507), "EIO": (500, 503), "EROFS": (500, 503)}
+"""Statuses; 503 is for what is to be tried again, after a lack of descriptors or processes alone."""
 SAMPLE = [
     *((of_executor, "ENOSPC", Create), (of_executor, "ENOSPC", Execute), (of_loop, "ENOSPC", Start)),
     *((of_executor, "EROFS", Delete), (of_executor, "EMFILE", Delete), (of_loop, "EMFILE", Stop)),
     *((of_loop, "EMFILE", Create), (of_loop, "EMFILE", Execute), (of_spawner, "EAGAIN", Create)),
+    *((of_loop, "ENFILE", Create), (of_executor, "ENFILE", Delete), (of_spawner, "ENFILE", Execute)),
+    (of_worker, "ENFILE", Create),
 ]
 
 
@@ -64,7 +75,8 @@ async def test_what_is_refused_was_never_done(
     daemon.expect_errors()
     broken = error in ("EIO", "EROFS")
     paths = documents(daemon) if error in ("ENOSPC", "EIO", "EROFS") else ()
-    cutting = Cutting(daemon, operation(rootfs, ends=not broken), victim, tmp_path, f"error={error}", paths)
+    told = operation(rootfs, ends=not broken, refusals=_REFUSALS.get(error, _LACKING))
+    cutting = Cutting(daemon, told, victim, tmp_path, f"error={error}", paths)
     await cutting.points()  # the first time more is done than later: threads and folders are made
     points = [point for point in await cutting.points() if point.call in calls]
     for point in points if whole else sample(points, _SAMPLE):

@@ -2,70 +2,28 @@
 
 import asyncio
 import contextlib
-import errno
 import os
-import select
-import struct
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from containerd_py.runtime.linux.fd import Fd
+from tests.faults.silent_server import LOOKUP, WRITE, silent_server
 from tests.faults.strace import strace
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
-from tests.integration.mounted import mounted
 from tests.integration.recovery.test_daemon_loss import remove, start
+from tests.security.programs import build
 
-# linux/fuse.h
-_LOOKUP, _FORGET, _GETATTR, _INIT, _INTERRUPT, _BATCH_FORGET = 1, 2, 3, 26, 36, 42
-_IN, _OUT = struct.Struct("<IIQQIIII"), struct.Struct("<IiQ")
-_INIT_OUT = struct.Struct("<IIIIHHIIHHI28x").pack(7, 31, 65_536, 0, 12, 10, 65_536, 1, 0, 0, 0)
-_ATTR_OUT = struct.Struct("<QII6Q10I").pack(3600, 0, 0, 1, *[0] * 5, *[0] * 3, 0o40755, 2, *[0] * 5)
-_ANSWERS = {_INIT: _INIT_OUT, _GETATTR: _ATTR_OUT}
-_SILENT = (_LOOKUP, _FORGET, _INTERRUPT, _BATCH_FORGET)
+_WITH_FUSE = pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this host has no FUSE")
 
 
-@contextlib.contextmanager
-def silent_server(place: Path) -> Iterator[threading.Event]:
-    """A file system whose server takes a look-up and never answers it; give what is set once it has one.
-
-    Who asks, and is killed, is in state D then until the server is gone: what a server has taken cannot be taken back.
-    """
-    place.mkdir()
-    asked = threading.Event()
-    with Fd(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)) as server, Fd(os.eventfd(0)) as over:
-        thread = threading.Thread(target=serve, args=(server.fileno(), over.fileno(), asked))
-        with mounted("fuse", place, f"fd={server.fileno()},rootmode=40000,user_id=0,group_id=0,allow_other"):
-            thread.start()
-            try:
-                yield asked
-            finally:
-                os.eventfd_write(over.fileno(), 1)
-                thread.join()
-                server.close()
-    place.rmdir()
-
-
-def serve(server: int, over: int, asked: threading.Event) -> None:
-    while over not in select.select([server, over], [], [])[0]:
-        _length, kind, unique, *_rest = _IN.unpack_from(os.read(server, 1 << 18))
-        answer = _ANSWERS.get(kind, b"")
-        if kind == _LOOKUP:
-            asked.set()
-        if kind not in _SILENT:
-            os.write(server, _OUT.pack(_OUT.size + len(answer), 0 if answer else -errno.ENOSYS, unique) + answer)
-
-
-@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this host has no FUSE")
+@_WITH_FUSE
 async def test_a_payload_in_the_kernel_is_told_and_keeps_nobody_waiting(
     daemon: Daemon, rootfs: Path, tmp_path: Path
 ) -> None:
     daemon.stop()
-    with silent_server(tmp_path / "silent") as asked:  # a spawner sees what was mounted before it was there
+    with silent_server(tmp_path / "silent", LOOKUP) as asked:  # a spawner sees what was mounted before it was there
         daemon.start()
         await daemon.answering()
         async with daemon.api() as api:
@@ -80,6 +38,40 @@ async def test_a_payload_in_the_kernel_is_told_and_keeps_nobody_waiting(
             assert "state D" in answer["hint"]
     async with daemon.api() as api:
         assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 137
+        await remove(api, container)
+
+
+@_WITH_FUSE
+async def test_a_command_line_that_cannot_be_read_keeps_nobody_waiting(
+    daemon: Daemon, rootfs: Path, tmp_path: Path
+) -> None:
+    """It is read under the lock of the payload's memory, which the payload holds while it waits for a server."""
+    build("stuck_unmapping", rootfs / "bin")
+    daemon.stop()
+    with silent_server(tmp_path / "silent", WRITE) as asked:
+        daemon.start()
+        await daemon.answering()
+        async with daemon.api() as api:
+            mount = {"source": str(tmp_path / "silent"), "target": "/mnt", "type": "bind"}
+            container = await start(api, rootfs, "/bin/stuck_unmapping", "/mnt/file", mounts=[mount])
+            assert await asyncio.to_thread(asked.wait, 30)
+            pid = (await api.get(f"/v1/containers/{container}")).json["pid"]
+            async with asyncio.timeout(30):
+                while b") D " not in Path(f"/proc/{pid}/stat").read_bytes():
+                    await asyncio.sleep(0.01)
+            hanging = asyncio.ensure_future(api.get(f"/v1/containers/{container}/top"))
+            assert (await api.run(rootfs, "/bin/echo", "beside"))[1] == b"beside\n"
+            assert not hanging.done()
+            threads = len(os.listdir(f"/proc/{daemon.pid}/task"))
+            for answer in [await hanging, *[await api.get(f"/v1/containers/{container}/top") for _ in range(20)]]:
+                assert [one["args"] for one in answer.json["processes"]] == [["stuck_unmapping"]]
+            assert len(os.listdir(f"/proc/{daemon.pid}/task")) <= threads + 1  # one waits, however many ask
+            other = await start(api, rootfs, "/bin/sleep", "100")
+            told = (await api.get(f"/v1/containers/{other}/top")).json["processes"]
+            assert [one["args"] for one in told] == [["/bin/sleep", "100"]]
+            await remove(api, other)
+    async with daemon.api() as api:
+        await api.post(f"/v1/containers/{container}/stop?timeout=0")
         await remove(api, container)
 
 

@@ -16,6 +16,7 @@ _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 _COVERED = re.compile(r"cov: (\d+)")
 _WORD = re.compile(rb'"[A-Za-z_][A-Za-z0-9_.-]{1,40}"')
 _LONGEST, _SLOWEST_S, _MIB = 8192, 20, 2048
+_PATIENT_S = 300
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ def seeds(target: str) -> list[Path]:
     return sorted((CORPUS / target).iterdir())
 
 
-def fuzz(target: str, seconds: int, kept: Path, *, seed: int = 0) -> Outcome:
+def fuzz(target: str, seconds: int, kept: Path, *, seed: int = 0, patient: bool = False) -> Outcome:
     """kept: a directory for what is found, and, in corpus/TARGET, for inputs that reach something new.
 
-    seed: 0 for another one each time.
+    seed: 0 for another one each time. patient: an input may take long, since others have the processors.
     """
     grown = kept / "corpus" / target
     grown.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,12 @@ def fuzz(target: str, seconds: int, kept: Path, *, seed: int = 0) -> Outcome:
         dictionary = _dictionary(target)
         words.write_text("".join(f"{word}\n" for word in dictionary))
         flags = (
-            *(f"-max_total_time={seconds}", f"-max_len={_LONGEST}", f"-timeout={_SLOWEST_S}", f"-rss_limit_mb={_MIB}"),
+            *(
+                f"-max_total_time={seconds}",
+                f"-max_len={_LONGEST}",
+                f"-timeout={_PATIENT_S if patient else _SLOWEST_S}",
+                f"-rss_limit_mb={_MIB}",
+            ),
             *(f"-artifact_prefix={kept}/{target}-", f"-seed={seed}", "-print_final_stats=1"),
             *((f"-dict={words}",) if dictionary else ()),
         )

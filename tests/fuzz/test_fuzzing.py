@@ -1,21 +1,21 @@
-"""A few seconds of fuzzing for each target; `make fuzz MINUTES=n` goes on for longer."""
+"""A few seconds of fuzzing for each target; `make fuzz MINUTES=n` goes on for longer.
+
+Not in a whole run of the tests: beside that one each target is fuzzed for a minute (`tests.fuzz.beside`).
+"""
 
 import os
-import platform
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fuzz.beside import AVAILABLE
 from tests.fuzz.running import fuzz
 from tests.fuzz.targets import TARGETS
 
 SECONDS = 6
 LEAST = 100
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64" or sys.version_info >= (3, 14), reason="there is no atheris for this machine, or Python"
-)
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="there is no atheris for this machine, or Python")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 _SOURCES = Path(__file__).parent / "sources"
 _WAYS = {
+    "first": ("-static-pie", "-fPIE", "-nostdlib", "-fno-stack-protector", "-fcf-protection=none"),
     "loader": ("-static-pie", "-fPIE", "-nostdlib", "-fno-stack-protector", "-fcf-protection=none"),
     "trap": ("-shared", "-fPIC", "-nostdlib", "-fno-stack-protector"),
 }

@@ -1,6 +1,7 @@
 """R21: of many containers made at once, each has what was asked for it, and nothing of another's. [CVE-2020-14370]"""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.oci import bundle as bundles
 from tests.oci.bundle import MOUNTS
-from tests.oci.containers import Containers, cgroups_of
+from tests.oci.containers import Containers, cgroups_of, eventually
 from tests.oci.runtime import Result
 from tests.security.conftest import Often
 
@@ -107,3 +108,24 @@ def test_those_who_enter_have_nothing_of_each_other(oci: Containers, often: Ofte
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(run, numbers))
+
+
+@pytest.mark.lacks("runc", "begins in the bundle, or where its caller is")
+@pytest.mark.lacks("crun", "begins in the bundle")
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "poststart", "poststop"])
+def test_a_hook_has_nothing_of_its_callers(oci: Containers, place: Path, kind: str) -> None:
+    """Neither the environment nor the directory of whoever has called the runtime, nor what that has open."""
+    told_to = place / kind
+    show = f"cat >/dev/null; {{ pwd; env; ls -l /proc/$$/fd; }} >{told_to}.new; mv {told_to}.new {told_to}"
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", show], "env": ["PATH=/bin:/usr/bin", "OWN=1"]}
+    asked = {"process.args": ["/bin/sleep", "1000"], "hooks": {kind: [hook]}}
+    with (place / "callers").open("w") as opened:
+        os.set_inheritable(opened.fileno(), True)  # noqa: FBT003 - os's own signature
+        box = oci.start(asked, env={"SECRET": secret(1)}, cwd=place, pass_fds=[opened.fileno()])
+    box.delete("--force").ok()
+    eventually(told_to.exists, what="the hook's word")
+    told = told_to.read_text()
+    assert secret(1) not in told
+    assert "OWN=1" in told.splitlines()
+    assert "/callers" not in told
+    assert told.splitlines()[0] == "/"

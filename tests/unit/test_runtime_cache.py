@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -119,6 +121,30 @@ def test_the_oldest_of_a_kind_make_room(place: Path) -> None:
 def test_root_keeps_it_below_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp")
     assert runtime_cache.path() == "/run/pycontainerd-cache"
+
+
+_SHOW = (
+    "mount -o remount,bind,ro /run /run && exec {python} -c 'from containerd_py import runtime_cache as c; print(c.path())'"
+)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "expected"),
+    [(("--mount",), "/run/pycontainerd-cache"), (("--mount", "--user", "--map-root-user"), "/own/pycontainerd-cache")],
+    ids=["root", "root in a user namespace"],
+)
+def test_only_an_ordinary_users_lies_where_the_environment_says(namespaces: tuple[str, ...], expected: str) -> None:
+    """/run cannot be written to: who is root where it has been mounted goes without."""
+    script = f"mount --bind /run /run && {_SHOW.format(python=sys.executable)}"
+    done = subprocess.run(
+        ["/usr/bin/unshare", *namespaces, "/bin/sh", "-c", script],
+        env={"XDG_RUNTIME_DIR": "/own", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.strip() == expected
 
 
 @pytest.mark.parametrize("told", [None, "", "relative"])

@@ -187,9 +187,5 @@ class Watching:
 
 
 def _grace_s(container: Container, check: HealthCheck) -> float:
-    """Return what is left of the start period. After a restart of the daemon only the wall clock knows when it began."""
-    started_at = container.record.started_at
-    if started_at is None:
-        return check.start_period_s
-    passed_s = (datetime.now(UTC) - started_at).total_seconds()
-    return min(max(0.0, check.start_period_s - passed_s), check.start_period_s)
+    """Return what is left of the start period, which may have begun under an earlier daemon; all where that is unknown."""
+    return max(0.0, check.start_period_s - (container.running_s() or 0.0))

@@ -34,6 +34,7 @@ from containerd_py.runtime.plan import operations as op
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import NoReturn
 
     from containerd_py.runtime.plan.plan import Plan
 
@@ -62,6 +63,11 @@ class Ground:
     def encode(self) -> str:
         return json.dumps(dict(zip(names_of(Ground), values_of(self), strict=True)))
 
+    @classmethod
+    def decode(cls, document: str) -> Ground:
+        given = json.loads(document)
+        return cls(**given | {"points": tuple(map(tuple, given["points"]))})
+
 
 def points(plan: Plan) -> tuple[tuple[str, str], ...]:
     """Return what a plan mounts, as `Ground.points`."""
@@ -79,23 +85,31 @@ def points(plan: Plan) -> tuple[tuple[str, str], ...]:
 def main() -> None:
     """Do it, and become CRIU."""
     _program, _package, document, number = sys.argv
-    given = json.loads(document)
-    given["points"] = tuple(map(tuple, given["points"]))
-    ground = Ground(**given)
     talk = socket.socket(fileno=int(number))
     told = talk.recv(len(GO_UNSHARED))
     if not told:
         os._exit(1)
     try:
-        directories = prepare(ground, cgroup_namespace=told == GO_UNSHARED)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        send_fds(talk, b"%s %d %d" % (READY, *directories), [theirs.fileno()])
-        talk.set_inheritable(False)
-        ours.set_inheritable(True)
-        os.execv(ground.criu, [ground.criu, "swrk", str(ours.fileno())])  # noqa: S606 - no shell is wanted
+        _become_criu(Ground.decode(document), talk, cgroup_namespace=told == GO_UNSHARED)
     except (OSError, StepFailed) as problem:
-        talk.send(str(problem).encode())
+        _tell(talk, str(problem))
+    except Exception as problem:  # nobody sees what it would write, and the caller has to know
+        _tell(talk, f"defect in what prepares it: {problem!r}")
     os._exit(1)
+
+
+def _become_criu(ground: Ground, talk: socket.socket, *, cgroup_namespace: bool) -> NoReturn:
+    directories = prepare(ground, cgroup_namespace=cgroup_namespace)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    send_fds(talk, b"%s %d %d" % (READY, *directories), [theirs.fileno()])
+    talk.set_inheritable(False)
+    ours.set_inheritable(True)
+    os.execv(ground.criu, [ground.criu, "swrk", str(ours.fileno())])  # noqa: S606 - no shell is wanted
+
+
+def _tell(talk: socket.socket, text: str) -> None:
+    """Whatever is in it: names that are no text come as they are."""
+    talk.send(text.encode(errors="backslashreplace"))
 
 
 def prepare(ground: Ground, *, cgroup_namespace: bool) -> tuple[int, int]:

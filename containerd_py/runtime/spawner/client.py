@@ -78,7 +78,14 @@ class Pong:
     seq: int
 
 
-Told = Hello | Inherited | Ready | Spawned | Refused | Exited | Pong
+@dataclass(frozen=True)
+class Parting:
+    """The connection ends: the spawner could not do what it was asked, or not read it."""
+
+    text: str
+
+
+Told = Hello | Inherited | Ready | Spawned | Refused | Exited | Pong | Parting
 
 
 class SpawnerClient:
@@ -242,6 +249,8 @@ def _typed(message: Message, fds: list[Fd]) -> Told:
             return Pong(message["seq"])
         case "exited":
             return Exited(message["id"], WaitStatus(message["code"], message["signal"]))
+        case "parting":
+            return Parting(str(message["text"]))
     raise ValueError(f"cannot read message of the spawner: unknown operation {message['op']!r}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
 import struct
@@ -11,53 +10,24 @@ import sys
 
 from containerd_py import __version__
 from containerd_py import light_socket as socket
-from containerd_py.light_dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
-from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, witness_exit
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.spawner import protocol
+from containerd_py.runtime.spawner.children import Child, hand_on, take_over
 from containerd_py.runtime.spawner.fork import NotAlone, fork_worker
 from containerd_py.runtime.spawner.request import ForkRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import Any
+    from types import TracebackType
 
     from containerd_py.runtime.spawner.protocol import Message
 
 _UCRED = struct.Struct("iII")
 _HELD_PAUSE_S = 0.02
-
-
-@dataclass
-class Child:
-    """One container as the spawner knows it. kept: descriptors by name, so that a daemon's end closes none.
-
-    forgotten: the daemon has no interest in it any more; it is still to be reaped.
-    """
-
-    id: str
-    pid: int
-    pidfd: Fd
-    kept: dict[str, Fd] = field(default_factory=dict)
-    exit: dict[str, int | None] | None = None
-    forgotten: bool = False
-
-    def keep(self, name: str, fd: Fd) -> None:
-        if name in self.kept:
-            self.kept[name].close()
-        self.kept[name] = fd
-
-    def close_kept(self) -> None:
-        for fd in self.kept.values():
-            fd.close()
-        self.kept.clear()
-
-    def close(self) -> None:
-        self.pidfd.close()
-        self.close_kept()
+_LONGEST_REASON = 500
 
 
 class Keeper:
@@ -129,11 +99,14 @@ class Keeper:
         return self._daemon is None
 
     def _serve(self, daemon: socket.socket) -> None:
-        """Hang up on a daemon that says what is no request: it comes again, and containers keep their parent."""
+        """Hang up on a daemon that says what is no request: it comes again, and containers keep their parent.
+
+        Why is said first: this process has no log, and a defect of its own looks like that to the daemon.
+        """
         try:
             message, numbers = protocol.receive(daemon)
-        except ValueError:
-            self._hang_up()
+        except ValueError as problem:
+            self._part(str(problem))
             return
         if message is None:
             self._hang_up()
@@ -141,11 +114,15 @@ class Keeper:
         fds = [Fd(number) for number in numbers]
         try:
             self._handlers[message["op"]](message, fds)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            self._hang_up()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, OSError) as problem:
+            self._part(f"cannot do {message['op']!r}: {_where(problem)}")
         finally:
             for fd in fds:
                 fd.close()  # what was kept has been taken out of its `Fd`
+
+    def _part(self, reason: str) -> None:
+        self._tell({"op": "parting", "text": reason})
+        self._hang_up()
 
     def _hang_up(self) -> None:
         if self._daemon is not None:
@@ -259,41 +236,18 @@ class Keeper:
 
     def _upgrade(self, message: Message, fds: list[Fd]) -> None:
         """Become another version of this program: same pid, same children, every descriptor kept."""
+        interpreter, arguments = f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"]]
+        record = hand_on(self._listener.fileno(), {id(child): child for child in self._all()}.values())
         self._hang_up()
-        inheritance: list[dict[str, Any]] = [
-            {
-                "id": child.id,
-                "pid": child.pid,
-                "pidfd": child.pidfd.fileno(),
-                "kept": {name: fd.fileno() for name, fd in child.kept.items()},
-                "exit": child.exit,
-                "forgotten": child.forgotten,
-            }
-            for child in {id(child): child for child in self._all()}.values()
-        ]
-        document = {"listener": self._listener.fileno(), "children": inheritance}
-        record = sealed("spawner-state", json.dumps(document).encode()).take()
-        for number in (record, self._listener.fileno(), *_numbers(inheritance)):
-            os.set_inheritable(number, True)  # noqa: FBT003 - os's own signature
         with self._birthplace:
-            os.execve(  # noqa: S606 - ourselves, sealed
-                f"/proc/self/fd/{fds[0].fileno()}", [*message["arguments"], str(record)], {}
-            )
+            os.execve(interpreter, [*arguments, str(record)], {})  # noqa: S606 - ourselves, sealed
 
     @classmethod
     def resume(cls, record: int, birthplace: AbstractContextManager[None]) -> Keeper:
         """Take over what `_upgrade` left, from the descriptor of its record."""
-        with Fd(record) as state:
-            document = json.loads(os.pread(state.fileno(), os.fstat(record).st_size, 0))
-        listener = document["listener"]
-        os.set_inheritable(listener, False)  # noqa: FBT003 - os's own signature
+        listener, children = take_over(record)
         keeper = cls(socket.socket(fileno=listener), birthplace)
-        for entry in document["children"]:
-            numbers = entry["kept"]
-            for number in (entry["pidfd"], *numbers.values()):
-                os.set_inheritable(number, False)  # noqa: FBT003 - os's own signature
-            kept = {name: Fd(number) for name, number in numbers.items()}
-            child = Child(entry["id"], entry["pid"], Fd(entry["pidfd"]), kept, entry["exit"], entry["forgotten"])
+        for child in children:
             if not child.forgotten:
                 keeper._children[child.id] = child
             if child.exit is None:
@@ -311,8 +265,10 @@ def _readable(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _numbers(inheritance: list[dict[str, Any]]) -> list[int]:
-    numbers: list[int] = []
-    for entry in inheritance:
-        numbers += [entry["pidfd"], *entry["kept"].values()]
-    return numbers
+def _where(problem: BaseException) -> str:
+    """Return what went wrong and where, in one short line."""
+    found: TracebackType | None = problem.__traceback__
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    place = "" if found is None else f" ({found.tb_frame.f_code.co_name}, line {found.tb_lineno})"
+    return f"{type(problem).__name__}: {problem}"[:_LONGEST_REASON] + place

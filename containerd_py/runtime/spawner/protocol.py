@@ -19,6 +19,7 @@
       upgrade  interpreter's arguments           ────►  fds: sealed interpreter
                                (re-executes itself; the connection ends, the listening socket stays)
       quit                                       ────►                  (only heeded without containers)
+                               ◄────  parting    text                   (that was no request: the connection ends)
 
 The control socket's other end stays with the daemon, which speaks to the worker directly (`init.dialogue`). What is said
 before an upgrade keeps its form in every version of the protocol, so does the record by which the spawner hands itself what
@@ -28,9 +29,9 @@ spawner reads, since format 2.
 
 from __future__ import annotations
 
-import json
 import os
 
+from containerd_py import light_json as json
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False

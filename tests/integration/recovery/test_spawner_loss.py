@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.api.restarts import until
+from tests.integration.api.test_execs import begin
 from tests.integration.api.test_restarting import hooked
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
@@ -42,6 +43,35 @@ async def test_containers_live_on_and_exit_codes_stay_exact(daemon: Daemon, api:
         assert (await api.get(f"/v1/containers/{container}/logs")).body == counting(200)
         await remove(api, container)
     assert (await api.run(rootfs, "/bin/echo", "new spawner"))[1] == b"new spawner\n"
+    daemon.expect_errors()
+
+
+async def test_what_ends_while_there_is_no_spawner_ends_for_those_who_wait(daemon: Daemon, api: Api, rootfs: Path) -> None:
+    """The next one cannot be started for a while: its socket's place is taken."""
+    container = await start(api, rootfs, "/bin/sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done")
+    stopped = await start(api, rootfs, "/bin/sleep", "100")
+    executed = await begin(api, container, "/bin/sleep", "100")
+    waiting = await api.create(rootfs, "/bin/true")
+    spawner, socket = await spawner_of(api), daemon.state_dir / "spawner.sock"
+    assert spawner is not None
+    socket.unlink()
+    socket.mkdir()
+    os.kill(spawner, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while b"cannot replace spawner" not in daemon.log.encode():
+            await asyncio.sleep(0.01)
+    assert (await api.post(f"/v1/exec/{executed}/kill")).status == 204
+    assert (await api.post(f"/v1/exec/{executed}/wait")).json["signal"] == "SIGKILL"
+    assert (await api.post(f"/v1/containers/{container}/stop?timeout=20")).json["exit_code"] == 6
+    assert (await api.post(f"/v1/containers/{stopped}/stop?timeout=0")).json["exit_code"] == 137
+    for one in (container, stopped, waiting):
+        await remove(api, one)
+    assert (await api.get("/v1/info")).json["spawner_pid"] is None
+    socket.rmdir()
+    async with asyncio.timeout(30):
+        while await spawner_of(api) is None:
+            await asyncio.sleep(0.01)
+    assert (await api.run(rootfs, "/bin/echo", "again"))[1] == b"again\n"
     daemon.expect_errors()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from containerd_py import __version__
 from containerd_py.engine import spawner_meeting
@@ -223,6 +224,20 @@ async def test_the_death_of_the_spawner_is_told_and_another_one_is_started(daemo
     assert daemon.link.pid not in (None, first)
     assert not os.path.exists(f"/proc/{first}")  # reaped: its number means nobody
     assert daemon.losses == 1
+
+
+async def test_why_it_hangs_up_is_logged(daemon: Daemon) -> None:
+    """It says so itself: a request that it cannot read, and a defect of its own, would be the same silence."""
+    pid, asked = daemon.link.pid, daemon.link._client
+    assert asked is not None
+    with structlog.testing.capture_logs() as logs:
+        asked._send({"op": "dance"}, [])
+        await come_true(lambda: daemon.losses)
+    assert [(one["event"], one["error"].partition(" (")[0]) for one in logs] == [
+        ("spawner hangs up", "cannot do 'dance': KeyError: 'dance'")
+    ]
+    assert await daemon.link.start() == []
+    assert daemon.link.pid == pid
 
 
 async def test_those_who_wait_when_it_dies_are_told_to_try_again(daemon: Daemon, rootfs: Path) -> None:

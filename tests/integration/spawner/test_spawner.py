@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -21,7 +22,7 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import client, protocol, seal
-from containerd_py.runtime.spawner.client import Exited, Refused
+from containerd_py.runtime.spawner.client import Exited, Parting, Refused
 from containerd_py.runtime.spawner.request import ForkRequest
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import LONG_S, Spawner, close, pipe, receive, silent, until
@@ -62,26 +63,30 @@ def test_it_is_alone_and_has_nothing_of_the_daemons(spawner: Spawner) -> None:
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "told"),
     [
-        b"nonsense",
-        b"[" * 60_000,
-        b'{"op": 5}',
-        b'{"op": "dance"}',
-        b'{"op": "spawn", "seq": 1}',
-        b'{"op": "drop", "id": "abc", "names": 5}',
-        b'{"op": "keep", "id": "abc", "keep": 5}',
-        b'{"op": "forget", "id": ["abc"]}',
-        b'{"op": "upgrade", "arguments": []}',
+        (b"nonsense", r"cannot read message .*nonsense"),
+        (b"[" * 60_000, r"cannot read message .*\[\["),
+        (b'{"op": 5}', r"cannot read message"),
+        (b'{"op": "dance"}', r"cannot do 'dance': KeyError: 'dance' \(_serve, line \d+\)"),
+        (b'{"op": "spawn", "seq": 1}', r"cannot do 'spawn': KeyError: 'id' \(_spawn, line \d+\)"),
+        (b'{"op": "drop", "id": "abc", "names": 5}', r"cannot do 'drop': TypeError: .* \(_drop, "),
+        (b'{"op": "keep", "id": "abc", "keep": 5}', r"cannot do 'keep': TypeError: .* \(_kept, "),
+        (b'{"op": "forget", "id": ["abc"]}', r"cannot do 'forget': TypeError: .* \(_forget, "),
+        (b'{"op": "upgrade", "arguments": []}', r"cannot do 'upgrade': IndexError: .* \(_upgrade, "),
     ],
 )
-def test_nonsense_costs_the_connection_and_nothing_else(spawner: Spawner, rootfs: Path, message: bytes) -> None:
+def test_nonsense_costs_the_connection_and_nothing_else(spawner: Spawner, rootfs: Path, message: bytes, told: str) -> None:
+    """Why is told: it has no log, and a defect of its own looks the same to who is hung up on."""
     container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+    before = spawner.descriptors()
     spawner.link._connection.send(message)
+    assert re.match(told, spawner.hear(Parting).text)
     assert receive(spawner.link) is None
     spawner.hang_up()
     _hello, (entry,) = spawner.meet()
     assert (entry.id, entry.pid, entry.exit) == ("abc", container.pid, None)
+    assert len(spawner.descriptors()) == len(before)
     close(entry)
 
 

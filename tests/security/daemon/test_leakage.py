@@ -1,9 +1,12 @@
 """R21: of many containers that a daemon has at once, each has what was asked for it, and nothing of another's."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tests.integration.api_client import Api
+from tests.integration.daemon_process import Daemon
 from tests.security.conftest import Often
 from tests.security.daemon.many import done, each, execute
 from tests.security.test_leakage import secret
@@ -48,3 +51,39 @@ async def test_many_at_once_have_nothing_of_each_other(api: Api, rootfs: Path, t
     await each(numbers, make)
     assert len((await api.get("/v1/containers")).json["containers"]) == len(numbers)
     await each(numbers, hold)
+
+
+PLAIN = {"args": ["/bin/true"]}
+"""By which templates would be seen that another container has changed."""
+LISTS = ("namespaces", "capabilities", "mounts", "devices", "maskedPaths", "readonlyPaths", "seccomp", "rlimits")
+
+
+async def of_plain(daemon: Daemon, api: Api, rootfs: Path) -> tuple[Any, Any]:
+    """Return the document that is made of a plain request, and the plan that is made of that."""
+    container = await api.create(rootfs, "/bin/true", id="plain")
+    document = json.loads((daemon.state_dir / "containers" / container / "config.json").read_text())
+    await done(api.delete(f"/v1/containers/{container}"))
+    return document, (await done(api.post("/v1/explain", json={**PLAIN, "id": "plain", "rootfs": str(rootfs)}))).json
+
+
+async def test_a_plain_container_is_the_same_after_any_other(
+    daemon: Daemon, api: Api, rootfs: Path, tmp_path: Path
+) -> None:
+    before = await of_plain(daemon, api, rootfs)
+    told = json.dumps(before[0])
+    assert all(name in told for name in LISTS)
+    others: list[dict[str, Any]] = [
+        {"privileged": True},
+        {"cap_add": ["ALL"], "env": {"OTHER": "1"}, "labels": {"a": "b"}, "annotations": {"a": "b"}},
+        {"cap_drop": ["ALL"], "cap_add": ["SYS_PTRACE"], "no_new_privileges": False, "seccomp": "unconfined"},
+        {"mounts": [{"source": str(tmp_path), "target": "/own"}, {"type": "tmpfs", "target": "/dev/shm"}]},
+        {"devices": [{"path": "/dev/fuse"}], "system_paths": "unconfined", "sysctls": {"kernel.msgmax": "8193"}},
+        {"ulimits": {"nofile": {"soft": 9, "hard": 9}}, "hostname": "other", "user": "7:7", "additional_groups": ["8"]},
+        {"pid": "host", "ipc": "host", "uts": "host", "network": "host", "cgroup": "host"},
+        {"shm_size_bytes": 1 << 20},
+        {"resources": {"memory_bytes": 64 << 20, "pids": 9}, "oom_score_adj": 7, "read_only": True, "terminal": True},
+    ]
+    for other in others:
+        container = await api.create(rootfs, "/bin/true", **other)
+        await done(api.delete(f"/v1/containers/{container}"))
+    assert await of_plain(daemon, api, rootfs) == before

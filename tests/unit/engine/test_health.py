@@ -5,9 +5,10 @@ from typing import cast
 
 import pytest
 
+from containerd_py.engine.clock import now
 from containerd_py.engine.containers import Container
 from containerd_py.engine.health.verdict import KEPT, after, definition, starting
-from containerd_py.engine.health.watching import Health, Watching
+from containerd_py.engine.health.watching import Health, Watching, _grace_s
 from containerd_py.engine.output import OutputLog
 from containerd_py.engine.views import Exit
 from containerd_py.errors import NotFound
@@ -112,3 +113,22 @@ async def test_a_watch_ends_with_its_run() -> None:
     health = Vanished()
     await Watching(cast("Health", health), container, quick).run()
     assert health.asked == 1
+
+
+@pytest.mark.parametrize(("ran_s", "boot", "left_s"), [(400, None, 600), (4000, None, 0), (400, "another boot", 1000)])
+async def test_what_is_left_of_the_start_period_goes_by_no_clock_that_is_set(
+    ran_s: int, boot: str | None, left_s: float
+) -> None:
+    """Of a run that an earlier daemon has begun; by the wall clock that was years ago."""
+    given, moment = check().model_copy(update={"start_period_s": 1000.0}), now()
+    record = ContainerRecord(
+        id="a",
+        name="a",
+        status="running",
+        created_at=AT,
+        started_at=AT,
+        rootfs="/",
+        started_boottime_ns=moment.boottime_ns - ran_s * 10**9,
+        boot_id=boot or moment.boot_id,
+    )
+    assert _grace_s(Container(record, {}, {}, OutputLog("")), given) == pytest.approx(left_s, abs=100)

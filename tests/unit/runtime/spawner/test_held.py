@@ -11,7 +11,8 @@ from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spawner import keeper
-from containerd_py.runtime.spawner.keeper import Child, Keeper
+from containerd_py.runtime.spawner.children import Child
+from containerd_py.runtime.spawner.keeper import Keeper
 
 _ENDED = WaitStatus(7, None)
 
