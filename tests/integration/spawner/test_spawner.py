@@ -512,7 +512,11 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 
 ALLOWED = (
     *("containerd_py", "containerd_py.light_dataclasses", "containerd_py.typed"),
-    *("containerd_py.bytecode_cache", "containerd_py.runtime_cache", "containerd_py.light_socket"),
+    *("containerd_py.bytecode_cache", "containerd_py.runtime_cache"),
+    *(
+        f"containerd_py.light_{name}"
+        for name in ("contextlib", "ctypes", "flags", "functools", "importlib", "json", "signal", "socket")
+    ),
     *("containerd_py.runtime", "containerd_py.runtime.plan"),
     *("containerd_py.runtime.plan.plan", "containerd_py.runtime.plan.outline"),
 )
