@@ -6,8 +6,10 @@ PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsys
 	python3-venv runc strace systemd systemd-container uidmap zsh
 # Callers of the runtime, for the tests; what they recommend (other runtimes, networks, tools to build images) is not needed.
 CALLERS := conmon containerd podman
+# What the bench compares with besides them.
+PEERS := docker.io
 
-.PHONY: test test-runtimes demo bench soak faults fuzz docs man deb install uninstall audit lock help clean packages compiled \
+.PHONY: test test-runtimes demo bench soak faults fuzz docs man deb install uninstall audit lock help clean packages peers compiled \
 	guest-kernel force
 
 # pytest keeps the tests as it has compiled them, whatever the environment says: else each process does that anew in each
@@ -27,8 +29,8 @@ test-runtimes: .venv/installed compiled ## run the black-box suites on pyrunc, c
 demo: .venv/installed compiled ## run containers by curl and by pyctr, and show that nothing is left of them
 	@demo/demo.sh
 
-bench: .venv/installed compiled ## measure against crun and runc; ARGS='--rounds 20 --json FILE'
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: .venv/installed compiled peers ## measure against other runtimes and engines; ARGS='--only exec --rounds 20'
+	@$(BIN)/python -m tests.bench --page docs/performance.md $(ARGS)
 
 docs: .venv/installed ## build the documentation into build/site; nothing in it comes from another host
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
@@ -70,8 +72,14 @@ clean: ## remove what was installed, built and cached here; Debian's packages st
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 packages:
-	$(call install,$(PACKAGES),)
-	$(call install,$(CALLERS),--no-install-recommends)
+	@$(call install,$(PACKAGES),)
+	@$(call install,$(CALLERS),--no-install-recommends)
+
+# Debian would start dockerd as it is installed; the bench starts one of its own.
+peers:
+	@policy=/usr/sbin/policy-rc.d; \
+	[ -e $$policy ] || { trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; }; \
+	$(call install,$(PEERS),--no-install-recommends) || echo "not installed: the bench leaves out what is missing"
 
 # As pip does for an installed package: else each daemon and each spawner compiles all modules anew where
 # PYTHONDONTWRITEBYTECODE is set, which takes a third of their start.
@@ -102,7 +110,7 @@ guest-kernel:
 
 # apt is asked only for what is missing: an installed machine needs no network.
 define install
-@missing=$$(for package in $(1); do \
+missing=$$(for package in $(1); do \
 	dpkg-query --show --showformat '$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
 done); \
 [ -z "$$missing" ] || { echo "installing Debian packages:" $$missing; \

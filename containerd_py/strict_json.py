@@ -6,11 +6,9 @@ value, as something that no JSON value is; the walk over the whole, which knows 
 
 from __future__ import annotations
 
-import json
-import math
-import re
 import sys
 
+from containerd_py import light_json as json
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
 
@@ -20,8 +18,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 32
 _SURROGATE = "[\ud800-\udfff]"
+_BITS_OF_A_DIGIT = 3.321928094887362  # log2(10)
 _MOST_DIGITS = sys.int_info.default_max_str_digits
-_MOST_BITS = int(_MOST_DIGITS * math.log2(10))
+_MOST_BITS = int(_MOST_DIGITS * _BITS_OF_A_DIGIT)
 _SHOWN = 200
 
 
@@ -90,12 +89,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _float(text: str) -> float | _Wrong:
     value = float(text)
-    return value if math.isfinite(value) else _Wrong(f"number {text[:40]} is too large")
+    return value if _is_finite(value) else _Wrong(f"number {text[:40]} is too large")
 
 
 def _integer(text: str) -> int | _Wrong:
     """Python reads no longer one, for the time that it would take."""
     return int(text) if len(text) <= _MOST_DIGITS else _Wrong(f"number {text[:40]}… is too large")
+
+
+def _is_finite(value: float) -> bool:
+    return value - value == 0
 
 
 def _constant(name: str) -> _Wrong:
@@ -121,7 +124,7 @@ def _check(value: Any, depth: int) -> None:
 def _check_simple(value: Any) -> None:
     if type(value) is _Wrong:
         raise _Refused(value.cause)
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not _is_finite(value):
         raise _Refused(f"{value} is not JSON")
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise _Refused("number is too large")
@@ -144,7 +147,10 @@ def _check_depth(depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not text.isascii() and re.search(_SURROGATE, text):  # compiled here: few texts need it
-        raise _Refused(f"lone surrogate in {text[:40]!r}")
+    if not text.isascii():
+        import re  # here: few texts need it
+
+        if re.search(_SURROGATE, text):
+            raise _Refused(f"lone surrogate in {text[:40]!r}")
     if "\0" in text:
         raise _Refused(f"NUL in {text[:40]!r}")

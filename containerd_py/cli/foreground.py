@@ -164,10 +164,7 @@ class Foreground:
         """Of the run that was attended: its stream has told it, but where the connection was lost at the last moment."""
         if self._attachment.exit_code is not None:
             return self._attachment.exit_code
-        ended = await insist(self._attended.wait)
-        if ended.exit_code is None:
-            raise Internal(f"cannot tell the exit code of {self._attended.name!r}: nobody saw it end", step="wait")
-        return ended.exit_code
+        return await exit_code_of(self._attended)
 
     # ── output ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,6 +258,14 @@ async def _send_stdin(data: bytes, attachment: Attachment) -> None:
 async def _send_resize(size: tuple[int, int], attachment: Attachment) -> None:
     rows, columns = size
     await attachment.resize(rows, columns)
+
+
+async def exit_code_of(attended: Attended) -> int:
+    """Return it once the payload has ended, though the daemon be away meanwhile. Raises Internal where nobody knows it."""
+    ended = await insist(attended.wait)
+    if ended.exit_code is None:
+        raise Internal(f"cannot tell the exit code of {attended.name!r}: nobody saw it end", step="wait")
+    return ended.exit_code
 
 
 async def insist(call: Callable[[], Awaitable[Answer]]) -> Answer:

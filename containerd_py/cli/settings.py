@@ -96,10 +96,15 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
 
     code_of: the exit code for an error that the action raised; the error is told on stderr in one line.
     """
+    raise typer.Exit(outcome(settings_of(ctx).socket_path, action, code_of))
+
+
+def outcome(socket_path: str, action: Action, code_of: Callable[[ContainerdError], int]) -> int:
+    """Do it, and return the exit code, as `perform`."""
     try:
         import asyncio  # here, for the completion's sake
 
-        code = asyncio.run(_with_client(settings_of(ctx).socket_path, action)) or 0
+        code = asyncio.run(_with_client(socket_path, action)) or 0
     except ContainerdError as error:
         complain(error)
         code = code_of(error)
@@ -119,7 +124,7 @@ def perform(ctx: typer.Context, action: Action, code_of: Callable[[ContainerdErr
         code = code_of(failure)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-    raise typer.Exit(code)
+    return code
 
 
 async def _with_client(socket_path: str, action: Action) -> int | None:

@@ -18,11 +18,17 @@ from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spec.models import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from containerd_py.engine.containers import Container
     from containerd_py.engine.exec_lifecycle import ExecLifecycle
     from containerd_py.engine.inventory import Inventory
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.spawner.client import Inherited
+    from containerd_py.store.records import ExecRecord
+
+    Left = tuple[list[ExecRecord], list[tuple[str, str]]]
+    """Records, and (id, problem) of those that had to be set aside."""
 
 _log = structlog.get_logger()
 
@@ -34,9 +40,14 @@ class ExecRecovery:
         self._parts = parts
         self._lifecycle = lifecycle
 
-    async def restore(self, container: Container, inventory: Inventory) -> None:
-        """Bring back what an earlier daemon left in a container; what is taken from the inventory goes on."""
-        records, broken = await asyncio.to_thread(self._parts.store.execs(container.id).load)
+    async def load(self, containers: Iterable[Container]) -> dict[str, Left]:
+        """Return what an earlier daemon left in each container, by id: by one thread, since most have nothing."""
+        ids = [container.id for container in containers]
+        return await asyncio.to_thread(lambda: {one: self._parts.store.execs(one).load() for one in ids})
+
+    async def restore(self, container: Container, left: Left, inventory: Inventory) -> None:
+        """Bring back what was left in a container; what is taken from the inventory goes on."""
+        records, broken = left
         for exec_id, problem in broken:
             _log.error("record of an exec set aside", container=container.id, exec=exec_id, problem=problem)
         for record in records:

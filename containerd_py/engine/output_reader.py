@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ENTRY = struct.Struct("<QQQ")  # offset, nanoseconds since the epoch, index of the stream
 STREAMS = (Stream.STDOUT, Stream.STDERR)
-_CHUNK = 32_768  # of one read: fits a WebSocket frame with its channel (SECURITY R19)
+_CHUNK = 61_440  # of one read, in whole pages: fits a WebSocket frame of 64 KiB with its channel (SECURITY R19)
 _MOST_PASSED = 256  # runs that are passed over by one step of a reader, which does not let others run meanwhile
 _BLOCK = 4096  # entries of an index that are read at once, backwards
 
@@ -58,6 +58,7 @@ class OutputReader:
         self._offset = offset
         self._base = 0
         self._entry = 0
+        self._known: _Run | None = None
         self._files: tuple[Fd, Fd] | None = None
 
     def next(self) -> OutputChunk | OutputGap | None:
@@ -72,7 +73,10 @@ class OutputReader:
                 gap = self._open()
                 if gap is not None or self._files is None:
                     return gap
-            run = self._run(*(fd.fileno() for fd in self._files))
+            # What is known of a run stays true: it can only have become longer.
+            if self._known is None or self._known.end <= self._offset:
+                self._known = self._run(*(fd.fileno() for fd in self._files))
+            run = self._known
             if run.end <= self._offset:  # that of the file: what follows is in another one
                 if not self._log.bases or self._base >= self._log.bases[-1]:
                     return None
@@ -132,7 +136,7 @@ class OutputReader:
     def close(self) -> None:
         for fd in self._files or ():
             fd.close()
-        self._files = None
+        self._files = self._known = None
 
 
 def backwards(log: OutputLog, start: int, picked: Picked) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from containerd_py.engine.definitions import brought_back
+from containerd_py.engine.stored_documents import DocumentCheck
 from containerd_py.engine.sweeping import found
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime.spec.models import parse
@@ -37,8 +38,9 @@ class Rebuilding:
 
     async def load(self) -> None:
         """Read what is on disk. What cannot be read is set aside, and told."""
-        self._stored, self._quarantined = await asyncio.to_thread(self._parts.store.load, _check)
-        self._definitions, broken = await asyncio.to_thread(self._parts.definitions.load, _check)
+        check = DocumentCheck()
+        self._stored, self._quarantined = await asyncio.to_thread(self._parts.store.load, check)
+        self._definitions, broken = await asyncio.to_thread(self._parts.definitions.load, check)
         for container_id, path, problem in broken:
             _log.error("definition set aside", container=container_id, path=path, problem=problem)
 
@@ -89,18 +91,6 @@ class Rebuilding:
             return []
         _log.info("container brought back", container=container_id, name=record.name)
         return [stored]
-
-
-def _check(config: dict[str, Any]) -> None:
-    """Raises ValueError for a stored document that later steps would stumble over. {}: of a container that was rebuilt."""
-    if not config:
-        return
-    try:
-        spec = parse(config)
-    except ContainerdError as problem:
-        raise ValueError(problem.message) from problem
-    if spec.process is None:
-        raise ValueError("config.json: process is missing")
 
 
 def _rebuilt(parts: Parts, lost: Quarantined, inherited: Inherited, definition: Definition | None) -> StoredContainer:

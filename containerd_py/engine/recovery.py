@@ -61,8 +61,9 @@ class Recovery:
             self._parts.registry.reserve(entry.record.id, entry.record.id)
         for entry in stored:
             await self._restore(entry, rebuilt.get(entry.record.id) or inventory.take(entry.record.id))
+        left = await self._execs.load(self._parts.registry)
         for container in self._parts.registry:
-            await self._execs.restore(container, inventory)
+            await self._execs.restore(container, left[container.id], inventory)
             await self._define(container)
         link.listen()
         for stranger in inventory.rest():

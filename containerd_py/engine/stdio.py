@@ -11,6 +11,7 @@ import fcntl
 import os
 import sys
 import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Stream
@@ -27,6 +28,8 @@ STDIN, TERMINAL, RELAY_READ, RELAY_WRITE = "stdin", "terminal", "relay_read", "r
 _PIPES = {"stdout": Stream.STDOUT, "stderr": Stream.STDERR}
 _SPLICE_F_NONBLOCK = 2
 _CHUNK = 65_536
+_PIPE_BYTES = 65_536  # of a pipe that nobody has enlarged
+_WIDE_BYTES = 262_144
 _MOST_IN_TERMINAL = 1 << 20  # the kernel buffers 640 KiB for one (TTYB_DEFAULT_MEM_LIMIT), and some in its line discipline
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 
@@ -62,6 +65,7 @@ class Stdio:
         self._fds = fds
         self._on_end = on_end
         self._sources = {name for name in fds if name in _PIPES or name == TERMINAL}
+        self._narrow = self._sources & set(_PIPES)
         self._stdin_lock = asyncio.Lock()
         self._blocked: asyncio.Future[None] | None = None
 
@@ -104,13 +108,25 @@ class Stdio:
         return int.from_bytes(fcntl.ioctl(self._fds[name].fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def _readable(self, name: str) -> None:
+        before = self.log.size
         alive = self._take_terminal() if name == TERMINAL else self.log.take(self._fds[name].fileno(), _PIPES[name])
         if alive:
+            if name in self._narrow and self.log.size - before >= _PIPE_BYTES:
+                self._widen(name)
             return
         asyncio.get_running_loop().remove_reader(self._fds[name].fileno())
         self._sources.discard(name)
         if not self._sources:
             self._on_end()
+
+    def _widen(self, name: str) -> None:
+        """A pipe that was full is of a payload that writes much: with more room it and the daemon wait less for each other.
+
+        Others keep the little one: what is in a pipe is charged to the payload's memory.
+        """
+        self._narrow.discard(name)
+        with suppress(OSError):  # there is a limit for a user's pipes (pipe(7)); it works as well without
+            fcntl.fcntl(self._fds[name].fileno(), fcntl.F_SETPIPE_SZ, _WIDE_BYTES)
 
     def _take_terminal(self) -> bool:
         """Splice from the terminal to the relay to the log; False once no process has the terminal open (EIO)."""

@@ -9,21 +9,16 @@ Another process may go on with it: `Container.load("demo", state_root="/run/me")
 What only making a container, or executing in it, needs is imported there: `pyrunc state` and its like are run often, and
 the models of the specification take longer to import than all they do.
 
-Here: making and finding, waiting, executing. Beside it: `known` (the record), `starting`, `control` (signals, limits),
+Here: finding, waiting, executing. Beside it: `making`, `known` (the record), `starting`, `control` (signals, limits),
 `ending` (destroying), `salvage` (removing what is damaged).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-from types import MappingProxyType
 
-from containerd_py.errors import (
-    ContainerdError,
-    InvalidArgument,
-)
+from containerd_py import light_contextlib as contextlib
+from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import identity
 from containerd_py.runtime.beginning import Beginning
@@ -31,6 +26,7 @@ from containerd_py.runtime.cgroups import freezer
 from containerd_py.runtime.control import Controlled, cgroup_manager
 from containerd_py.runtime.launcher import ProcessHandle
 from containerd_py.runtime.linux.pidfd import WaitStatus
+from containerd_py.runtime.making import check, check_id, make
 from containerd_py.runtime.starting import Starting
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 
@@ -40,13 +36,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
+    from containerd_py.runtime.creation import Made
     from containerd_py.runtime.execution import Execution
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams
-
-_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,127}", re.ASCII)
 
 
 class Container(Controlled, Starting):
@@ -81,19 +76,23 @@ class Container(Controlled, Starting):
         new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).
         Raises InvalidArgument, NotSupported, Conflict or Unavailable, and leaves nothing behind.
         """
-        from containerd_py.runtime.creation import Attachments, Creation
-        from containerd_py.runtime.streams import OWN_STREAMS
-
-        _check(container_id, spec)
-        directory = StateDirectory(state_root, container_id)
-        attachments = Attachments(streams or OWN_STREAMS, console_socket, preserve_fds)
-        bundle = os.path.abspath(bundle)
-        made = Creation(
-            *(directory, container_id, spec, bundle, attachments),
+        made = make(
+            *(container_id, spec),
+            state_root=state_root,
+            bundle=bundle,
+            streams=streams,
+            console_socket=console_socket,
+            preserve_fds=preserve_fds,
             systemd_cgroup=systemd_cgroup,
             no_pivot=no_pivot,
             new_keyring=new_keyring,
-        ).run()
+        )
+        return cls.of(made, container_id, state_root=state_root)
+
+    @classmethod
+    def of(cls, made: Made, container_id: str, *, state_root: str) -> Self:
+        """Return a container that `making.make` has made."""
+        directory = StateDirectory(state_root, container_id)
         return cls(directory, made.state, made.process, made.terminal)
 
     @classmethod
@@ -118,7 +117,7 @@ class Container(Controlled, Starting):
         from containerd_py.runtime.creation import Attachments
         from containerd_py.runtime.streams import OWN_STREAMS
 
-        _check(container_id, spec)
+        check(container_id, spec)
         directory = StateDirectory(state_root, container_id)
         attachments = Attachments(streams or OWN_STREAMS, console_socket, 0)
         bundle = os.path.abspath(bundle)
@@ -132,7 +131,7 @@ class Container(Controlled, Starting):
         from containerd_py.runtime.creation import Attachments, Creation
         from containerd_py.runtime.streams import OWN_STREAMS
 
-        _check(container_id, spec)
+        check(container_id, spec)
         attachments = Attachments(OWN_STREAMS, None, 0)
         directory, bundle = StateDirectory(state_root, container_id), os.path.abspath(bundle)
         return Creation(directory, container_id, spec, bundle, attachments, systemd_cgroup=systemd_cgroup).plan()
@@ -225,7 +224,7 @@ class Container(Controlled, Starting):
         streams: Streams | None = None,
         console_socket: str | None = None,
         preserve_fds: int = 0,
-        cgroup: Mapping[str, str] = MappingProxyType({}),
+        cgroup: Mapping[str, str] | None = None,
         paused: bool = False,
         beginning: Beginning | None = None,
     ) -> Execution:
@@ -254,24 +253,3 @@ class Container(Controlled, Starting):
 
     def __exit__(self, *_problem: object) -> None:
         self.destroy(force=True)
-
-
-def _check(container_id: str, spec: Spec) -> None:
-    """What is to be known before anything is made. Raises InvalidArgument, NotSupported."""
-    from containerd_py.runtime.requirements import check_host
-    from containerd_py.runtime.spec.validate import validate
-    from containerd_py.runtime.userns import may_drop_groups
-
-    check_id(container_id)
-    validate(spec)
-    check_host(spec, may_drop_groups=may_drop_groups(spec))
-
-
-def check_id(container_id: str) -> None:
-    """SECURITY R20: an id becomes the name of a directory and of a cgroup. Raises InvalidArgument."""
-    if not _ID.fullmatch(container_id) or ".." in container_id:
-        raise InvalidArgument(
-            f"cannot use container id {container_id!r}: not an id",
-            step="validate",
-            hint="letters, digits and _ . + - (not first), at most 128",
-        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-
+from containerd_py import light_signal as signal
 from containerd_py.errors import (
     Conflict,
     ContainerdError,

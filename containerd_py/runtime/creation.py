@@ -5,15 +5,15 @@ What only some containers need is imported where they need it: `pyrunc` imports 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
-from contextlib import ExitStack
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, InvalidArgument
+from containerd_py.light_contextlib import ExitStack
 from containerd_py.light_dataclasses import dataclass, replace
-from containerd_py.runtime import hooks, kept, process, timing
+from containerd_py.runtime import hooks, process, timing
 from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Placement
@@ -154,9 +154,10 @@ class Creation:
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._membership.begin(worker)
         self._directory.write(state)
+        told = self._told(state)  # while the worker works
         state, master = self._hear(plan, worker, state)
         made = timing.made(forked_ns, self._ended_ns)
-        state = replace(state, status="created", kept=self._kept(state) | made)
+        state = replace(state, status="created", kept=self._kept(state, told) | made)
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
@@ -199,11 +200,13 @@ class Creation:
         profile = self._spec.linux.seccomp
         if profile is None:
             return None
-        from containerd_py.runtime.seccomp.compile import check_known, compile_profile
+        from containerd_py.runtime.seccomp.kept import filter_of
 
         if self._spec.annotations.get(UNKNOWN_CALLS_ANNOTATION, "0") != "0":
+            from containerd_py.runtime.seccomp.compile import check_known
+
             check_known(profile)
-        return compile_profile(profile)
+        return filter_of(profile)
 
     def _record(self, state: State, plan: Plan) -> None:
         """The intent, before the first process: whoever finds it can take everything back."""
@@ -211,9 +214,18 @@ class Creation:
         self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
         self._directory.write(state)  # last: who finds it finds the others
 
-    def _kept(self, state: State) -> dict[str, Any]:
-        """Once the worker has its streams and namespaces, which the payload keeps."""
-        of_container = kept.of_container(
+    def _kept(self, state: State, told: dict[str, Any]) -> dict[str, Any]:
+        """Once the worker has its streams and namespaces, which the payload keeps. told: `_told` before that."""
+        from containerd_py.runtime import kept
+
+        paths = kept.cgroup_paths(state.cgroup, probe().cgroups)  # it may be in more of them by now
+        return kept.of_process(state.pid) | told | {"cgroup_paths": paths}
+
+    def _told(self, state: State) -> dict[str, Any]:
+        """Return what is kept of the container."""
+        from containerd_py.runtime import kept
+
+        return kept.of_container(
             self._spec,
             self._id,
             bundle=self._bundle,
@@ -222,7 +234,6 @@ class Creation:
             layout=probe().cgroups,
             new_keyring=self._new_keyring,
         )
-        return kept.of_process(state.pid) | of_container
 
     def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
         handles = {} if self._terminal else self._attachments.streams.handles()

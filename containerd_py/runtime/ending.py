@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
 from containerd_py.errors import (
     DeadlineExceeded,
     Internal,

@@ -19,7 +19,7 @@ from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.parent import hand_over_listener
 from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.requirements import check_process
-from containerd_py.runtime.seccomp.compile import compile_profile
+from containerd_py.runtime.seccomp.kept import filter_of
 from containerd_py.runtime.spec.validate import validate_process
 from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved
 from containerd_py.runtime.userns import setgroups_allowed
@@ -133,7 +133,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
         new_keyring=not state.kept.get("config", {}).get("no_new_keyring", False),
     )
     profile = spec.linux.seccomp
-    return compile_exec(spec, document, placing, compile_profile(profile) if profile else None)
+    return compile_exec(spec, document, placing, filter_of(profile) if profile else None)
 
 
 def _run(

@@ -5,9 +5,9 @@ Those of the container's namespaces are the worker's (`init.hooks`).
 
 from __future__ import annotations
 
-import json
 import os
 
+from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, DeadlineExceeded, InvalidArgument
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
@@ -71,5 +71,6 @@ def _run(moment: str, index: int, hook: Hook, document: bytes) -> None:
             raise InvalidArgument(f"{what}: {problem.strerror}", step="hooks", errno=problem.errno) from problem
         told = os.pread(output.fileno(), _MOST, 0)[-_TOLD:].decode(errors="replace").strip()
     if done.returncode != 0:
-        how = f"it ended with {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode} killed it"
+        failed = done.returncode > 0
+        how = f"{moment} hook failed with exit code {done.returncode}" if failed else f"signal {-done.returncode} killed it"
         raise InvalidArgument(f"{what}: {how}" + (f": {told}" if told else ""), step="hooks")

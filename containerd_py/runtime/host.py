@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-from functools import cache
 
 from containerd_py.errors import NotSupported
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.light_functools import cache
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace
@@ -16,6 +15,7 @@ from containerd_py.runtime.linux.process import capget
 
 OLDEST = (5, 14)
 _CAP_MKNOD = 27
+_DIGITS = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,15 @@ def probe() -> HostFeatures:
 
 def parse_release(release: str) -> tuple[int, int]:
     """Return (6, 18) for "6.18.44-generic"; (0, 0) for what is no release."""
-    found = re.match(r"(\d+)\.(\d+)", release)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    major, _, rest = release.partition(".")
+    minor = rest[: len(rest) - len(rest.lstrip(_DIGITS))]
+    return (int(major), int(minor)) if minor and not major.strip(_DIGITS) and major else (0, 0)
 
 
 @cache
 def boot_id() -> str:
     """Return what tells this boot from every other (random(4))."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
         return file.read().strip()
 
 

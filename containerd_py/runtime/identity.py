@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.runtime import host
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity

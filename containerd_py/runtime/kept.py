@@ -6,9 +6,9 @@ Written when the container is created, and anew when its limits are changed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.runtime.spec.mount_options import read_options
 
 TYPE_CHECKING = False

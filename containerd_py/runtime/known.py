@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from containerd_py.errors import Conflict, InvalidArgument
 from containerd_py.light_dataclasses import replace
+from containerd_py.light_functools import cached_property
 from containerd_py.runtime.cgroups import freezer
 
 TYPE_CHECKING = False
@@ -22,8 +21,12 @@ if TYPE_CHECKING:
 LIVE = ("created", "running", "paused")
 
 _RUNCS_WORDS = {
-    **dict.fromkeys(("pause", "update", "measure", "watch"), "container not running"),
+    **dict.fromkeys(("pause", "update", "measure", "watch", "checkpoint"), "container not running"),
     "resume": "container not paused",
+    "destroy": "cannot delete a container that is not stopped",
+    "start": "cannot start an already running container",
+    "start stopped": "cannot start a container that has stopped",
+    "execute in stopped": "cannot exec in a stopped container",
 }
 """Which callers look for."""
 
@@ -89,8 +92,9 @@ class Known:
     def _check(self, action: str, *allowed: str) -> None:
         found = self.state().status
         if found not in allowed:
-            words = f" ({_RUNCS_WORDS[action]})" if action in _RUNCS_WORDS else ""
-            raise Conflict(f"cannot {action} container {self._state.id!r}: it is {found}{words}", step="state")
+            words = _RUNCS_WORDS.get(f"{action} {found}") or _RUNCS_WORDS.get(action)
+            told = f"it is {found} ({words})" if words else f"it is {found}"
+            raise Conflict(f"cannot {action} container {self._state.id!r}: {told}", step="state")
 
     def _remember(self, status: str) -> None:
         pid = 0 if status == "stopped" else self._state.pid

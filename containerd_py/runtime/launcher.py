@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import select
-import signal
 import time
-from contextlib import closing, suppress
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
+from containerd_py.light_contextlib import closing, suppress
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
@@ -102,6 +102,7 @@ def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Work
             launcher.reap()
             raise
         try:
+            prepared.use_wait()
             if not _readable(connection, within_s=_LAUNCH_S):
                 launcher.kill()  # frozen with the container, say
             answer, received = protocol.receive(connection)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
+from containerd_py.light_contextlib import suppress
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import SetOomScoreAdj

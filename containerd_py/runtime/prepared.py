@@ -7,14 +7,15 @@ ready on another processor meanwhile. Little is imported here, so that this can 
 from __future__ import annotations
 
 import os
-import signal
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spawner import seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
 
@@ -61,6 +62,7 @@ class Launcher:
 
 
 _prepared: list[Launcher] = []
+_meanwhile: list[Callable[[], object]] = []
 
 
 def prepare() -> None:
@@ -71,6 +73,17 @@ def prepare() -> None:
 def take() -> Launcher:
     """Return a launcher, prepared or started now, to be reaped and closed by the caller. Raises OSError, Unavailable."""
     return _prepared.pop() if _prepared else Launcher.start()
+
+
+def meanwhile(do: Callable[[], object]) -> None:
+    """Have something done by whoever waits for a launcher next, in the time that it takes."""
+    _meanwhile.append(do)
+
+
+def use_wait() -> None:
+    """Do it now: a launcher has its request."""
+    while _meanwhile:
+        _meanwhile.pop()()
 
 
 def discard() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 
+from containerd_py import light_signal as signal
 from containerd_py.errors import (
     Conflict,
     ContainerdError,
@@ -40,7 +40,6 @@ from containerd_py.runtime.plan.operations import (
     SetScheduler,
     SetSysctl,
 )
-from containerd_py.signal_names import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,6 +205,8 @@ def vanished(plan: Told, status: WaitStatus | None, *, oom_kills: int = 0) -> Co
         cause = "the limit (linux.resources.memory.limit) is too small for its init worker, which the kernel has killed"
         return InvalidArgument(f"cannot {task}: {cause}", step="memory", errno=errno.ENOMEM, hint=_MEMORY_HINT)
     if status is not None and status.signal is not None and status.signal not in _OWN_FAULTS:
+        from containerd_py.signal_names import signal_name
+
         name = signal_name(status.signal)
         return Conflict(
             f"cannot {task}: its init worker was ended by {name}", step="init", hint="who has killed it meanwhile?"

@@ -96,7 +96,7 @@ def _same_file(first: str, second: str) -> bool:
 
 def _content(path: str) -> str:
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime import hooks, timing

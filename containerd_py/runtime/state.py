@@ -11,15 +11,14 @@ Any process may work on a container: `locked` makes them take turns.
 
 from __future__ import annotations
 
-import binascii
-import contextlib
 import errno
 import fcntl
-import json
 import os
 import time
 
 from containerd_py import atomic
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_json as json
 from containerd_py import light_socket as socket
 from containerd_py.errors import Conflict, Internal, NotFound, OutOfSpace, Unavailable
 from containerd_py.light_dataclasses import dataclass, field
@@ -140,7 +139,7 @@ class StateDirectory:
         The last one to be destroyed takes it along.
         """
         root = os.path.realpath(os.path.dirname(self.path))
-        return f"/pycontainerd-{binascii.crc32(root.encode()):08x}"
+        return f"/pycontainerd-{_crc32(root.encode()):08x}"
 
     @property
     def notify_directory(self) -> str:
@@ -387,3 +386,13 @@ def list_ids(root: str) -> tuple[str, ...]:
 def _start_address(directory: Fd) -> str:
     """Through the directory's descriptor: sun_path holds 108 bytes only, whatever the directory's depth."""
     return f"/proc/self/fd/{directory.fileno()}/start.sock"
+
+
+def _crc32(data: bytes) -> int:
+    """Return what `binascii.crc32` does, whose library takes longer to load than a path takes here."""
+    rest = 0xFFFF_FFFF
+    for byte in data:
+        rest ^= byte
+        for _bit in range(8):
+            rest = rest >> 1 ^ (0xEDB8_8320 if rest & 1 else 0)
+    return rest ^ 0xFFFF_FFFF

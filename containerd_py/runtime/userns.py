@@ -85,7 +85,7 @@ def may_drop_groups(spec: Spec) -> bool:
 def setgroups_allowed(pid: int | str) -> bool:
     """Tell whether processes in the user namespace of `pid` may change their groups (user_namespaces(7))."""
     try:
-        with open(f"/proc/{pid}/setgroups", encoding="ascii") as file:
+        with open(f"/proc/{pid}/setgroups", encoding="utf-8") as file:
             return file.read().strip() == "allow"
     except FileNotFoundError:
         return True

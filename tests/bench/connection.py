@@ -35,14 +35,28 @@ class Connection:
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
         """Return the body of the answer. Raises Failed for a status from 400 on."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._socket.sendall(head.encode() + body)
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        if body:
+            head += "Content-Type: application/json\r\n"
+        self._socket.sendall(head.encode() + b"\r\n" + body)
         status = int(self._line()[9:12])
         fields = dict(self._fields())
         rest = b"" if status == 204 else self._body(fields)
         if status >= 400:
             raise Failed(f"cannot {method} {path}: {status} {rest.decode()}")
         return rest
+
+    def upgrade(self, path: str) -> socket.socket:
+        """Ask for a stream of bytes in place of HTTP; return the socket, for as long as this connection is open."""
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+        )
+        self._socket.sendall(head.encode())
+        status = int(self._line()[9:12])
+        dict(self._fields())
+        if status != 101:
+            raise Failed(f"cannot upgrade {path}: {status}")
+        return self._socket
 
     def json(self, method: str, path: str, body: bytes = b"") -> Any:
         return json.loads(self.request(method, path, body))

@@ -1,24 +1,64 @@
-"""The results of one run: plain data, as it goes to the JSON file."""
+"""What was measured, as plain data: it goes to a file as JSON, a file a section, and comes back."""
 
+import dataclasses
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median, quantiles
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
-from tests.bench.memory import Held
+OURS = "pycontainerd"
+WORK = 10.0
+"""How many times as much is done, to see how costs grow."""
+
+
+class Better(StrEnum):
+    LOWER = "lower"
+    HIGHER = "higher"
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Milliseconds."""
+class Series:
+    """One contestant's values, in the order in which they were measured, in the unit of the figure."""
 
-    median_ms: float
-    p95_ms: float
-    p99_ms: float
+    name: str
+    values: tuple[float, ...]
 
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Spread":
-        percentiles = quantiles(seconds, n=100, method="inclusive")
-        return cls(median(seconds) * 1e3, percentiles[94] * 1e3, percentiles[98] * 1e3)
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart's worth of series that answer one question.
+
+    paired: values of the same place come from the same round. compared: the others are held against the first series.
+    """
+
+    key: str
+    title: str
+    unit: str
+    series: tuple[Series, ...]
+    better: Better = Better.LOWER
+    paired: bool = False
+    compared: bool = True
+    note: str = ""
+
+    def find(self, name: str) -> Series | None:
+        return next((each for each in self.series if each.name == name), None)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a tenfold of work costs. few, many: what was done; small, large: the cost of each piece of it.
+
+    factor: how many times the pieces of `many` are those of `few`.
+    """
+
+    name: str
+    few: str
+    many: str
+    factor: float
+    small: tuple[float, ...]
+    large: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -37,115 +77,59 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Laps:
-    """Whole lives of containers by contestant, and ours by request."""
+class Measured:
+    """absent: peers that could not be measured, and why."""
 
-    contestants: dict[str, Spread]
-    requests: dict[str, Spread]
-
-
-@dataclass(frozen=True)
-class Residence:
-    """Memory by situation."""
-
-    idle: Held
-    after_rounds: Held
-    created: Held
-    running: Held
-    containers: int
+    figures: tuple[Figure, ...]
+    growths: tuple[Growth, ...] = ()
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Volume:
-    """mebibytes: how much a payload wrote; the seconds until all of it was there."""
+class Section:
+    """One section of a run. size: what it was told to do, in words."""
 
-    mebibytes: int
-    seconds: float
-
-    @property
-    def mib_per_s(self) -> float:
-        return self.mebibytes / self.seconds
-
-
-@dataclass(frozen=True)
-class Logged:
-    """A payload's output into the log, and out of it again by whoever asks for logs."""
-
-    written: Volume
-    read: Volume
-
-
-@dataclass(frozen=True)
-class Rate:
-    """started: how many containers, so many of them in flight at once; starts: create and start of each."""
-
-    started: int
-    in_flight: int
-    starts: Spread
-    per_s: float
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """Containers that run at once.
-
-    idle_cpu_percent: of one CPU, by all our processes. restart_s: from the exec of a daemon whose predecessor was killed
-    to its first answer, all containers being known.
-    """
-
-    rates: tuple[Rate, ...]
-    running: int
-    lists: Spread
-    inspects: Spread
-    kib_per_container: float
-    idle_cpu_percent: float
-    restart_s: float
-
-
-@dataclass(frozen=True)
-class Output:
-    """attached_s: until all clients were attached; fanned_out: what all of them got together.
-
-    podman: the same of it, or why there is none.
-    """
-
-    clients: int
-    attached_s: float
-    fanned_out: Volume
-    logged: Logged
-    to_client: Volume
-    podman: Logged | str
-
-
-@dataclass(frozen=True)
-class Load:
-    crowd: Crowd
-    output: Output
-
-
-@dataclass(frozen=True)
-class Living:
-    """With containers that run, by what is done.
-
-    executed: a program in one, ours and those of others; ended: one, by request; told: bytes and events that arrive;
-    clients: a whole run by a client that is started for it.
-    """
-
-    executed: dict[str, Spread]
-    ended: dict[str, Spread]
-    told: dict[str, Spread]
-    clients: dict[str, Spread]
-
-
-@dataclass(frozen=True)
-class Results:
-    """`costs_us`: medians by phase and step of the timeline, the greatest first."""
-
+    name: str
     machine: Machine
-    rounds: int
-    laps: Laps
-    starts: Spread
-    residence: Residence
-    costs_us: dict[str, float]
-    living: Living
-    load: Load | None = None
+    size: str
+    seconds: float
+    measured: Measured
+
+
+def milliseconds(seconds: Sequence[float]) -> tuple[float, ...]:
+    return tuple(each * 1e3 for each in seconds)
+
+
+def write(folder: Path, section: Section) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(dataclasses.asdict(section), indent=1, ensure_ascii=False)
+    (folder / f"{section.name}.json").write_text(text + "\n")
+
+
+def read(folder: Path, names: Sequence[str]) -> dict[str, Section]:
+    """Return the sections that are there, in the order of `names`."""
+    found = {name: folder / f"{name}.json" for name in names}
+    return {name: _section(json.loads(path.read_text())) for name, path in found.items() if path.exists()}
+
+
+def _section(told: dict[str, Any]) -> Section:
+    measured = told["measured"]
+    return Section(
+        name=told["name"],
+        machine=Machine(**{**told["machine"], "versions": tuple(told["machine"]["versions"])}),
+        size=told["size"],
+        seconds=told["seconds"],
+        measured=Measured(
+            figures=tuple(_figure(each) for each in measured["figures"]),
+            growths=tuple(
+                Growth(**{**each, "small": tuple(each["small"]), "large": tuple(each["large"])})
+                for each in measured["growths"]
+            ),
+            absent=measured["absent"],
+        ),
+    )
+
+
+def _figure(told: dict[str, Any]) -> Figure:
+    series = tuple(Series(each["name"], tuple(each["values"])) for each in told["series"])
+    return Figure(**{**told, "series": series, "better": Better(told["better"])})

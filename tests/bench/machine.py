@@ -29,3 +29,23 @@ def _processor() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
+
+
+_HERTZ = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far: utime and stime of proc_pid_stat(5)."""
+    return sum(_times(pid)[:2])
+
+
+def of_both(daemon: int, spawner: int) -> tuple[float, float, float]:
+    """Return the seconds of the daemon, of the spawner, and of the children of the latter that have ended."""
+    times = _times(spawner)
+    return cpu_s(daemon), sum(times[:2]), sum(times[2:])
+
+
+def _times(pid: int) -> tuple[float, ...]:
+    """utime, stime, cutime, cstime."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return tuple(int(each) / _HERTZ for each in fields[11:15])

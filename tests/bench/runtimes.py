@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.connection import Failed
+from tests.bench.connection import Connection, Failed
 
 _CGROUPS = Path("/sys/fs/cgroup")
 # On hosts with cgroup v1 they join every hierarchy there is, pycontainerd three (pids, devices, cgroup2). These are
@@ -19,7 +19,11 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _THREE = ("cpuset", "devices", "pids")
 _CGROUPFS = ("--cgroup-manager=cgroupfs",)
 _OURS = str(Path(sys.executable).parent / "pyrunc")
-_SLEEPING = "-sleeping"
+SLEEPING = ("/bin/sleep", "3600")
+OBEDIENT = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done")
+"""A payload that ends at SIGTERM, as soon as its trap is set."""
+_SLEEPS = "-sleeps"
+_OBEYS = "-obeys"
 _OCI_VERSION = "1.0.2"  # crun 1.8 refuses 1.1 and later; nothing in the document needs them
 
 
@@ -78,16 +82,30 @@ class Runtime:
     @contextmanager
     def sleeping(self) -> Iterator[None]:
         """Have a container that sleeps, for `execute`."""
-        bundle = str(Path(self._bundle).with_name(f"{Path(self._bundle).name}{_SLEEPING}"))
-        self._launcher.run(*self._command, "run", "--detach", "--bundle", bundle, self._sleeper)
+        self._detach(_SLEEPS)
         try:
             yield
         finally:
-            self._launcher.run(*self._command, "delete", "--force", self._sleeper)
+            self.delete()
 
     def execute(self) -> float:
         """Run `/bin/true` in the container; return the seconds."""
         return self._launcher.run(*self._command, "exec", self._sleeper, "/bin/true")
+
+    def start(self, *, obedient: bool) -> int:
+        """Begin a container that sleeps, or one that ends at SIGTERM, for `kill`; return its pid."""
+        self._detach(_OBEYS if obedient else _SLEEPS)
+        told = subprocess.run([*self._command, "state", self._sleeper], capture_output=True, check=True).stdout
+        return int(json.loads(told)["pid"])
+
+    def kill(self, signal_name: str) -> None:
+        self._launcher.run(*self._command, "kill", self._sleeper, signal_name)
+
+    def delete(self) -> None:
+        self._launcher.run(*self._command, "delete", "--force", self._sleeper)
+
+    def _detach(self, kind: str) -> None:
+        self._launcher.run(*self._command, "run", "--detach", "--bundle", f"{self._bundle}{kind}", self._sleeper)
 
     def version(self) -> str:
         told = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True).stdout
@@ -101,13 +119,21 @@ def found(program: str) -> str:
     return path
 
 
+def document(connection: Connection, request: bytes) -> dict[str, Any]:
+    """Return the OCI document that the request is lowered to, in the version that all of them read."""
+    container = connection.json("POST", "/v1/containers", request)["id"]
+    oci: dict[str, Any] = connection.json("GET", f"/v1/containers/{container}")["oci"]
+    connection.request("DELETE", f"/v1/containers/{container}")
+    return {**oci, "ociVersion": _OCI_VERSION}
+
+
 def write_bundle(folder: Path, document: dict[str, Any]) -> None:
-    """Write the document of one of our own containers as a bundle (its version differs); beside it one that sleeps, and one
-    without seccomp."""
-    document = {**document, "ociVersion": _OCI_VERSION}
+    """Write the document of one of our own containers as a bundle; beside it one that sleeps, one that ends at SIGTERM, and
+    one without seccomp."""
     _write(folder, document)
-    sleeps = {**document["process"], "args": ["/bin/sleep", "3600"]}
-    _write(folder.with_name(f"{folder.name}{_SLEEPING}"), {**document, "process": sleeps})
+    for kind, args in ((_SLEEPS, SLEEPING), (_OBEYS, OBEDIENT)):
+        process = {**document["process"], "args": args}
+        _write(folder.with_name(f"{folder.name}{kind}"), {**document, "process": process})
     linux = {key: value for key, value in document["linux"].items() if key != "seccomp"}
     _write(_plain(folder), {**document, "linux": linux})
 

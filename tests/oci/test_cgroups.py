@@ -106,6 +106,14 @@ def test_memory_is_limited(oci: Containers) -> None:
     assert "209715200" not in told.stdout
 
 
+@pytest.mark.lacks("runc", "goes without kernelTCP")
+def test_kernel_memory_is_limited_with_all_memory(oci: Containers) -> None:
+    limits = {"limit": 32 << 20, "swap": 32 << 20, "kernel": 32 << 20, "kernelTCP": 32 << 20}
+    box = oci.start({"linux.resources.memory": limits})
+    found = {name: box.cgroup("memory", f"memory.{name}.limit_in_bytes") for name in ("memsw", "kmem.tcp")}
+    assert set(found.values()) | {box.cgroup("memory", "memory.limit_in_bytes")} == {str(32 << 20)}
+
+
 def test_time_is_limited(oci: Containers) -> None:
     changes = {
         "process.args": ["/bin/sh", "-c", "while :; do :; done"],

@@ -55,6 +55,20 @@ def test_it_can_be_deleted_where_only_cgroup_v1_freezes(oci: Containers) -> None
     oci.nothing_left(box.id)
 
 
+@pytest.mark.lacks("crun", "tells it in other words")
+def test_what_does_not_fit_the_state_is_refused_in_words_that_callers_look_for(oci: Containers) -> None:
+    box = oci.start()
+    assert "cannot start an already running container" in oci.runtime("start", box.id).stderr
+    assert re.search("cannot delete .* that is not stopped", oci.runtime("delete", box.id).stderr)
+    assert "container not paused" in oci.runtime("resume", box.id).stderr
+    box.kill("KILL").ok()
+    box.await_status("stopped")
+    assert "cannot start a container that has stopped" in oci.runtime("start", box.id).stderr
+    assert "cannot exec in a stopped container" in oci.runtime("exec", box.id, "true").stderr
+    assert "container not running" in oci.runtime("kill", box.id).stderr
+    assert "container not running" in oci.runtime("pause", box.id).stderr
+
+
 @pytest.mark.lacks("crun", "waits for the end of the pause", run=False)
 def test_exec_in_a_paused_container_is_refused(oci: Containers) -> None:
     box = oci.start()
@@ -91,6 +105,7 @@ def test_only_what_runs_is_paused_and_what_is_paused_resumed(oci: Containers, co
 
 UPDATES: list[tuple[list[str], str, str, str]] = [
     (["--memory", str(48 * MIB), "--memory-swap", str(64 * MIB)], "memory", "memory.limit_in_bytes", str(48 * MIB)),
+    (["--memory", str(32 * MIB), "--kernel-memory", str(32 * MIB)], "memory", "memory.limit_in_bytes", str(32 * MIB)),
     (["--memory-reservation", str(16 * MIB)], "memory", "memory.soft_limit_in_bytes", str(16 * MIB)),
     (["--cpu-share", "300"], "cpu", "cpu.shares", "300"),
     (["--cpu-quota", "30000", "--cpu-period", "60000"], "cpu", "cpu.cfs_quota_us", "30000"),
@@ -278,6 +293,14 @@ def test_features_are_told(oci: Containers) -> None:
     assert {"ro", "rbind", "noexec"} <= set(told["mountOptions"])
     assert {"SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"} <= set(told["linux"]["seccomp"]["actions"])
     assert "CAP_CHOWN" in told["linux"]["capabilities"]
+
+
+@pytest.mark.lacks("crun", "heeds other ones")
+@pytest.mark.lacks("runc<1.4", "tells less")
+def test_features_that_came_later_are_told(oci: Containers) -> None:
+    told = oci.runtime("features").ok().json()
+    assert set(told["linux"]["intelRdt"]) == {"enabled", "schemata", "monitoring"}
+    assert {"org.criu.config", "org.systemd.property."} <= set(told["potentiallyUnsafeConfigAnnotations"])
 
 
 def test_a_configuration_is_written_to_begin_with(oci: Containers, place: Path) -> None:

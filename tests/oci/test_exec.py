@@ -100,6 +100,23 @@ def test_all_is_read_from_a_process_document(box: Container, place: Path) -> Non
     assert box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split() == ["/etc", "5", "y"]
 
 
+def test_a_process_document_without_capabilities_has_no_more_than_the_container(oci: Containers, place: Path) -> None:
+    box = oci.start({"process.capabilities": {name: ["CAP_KILL"] for name in ("bounding", "effective", "permitted")}})
+    told = ["/bin/grep", "-E", "Cap(Bnd|Eff|Prm)", "/proc/self/status"]
+    (place / "process.json").write_text(json.dumps(process(args=told)))
+    found = box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split()
+    assert found == ["CapPrm:", kill := f"{1 << 5:016x}", "CapEff:", kill, "CapBnd:", kill]
+
+
+@pytest.mark.lacks("crun", "has the umask and the score of that document alone")
+@pytest.mark.lacks("runc<1.2", "has the usual umask")
+def test_what_else_a_process_document_leaves_out_is_the_containers(oci: Containers, place: Path) -> None:
+    box = oci.start({"process.oomScoreAdj": 300, "process.user": {"uid": 0, "gid": 0, "umask": 0o27}})
+    told = ["/bin/sh", "-c", "umask; cat /proc/self/oom_score_adj"]
+    (place / "process.json").write_text(json.dumps(process(args=told)))
+    assert box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split() == ["0027", "300"]
+
+
 def test_detached_returns_while_it_runs(box: Container, place: Path) -> None:
     box.exec("--detach", "--pid-file", str(place / "pid"), "--", "/bin/sleep", "500").ok()
     pid = int((place / "pid").read_text())
@@ -110,6 +127,14 @@ def test_detached_returns_while_it_runs(box: Container, place: Path) -> None:
 def test_a_pid_file_is_written_in_the_foreground_too(box: Container, place: Path) -> None:
     box.exec("--pid-file", str(place / "pid"), "--", "/bin/true").ok()
     assert (place / "pid").read_text().isdigit()
+
+
+def test_a_pid_file_that_cannot_be_written_is_what_is_told_of(box: Container, place: Path) -> None:
+    """Whether the process has ended by then or not."""
+    for program in ("/bin/true", "/bin/cat"):
+        refused = box.exec("--pid-file", str(place / "none/pid"), "--", program)
+        assert refused.code
+        assert f"{place}/none/" in refused.stderr
 
 
 def test_a_terminal_is_joined_with_the_callers(box: Container) -> None:

@@ -142,7 +142,6 @@ def test_a_failing_start_hook_undoes_the_start(oci: Containers) -> None:
     eventually(lambda: not _runs(oci, box.id), what="the end of the container")
 
 
-@pytest.mark.lacks("crun", "has the runtime's environment")
 @pytest.mark.lacks("runc<1.1", "has the runtime's environment")
 def test_a_start_hook_without_environment_has_the_payloads(oci: Containers) -> None:
     changes = {"process.env": ["PATH=/bin", "ONE=two"], "process.args": ["/bin/cat", "/env"]}
@@ -177,6 +176,17 @@ def test_a_create_container_hook_begins_in_the_root(oci: Containers) -> None:
 def _runs(oci: Containers, container_id: str) -> bool:
     told = oci.runtime("state", container_id)
     return told.code == 0 and told.json()["status"] != "stopped"
+
+
+@pytest.mark.lacks("crun<1.27", "tells nobody")
+@pytest.mark.lacks("runc", "leaves out those that follow")
+def test_a_poststop_that_fails_is_told_of_and_hinders_nothing(oci: Containers, place: Path) -> None:
+    failing = oci.start(hooks(poststop=[hook("exit 3"), recording(place, "poststop")]))
+    failing.kill("KILL").ok()
+    failing.await_status("stopped")
+    assert "hook" in failing.delete().ok().stderr
+    assert (place / "order").read_text() == "poststop\n"
+    oci.nothing_left(failing.id)
 
 
 @pytest.mark.lacks("crun", "does not run it")

@@ -139,6 +139,14 @@ def test_root_has_what_is_bounding(oci: Containers) -> None:
     assert names(found["CapEff"]) == names(found["CapBnd"])
 
 
+@pytest.mark.lacks("crun", "refuses it")
+def test_a_capability_that_there_is_not_is_left_out_and_told(oci: Containers) -> None:
+    sets = {"bounding": ["CAP_KILL", "CAP_UNKNOWN"], "permitted": ["CAP_KILL", "CAP_UNKNOWN"]}
+    told = oci.run({"process.args": ["/bin/grep", "CapBnd", "/proc/self/status"], "process.capabilities": sets}).ok()
+    assert told.stdout.split() == ["CapBnd:", f"{1 << 5:016x}"]
+    assert "ignoring unknown or unavailable capabilities: [CAP_UNKNOWN]" in told.stderr
+
+
 def test_no_capabilities_are_none(oci: Containers) -> None:
     sets: dict[str, list[str]] = {name: [] for name in ("bounding", "permitted", "effective", "inheritable", "ambient")}
     found = status(oci, {"process.capabilities": sets})
@@ -225,7 +233,6 @@ def test_it_has_no_descriptor_but_its_streams(oci: Containers) -> None:
     assert oci.sh("ls /proc/1/fd; true").split() == ["0", "1", "2"]
 
 
-@pytest.mark.lacks("crun", "waits with what it has made open")
 def test_what_waits_for_its_start_has_nothing_of_the_hosts_open(oci: Containers) -> None:
     box = oci.create({"linux.maskedPaths": ["/proc/acpi", "/proc/interrupts"]})
     found = [str(path.readlink()) for path in Path(f"/proc/{box.pid}/fd").iterdir()]

@@ -100,7 +100,6 @@ def test_the_loopback_of_a_users_network_is_up(oci: Containers) -> None:
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["the caller's namespace", "a namespace of its own"])
-@pytest.mark.lacks("crun", "does not take both versions of cgroups at once")
 def test_a_user_who_has_no_cgroup_to_give_shows_the_one_it_is_in(oci: Containers, *, own: bool) -> None:
     kinds = [{"type": kind} for kind in (*KINDS, *(["cgroup"] if own else []))]
     cgroup = {"destination": "/mnt", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "nodev", "noexec"]}

@@ -20,16 +20,32 @@ HOME = "opt/pycontainerd"
 _LIST = f"{HOME}/installed-files"
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 _PACKAGES = f"{HOME}/lib/python{_VERSION}/site-packages"
-_PROGRAMS = {
-    "pycontainerd": ("containerd_py.__main__", "usr/sbin"),
-    "pyctr": ("containerd_py.cli.main", "usr/bin"),
-}
-"""By name: the module whose `main` it is, and where a link to it is."""
-
-_PROGRAM = """#!/{home}/bin/python3 -I
+_PYCONTAINERD = """#!/{home}/bin/python3 -I
 import sys
 
-from {module} import main
+from containerd_py.__main__ import main
+
+sys.exit(main())
+"""
+_PYCTR = """#!/{home}/bin/python3 -IS
+import sys
+
+if "run" in sys.argv:
+    sys.path.append("/{packages}")
+
+    from containerd_py.bytecode_cache import BytecodeCache
+
+    cache = BytecodeCache.own().install()
+
+    from containerd_py.cli.quick.program import run
+
+    run(cache)
+
+import site
+
+site.main()
+
+from containerd_py.cli.main import main
 
 sys.exit(main())
 """
@@ -46,7 +62,7 @@ from containerd_py.cli.oci.program import run
 
 run(cache)
 """
-"""As its script in `containerd_py.cli.oci`, which has to find out where it lies."""
+"""As their scripts in `containerd_py.cli` and `containerd_py.cli.oci`, which have to find out where they lie."""
 
 _COMPLETION = {
     "bash": "usr/share/bash-completion/completions/pyctr",
@@ -113,9 +129,9 @@ def _write_packages(root: Path) -> None:
 
 
 def _write_programs(root: Path) -> None:
-    for name, (module, folder) in _PROGRAMS.items():
-        _write_program(root, folder, name, _PROGRAM.format(home=HOME, module=module))
-    _write_program(root, "usr/bin", "pyrunc", _PYRUNC.format(home=HOME, packages=_PACKAGES))
+    _write_program(root, "usr/sbin", "pycontainerd", _PYCONTAINERD.format(home=HOME))
+    for name, text in (("pyctr", _PYCTR), ("pyrunc", _PYRUNC)):
+        _write_program(root, "usr/bin", name, text.format(home=HOME, packages=_PACKAGES))
 
 
 def _write_program(root: Path, folder: str, name: str, text: str) -> None:

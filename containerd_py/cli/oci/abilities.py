@@ -5,9 +5,18 @@ from __future__ import annotations
 from containerd_py import __version__
 from containerd_py.cli.oci.versions import libseccomp
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.runtime.cgroups.systemd.annotated import PREFIX as UNIT_ANNOTATIONS
 from containerd_py.runtime.checkpoint.criu import is_usable
+from containerd_py.runtime.checkpoint.dump import CONFIG_ANNOTATION
 from containerd_py.runtime.host import probe
-from containerd_py.runtime.spec.linux import NAMESPACE_TYPES, SECCOMP_ACTIONS, SECCOMP_OPERATORS
+from containerd_py.runtime.spec.defaults import OWN_ANNOTATIONS, UNKNOWN_CALLS_ANNOTATION
+from containerd_py.runtime.spec.linux import (
+    MEMORY_POLICIES,
+    MEMORY_POLICY_FLAGS,
+    NAMESPACE_TYPES,
+    SECCOMP_ACTIONS,
+    SECCOMP_OPERATORS,
+)
 from containerd_py.runtime.spec.models import parse
 from containerd_py.runtime.spec.mount_options import KNOWN_OPTIONS
 from containerd_py.runtime.spec.process import CAPABILITIES
@@ -19,6 +28,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+_HEEDED = (CONFIG_ANNOTATION, OWN_ANNOTATIONS, UNIT_ANNOTATIONS, UNKNOWN_CALLS_ANNOTATION)
+"""Annotations that change what is done; a name that ends with "." stands for all that begin with it."""
+
 _FLAGS = tuple(f"SECCOMP_FILTER_FLAG_{name}" for name in ("TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"))
 _ARCHITECTURES = tuple(
     f"SCMP_ARCH_{name}"
@@ -42,6 +54,7 @@ def document() -> dict[str, Any]:
             "org.pycontainerd.pyrunc.version": __version__,
             "org.opencontainers.runc.checkpoint.enabled": "true" if is_usable() else "false",
         },
+        "potentiallyUnsafeConfigAnnotations": list(_HEEDED),
     }
 
 
@@ -60,21 +73,25 @@ def _linux() -> dict[str, Any]:
         "seccomp": _seccomp(),
         "apparmor": {"enabled": serves({"process": {"args": ["x"], "apparmorProfile": "unconfined"}})},
         "selinux": {"enabled": serves({"process": {"args": ["x"], "selinuxLabel": "system_u:system_r:container_t:s0"}})},
-        "intelRdt": {"enabled": serves_linux({"intelRdt": {"closID": "x"}})},
+        "intelRdt": {
+            "enabled": serves_linux({"intelRdt": {"closID": "x"}}),
+            "schemata": serves_linux({"intelRdt": {"schemata": ["L3:0=f"]}}),
+            "monitoring": serves_linux({"intelRdt": {"enableMonitoring": True}}),
+        },
+        "memoryPolicy": {"modes": sorted(MEMORY_POLICIES), "flags": sorted(MEMORY_POLICY_FLAGS)},
         "mountExtensions": {"idmap": {"enabled": _serves_option("idmap")}},
         "netDevices": {"enabled": serves_linux({"netDevices": {"eth0": {}}})},
     }
 
 
 def _seccomp() -> dict[str, Any]:
-    flags = [name for name in _FLAGS if _serves_seccomp({"flags": [name]})]
     return {
         "enabled": True,
         "actions": sorted(name for name in SECCOMP_ACTIONS if _serves_action(name)),
         "operators": sorted(SECCOMP_OPERATORS),
         "archs": [name for name in _ARCHITECTURES if _serves_seccomp({"architectures": [name]})],
-        "knownFlags": flags,
-        "supportedFlags": flags,
+        "knownFlags": list(_FLAGS),
+        "supportedFlags": [name for name in _FLAGS if _serves_seccomp({"flags": [name]})],
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
+
+_UNKNOWN_CAPABILITY = "unknown capability "
+"""How a note about one begins (`spec.process`)."""
 
 _LARGEST = 10 * 2**20
 """Of a document (SECURITY R19)."""
@@ -90,5 +93,8 @@ def ignoring(what: str, warn: Callable[[str], None]) -> Iterator[list[str]]:
     """Yield the list that a document is read with as the specification asks, and tell what it has got."""
     ignored: list[str] = []
     yield ignored
+    names = {one.split("'")[1] for one in ignored if one.startswith(_UNKNOWN_CAPABILITY)}
+    if names:  # in runc's words, which callers look for
+        warn(f"ignoring unknown or unavailable capabilities: [{' '.join(sorted(names))}]")
     if ignored:
         warn(f"ignored in {what}: {', '.join(ignored)}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count, given
 from containerd_py.cli.oci.bundle import read_spec
@@ -69,10 +69,11 @@ def make(options: Options, context: Context, spec: Spec, preserved: int, streams
         context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
         tell_seccomp(spec, context.log)
         container = _create(options, context, spec, preserved, streams)
-        context.log.debug(f"child process in init(): {container.pid}")
+        if context.log.debugging:
+            context.log.debug(f"child process in init(): {container.pid}")
         context.log.debug("init: closing the pipe to signal completion")
         try:
-            tell(container.pid)
+            tell(container)
         except BaseException:
             container.destroy(force=True)
             raise

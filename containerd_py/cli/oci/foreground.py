@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import threading
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
+from containerd_py import light_threading as threading
 from containerd_py.errors import Internal
 from containerd_py.runtime.streams import Streams
 
@@ -97,5 +97,5 @@ def adopting_orphans(payload: int) -> Iterator[None]:
 
 def children() -> list[int]:
     """Return the children of this process, which has one thread that makes any."""
-    with open("/proc/thread-self/children", encoding="ascii") as file:
+    with open("/proc/thread-self/children", encoding="utf-8") as file:
         return [int(pid) for pid in file.read().split()]

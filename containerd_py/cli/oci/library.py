@@ -131,8 +131,21 @@ class Containers(Protocol):
     def list(self, state_root: str) -> tuple[Snapshot, ...]: ...
 
 
-def library() -> Containers:
-    """Return the library itself, imported now."""
-    from containerd_py.runtime import Container as Library
+class _Library:
+    """The library, imported when it is asked; by `create`, once the container is made."""
 
-    return cast("Containers", Library)
+    def __getattr__(self, name: str) -> Any:
+        from containerd_py.runtime import Container as Library
+
+        return getattr(Library, name)
+
+    def create(self, container_id: str, spec: Spec, *, state_root: str, **options: Any) -> Any:
+        from containerd_py.runtime import making
+
+        made = making.make(container_id, spec, state_root=state_root, **options)
+        return self.of(made, container_id, state_root=state_root)
+
+
+def library() -> Containers:
+    """Return the library itself."""
+    return cast("Containers", _Library())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_json as json
 from containerd_py.errors import InvalidArgument, errno_name
 
 

@@ -5,10 +5,10 @@ The directory of the socket is bound into the container when it is created; the 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py import light_socket as socket
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ class NotifySocket:
 
         Raises InvalidArgument for what is no id, or a directory of somebody else's.
         """
-        from containerd_py.runtime.container import check_id
+        from containerd_py.runtime.making import check_id
         from containerd_py.runtime.notify import told
 
         check_id(self._id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from containerd_py import atomic
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import InvalidArgument, errno_name
 
 

@@ -21,6 +21,9 @@ _LAUNCHING = {"create", "exec", "run"}
 _OF_LAUNCHERS = ("containerd_py.runtime.spawner.roles", "containerd_py.runtime.spawner.birth")
 """What they import, from the same file, and never write to it."""
 
+_LATER = ("containerd_py.runtime.container", "containerd_py.runtime.kept")
+"""What is needed once a worker was forked: imported while the launcher forks it."""
+
 _GARBAGE = 200_000
 """So many objects are made before it is looked which are not needed: more than importing makes, of which all are."""
 
@@ -56,13 +59,13 @@ def _prepare() -> None:
 
     try:
         prepared.prepare()
+        prepared.meanwhile(lambda: list(map(__import__, _LATER)))
     except (ContainerdError, OSError):
         return
 
 
 def _perform() -> int:
-    import signal
-
+    from containerd_py import light_signal as signal
     from containerd_py.cli.oci.main import main
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # so far an interrupt has ended us without a word, see `pyrunc`

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import threading
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
+from containerd_py import light_threading as threading
 from containerd_py.errors import Conflict, InvalidArgument
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ def parse_signal(text: str) -> int:
         return int(text)
     name = text.upper().removeprefix("SIG")
     found = getattr(signal, f"SIG{name}", None)
-    if isinstance(found, signal.Signals):
-        return int(found)
+    if type(found) is int and not name.startswith("_"):  # SIG_DFL and its like are none
+        return found
     for base, sign in (("RTMIN+", 1), ("RTMAX-", -1)):
         offset = name.removeprefix(base)
         if offset != name and offset.isascii() and offset.isdigit() and int(offset) <= signal.SIGRTMAX - signal.SIGRTMIN:

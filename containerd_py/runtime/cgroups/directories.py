@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Unavailable
 
 TYPE_CHECKING = False

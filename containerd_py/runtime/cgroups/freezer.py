@@ -6,11 +6,11 @@ for it. Else the freezer of v1 does (Documentation/admin-guide/cgroup-v1/freezer
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import time
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Conflict, ContainerdError, NotSupported, Unavailable
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.members import pids

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 
+from containerd_py import light_signal as signal
 from containerd_py.runtime.cgroups import files, freezer
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd

@@ -89,7 +89,7 @@ def _controllers(v2: str | None) -> tuple[str, ...]:
     if v2 is None:
         return ()
     try:
-        with open(os.path.join(v2, "cgroup.controllers"), encoding="ascii") as file:
+        with open(os.path.join(v2, "cgroup.controllers"), encoding="utf-8") as file:
             return tuple(file.read().split())
     except OSError:
         return ()

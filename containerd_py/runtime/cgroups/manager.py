@@ -6,10 +6,10 @@ and `oom`.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.cgroups import files, freezer, unified

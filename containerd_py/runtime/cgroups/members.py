@@ -54,7 +54,7 @@ def _below(directory: str) -> Iterator[int]:
 def listed(directory: str) -> tuple[int, ...]:
     """Return the processes in one directory, without those below."""
     try:
-        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+        with open(f"{directory}/cgroup.procs", encoding="utf-8") as file:
             return tuple(map(int, file.read().split()))
     except OSError:
         return ()  # gone meanwhile, or a threaded cgroup, whose processes its parent lists

@@ -55,7 +55,7 @@ def _memory(asked: spec.Memory) -> Memory:
         limit=limit,
         reservation=asked.reservation or None,
         swap=swap,
-        kernel=_positive(asked.kernel),
+        kernel=_kernel(asked.kernel, limit),
         kernel_tcp=asked.kernel_tcp or None,
         swappiness=asked.swappiness,
         oom_kill_disable=asked.disable_oom_killer,
@@ -64,9 +64,14 @@ def _memory(asked: spec.Memory) -> Memory:
     )
 
 
-def _positive(limit: int | None) -> int | None:
-    """The limit of kernel memory: kernels since 5.16 have none, so "unlimited" asks for nothing."""
-    return limit if limit is not None and limit > 0 else None
+def _kernel(asked: int | None, limit: int | None) -> int | None:
+    """The limit of kernel memory: kernels since 5.16 have none, so "unlimited" asks for nothing.
+
+    Nor does one that is not below the limit of all memory, which kernel memory counts to (cgroup-v1/memory.rst, 2.7.3).
+    """
+    if asked is None or asked <= 0:
+        return None
+    return None if limit is not None and 0 < limit <= asked else asked
 
 
 def _cpu(asked: spec.Cpu) -> Cpu:

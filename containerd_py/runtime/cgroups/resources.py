@@ -5,12 +5,14 @@ Everywhere: None is "not asked for". Limits of memory, quota and tasks: -1 is "n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from containerd_py.light_dataclasses import dataclass
 
-Read = Callable[[str], str | None]
-"""Returns the content of a control file of the cgroup, stripped; None where it has no such file."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Read = Callable[[str], str | None]
+    """Returns the content of a control file of the cgroup, stripped; None where it has no such file."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-
+from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import ContainerdError
 from containerd_py.light_dataclasses import dataclass, replace
 from containerd_py.runtime.cgroups import files

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 
+from containerd_py import light_contextlib as contextlib
 from containerd_py.runtime.cgroups import files
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def enable(mount: str, directory: str, controller: str) -> None:
     """
     for parent in _parents(mount, directory):
         path = f"{parent}/cgroup.subtree_control"
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             enabled = file.read().split()
         if controller not in enabled:
             if _has_processes(parent):

@@ -31,7 +31,7 @@ EMPTY_NAMESPACES = int(Clone.NEWNET)
 """Interfaces are the caller's to make, at a restore as at a creation: CRIU saves none."""
 _CONFIGS = "/etc/criu/"
 _RUNC_CONFIG = f"{_CONFIGS}runc.conf"
-_CONFIG_ANNOTATION = "org.criu.config"
+CONFIG_ANNOTATION = "org.criu.config"
 _FREEZERS = ("cgroup.freeze", "freezer.state")
 
 
@@ -47,7 +47,7 @@ def checkpoint(state: State, spec: Spec, options: CheckpointOptions) -> None:
     program = checked(find_criu(options.program))
     if options.pre_dump or options.lazy_pages:
         check_features(program, Features(mem_track=options.pre_dump or None, lazy_pages=options.lazy_pages or None))
-    with images.opened(options.image_path, options.work_path, make=True) as (directory, work, log_path):
+    with images.opened(options.image_path, options.work_path, LOG, make=True) as (directory, work, log_path):
         request = Request(
             kind=Kind.PRE_DUMP if options.pre_dump else Kind.DUMP,
             options=_request(state, spec, options, directory, work),
@@ -115,10 +115,10 @@ def config_file(spec: Spec) -> str | None:
     They can have CRIU run programs. Annotations come with images (podman copies them), and so may name what else has come
     with one, at a place that its author knows: the administrator's own files alone are taken.
     """
-    path = spec.annotations.get(_CONFIG_ANNOTATION, _RUNC_CONFIG)
+    path = spec.annotations.get(CONFIG_ANNOTATION, _RUNC_CONFIG)
     if path and (os.path.normpath(path) != path or not path.startswith(_CONFIGS)):
         raise InvalidArgument(
-            f"cannot use {path!r} as CRIU's configuration (annotations.{_CONFIG_ANNOTATION}): it is not in {_CONFIGS}",
+            f"cannot use {path!r} as CRIU's configuration (annotations.{CONFIG_ANNOTATION}): it is not in {_CONFIGS}",
             step="criu",
             hint=f"settings can run programs, and annotations come with images: put the file into {_CONFIGS}",
         )

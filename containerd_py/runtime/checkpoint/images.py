@@ -25,17 +25,25 @@ _STREAMS = 3
 
 
 @contextlib.contextmanager
-def opened(image_path: str, work_path: str | None, *, make: bool) -> Iterator[tuple[Fd, Fd, str]]:
+def opened(image_path: str, work_path: str | None, log_file: str, *, make: bool) -> Iterator[tuple[Fd, Fd, str]]:
     """Yield the images' directory and that of the logs, opened, with the path of the latter.
 
     make: the images' directory may be missing; that of the logs always may. Raises InvalidArgument.
     """
     with _open(image_path, "images", make=make) as images:
         if work_path is None:
+            _remove_old(log_file, images)
             yield images, images, image_path
             return
         with _open(work_path, "logs", make=True) as work:
+            _remove_old(log_file, work)
             yield images, work, work_path
+
+
+def _remove_old(log_file: str, work: Fd) -> None:
+    """Errors quote the log, and CRIU may write none there: a file of its configuration may name another place."""
+    with contextlib.suppress(OSError):
+        os.unlink(log_file, dir_fd=work.fileno())
 
 
 def _open(path: str, what: str, *, make: bool) -> Fd:

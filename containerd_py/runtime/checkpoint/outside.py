@@ -9,10 +9,11 @@ The mounts come from the same plan that makes a container, so that what is resto
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
-from containerd_py.errors import NotSupported
+from containerd_py.errors import Conflict, NotSupported
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
@@ -130,7 +131,15 @@ def mount_points(pid: int | str) -> tuple[str, ...]:
 
 
 def _mountinfo(pid: int | str) -> list[str]:
-    return lines(read_text(f"/proc/{pid}/mountinfo"))
+    """Raises Conflict where a process has given up its mounts (EINVAL), as one does that ends, or is gone."""
+    try:
+        return lines(read_text(f"/proc/{pid}/mountinfo"))
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.ENOENT, errno.ESRCH):
+            raise
+        raise Conflict(
+            f"cannot checkpoint process {pid}: it ends at this moment (container not running)", step="checkpoint"
+        ) from problem
 
 
 # ── namespaces ──

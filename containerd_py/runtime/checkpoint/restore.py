@@ -76,7 +76,7 @@ class Restoration(Creation):
 
     def _make(self, rootfs: str) -> Made:
         image_path, work_path = self._options.image_path, self._options.work_path
-        with images.opened(image_path, work_path, make=False) as (directory, work, log_path), ExitStack() as opened:
+        with images.opened(image_path, work_path, LOG, make=False) as (directory, work, log_path), ExitStack() as opened:
             streams = images.read_streams(directory, image_path)
             place = self._membership.intended()
             plan = self._compile(rootfs, place)
@@ -108,7 +108,7 @@ class Restoration(Creation):
         return self._settled(moments.state, moments.process, moments.terminal)
 
     def _settled(self, state: State, process: ProcessHandle, terminal: Fd | None) -> Made:
-        state = replace(state, kept=self._kept(state))
+        state = replace(state, kept=self._kept(state, self._told(state)))
         self._directory.write(state)
         return Made(state, process, terminal)
 

@@ -33,9 +33,9 @@ connection that somebody makes to the container's start socket, and this one end
 
 from __future__ import annotations
 
-import json
 import struct
 
+from containerd_py import light_json as json
 from containerd_py import light_socket as socket
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
@@ -43,7 +43,6 @@ from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import array
     from typing import Any
 
 _FAILED = struct.Struct("<Hi")
@@ -122,8 +121,12 @@ def receive_plan(control: socket.socket) -> dict[str, int]:
     return dict(zip(json.loads(data[1:]), fds, strict=True))
 
 
-def send_ready(control: socket.socket, ended_ns: array.array[int], terminal: int | None) -> None:
-    send_fds(control, b"R" + ended_ns.tobytes(), () if terminal is None else (terminal,))
+def send_ready(control: socket.socket, ended_ns: list[int], terminal: int | None) -> None:
+    send_fds(control, b"R" + _packed(ended_ns), () if terminal is None else (terminal,))
+
+
+def _packed(times_ns: list[int]) -> bytes:
+    return struct.pack(f"{len(times_ns)}Q", *times_ns)
 
 
 def send_asked(control: socket.socket) -> None:
@@ -170,8 +173,8 @@ def await_mapped(control: socket.socket) -> bool:
     return control.recv(1) == b"I"
 
 
-def send_times(control: socket.socket, ended_ns: array.array[int]) -> None:
-    control.send(b"T" + ended_ns.tobytes())
+def send_times(control: socket.socket, ended_ns: list[int]) -> None:
+    control.send(b"T" + _packed(ended_ns))
 
 
 def send_listener(control: socket.socket, listener: int) -> None:

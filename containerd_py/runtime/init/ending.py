@@ -6,7 +6,8 @@ To the first process of a pid namespace they are nothing unless it handles them 
 from __future__ import annotations
 
 import os
-import signal
+
+from containerd_py import light_signal as signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

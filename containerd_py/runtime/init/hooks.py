@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
-import signal
 
+from containerd_py import light_json as json
+from containerd_py import light_signal as signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
@@ -54,7 +54,7 @@ def _run(
     if status is None:
         raise StepFailed(errno.ETIMEDOUT, f"it did not end in {timeout_s} s, and was killed")
     if status != WaitStatus(0, None):
-        how = f"it ended with {status.code}" if status.signal is None else _killed(status.signal)
+        how = f"the hook failed with exit code {status.code}" if status.signal is None else _killed(status.signal)
         told = _content(streams[1].fileno())[-_TOLD:].decode(errors="replace").strip()
         raise StepFailed(errno.ECANCELED, how + (f": {told}" if told else ""))
 

@@ -6,9 +6,9 @@ import errno
 import fcntl
 import os
 import resource
-import signal
 import stat
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
 from containerd_py.runtime.init.attributes import limit
 from containerd_py.runtime.init.ending import end_when_asked

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import resource
-import signal
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import process, procfs, scheduling

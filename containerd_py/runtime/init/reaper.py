@@ -12,9 +12,9 @@ capability but CAP_KILL, for a payload that becomes another user.
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
 
+from containerd_py import light_signal as signal
+from containerd_py.light_contextlib import suppress
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op

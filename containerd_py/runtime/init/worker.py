@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import array
 import errno
-import importlib
 import os
 import time
 
 from containerd_py import light_socket as socket
+from containerd_py.light_importlib import import_module
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.freeze import GUARD
@@ -27,7 +26,7 @@ _EXECUTORS = (
 )
 """The modules of this package that fill the table of executors when they are imported; later there is no importing."""
 for _module in _EXECUTORS:
-    importlib.import_module(f"{__package__}.{_module}")
+    import_module(f"{__package__}.{_module}")
 
 CONTROL = 3
 NAME = "pyc:[1:INIT]"
@@ -54,7 +53,7 @@ class Worker:
     def __init__(self, control: socket.socket) -> None:
         self._context = Context({}, control)
         self._index = 0
-        self._ended_ns = array.array("Q")
+        self._ended_ns: list[int] = []
         self._started = False
 
     def run(self) -> int:

@@ -6,9 +6,9 @@ One function per command, for programs of the kind that decides about devices. N
 
 from __future__ import annotations
 
-import ctypes
 import errno
 
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.syscall import call
 
 TYPE_CHECKING = False

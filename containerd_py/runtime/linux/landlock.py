@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
 

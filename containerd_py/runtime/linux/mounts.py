@@ -5,10 +5,10 @@ A detached mount is in no namespace and ends with its last file descriptor, so t
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.syscall import Flags, call

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import array
 import errno
 import struct
+import sys
 
 from containerd_py import light_socket as socket
+
+_FD = 4
+"""Bytes of a descriptor, which is an int."""
 
 
 def connect(path: str, *, timeout_s: float) -> socket.socket:
@@ -35,7 +38,9 @@ def send_fds(connection: socket.socket, data: bytes, fds: list[int] | tuple[int,
 
     Returns how many bytes were taken: of a stream socket's it may be fewer, and the descriptors have gone with them.
     """
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    rights = (
+        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join([fd.to_bytes(_FD, sys.byteorder) for fd in fds]))] if fds else []
+    )
     return connection.sendmsg([data], rights, socket.MSG_NOSIGNAL)
 
 
@@ -44,10 +49,11 @@ def receive_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes,
 
     The kernel drops descriptors that there is no room for, in `most` or in the process. Raises BlockingIOError.
     """
-    room = socket.CMSG_LEN(most * array.array("i").itemsize)
+    room = socket.CMSG_LEN(most * _FD)
     data, messages, _flags, _address = connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
-    fds = array.array("i")
+    fds: list[int] = []
     for level, kind, content in messages:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
-    return data, list(fds)
+            whole = len(content) - len(content) % _FD
+            fds += [int.from_bytes(content[at : at + _FD], sys.byteorder) for at in range(0, whole, _FD)]
+    return data, fds

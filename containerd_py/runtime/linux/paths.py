@@ -6,11 +6,11 @@ the root were `/`, so that neither `..` nor an absolute symlink leads out, and r
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import errno
 import os
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
 

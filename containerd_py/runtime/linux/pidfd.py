@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
-import signal
 
+from containerd_py import light_ctypes as ctypes
+from containerd_py import light_signal as signal
 from containerd_py.light_dataclasses import dataclass
 
 _PIDFD_GET_INFO = 0xC000_FF0B  # _IOWR(0xFF, 11, struct of the given size), Linux 6.13

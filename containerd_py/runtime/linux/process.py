@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 
+from containerd_py import light_ctypes as ctypes
+from containerd_py import light_signal as signal
 from containerd_py.runtime.linux.syscall import Flags, call
 
 _PR_SET_DUMPABLE = 4

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.syscall import call
 
 _IOPRIO_WHO_PROCESS = 1

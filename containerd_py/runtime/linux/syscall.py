@@ -6,9 +6,10 @@ arguments: ``move_mount(5, '', 4, 'proc', F_EMPTY_PATH): No such file or directo
 
 from __future__ import annotations
 
-import ctypes
-import enum
 import os
+
+from containerd_py import light_ctypes as ctypes
+from containerd_py.light_flags import IntFlag
 
 # Calls from 424 on have one number on every architecture; older ones differ (asm/unistd_64.h, asm-generic/unistd.h).
 _COMMON = {
@@ -97,15 +98,18 @@ def _numbers_of(machine: str) -> dict[str, int]:
 
 _NUMBERS = _numbers_of(os.uname().machine)
 
+TYPE_CHECKING = False
+
 # A function object of our own: prototypes set on a shared one would change under other users of the library.
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long, *[ctypes.c_void_p] * 6, use_errno=True)
 _syscall = _PROTOTYPE(("syscall", ctypes.CDLL(None, use_errno=True)))
 _PADDING = tuple((None,) * (6 - count) for count in range(7))
 
-Argument = int | bytes | str | ctypes.Structure | ctypes.Array[ctypes.c_char] | None
+if TYPE_CHECKING:
+    Argument = int | bytes | str | ctypes.Structure | ctypes.Array[ctypes.c_char] | None
 
 
-class Flags(enum.IntFlag):
+class Flags(IntFlag):
     """Flags of a kernel call, shown short: ``CLONE|RECURSIVE``."""
 
     def __repr__(self) -> str:

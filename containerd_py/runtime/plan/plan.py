@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
-import json
-
+from containerd_py import light_json as json
 from containerd_py.light_dataclasses import dataclass, field, names_of
 from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
@@ -15,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 6
+FORMAT = 7
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
@@ -26,9 +24,6 @@ _LATER = ("cgroup", "time")
 """Namespaces that clone3 is not to make: "cgroup" is made by an operation, "time" needs its offsets first."""
 
 _OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in Operation.__subclasses__()}
-_FIELDS = {name: names_of(kind) for name, kind in _OPERATIONS.items()}
-"""Without `origin`, which does not count for equality."""
-
 _SCALARS = (int, str, bool)
 
 
@@ -185,12 +180,13 @@ def decode(data: bytes) -> Plan:
 
 
 def _values(operation: Operation) -> list[Any]:
-    return [getattr(operation, name) for name in _FIELDS[type(operation).__name__]]
+    """Without `origin`, which does not count for equality."""
+    return [getattr(operation, name) for name in names_of(type(operation))]
 
 
 def _bytes_as_text(value: object) -> object:
     if isinstance(value, bytes):
-        return {"bytes": binascii.b2a_base64(value, newline=False).decode()}
+        return {"bytes": value.hex()}
     raise TypeError(f"no plan value: {value!r}")
 
 
@@ -198,5 +194,5 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_frozen, value))
     if isinstance(value, dict):
-        return binascii.a2b_base64(value["bytes"], strict_mode=True)
+        return bytes.fromhex(value["bytes"])
     return value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-from contextlib import contextmanager
-from functools import cache, lru_cache
 
 from containerd_py.errors import InvalidArgument, NotSupported
+from containerd_py.light_contextlib import contextmanager
+from containerd_py.light_functools import cache, lru_cache
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp import kept
 from containerd_py.runtime.seccomp.architectures import TOKENS
@@ -79,18 +78,12 @@ def default_filter() -> SeccompFilter:
 @lru_cache(maxsize=64)
 def _compile(profile: Seccomp, *, flags_given: bool) -> SeccompFilter:
     """Once for each profile: compiling takes milliseconds, and most containers share one."""
-    key = _key(profile, flags_given=flags_given)
+    key = kept.key_of(profile)
     found = kept.find(key)
     if found is None:
         found = _compiled(profile, flags_given=flags_given)
         kept.keep(key, found, _library_file())
     return found
-
-
-def _key(profile: Seccomp, *, flags_given: bool) -> bytes:
-    """Return all that a filter depends on but the library's own file: what libseccomp can do it asks the kernel for."""
-    host = os.uname()
-    return json.dumps([profile.document(), flags_given, host.machine, host.release]).encode()
 
 
 def _library_file() -> str:

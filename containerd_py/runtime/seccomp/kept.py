@@ -6,18 +6,20 @@ library that compiled are compared too.
 
 from __future__ import annotations
 
-import json
 import os
-from binascii import crc32
-from contextlib import suppress
+from _imp import source_hash
 
+from containerd_py import light_json as json
 from containerd_py import runtime_cache
+from containerd_py.light_contextlib import suppress
 from containerd_py.light_dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from containerd_py.runtime.spec.linux import Seccomp
 
 _MOST_BYTES = 1 << 20
 
@@ -32,6 +34,25 @@ class SeccompFilter:
     program: bytes
     flags: int
     silences: bool = False
+
+
+def filter_of(profile: Seccomp) -> SeccompFilter:
+    """Return the filter of a profile: the one that is kept, without a look at what compiles them, or one compiled now.
+
+    Raises what `compile.compile_profile` does.
+    """
+    found = find(key_of(profile))
+    if found is not None:
+        return found
+    from containerd_py.runtime.seccomp.compile import compile_profile
+
+    return compile_profile(profile)
+
+
+def key_of(profile: Seccomp) -> bytes:
+    """Return all that a filter depends on but the library's own file: what libseccomp can do it asks the kernel for."""
+    host = os.uname()
+    return json.dumps([profile.document(), "flags" in profile.given, host.machine, host.release]).encode()
 
 
 def find(key: bytes) -> SeccompFilter | None:
@@ -59,7 +80,7 @@ def keep(key: bytes, made: SeccompFilter, library: str) -> None:
 
 
 def _name(key: bytes) -> str:
-    return f"filter-{crc32(key):08x}"
+    return f"filter-{source_hash(0, key).hex()}"
 
 
 def _identity(path: str) -> list[Any]:

@@ -7,11 +7,11 @@ reaps it, it is in the container's pid namespace, whose first process then never
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import sys
 
+from containerd_py import light_ctypes as ctypes
 from containerd_py.runtime.linux.fd import Fd
 
 

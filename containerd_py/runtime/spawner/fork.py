@@ -13,13 +13,13 @@ mounts it, a process that is outside of its own namespace's root gets nowhere (c
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
-import signal
-from contextlib import suppress
 
+from containerd_py import light_json as json
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
+from containerd_py.light_contextlib import suppress
 from containerd_py.light_dataclasses import replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD

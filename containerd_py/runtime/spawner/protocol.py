@@ -29,9 +29,9 @@ spawner reads, since format 2.
 
 from __future__ import annotations
 
-import json
 import os
 
+from containerd_py import light_json as json
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False

@@ -9,11 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import resource
-import signal
 import sys
-from importlib import import_module
 
+from containerd_py import light_signal as signal
 from containerd_py import light_socket as socket
+from containerd_py.light_importlib import import_module
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr
@@ -117,7 +117,7 @@ def _become_private() -> None:
     os.chdir("/")
     for name, value in (("coredump_filter", "0x33"), ("oom_score_adj", "0")):
         try:
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
                 file.write(value)
         except OSError:
             continue  # lowering oom_score_adj below its least value needs CAP_SYS_RESOURCE; the host decided then

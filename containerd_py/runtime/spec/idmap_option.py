@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-
 from containerd_py.light_dataclasses import dataclass
 
 _RANGE = r"(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})"
@@ -54,7 +52,9 @@ def _parts(value: str) -> dict[str, tuple[IdmapRange, ...]]:
 
 
 def _range(text: str) -> IdmapRange:
-    found = re.fullmatch(_RANGE, text, re.ASCII)  # compiled here: few documents have any
+    import re  # here: few documents have any
+
+    found = re.fullmatch(_RANGE, text, re.ASCII)
     if not found:
         raise ValueError(f"{text!r} is no range: first id on the file system, first id outside, how many")
     inside, outside, size = (int(number) for number in found.groups()[1:])

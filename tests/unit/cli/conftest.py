@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from containerd_py.cli.main import main
+from containerd_py.cli.quick.program import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 ID = "c0ffee00c0ffee00c0ffee00"
+_QUICK = """
+import os, sys
+from containerd_py.cli.quick.program import attempt
+code = attempt(sys.argv[1:], os.environ)
+if code is None:
+    from containerd_py.cli.main import main
+    code = main()
+sys.exit(code)
+"""
 TIME = "2026-01-02T03:04:05.000006Z"
 
 
@@ -159,18 +170,33 @@ class Result:
 class Pyctr:
     """Calls `pyctr`: in this process, or as one of its own where signals, stdin or a terminal matter."""
 
+    _program: tuple[str, ...] = ("-m", "containerd_py.cli.main")
+
     def __init__(self, socket_path: str, capture: pytest.CaptureFixture[bytes]) -> None:
         self._socket_path = socket_path
         self._capture = capture
 
     def __call__(self, *args: str) -> Result:
-        code = main(["--socket", self._socket_path, *args])
+        code = self.main(["--socket", self._socket_path, *args])
         out, err = self._capture.readouterr()
         return Result(code, out, err.decode())
 
+    def main(self, args: list[str]) -> int:
+        return main(args)
+
     def spawn(self, *args: str, **streams: Any) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "error", "-m", "containerd_py.cli.main", "--socket", self._socket_path, *args]
+        command = [sys.executable, "-W", "error", *self._program, "--socket", self._socket_path, *args]
         return subprocess.Popen(command, **streams)
+
+
+class QuickPyctr(Pyctr):
+    """As the program is started: what it can do without the rest it does so."""
+
+    _program = ("-c", _QUICK)
+
+    def main(self, args: list[str]) -> int:
+        code = attempt(args, os.environ)
+        return main(args) if code is None else code
 
 
 @pytest.fixture
@@ -179,6 +205,11 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
     fake.start()
     yield fake
     fake.stop()
+
+
+@pytest.fixture
+def quick_pyctr(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Pyctr:
+    return QuickPyctr(str(tmp_path / "daemon.sock"), capfdbinary)
 
 
 @pytest.fixture

@@ -27,6 +27,12 @@ ATTACH = f"GET /v1/containers/{ID}/attach?offset=0"
 REMOVE = f"DELETE /v1/containers/{ID}?force=true"
 
 
+@pytest.fixture(params=["pyctr", "quick_pyctr"], ids=["whole", "quick"])
+def pyctr(request: pytest.FixtureRequest) -> Any:
+    """Both ways to run a container: nobody is to see which one it was."""
+    return request.getfixturevalue(request.param)
+
+
 def exited(code: int | None) -> dict[str, Any]:
     return {"exit_code": code, "reason": "lost" if code is None else "exited", "signal": None, "finished_at": "t"}
 

@@ -183,6 +183,29 @@ def test_the_index_tells_when_each_run_came(payload: Payload) -> None:
     assert 0 < entries[0][1] <= entries[1][1]
 
 
+def test_what_a_reader_knows_of_a_run_does_not_make_it_longer(payload: Payload) -> None:
+    """It is in the middle of a run when the other stream goes on, and then the first."""
+    payload.say(OUT, b"o" * 60_000)
+    payload.say(OUT, b"p" * 60_000)
+    with contextlib.closing(payload.log.reader(0)) as reader:
+        first = [reader.next() for _ in range(2)]
+        payload.say(ERR, b"e")
+        payload.say(OUT, b"q")
+        rest = [(chunk.stream, chunk.data[:1], len(chunk.data)) for chunk in chunks(reader)]
+    assert [chunk.data[:1] for chunk in first if isinstance(chunk, OutputChunk)] == [b"o", b"p"]
+    assert rest == [(ERR, b"e", 1), (OUT, b"q", 1)]
+
+
+def test_a_reader_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    with payload_in(str(tmp_path / "log")) as payload, contextlib.closing(payload.log.reader(50_000)) as reader:
+        payload.say(OUT, b"o" * 60_000)
+        begun = reader.next()
+        payload.say(ERR, b"e" * 60_000)
+        assert [(chunk.stream, chunk.offset, len(chunk.data)) for chunk in chunks(reader)] == [(ERR, 60_000, 60_000)]
+    assert isinstance(begun, OutputChunk)
+    assert (begun.stream, begun.offset, len(begun.data)) == (OUT, 50_000, 10_000)
+
+
 # ── the end of a pipe ──
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import pty
 import termios
@@ -128,6 +129,34 @@ async def test_draining_ends_pipes_that_nobody_holds(payload: Payload) -> None:
     assert (payload.text(), payload.ends, payload.stdio.ended) == (b"last", 1, True)
     payload.stdio.drain()
     assert payload.ends == 1
+
+
+async def test_a_pipe_that_was_full_gets_more_room_and_others_do_not(payload: Payload) -> None:
+    payload.stdio.start()
+    os.write(payload.number("stdout"), b"o" * 65_536)
+    os.write(payload.number("stderr"), b"e" * 65_535)
+    await until(lambda: payload.log.size == 131_071)
+    sizes = {name: fcntl.fcntl(payload.number(name), fcntl.F_GETPIPE_SZ) for name in ("stdout", "stderr")}
+    assert sizes == {"stdout": 262_144, "stderr": 65_536}
+    os.write(payload.number("stdout"), b"o" * 262_144)
+    await until(lambda: payload.log.size == 131_071 + 262_144)
+
+
+async def test_a_user_whose_pipes_are_at_their_limit_loses_nothing(
+    payload: Payload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_fd: int, _command: int, _size: int) -> int:
+        raise PermissionError(errno.EPERM, "over fs.pipe-user-pages-soft")
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+    payload.stdio.start()
+    os.write(payload.number("stdout"), b"o" * 65_536)
+    await until(lambda: payload.log.size == 65_536)
+    os.write(payload.number("stdout"), b"more")
+    await until(lambda: payload.log.size == 65_540)
+    assert problems == []
 
 
 async def test_a_grandchild_that_keeps_a_pipe_open_keeps_it_open(payload: Payload) -> None:

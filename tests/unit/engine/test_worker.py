@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-from array import array
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -22,12 +21,12 @@ PLAN = Plan(namespaces=(), operations=(op.AwaitStart(), op.Exec(("sh",), (), 0))
 
 def waits_and_starts(control: socket.socket) -> None:
     assert dialogue.await_start(control)
-    dialogue.send_times(control, array("Q", [1]))
+    dialogue.send_times(control, [1])
 
 
 def had_started_already(control: socket.socket) -> None:
     """START was read for the earlier daemon; the second one stays unread."""
-    dialogue.send_times(control, array("Q", [1]))
+    dialogue.send_times(control, [1])
     control.recv(1, socket.MSG_PEEK)
 
 

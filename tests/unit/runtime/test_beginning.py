@@ -1,6 +1,5 @@
 """Whether a payload has begun, asked at any time."""
 
-import array
 from collections.abc import Iterator
 from socket import socket
 
@@ -38,13 +37,13 @@ def test_before_the_last_word(beginning: Beginning, pair: Pair) -> None:
 
 
 def test_an_unread_last_word_counts_and_stays(beginning: Beginning, pair: Pair) -> None:
-    dialogue.send_times(pair[1], array.array("Q", [1]))
+    dialogue.send_times(pair[1], [1])
     assert beginning.has_come()
     assert isinstance(dialogue.receive(pair[0])[0], dialogue.Times)
 
 
 def test_one_that_is_being_read_counts_once_the_socket_is_closed_by_exec(beginning: Beginning, pair: Pair) -> None:
-    dialogue.send_times(pair[1], array.array("Q", [1]))
+    dialogue.send_times(pair[1], [1])
     dialogue.receive(pair[0])  # and a signal comes before its reader could say that it was heard
     assert not beginning.has_come()
     pair[1].close()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.container import check_id
 from containerd_py.runtime.creation import root_path
+from containerd_py.runtime.making import check_id
 from containerd_py.runtime.spec.models import Spec
 
 MakeSpec = Callable[[dict[str, Any]], Spec]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
+from containerd_py.light_importlib import import_module
 from containerd_py.typed import Protocol, cast
 
 TYPE_CHECKING = False
@@ -32,4 +31,4 @@ class Command(Protocol):
 
 def load(name: str) -> Command:
     """Import one of NAMES."""
-    return cast("Command", importlib.import_module(f"{__name__}.{name}"))
+    return cast("Command", import_module(f"{__name__}.{name}"))

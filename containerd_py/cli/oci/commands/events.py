@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
 import time
-from contextlib import closing
 
+from containerd_py import light_json as json
 from containerd_py.cli.oci.arguments import seconds
 from containerd_py.errors import Conflict
+from containerd_py.light_contextlib import closing
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False

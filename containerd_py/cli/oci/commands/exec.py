@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_signal as signal
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, gids, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
@@ -124,11 +124,12 @@ def _execute(
         log.debug(f"child process in init(): {execution.pid}")
         log.debug("setns_init: about to exec")
         try:
-            tell(execution.pid)
+            tell(execution)
             if options.pid_file:
                 write_pid(options.pid_file, execution.pid)
         except InvalidArgument:
-            execution.kill(signal.SIGKILL)
+            with contextlib.suppress(Conflict):  # it may have ended meanwhile: what is told is the first problem
+                execution.kill(signal.SIGKILL)
             raise
     return execution
 
@@ -179,8 +180,29 @@ def _process(options: Options, container: Container, context: Context) -> Proces
         what, document = "the process to execute", changed(own.document() if own else {}, options)
     with ignoring(what, context.log.warning) as ignored:
         process = Process.parse(document, what=what, ignored=ignored)
+    if options.process:
+        process = completed(process, container.spec.process)
     warn_of_ambient(process, context.log.warning)
     return process
+
+
+_OF_THE_CONTAINER = (
+    *("apparmor_profile", "capabilities", "exec_cpu_affinity", "io_priority", "oom_score_adj", "scheduler"),
+    "selinux_label",
+)
+
+
+def completed(process: Process, own: Process | None) -> Process:
+    """Return a process with what it says nothing of as the container's own has it: runc has them of the container.
+
+    Else who leaves out `capabilities` would get all that there are.
+    """
+    if own is None:
+        return process
+    missing = {name: getattr(own, name) for name in _OF_THE_CONTAINER if getattr(process, name) in (None, "")}
+    if process.user.umask is None and own.user.umask is not None:
+        missing["user"] = process.user.replace(umask=own.user.umask)
+    return process.replace(**missing)
 
 
 def changed(process: dict[str, Any], options: Options) -> dict[str, Any]:

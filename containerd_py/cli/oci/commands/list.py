@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
+from containerd_py import light_json as json
 from containerd_py.cli.oci.listing import document, table
 from containerd_py.errors import NotFound
 

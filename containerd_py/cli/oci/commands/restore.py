@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-
+from containerd_py import light_contextlib as contextlib
 from containerd_py.cli.oci import creation, images
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code

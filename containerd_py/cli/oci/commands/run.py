@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
 
+from containerd_py import light_contextlib as contextlib
+from containerd_py import light_threading as threading
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code

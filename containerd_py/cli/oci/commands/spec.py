@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from containerd_py import light_json as json
 from containerd_py.errors import Conflict, InvalidArgument
 
 TYPE_CHECKING = False

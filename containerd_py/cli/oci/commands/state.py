@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from containerd_py import light_json as json
 from containerd_py.cli.oci.listing import document
 
 TYPE_CHECKING = False

@@ -30,6 +30,8 @@ _SIZES: tuple[tuple[str, str, str, str], ...] = (
     ("memory", "memory", "limit", "memory, such as 512m; -1 for no limit"),
     ("memory-reservation", "memory", "reservation", "memory that is kept for it"),
     ("memory-swap", "memory", "swap", "memory and swap together; -1 for no limit"),
+    ("kernel-memory", "memory", "kernel", "kernel memory: no Linux since 5.16 limits it apart"),
+    ("kernel-memory-tcp", "memory", "kernelTCP", "memory of TCP buffers, of cgroup v1"),
 )
 _LISTS: tuple[tuple[str, str, str, str], ...] = (
     ("cpuset-cpus", "cpu", "cpus", "the CPUs, such as 0-3,7"),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from containerd_py.light_dataclasses import dataclass
-from containerd_py.runtime.cgroups.resources import Read, Resources
 from containerd_py.runtime.cgroups.systemd import cpu, cpuset, devices, io, memory, pids, unified
 from containerd_py.runtime.cgroups.systemd.property import UNLIMITED, Property, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-Translation = Callable[[Resources, Target, Read], Iterable[Property]]
+    from containerd_py.runtime.cgroups.resources import Read, Resources
+
+    Translation = Callable[[Resources, Target, Read], Iterable[Property]]
 
 CONTROLLERS: dict[str, Translation] = {
     "cpu": cpu.properties,

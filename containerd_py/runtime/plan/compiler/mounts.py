@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from functools import lru_cache
 
 from containerd_py.errors import InvalidArgument
 from containerd_py.light_dataclasses import dataclass
+from containerd_py.light_functools import lru_cache
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
 from containerd_py.runtime.plan import operations as op

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _WITH_PRIORITY = ("SCHED_FIFO", "SCHED_RR")
 _SHORTEST_NS = 1024  # DL_SCALE: the resolution of deadline scheduling
 _LONGEST_NS = 2**63 - 1
+_TOLD = "sched_setattr: `SCHED_DEADLINE`"  # as crun tells of it, after the kernel's mere EINVAL
 
 
 def scheduler_problems(process: Process) -> Iterator[Problem]:
@@ -36,13 +37,21 @@ def _deadline(scheduler: Scheduler, where: str) -> Iterator[Problem]:
         for name in (name for name, value in given.items() if value):
             yield Problem(f"{where}.{name}", f"{scheduler.policy} has no {name}")
         return
-    runtime, deadline, period = given["runtime"], given["deadline"], given["period"] or given["deadline"]
-    if runtime < _SHORTEST_NS:
-        yield Problem(f"{where}.runtime", f"SCHED_DEADLINE needs {_SHORTEST_NS} ns at least")
-    if not runtime <= deadline <= period:
-        yield Problem(where, "must have runtime <= deadline <= period")
-    for name in (name for name, value in given.items() if value > _LONGEST_NS):
-        yield Problem(f"{where}.{name}", f"is above {_LONGEST_NS} ns")
+    for name in ("runtime", "deadline"):
+        if getattr(scheduler, name) is None:
+            yield Problem(f"{where}.{name}", f"{_TOLD} requires `{name}`")
+            return
+    if not given["runtime"]:
+        yield Problem(f"{where}.runtime", f"{_TOLD} runtime must be greater than 0")
+        return
+    for name, other in (("runtime", "deadline"), ("deadline", "period")):
+        value, most = given[name], given[other]
+        if value > most and (most or other != "period"):  # no period: the kernel takes the deadline
+            yield Problem(f"{where}.{name}", f"{_TOLD} {name} ({value}) must be <= {other} ({most})")
+    for name, value in given.items():
+        if value and not _SHORTEST_NS <= value <= _LONGEST_NS:
+            between = f"must be between {_SHORTEST_NS} and {_LONGEST_NS}"
+            yield Problem(f"{where}.{name}", f"{_TOLD} {name} ({value}) {between}")
 
 
 def affinity_problems(process: Process) -> Iterator[Problem]:

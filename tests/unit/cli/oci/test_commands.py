@@ -537,6 +537,11 @@ def test_features_tell_what_is_served(pyrunc: Pyrunc) -> None:
     assert told["linux"]["seccomp"]["enabled"] is True
     assert told["linux"]["seccomp"]["actions"] == sorted(SECCOMP_ACTIONS)
     assert "SCMP_ARCH_X86_64" in told["linux"]["seccomp"]["archs"]
+    assert set(told["linux"]["seccomp"]["supportedFlags"]) <= set(told["linux"]["seccomp"]["knownFlags"])
+    assert told["linux"]["intelRdt"] == {"enabled": True, "schemata": True, "monitoring": True}
+    assert "MPOL_BIND" in told["linux"]["memoryPolicy"]["modes"]
+    assert "MPOL_F_STATIC_NODES" in told["linux"]["memoryPolicy"]["flags"]
+    assert {"org.criu.config", "org.systemd.property."} < set(told["potentiallyUnsafeConfigAnnotations"])
 
 
 def test_spec_tells_where_it_cannot_write(pyrunc: Pyrunc, tmp_path: Path) -> None:

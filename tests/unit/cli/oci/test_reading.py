@@ -53,7 +53,10 @@ def test_capabilities_that_are_none_are_left_out_and_told(bundle: Path) -> None:
     assert spec.process
     assert spec.process.capabilities
     assert spec.process.capabilities.bounding == ("CAP_KILL",)
-    assert told == ["ignored in config.json: unknown capability 'CAP_UNKNOWN' of process.capabilities.bounding"]
+    assert told == [
+        "ignoring unknown or unavailable capabilities: [CAP_UNKNOWN]",
+        "ignored in config.json: unknown capability 'CAP_UNKNOWN' of process.capabilities.bounding",
+    ]
 
 
 def test_parts_are_read_likewise() -> None:

@@ -32,8 +32,19 @@ def moment(name: str, pid: int | None = None) -> bytes:
     return answer(6, part(5, part(1, name.encode()) + (number(2, pid) if pid is not None else b"")))
 
 
-def fake_criu(folder: Path, *, version: bytes = VERSION, features: bytes = FEATURES, then: tuple[bytes, ...] = ()) -> Path:
-    """Make a program `criu` that answers, and appends the last request that is none of those to the file `asked`."""
+def fake_criu(
+    folder: Path,
+    *,
+    version: bytes = VERSION,
+    features: bytes = FEATURES,
+    then: tuple[bytes, ...] = (),
+    logs: tuple[Path, str] | None = None,
+) -> Path:
+    """Make a program `criu` that answers, and appends the last request that is none of those to the file `asked`.
+
+    logs: a file that it writes then, and what.
+    """
+    wrote = f"open({str(logs[0])!r}, 'w').write({logs[1]!r})" if logs else "pass"
     program = folder / "criu"
     program.write_text(
         f"""#!{sys.executable} -IS
@@ -45,6 +56,7 @@ if known is not None:
     talk.send(known)
 else:
     open({str(folder / "asked")!r}, "wb").write(said)
+    {wrote}
     for one in {then!r}:
         talk.send(one)
         if one[1] == 6 and not talk.recv(65536):

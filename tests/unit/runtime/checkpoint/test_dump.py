@@ -147,7 +147,7 @@ def test_a_failure_names_the_log(folder: Path, tmp_path: Path, then: tuple[bytes
     with pytest.raises(Internal, match="cannot checkpoint container 'box': CRIU failed: it ") as failed:
         dump(tmp_path)
     assert "/etc/criu/runc.conf" in str(failed.value.hint)
-    (tmp_path / "images/dump.log").write_text("(00.1) Error (criu/x.c:1): no luck\n")
+    fake_criu(folder, then=then, logs=(tmp_path / "images/dump.log", "(00.1) Error (criu/x.c:1): no luck\n"))
     with pytest.raises(Internal, match="CRIU failed: no luck") as failed:
         dump(tmp_path)
     assert failed.value.hint == f"its log is '{tmp_path}/images/dump.log'"

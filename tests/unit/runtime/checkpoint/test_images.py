@@ -18,14 +18,24 @@ def directory(path: Path) -> Fd:
 def test_they_are_made_for_a_checkpoint_alone(tmp_path: Path) -> None:
     place, work = tmp_path / "a/images", tmp_path / "b/work"
     refused = pytest.raises(InvalidArgument, match=r"cannot use .* for the images of the checkpoint: No such file")
-    with refused, images.opened(str(place), str(work), make=False):
+    with refused, images.opened(str(place), str(work), "a.log", make=False):
         pass
-    with images.opened(str(place), str(work), make=True) as (_images, _work, log_path):
+    with images.opened(str(place), str(work), "a.log", make=True) as (_images, _work, log_path):
         assert log_path == str(work)
-    with images.opened(str(place), None, make=False) as (opened, logs, log_path):
+    with images.opened(str(place), None, "a.log", make=False) as (opened, logs, log_path):
         assert log_path == str(place)
         assert logs is opened
     assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_log_of_an_earlier_time_is_removed(tmp_path: Path) -> None:
+    """It would be quoted where CRIU's configuration has it log elsewhere."""
+    for place, others in ((tmp_path / "images", None), (tmp_path / "work", tmp_path / "images")):
+        place.mkdir()
+        (place / "a.log").write_text("Error (x): of then")
+        with images.opened(str(others or place), str(place) if others else None, "a.log", make=False) as (_images, logs, _):
+            assert images.errors_in(logs, "a.log") == ""
+        assert not (place / "a.log").exists()
 
 
 def test_streams_are_kept_as_runc_does(tmp_path: Path) -> None:

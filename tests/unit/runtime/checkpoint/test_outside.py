@@ -1,13 +1,14 @@
 """What of a container is its host's, as CRIU is told."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from containerd_py.errors import NotSupported
+from containerd_py.errors import Conflict, NotSupported
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.checkpoint import outside
@@ -158,6 +159,13 @@ def test_cgroups_of_others_are_left_alone(
 def test_cgroups_that_are_not_its_own_cannot_be_managed() -> None:
     with pytest.raises(NotSupported, match="by mode 'strict': the container has none of its own for cpu"):
         outside.cgroup_mode(CgroupMode.STRICT, Cgroup(None, ("/sys/memory/box",)), V1, LAYOUT)
+
+
+def test_of_a_process_that_has_ended_nothing_is_told() -> None:
+    with subprocess.Popen(["/bin/true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(Conflict, match="it ends at this moment"):
+            outside.mount_points(process.pid)
 
 
 def test_the_ground_has_what_is_mounted_on() -> None:

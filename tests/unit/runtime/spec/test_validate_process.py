@@ -57,21 +57,17 @@ def test_what_is_right_passes(make_spec: MakeSpec, changes: dict[str, Any]) -> N
             {"process.scheduler": {"policy": "SCHED_IDLE", "deadline": 1}},
             "process.scheduler.deadline: SCHED_IDLE has no deadline",
         ),
-        (
-            {"process.scheduler": DEADLINE | {"runtime": 1023}},
-            "process.scheduler.runtime: SCHED_DEADLINE needs 1024 ns at least",
-        ),
-        (
-            {"process.scheduler": DEADLINE | {"runtime": 3001}},
-            "process.scheduler: must have runtime <= deadline <= period",
-        ),
-        (
-            {"process.scheduler": DEADLINE | {"period": 2999}},
-            "process.scheduler: must have runtime <= deadline <= period",
-        ),
-        (
-            {"process.scheduler": DEADLINE | {"period": 2**63}},
-            f"process.scheduler.period: is above {2**63 - 1} ns",
+        *(
+            ({"process.scheduler": DEADLINE | changed}, f"process.scheduler.{name}: sched_setattr: `SCHED_DEADLINE` {told}")
+            for changed, name, told in (
+                ({"runtime": None}, "runtime", "requires `runtime`"),
+                ({"deadline": None}, "deadline", "requires `deadline`"),
+                ({"runtime": 0}, "runtime", "runtime must be greater than 0"),
+                ({"runtime": 3001}, "runtime", "runtime (3001) must be <= deadline (3000)"),
+                ({"period": 2999}, "deadline", "deadline (3000) must be <= period (2999)"),
+                ({"runtime": 1023}, "runtime", f"runtime (1023) must be between 1024 and {2**63 - 1}"),
+                ({"period": 2**63}, "period", f"period ({2**63}) must be between 1024 and {2**63 - 1}"),
+            )
         ),
         (
             {"process.execCPUAffinity": {"initial": "0-"}},

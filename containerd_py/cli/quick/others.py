@@ -1,0 +1,120 @@
+"""What the usual form leaves to the rest of `pyctr`: telling errors, and a session whose connection was lost."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+if sys.flags.no_site:  # the usual form needs none of the packages that are found by it
+    import site
+
+    site.main()
+
+from containerd_py.cli.complaints import complain, start_code
+from containerd_py.errors import Internal, InvalidArgument, Unavailable
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from containerd_py.cli.foreground import Attendance
+    from containerd_py.cli.quick.session import Lost
+    from containerd_py.client import Client
+
+_TRY_AGAIN_LATER = 1013
+
+
+def lost(socket_path: str, problem: Exception) -> int:
+    """Tell that the daemon has gone in the middle of a request; return the exit code."""
+    error = Unavailable(
+        f"cannot talk to the daemon at {socket_path!r}: {problem}",
+        step="connect",
+        hint="look at the daemon's log, and try again",
+    )
+    complain(error)
+    return start_code(error)
+
+
+def refused(status: int, body: bytes, method: str, path: str) -> int:
+    """Tell what the daemon has answered; return the exit code."""
+    from containerd_py.client.failures import answered_error
+
+    error = answered_error(status, body, method, path)
+    complain(error)
+    return start_code(error)
+
+
+def not_written(problem: OSError) -> int:
+    """Tell that output could not be written: a full disk, a terminal that hung up; return the exit code."""
+    error = Internal(f"cannot copy the streams: {(problem.strerror or str(problem)).lower()}", errno=problem.errno)
+    complain(error)
+    return start_code(error)
+
+
+def wrong(request: dict[str, Any]) -> int | None:
+    """Tell what is wrong with a request by itself, by the option; return the exit code, None where nothing is."""
+    from containerd_py.cli.requests import reading
+    from containerd_py.wire import ContainerSpec
+
+    try:
+        with reading():
+            ContainerSpec(**request)
+    except InvalidArgument as error:
+        complain(error)
+        return start_code(error)
+    return None
+
+
+def ended(socket_path: str, container: str, told: bytes) -> int:
+    """Return the exit code of a payload whose status tells none; told: the status."""
+    from containerd_py.cli.settings import outcome
+
+    async def action(client: Client) -> int:
+        from containerd_py.cli.foreground import AttendedContainer, exit_code_of
+        from containerd_py.client.status import parse_status
+
+        status = parse_status(told)
+        if status.failure is not None:
+            raise Internal(f"cannot follow {container!r}: {status.failure}", step="attach")
+        return await exit_code_of(AttendedContainer(client, container))
+
+    return outcome(socket_path, action, start_code)
+
+
+def go_on(socket_path: str, container: str, lost: Lost) -> int:
+    """Attend a container from where the usual form was left; return the exit code."""
+    from containerd_py.cli.settings import outcome
+
+    async def action(client: Client) -> int:
+        from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
+
+        offset = _offset(lost)
+        attendance = Attendance(AttendedContainer(client, container), interactive=False, terminal=False, offset=offset)
+        if lost.started:
+            return await _attend_again(attendance)
+        return await attend(attendance, partial(client.start, container))
+
+    return outcome(socket_path, action, start_code)
+
+
+async def _attend_again(attendance: Attendance) -> int:
+    from containerd_py.cli.foreground import Foreground, insist
+
+    try:
+        attachment = await insist(partial(attendance.attended.attach, attendance.offset))
+    except Unavailable:
+        name = attendance.attended.name
+        hint = "the container itself is not touched; attach again when the daemon is back"
+        raise Unavailable(f"cannot follow {name!r}: connection lost", step="attach", hint=hint) from None
+    return await Foreground(attendance, attachment).run(None)
+
+
+def _offset(lost: Lost) -> int:
+    """The daemon tells where it gave up, which may be before what did arrive, or ahead: of what is kept no more."""
+    import re
+
+    told = re.search(r"offset\D{0,3}(\d+)", lost.reason)
+    offset = max(lost.offset, int(told[1])) if told else lost.offset
+    if lost.code == _TRY_AGAIN_LATER and offset > lost.offset:
+        complain(f"{offset - lost.offset} bytes of output are left out: they were kept no more")
+    return offset

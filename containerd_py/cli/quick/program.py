@@ -1,0 +1,102 @@
+"""`pyctr` as a program that runs a container in the usual form: create, attach, start, copy its output, tell its end.
+
+    create ──► attach ──► start ──► output; signals there ──► the status ──► remove
+
+Errors are told by who tells them for all commands; so is a connection that is lost: the session is handed over (`others`).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from containerd_py import light_json as json
+from containerd_py.cli.quick.connection import Connection, Strange
+from containerd_py.cli.quick.session import Lost, Session
+from containerd_py.cli.quick.usual import read
+from containerd_py.light_contextlib import closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from containerd_py.bytecode_cache import BytecodeCache
+    from containerd_py.cli.quick.usual import Usual
+
+_CREATED = 201
+_FAILED_FROM = 400
+_NOT_FOUND = 404
+_INTERRUPTED = 130
+
+
+def run(cache: BytecodeCache) -> None:
+    """Run the container of this process's command line, and end as it did; return where it is not in the usual form."""
+    gc.disable()  # what is made here is little, and needed to the end
+    code = attempt(sys.argv[1:], os.environ)
+    if code is None:
+        gc.enable()
+        return
+    cache.complete()
+    os._exit(code)
+
+
+def attempt(arguments: Sequence[str], environment: Mapping[str, str]) -> int | None:
+    """Return the exit code; None where nothing was made, and who knows all forms is to be asked."""
+    try:
+        asked = read(arguments, environment)
+        return None if asked is None else _run(asked)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _run(asked: Usual) -> int | None:
+    try:
+        connection = Connection(asked.socket)
+    except (OSError, ValueError):
+        return None  # which is told there
+    with closing(connection):
+        return _run_over(connection, asked)
+
+
+def _run_over(connection: Connection, asked: Usual) -> int | None:
+    try:
+        status, answer = connection.exchange("POST", "/v1/containers", json.dumps(asked.request).encode())
+    except (OSError, Strange) as problem:
+        from containerd_py.cli.quick import others
+
+        return others.lost(asked.socket, problem)
+    if status != _CREATED:
+        from containerd_py.cli.quick import others
+
+        return others.wrong(asked.request) or others.refused(status, answer, "POST", "/v1/containers")
+    session = Session(asked.socket, json.loads(answer)["id"], connection)
+    try:
+        return _attend(session)
+    finally:
+        if asked.removes:
+            _remove(session)
+
+
+def _attend(session: Session) -> int:
+    try:
+        return session.attend()
+    except Lost as lost:
+        from containerd_py.cli.quick import others
+
+        return others.go_on(session.socket, session.container, lost)
+
+
+def _remove(session: Session) -> None:
+    """Before this process ends, whether it runs or not; a failure is told and changes nothing else."""
+    try:
+        status, answer = session.remove()
+    except (OSError, Strange) as problem:
+        from containerd_py.cli.quick import others
+
+        others.lost(session.socket, problem)
+        return
+    if status >= _FAILED_FROM and status != _NOT_FOUND:
+        from containerd_py.cli.quick import others
+
+        others.refused(status, answer, "DELETE", "/v1/containers")

@@ -1,0 +1,70 @@
+"""What is done for a container of the library before there is a `Container`: checks, and its creation.
+
+Little is imported here at first: a start of `pyrunc` imports the rest of the library while it waits for its worker.
+"""
+
+from __future__ import annotations
+
+import os
+
+from containerd_py.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from containerd_py.runtime.creation import Made
+    from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.streams import Streams
+
+_FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_OF_ID = frozenset(f"{_FIRST}_.+-")
+_LONGEST_ID = 128
+
+
+def make(
+    container_id: str,
+    spec: Spec,
+    *,
+    state_root: str,
+    bundle: str = ".",
+    streams: Streams | None = None,
+    console_socket: str | None = None,
+    preserve_fds: int = 0,
+    systemd_cgroup: bool = False,
+    no_pivot: bool = False,
+    new_keyring: bool = True,
+) -> Made:
+    """Do what `Container.create` does, and return what a `Container` is made of."""
+    from containerd_py.runtime.creation import Attachments, Creation
+    from containerd_py.runtime.state import StateDirectory
+    from containerd_py.runtime.streams import OWN_STREAMS
+
+    check(container_id, spec)
+    return Creation(
+        *(StateDirectory(state_root, container_id), container_id, spec, os.path.abspath(bundle)),
+        Attachments(streams or OWN_STREAMS, console_socket, preserve_fds),
+        systemd_cgroup=systemd_cgroup,
+        no_pivot=no_pivot,
+        new_keyring=new_keyring,
+    ).run()
+
+
+def check(container_id: str, spec: Spec) -> None:
+    """What is to be known before anything is made. Raises InvalidArgument, NotSupported."""
+    from containerd_py.runtime.requirements import check_host
+    from containerd_py.runtime.spec.validate import validate
+    from containerd_py.runtime.userns import may_drop_groups
+
+    check_id(container_id)
+    validate(spec)
+    check_host(spec, may_drop_groups=may_drop_groups(spec))
+
+
+def check_id(container_id: str) -> None:
+    """SECURITY R20: an id becomes the name of a directory and of a cgroup. Raises InvalidArgument."""
+    fit = 1 <= len(container_id) <= _LONGEST_ID and container_id[0] in _FIRST and _OF_ID.issuperset(container_id)
+    if not fit or ".." in container_id:
+        raise InvalidArgument(
+            f"cannot use container id {container_id!r}: not an id",
+            step="validate",
+            hint="letters, digits and _ . + - (not first), at most 128",
+        )
