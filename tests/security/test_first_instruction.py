@@ -57,6 +57,7 @@ def test_what_is_run_is_confined_at_its_first_instruction(oci: Containers, *, no
     assert {one for one in CONTROLLERS if one in there and not there[one].endswith(box.id)} == set()
 
 
+@pytest.mark.lacks("crun", "lets what is run further gain privileges", some=True)
 @pytest.mark.parametrize("no_new_privs", [True, False], ids=["no new privileges", "new privileges"])
 def test_what_is_run_further_is_confined_at_its_first_instruction(oci: Containers, *, no_new_privs: bool) -> None:
     changes: dict[str, Any] = {**CONFINED, "process.noNewPrivileges": no_new_privs, "process.args": ["/bin/sleep", "1000"]}

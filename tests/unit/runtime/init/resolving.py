@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LINUX = "containerd_py.runtime.linux."
+_OWN = "containerd_py"
+_LINUX = f"{_OWN}.runtime.linux."
 _OURS = (_LINUX, "containerd_py.runtime.init", "containerd_py.runtime.plan", "containerd_py.light_")
 _WHOLE = {
     *("__future__", "array", "collections.abc", "contextlib", "errno", "fcntl", "json", "math", "resource", "select"),
     *("signal", "stat", "struct", "sys", "time", "typing"),
 }
-_PARTS = {"io": {"RawIOBase", "BytesIO"}, "tarfile": {"TarFile", "TarInfo"}, "importlib": set[str]()}
+_PARTS = {
+    "io": {"RawIOBase", "BytesIO"},
+    "tarfile": {"TarFile", "TarInfo"},
+    "importlib": set[str](),
+    f"{_OWN}.light_importlib": set[str](),
+}
 """Of tarfile the class alone: its functions, and the methods of that class, open files."""
 _OF_ARCHIVES = {"extract", "extractall", "extractfile", "gettarinfo"}
 _BUILTINS = {"open", "exec", "eval", "compile", "__import__", "globals", "vars"}
