@@ -20,10 +20,8 @@ _CHANGING = {
 _SHARED = {
     ("api/shown.py", "_WRITTEN"): "bytes, by what they are of: as long as that is there",
     ("runtime/init/steps.py", "EXECUTORS"): "filled while the modules of the executors are imported",
-    (
-        "runtime/prepared.py",
-        "_prepared",
-    ): "launchers that have been given nothing yet; of a program that starts one container",
+    ("runtime/prepared.py", "_meanwhile"): "what a program that starts one container does while it waits for a launcher",
+    ("runtime/prepared.py", "_prepared"): "launchers of such a program, which have been given nothing yet",
 }
 _FROZEN = {
     *("Capabilities", "Fd", "MountOptions", "Seccomp", "SeccompFilter", "bool", "int", "str", "str | None"),
