@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.sockets import FIRST_NAMES
 
 if TYPE_CHECKING:

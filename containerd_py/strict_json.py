@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from containerd_py import light_json as json
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import json
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

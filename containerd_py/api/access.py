@@ -14,7 +14,7 @@ from containerd_py.api.routes import Effect
 from containerd_py.engine.scope import EVERYTHING
 from containerd_py.engine.views import Peer
 from containerd_py.errors import Forbidden, InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from containerd_py import errors
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.wire import ErrorBody
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from containerd_py.api import (
 )
 from containerd_py.api.replies import Reply
 from containerd_py.engine.engine import Engine
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 Handler = Callable[[web.Request, Engine], Awaitable[Reply | web.StreamResponse]]
 

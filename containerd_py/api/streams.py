@@ -15,7 +15,7 @@ from containerd_py.api.replies import Reply
 from containerd_py.engine.following import Reading
 from containerd_py.engine.views import OutputGap, Stream, Window
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, Unavailable
-from containerd_py.light_dataclasses import dataclass, replace
+from containerd_py.light.dataclasses import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping

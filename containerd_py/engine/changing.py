@@ -17,7 +17,7 @@ from containerd_py.engine.limits import limits_document
 from containerd_py.engine.restart_policy import parse_policy
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.members import populated
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.spec.models import parse

@@ -33,7 +33,7 @@ from containerd_py.engine.shutting_down import ShuttingDown
 from containerd_py.engine.spawner import SpawnerLink
 from containerd_py.engine.supervision import Supervision
 from containerd_py.engine.tasks import Tasks
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.store.containers import ContainerStore

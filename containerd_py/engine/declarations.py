@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from containerd_py import strict_json
 from containerd_py.engine.forms import read_create_request
 from containerd_py.errors import ContainerdError, InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.wire.common import IDENTIFIER_PATTERN
 

@@ -29,7 +29,7 @@ from containerd_py.engine.streaming import Streams
 from containerd_py.engine.timeline import timeline_of
 from containerd_py.engine.waiting import Known, Waiting
 from containerd_py.errors import ContainerdError, InvalidArgument, NotFound, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.seccomp.compile import default_filter
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.output_reader import Picked, backwards
 from containerd_py.engine.views import OutputGap, Window
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

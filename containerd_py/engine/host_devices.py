@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.spec.linux import Device
 from containerd_py.runtime.spec.resources import DeviceRule
 

@@ -22,7 +22,7 @@ from containerd_py.engine.line_cutting import LineCutter, Mark
 from containerd_py.engine.output import SENT, Limits
 from containerd_py.engine.views import OutputGap, Stream
 from containerd_py.journal_entry import encode
-from containerd_py.light_dataclasses import dataclass, replace
+from containerd_py.light.dataclasses import dataclass, replace
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
 from containerd_py.engine.views import Status
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

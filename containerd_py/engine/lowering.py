@@ -12,7 +12,7 @@ from containerd_py.engine.limits import resources
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.scope import scope
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.linux.paths import Resolve, openat2
 from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.linux import Linux

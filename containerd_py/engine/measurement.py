@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.latencies import Latencies

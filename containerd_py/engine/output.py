@@ -19,7 +19,7 @@ import structlog
 
 from containerd_py.engine.changes import Changes
 from containerd_py.engine.output_reader import ENTRY, EVERYTHING, STREAMS, OutputReader, Picked
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from containerd_py.engine.views import OutputChunk, OutputGap, Stream
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

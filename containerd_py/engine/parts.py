@@ -12,7 +12,7 @@ from containerd_py.engine.output import TRANSIENT, UNLIMITED, Limits, OutputLog
 from containerd_py.engine.removed import Keep
 from containerd_py.engine.reserve import Reserve
 from containerd_py.journal_entry import SOCKET
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from containerd_py.engine.cgroup_drivers import CgroupDrivers

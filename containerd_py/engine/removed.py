@@ -14,7 +14,7 @@ from containerd_py.engine.output import OutputLog
 from containerd_py.engine.runs import Run
 from containerd_py.engine.scope import scope
 from containerd_py.errors import NotFound
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.store.removed import RemovedRecord
 
 if TYPE_CHECKING:

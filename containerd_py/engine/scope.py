@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from containerd_py.engine.labels import carries_all
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import Forbidden
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.wire import ContainerSpec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.labels import carries_all
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.views import Event

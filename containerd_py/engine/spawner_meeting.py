@@ -13,7 +13,7 @@ from containerd_py import __version__
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.readiness import readable
 from containerd_py.errors import Unavailable
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.plan import FORMAT

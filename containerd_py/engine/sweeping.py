@@ -9,7 +9,7 @@ import structlog
 
 from containerd_py.engine.output import OutputLog
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.cgroups.manager import Cgroup
 

@@ -11,7 +11,7 @@ import structlog
 
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd import steps
 from containerd_py.runtime.cgroups.systemd.bus import connect
 from containerd_py.runtime.cgroups.systemd.client import TIMEOUT_S, check_version

@@ -6,7 +6,7 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
-from containerd_py.light_dataclasses import dataclass, field, replace
+from containerd_py.light.dataclasses import dataclass, field, replace
 
 if TYPE_CHECKING:
     from datetime import datetime

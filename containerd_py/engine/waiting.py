@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine.views import Reached, Status
 from containerd_py.errors import Conflict, NotFound
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from containerd_py.engine.containers import Container

@@ -26,6 +26,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from containerd_py.light_importlib import import_module
+    from containerd_py.light.importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)

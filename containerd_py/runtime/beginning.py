@@ -6,7 +6,7 @@ from containerd_py.runtime.init import dialogue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
 
 
 class Beginning:

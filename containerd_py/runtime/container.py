@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import contextlib
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import identity
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.cgroups import freezer

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from containerd_py import light_signal as signal
 from containerd_py.errors import (
     Conflict,
     ContainerdError,
     OutOfSpace,
     Unavailable,
 )
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import signal
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, members
 from containerd_py.runtime.known import LIVE, Known
 

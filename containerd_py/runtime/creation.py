@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, InvalidArgument
-from containerd_py.light_contextlib import ExitStack
-from containerd_py.light_dataclasses import dataclass, replace
+from containerd_py.light import contextlib, json
+from containerd_py.light.contextlib import ExitStack
+from containerd_py.light.dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, process, timing
 from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
 from containerd_py.runtime.cgroups.destroying import destroy

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_signal as signal
 from containerd_py.errors import (
     DeadlineExceeded,
     Internal,
     NotFound,
 )
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import contextlib, signal
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import killing
 from containerd_py.runtime.cgroups.destroying import destroy

@@ -7,7 +7,7 @@ import select
 from contextlib import ExitStack
 
 from containerd_py.errors import Conflict, Forbidden, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.cgroups.oom import oom_kills

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_json as json
 from containerd_py.errors import ContainerdError, DeadlineExceeded, InvalidArgument
+from containerd_py.light import json
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 

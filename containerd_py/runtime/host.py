@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import NotSupported
-from containerd_py.light_dataclasses import dataclass
-from containerd_py.light_functools import cache
+from containerd_py.light.dataclasses import dataclass
+from containerd_py.light.functools import cache
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import in_first_user_namespace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
+from containerd_py.light import contextlib
 from containerd_py.runtime import host
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import identity

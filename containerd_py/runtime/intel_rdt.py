@@ -11,7 +11,7 @@ import os
 from contextlib import ExitStack, contextmanager, suppress
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.proc_text import lines, plain, read_text
 

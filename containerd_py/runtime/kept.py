@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
+from containerd_py.light import contextlib
 from containerd_py.runtime.spec.mount_options import read_options
 
 TYPE_CHECKING = False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from containerd_py.errors import Conflict, InvalidArgument
-from containerd_py.light_dataclasses import replace
-from containerd_py.light_functools import cached_property
+from containerd_py.light.dataclasses import replace
+from containerd_py.light.functools import cached_property
 from containerd_py.runtime.cgroups import freezer
 
 TYPE_CHECKING = False

@@ -9,11 +9,10 @@ import errno
 import select
 import time
 
-from containerd_py import light_signal as signal
-from containerd_py import light_socket as socket
 from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
-from containerd_py.light_contextlib import closing, suppress
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import signal, socket
+from containerd_py.light.contextlib import closing, suppress
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, pidfd_open, pidfd_send_signal, witness_exit

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from containerd_py import light_socket as socket
+from containerd_py.light import socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spec.models import Mount, Spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.light_contextlib import suppress
+from containerd_py.light.contextlib import suppress
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import pidfd_send_signal
 from containerd_py.runtime.plan.operations import SetOomScoreAdj

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_contextlib import ExitStack
+from containerd_py.light.contextlib import ExitStack
 from containerd_py.runtime import userns
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FLAGS, kind_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from containerd_py import light_json as json
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import json
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import hooks
 
 TYPE_CHECKING = False

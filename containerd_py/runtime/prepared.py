@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_signal as signal
-from containerd_py import light_socket as socket
+from containerd_py.light import signal, socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.spawner import seal
 

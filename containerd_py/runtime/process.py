@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py import light_signal as signal
 from containerd_py.errors import (
     Conflict,
     ContainerdError,
@@ -19,6 +18,7 @@ from containerd_py.errors import (
     NotSupported,
     Unavailable,
 )
+from containerd_py.light import signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
@@ -43,7 +43,7 @@ from containerd_py.runtime.plan.operations import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
     from containerd_py.runtime.init.dialogue import Failed
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened

@@ -9,7 +9,7 @@ import contextlib
 import os
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.cgroups import members
 from containerd_py.runtime.cgroups.destroying import destroy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.directories import missing_parents
 from containerd_py.runtime.cgroups.manager import CgroupManager
 from containerd_py.runtime.cgroups.systemd import steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import intel_rdt
 from containerd_py.runtime.cgroups import freezer, members
 from containerd_py.runtime.spec.models import parse

@@ -10,7 +10,7 @@ import os
 import stat
 
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported, Unavailable
-from containerd_py.light_contextlib import ExitStack
+from containerd_py.light.contextlib import ExitStack
 from containerd_py.runtime import userns
 from containerd_py.runtime.linux import mounts
 from containerd_py.runtime.linux.fd import Fd

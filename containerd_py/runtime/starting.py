@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import contextlib
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import hooks, timing
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.ending import Ending
@@ -15,7 +15,7 @@ from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
     from containerd_py.runtime.state import State
 
 _END_S = 5.0

@@ -17,11 +17,9 @@ import os
 import time
 
 from containerd_py import atomic
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_json as json
-from containerd_py import light_socket as socket
 from containerd_py.errors import Conflict, Internal, NotFound, OutOfSpace, Unavailable
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light import contextlib, json, socket
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime import records, state_schema
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.linux.fd import Fd

@@ -7,7 +7,7 @@ import os
 import stat
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.passing import connect, send_fds
 
 TYPE_CHECKING = False

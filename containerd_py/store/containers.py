@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from containerd_py import atomic
 from containerd_py.errors import Conflict
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.store.execs import ExecStore
 from containerd_py.store.problems import refused, told
 from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from containerd_py.light_dataclasses import dataclass, field, names_of, replace, values_of
+from containerd_py.light.dataclasses import dataclass, field, names_of, replace, values_of
 
 
 @dataclass(frozen=True)

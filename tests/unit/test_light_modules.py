@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from containerd_py import (
-    light_contextlib,
-    light_ctypes,
-    light_flags,
-    light_functools,
-    light_importlib,
-    light_json,
-    light_signal,
-    light_threading,
-)
+from containerd_py.light import contextlib as light_contextlib
+from containerd_py.light import ctypes as light_ctypes
+from containerd_py.light import flags as light_flags
+from containerd_py.light import functools as light_functools
+from containerd_py.light import importlib as light_importlib
+from containerd_py.light import json as light_json
+from containerd_py.light import signal as light_signal
+from containerd_py.light import threading as light_threading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -299,7 +297,7 @@ def test_signals_are_those_of_the_system() -> None:
 
 
 def test_a_module_is_imported_by_its_whole_name() -> None:
-    assert light_importlib.import_module("containerd_py.light_json") is light_json
+    assert light_importlib.import_module("containerd_py.light.json") is light_json
     with pytest.raises(ModuleNotFoundError):
         light_importlib.import_module("containerd_py.none")
 

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from containerd_py import light_socket
+from containerd_py.light import socket as light_socket
 
 _PAIR = (light_socket.AF_UNIX, light_socket.SOCK_SEQPACKET)
 

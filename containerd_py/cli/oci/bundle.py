@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py import strict_json
 from containerd_py.errors import InvalidArgument, errno_name
+from containerd_py.light import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

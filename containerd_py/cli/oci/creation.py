@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count, given
 from containerd_py.cli.oci.bundle import read_spec
@@ -14,6 +13,7 @@ from containerd_py.cli.oci.pid_file import remove_pid, write_pid
 from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Interrupted
 from containerd_py.errors import ContainerdError, InvalidArgument, NotSupported
+from containerd_py.light import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_signal as signal
-from containerd_py import light_threading as threading
 from containerd_py.errors import Internal
+from containerd_py.light import contextlib, signal, threading
 from containerd_py.runtime.streams import Streams
 
 TYPE_CHECKING = False

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_json as json
 from containerd_py.errors import InvalidArgument, errno_name
+from containerd_py.light import contextlib, json
 
 
 class Log:

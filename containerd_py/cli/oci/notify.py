@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import select
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_socket as socket
+from containerd_py.light import contextlib, socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from containerd_py import atomic
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import InvalidArgument, errno_name
+from containerd_py.light import contextlib
 
 
 def write_pid(path: str, pid: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import InvalidArgument, errno_name
+from containerd_py.light import contextlib
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import connect, send_fds
 

@@ -65,8 +65,8 @@ def _prepare() -> None:
 
 
 def _perform() -> int:
-    from containerd_py import light_signal as signal
     from containerd_py.cli.oci.main import main
+    from containerd_py.light import signal
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # so far an interrupt has ended us without a word, see `pyrunc`
         signal.signal(signal.SIGINT, signal.default_int_handler)

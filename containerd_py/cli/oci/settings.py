@@ -6,7 +6,7 @@ import os
 
 from containerd_py.cli.oci.log import Log
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

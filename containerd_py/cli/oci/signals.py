@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_signal as signal
-from containerd_py import light_threading as threading
 from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.light import contextlib, signal, threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

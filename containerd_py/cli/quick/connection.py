@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_socket as socket
+from containerd_py.light import socket
 
 _PIECE = 65_536
 _LARGEST_HEAD = 65_536

@@ -11,11 +11,11 @@ import gc
 import os
 import sys
 
-from containerd_py import light_json as json
 from containerd_py.cli.quick.connection import Connection, Strange
 from containerd_py.cli.quick.session import Lost, Session
 from containerd_py.cli.quick.usual import read
-from containerd_py.light_contextlib import closing
+from containerd_py.light import json
+from containerd_py.light.contextlib import closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import select
 
-from containerd_py import light_json as json
-from containerd_py import light_signal as signal
 from containerd_py.cli.quick.connection import BINARY, CLOSE, PING, PONG, Connection, Strange
-from containerd_py.light_contextlib import closing, suppress
+from containerd_py.light import json, signal
+from containerd_py.light.contextlib import closing, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from containerd_py.engine.output import CapturedOutput
 from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict, ContainerdError, NotFound, OutOfSpace, Unavailable
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.network.threads import run_inside
 from containerd_py.wire import ExecSpec

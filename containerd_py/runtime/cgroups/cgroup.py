@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
-from containerd_py.light_importlib import import_module
+from containerd_py.light.dataclasses import dataclass
+from containerd_py.light.importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import errno
 import os
 import time
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Unavailable
+from containerd_py.light import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

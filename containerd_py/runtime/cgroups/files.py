@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotFound, NotSupported, Unavailable
+from containerd_py.light import contextlib
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False

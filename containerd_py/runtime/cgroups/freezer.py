@@ -10,8 +10,8 @@ import os
 import select
 import time
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Conflict, ContainerdError, NotSupported, Unavailable
+from containerd_py.light import contextlib
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd

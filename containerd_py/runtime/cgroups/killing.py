@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_signal as signal
+from containerd_py.light import signal
 from containerd_py.runtime.cgroups import files, freezer
 from containerd_py.runtime.cgroups.members import pids
 from containerd_py.runtime.linux.fd import Fd

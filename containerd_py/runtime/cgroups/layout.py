@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime.linux.proc_text import lines, read_text
 
 # Options of cgroup v1's superblock that are no controllers (kernel/cgroup/cgroup-v1.c, cgroup1_show_options)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import contextlib
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import files, freezer, unified
 from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.controllers import ASKED_BY, UNIFIED, V1_CONTROLLERS, V1_WITHOUT_LIMITS, V2_CONTROLLERS

@@ -6,7 +6,7 @@ import errno
 import os
 
 from containerd_py.errors import InvalidArgument, NotFound
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.cgroup import Cgroup
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.linux.proc_text import read_text

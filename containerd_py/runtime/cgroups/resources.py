@@ -5,7 +5,7 @@ Everywhere: None is "not asked for". Limits of memory, quota and tasks: -1 is "n
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.errors import ContainerdError
-from containerd_py.light_dataclasses import dataclass, replace
+from containerd_py.light import contextlib
+from containerd_py.light.dataclasses import dataclass, replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.resources import FileValue
 

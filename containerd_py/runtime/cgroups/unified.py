@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py import light_contextlib as contextlib
+from containerd_py.light import contextlib
 from containerd_py.runtime.cgroups import files
 
 TYPE_CHECKING = False

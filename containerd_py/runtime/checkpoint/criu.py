@@ -13,8 +13,8 @@ import shutil
 import stat
 import subprocess
 
-from containerd_py import light_socket as socket
 from containerd_py.errors import Internal, NotSupported
+from containerd_py.light import socket
 from containerd_py.runtime.checkpoint.messages import Answer, Features, Kind, Request, decode, encode
 from containerd_py.runtime.linux.passing import receive_fds
 

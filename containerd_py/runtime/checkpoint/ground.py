@@ -19,8 +19,8 @@ import os
 import stat
 import sys
 
-from containerd_py import light_socket as socket
-from containerd_py.light_dataclasses import dataclass, names_of, values_of
+from containerd_py.light import socket
+from containerd_py.light.dataclasses import dataclass, names_of, values_of
 from containerd_py.runtime.init import targets
 from containerd_py.runtime.init.steps import Context, StepFailed
 from containerd_py.runtime.linux import process

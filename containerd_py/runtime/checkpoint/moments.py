@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from containerd_py.errors import NotFound
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import hooks
 from containerd_py.runtime.checkpoint.protection import put_right
 from containerd_py.runtime.launcher import ProcessHandle

@@ -14,7 +14,7 @@ import os
 import stat
 
 from containerd_py.errors import Conflict, NotSupported
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.cgroups.layout import parse_membership
 from containerd_py.runtime.checkpoint.messages import CgroupMode, ExternalMount, JoinedNamespace
 from containerd_py.runtime.linux.namespaces import FILES

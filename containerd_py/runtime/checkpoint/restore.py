@@ -13,9 +13,9 @@ import os
 import sys
 from contextlib import ExitStack
 
-from containerd_py import light_socket as socket
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import socket
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.destroying import destroy
 from containerd_py.runtime.checkpoint import images, outside

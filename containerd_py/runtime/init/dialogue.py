@@ -35,9 +35,8 @@ from __future__ import annotations
 
 import struct
 
-from containerd_py import light_json as json
-from containerd_py import light_socket as socket
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import json, socket
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_signal as signal
+from containerd_py.light import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

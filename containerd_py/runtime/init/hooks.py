@@ -6,8 +6,7 @@ import errno
 import os
 import select
 
-from containerd_py import light_json as json
-from containerd_py import light_signal as signal
+from containerd_py.light import json, signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process

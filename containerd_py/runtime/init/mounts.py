@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from containerd_py import light_contextlib as contextlib
+from containerd_py.light import contextlib
 from containerd_py.runtime.init import copy_up, dialogue, targets
 from containerd_py.runtime.init.steps import Context, StepFailed, executes, restriction_for
 from containerd_py.runtime.linux import mounts, paths

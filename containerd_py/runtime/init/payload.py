@@ -8,8 +8,7 @@ import os
 import resource
 import stat
 
-from containerd_py import light_signal as signal
-from containerd_py import light_socket as socket
+from containerd_py.light import signal, socket
 from containerd_py.runtime.init.attributes import limit
 from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.steps import Context, StepFailed, executes

@@ -6,8 +6,7 @@ import errno
 import os
 import resource
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_signal as signal
+from containerd_py.light import contextlib, signal
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, executes
 from containerd_py.runtime.linux import process, procfs, scheduling

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_signal as signal
-from containerd_py.light_contextlib import suppress
+from containerd_py.light import signal
+from containerd_py.light.contextlib import suppress
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.plan import operations as op

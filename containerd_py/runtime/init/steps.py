@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.mounts import attach, clone_tree
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, Resolve
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
     from containerd_py.runtime.plan.operations import Operation
 
     OperationType = TypeVar("OperationType", bound=Operation)

@@ -6,8 +6,8 @@ import errno
 import os
 import time
 
-from containerd_py import light_socket as socket
-from containerd_py.light_importlib import import_module
+from containerd_py.light import socket
+from containerd_py.light.importlib import import_module
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.ending import end_when_asked
 from containerd_py.runtime.init.freeze import GUARD

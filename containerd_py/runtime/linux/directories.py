@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import ctypes
 from containerd_py.runtime.linux.syscall import call
 
 TYPE_CHECKING = False

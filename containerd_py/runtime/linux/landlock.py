@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import struct
 
-from containerd_py import light_socket as socket
+from containerd_py.light import socket
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import contextlib, ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, openat2
 from containerd_py.runtime.linux.syscall import Flags, call

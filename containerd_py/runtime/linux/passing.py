@@ -6,7 +6,7 @@ import errno
 import struct
 import sys
 
-from containerd_py import light_socket as socket
+from containerd_py.light import socket
 
 _FD = 4
 """Bytes of a descriptor, which is an int."""

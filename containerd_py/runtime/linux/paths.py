@@ -9,8 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import contextlib, ctypes
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.syscall import Flags, call
 

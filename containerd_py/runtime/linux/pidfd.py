@@ -6,9 +6,8 @@ import errno
 import fcntl
 import os
 
-from containerd_py import light_ctypes as ctypes
-from containerd_py import light_signal as signal
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import ctypes, signal
+from containerd_py.light.dataclasses import dataclass
 
 _PIDFD_GET_INFO = 0xC000_FF0B  # _IOWR(0xFF, 11, struct of the given size), Linux 6.13
 _PIDFD_INFO_CGROUPID = 1 << 2

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_ctypes as ctypes
-from containerd_py import light_signal as signal
+from containerd_py.light import ctypes, signal
 from containerd_py.runtime.linux.syscall import Flags, call
 
 _PR_SET_DUMPABLE = 4

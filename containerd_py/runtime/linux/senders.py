@@ -7,8 +7,8 @@ import os
 import struct
 from contextlib import suppress
 
-from containerd_py import light_socket as socket
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import socket
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 _SO_PASSPIDFD = 76  # asm-generic/socket.h, equal on x86 and ARM

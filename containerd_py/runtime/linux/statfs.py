@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import ctypes
 from containerd_py.runtime.linux.syscall import call
 
 # linux/magic.h

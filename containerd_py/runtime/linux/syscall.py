@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_ctypes as ctypes
-from containerd_py.light_flags import IntFlag
+from containerd_py.light import ctypes
+from containerd_py.light.flags import IntFlag
 
 # Calls from 424 on have one number on every architecture; older ones differ (asm/unistd_64.h, asm-generic/unistd.h).
 _COMMON = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from containerd_py import light_json as json
-from containerd_py.light_dataclasses import dataclass, values_of
+from containerd_py.light import json
+from containerd_py.light.dataclasses import dataclass, values_of
 from containerd_py.typed import Protocol
 
 TYPE_CHECKING = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from containerd_py import light_json as json
-from containerd_py.light_dataclasses import dataclass, field, names_of
+from containerd_py.light import json
+from containerd_py.light.dataclasses import dataclass, field, names_of
 from containerd_py.runtime.linux.namespaces import FLAGS
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.plan.operations import AwaitStart, Operation

@@ -6,8 +6,8 @@ import errno
 import os
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_contextlib import contextmanager
-from containerd_py.light_functools import cache, lru_cache
+from containerd_py.light.contextlib import contextmanager
+from containerd_py.light.functools import cache, lru_cache
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.seccomp import kept
 from containerd_py.runtime.seccomp.architectures import TOKENS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.seccomp.architectures import ARM, X32, X86_64
 
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter (linux/filter.h): code, jump if true, jump if false, operand

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from _imp import source_hash
 
-from containerd_py import light_json as json
 from containerd_py import runtime_cache
-from containerd_py.light_contextlib import suppress
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import json
+from containerd_py.light.contextlib import suppress
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False

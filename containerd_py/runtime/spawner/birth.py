@@ -11,7 +11,7 @@ import mmap
 import os
 import sys
 
-from containerd_py import light_ctypes as ctypes
+from containerd_py.light import ctypes
 from containerd_py.runtime.linux.fd import Fd
 
 

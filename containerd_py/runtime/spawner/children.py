@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed
 

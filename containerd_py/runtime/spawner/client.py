@@ -7,8 +7,8 @@ import errno
 import os
 from collections import deque
 
-from containerd_py import light_socket as socket
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import socket
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.spawner import protocol, seal

@@ -6,7 +6,7 @@ import os
 import stat
 
 import containerd_py
-from containerd_py.light_functools import cache
+from containerd_py.light.functools import cache
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.ownership import root_of_the_host
 
@@ -20,7 +20,7 @@ def unsafe_code() -> str | None:
     with Fd(os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
         found = os.fstat(folder.fileno())
         unsafe = (package, found) if _suspicious(found) and _may_change(package, found) else None
-        unsafe = unsafe or _unsafe_below(package, folder.fileno(), deep=("__pycache__", "runtime"))
+        unsafe = unsafe or _unsafe_below(package, folder.fileno(), deep=("__pycache__", "light", "runtime"))
     if unsafe is None:
         return None
     path, found = unsafe

@@ -16,11 +16,9 @@ import errno
 import os
 import select
 
-from containerd_py import light_json as json
-from containerd_py import light_signal as signal
-from containerd_py import light_socket as socket
-from containerd_py.light_contextlib import suppress
-from containerd_py.light_dataclasses import replace
+from containerd_py.light import json, signal, socket
+from containerd_py.light.contextlib import suppress
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.init import worker
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process

@@ -9,7 +9,7 @@ import struct
 import sys
 
 from containerd_py import __version__
-from containerd_py import light_socket as socket
+from containerd_py.light import socket
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus, is_held, witness_exit
 from containerd_py.runtime.plan import plan

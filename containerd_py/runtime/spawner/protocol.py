@@ -31,14 +31,14 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_json as json
+from containerd_py.light import json
 from containerd_py.runtime.linux.passing import receive_fds, send_fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
 
     Message = dict[str, Any]
 

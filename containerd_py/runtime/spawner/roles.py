@@ -11,9 +11,8 @@ import os
 import resource
 import sys
 
-from containerd_py import light_signal as signal
-from containerd_py import light_socket as socket
-from containerd_py.light_importlib import import_module
+from containerd_py.light import signal, socket
+from containerd_py.light.importlib import import_module
 from containerd_py.runtime.init.freeze import GUARD
 from containerd_py.runtime.linux import process
 from containerd_py.runtime.linux.mounts import Propagation, mount_setattr

@@ -12,7 +12,7 @@ import sys
 
 from containerd_py.bytecode_cache import BytecodeCache
 from containerd_py.errors import Unavailable
-from containerd_py.light_functools import cache
+from containerd_py.light.functools import cache
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.memfd import sealed_executable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_functools import cache
+from containerd_py.light.functools import cache
 from containerd_py.runtime.spec.linux import Namespace
 from containerd_py.runtime.spec.models import Mount
 from containerd_py.runtime.spec.process import Capabilities

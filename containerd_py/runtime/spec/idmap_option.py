@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 _RANGE = r"(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})"
 _LARGEST = 2**32 - 1  # (uid_t)-1 means "no id" to the kernel

@@ -7,8 +7,8 @@ what the runtime does itself (bind, idmap, tmpcopyup ...); everything else is th
 from __future__ import annotations
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import dataclass, field
-from containerd_py.light_functools import lru_cache
+from containerd_py.light.dataclasses import dataclass, field
+from containerd_py.light.functools import lru_cache
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.spec.idmap_option import IdmapOption, read_idmap
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
-from containerd_py.light_functools import cache
+from containerd_py.light.functools import cache
 from containerd_py.runtime.spec.linux import Seccomp, SeccompArgument, SeccompRule
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ import re
 import stat
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.paths import open_in_root
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import layout
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.manager import CgroupManager

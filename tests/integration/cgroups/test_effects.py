@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import Conflict, ContainerdError, InvalidArgument, NotSupported, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import freezer, killing, stats
 from containerd_py.runtime.cgroups.directories import make
 from containerd_py.runtime.cgroups.layout import Layout

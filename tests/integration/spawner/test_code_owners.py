@@ -94,7 +94,7 @@ def test_where_the_hosts_root_is_mapped_a_stranger_is_one(package: Path) -> None
         assert f"{_OTHERS} (owner {_NOBODY}" in checked(owned_by(package, _USER), namespace)
 
 
-@pytest.mark.parametrize("name", ["runtime/host.py", "light_dataclasses.py", "__pycache__", "."])
+@pytest.mark.parametrize("name", ["runtime/host.py", "light/dataclasses.py", "__pycache__", "."])
 def test_what_everybody_may_write_to_is_refused(package: Path, of_user: Fd, name: str) -> None:
     """Workers import some of what lies beside the runtime too."""
     path = owned_by(package, 0) / "containerd_py" / name

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py import __version__
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.linux.process import Clone
@@ -511,10 +511,10 @@ def test_it_does_not_end_with_its_daemon_nor_by_signals_of_a_terminal(spawner: S
 # ── what it imports ──
 
 ALLOWED = (
-    *("containerd_py", "containerd_py.light_dataclasses", "containerd_py.typed"),
+    *("containerd_py", "containerd_py.light", "containerd_py.light.dataclasses", "containerd_py.typed"),
     *("containerd_py.bytecode_cache", "containerd_py.runtime_cache"),
     *(
-        f"containerd_py.light_{name}"
+        f"containerd_py.light.{name}"
         for name in ("contextlib", "ctypes", "flags", "functools", "importlib", "json", "signal", "socket")
     ),
     *("containerd_py.runtime", "containerd_py.runtime.plan"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import doctor
 from containerd_py.runtime.cgroups.layout import Layout
 from containerd_py.runtime.cgroups.layout import probe as probe_layout

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.manager import Cgroup
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 from containerd_py.runtime.state_root import walk

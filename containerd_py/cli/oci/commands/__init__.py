@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_importlib import import_module
+from containerd_py.light.importlib import import_module
 from containerd_py.typed import Protocol, cast
 
 TYPE_CHECKING = False

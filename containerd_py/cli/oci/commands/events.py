@@ -7,10 +7,10 @@ import select
 import sys
 import time
 
-from containerd_py import light_json as json
 from containerd_py.cli.oci.arguments import seconds
 from containerd_py.errors import Conflict
-from containerd_py.light_contextlib import closing
+from containerd_py.light import json
+from containerd_py.light.contextlib import closing
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_signal as signal
 from containerd_py.cli.oci.activation import check_open
 from containerd_py.cli.oci.arguments import count, gids, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
@@ -15,6 +13,7 @@ from containerd_py.cli.oci.pid_file import write_pid
 from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Forwarding, Interrupted
 from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.light import contextlib, signal
 from containerd_py.runtime.beginning import Beginning
 
 TYPE_CHECKING = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from containerd_py import light_json as json
 from containerd_py.cli.oci.bundle import read_spec
+from containerd_py.light import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

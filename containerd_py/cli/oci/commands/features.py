@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from containerd_py import light_json as json
+from containerd_py.light import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from containerd_py import light_json as json
 from containerd_py.cli.oci.listing import document, table
 from containerd_py.errors import NotFound
+from containerd_py.light import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

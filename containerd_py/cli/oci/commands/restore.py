@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from containerd_py import light_contextlib as contextlib
 from containerd_py.cli.oci import creation, images
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.light import contextlib
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.process import set_child_subreaper
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_contextlib as contextlib
-from containerd_py import light_threading as threading
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
 from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.pid_file import remove_pid
 from containerd_py.cli.oci.signals import Forwarding
+from containerd_py.light import contextlib, threading
 from containerd_py.runtime.beginning import Beginning
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import set_child_subreaper

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from containerd_py import light_json as json
 from containerd_py.errors import Conflict, InvalidArgument
+from containerd_py.light import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

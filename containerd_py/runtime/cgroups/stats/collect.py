@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import files
 from containerd_py.runtime.cgroups.keyed import limit, number
 from containerd_py.runtime.cgroups.members import pids

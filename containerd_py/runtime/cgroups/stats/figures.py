@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 from containerd_py.runtime.cgroups.stats import document
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.keyed import keyed, limit, nested, number
 from containerd_py.runtime.cgroups.stats.figures import BlockEntry, BlockIo, Cpu, Memory, Pressure, Rdma, Stall, Usage
 

@@ -13,9 +13,9 @@ import time
 from jeepney.auth import BEGIN, NEGOTIATE_UNIX_FD, make_auth_external
 from jeepney.bus import get_connectable_addresses
 
-from containerd_py import light_socket as socket
 from containerd_py.errors import NotSupported, Unavailable
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light import socket
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

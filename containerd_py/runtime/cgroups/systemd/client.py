@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from containerd_py import light_socket as socket
+    from containerd_py.light import socket
     from containerd_py.runtime.cgroups.systemd.bus import Address
     from containerd_py.runtime.cgroups.systemd.conversation import Exchange, Steps
     from containerd_py.runtime.cgroups.systemd.property import Property

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from jeepney import DBusAddress, HeaderFields, MessageType, Parser, new_method_call
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from containerd_py.errors import NotSupported
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.devices.rules import with_default_devices
 from containerd_py.runtime.cgroups.resources import DeviceRule
 from containerd_py.runtime.cgroups.systemd.property import Property

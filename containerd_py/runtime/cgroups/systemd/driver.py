@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import NotSupported, Unavailable
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups import files, members
 from containerd_py.runtime.cgroups.controllers import ASKED_BY
 from containerd_py.runtime.cgroups.layout import parse_membership

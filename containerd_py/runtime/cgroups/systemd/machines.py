@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.cgroups.systemd.conversation import BusError, Call, ConnectionLost, get_property
 from containerd_py.runtime.cgroups.systemd.names import PREFIX
 from containerd_py.runtime.cgroups.systemd.refusal import refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 PREFIX = "pycontainerd"
 _LONGEST = 255  # UNIT_NAME_MAX less one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 
 UNLIMITED = 2**64 - 1
 """CGROUP_LIMIT_MAX and USEC_INFINITY of systemd."""

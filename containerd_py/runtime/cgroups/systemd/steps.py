@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.systemd.conversation import (
     BusError,
     Call,

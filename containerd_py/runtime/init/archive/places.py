@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.init.steps import Context, StepFailed, executes
 from containerd_py.runtime.linux.paths import NO_RESTRICTION, open_in_root, openat2

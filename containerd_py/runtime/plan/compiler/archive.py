@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.namespaces import joined_namespaces, namespaces, user_mapping
 from containerd_py.runtime.plan.compiler.process import capability_mask

@@ -6,7 +6,7 @@ With a cgroup namespace a new mount shows just that part (cgroup_namespaces(7));
 from __future__ import annotations
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.mounts import Binding, Mounted, Mounting, attributes_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light_dataclasses import dataclass
-from containerd_py.light_functools import lru_cache
+from containerd_py.light.dataclasses import dataclass
+from containerd_py.light.functools import lru_cache
 from containerd_py.runtime.linux.mounts import MountAttr
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
 from containerd_py.runtime.plan import operations as op

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_functools import lru_cache
+from containerd_py.light.functools import lru_cache
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.spec.process import CAPABILITIES, Capabilities, Process
 

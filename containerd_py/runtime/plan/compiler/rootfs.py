@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.cgroup_mounts import cgroups

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from containerd_py.errors import NotSupported
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.plan.compiler.namespaces import user_mapping
 from containerd_py.runtime.spec.defaults import SOURCES_ANNOTATION
 

@@ -6,7 +6,7 @@ from handle "in", what it writes goes to handle "out".
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass
+from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime.plan.operations.base import Operation, cut
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.light_dataclasses import dataclass, field
+from containerd_py.light.dataclasses import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

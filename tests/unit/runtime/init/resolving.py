@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _OWN = "containerd_py"
 _LINUX = f"{_OWN}.runtime.linux."
-_OURS = (_LINUX, "containerd_py.runtime.init", "containerd_py.runtime.plan", "containerd_py.light_")
+_OURS = (_LINUX, "containerd_py.runtime.init", "containerd_py.runtime.plan", "containerd_py.light.")
 _WHOLE = {
     *("__future__", "array", "collections.abc", "contextlib", "errno", "fcntl", "json", "math", "resource", "select"),
     *("signal", "stat", "struct", "sys", "time", "typing"),
@@ -36,7 +36,7 @@ _PARTS = {
     "io": {"RawIOBase", "BytesIO"},
     "tarfile": {"TarFile", "TarInfo"},
     "importlib": set[str](),
-    f"{_OWN}.light_importlib": set[str](),
+    f"{_OWN}.light.importlib": set[str](),
 }
 """Of tarfile the class alone: its functions, and the methods of that class, open files."""
 _OF_ARCHIVES = {"extract", "extractall", "extractfile", "gettarinfo"}
@@ -246,7 +246,7 @@ def _is_known(origin: str) -> bool:
     module, _, name = origin.rpartition(".")
     if origin in _WHOLE or module in _WHOLE or origin in _PARTS or origin == "os" or origin.startswith(_OURS):
         return True
-    return name in _PARTS.get(module, ()) or origin == "containerd_py.light_socket"
+    return name in _PARTS.get(module, ()) or origin == "containerd_py.light.socket"
 
 
 def _takes_a_path(origin: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.linux.mounts import MountAttr, Propagation
 from containerd_py.runtime.linux.statfs import PROC_SUPER_MAGIC
 from containerd_py.runtime.plan import operations as op

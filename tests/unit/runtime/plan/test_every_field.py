@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from containerd_py.light_dataclasses import names_of
+from containerd_py.light.dataclasses import names_of
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.plan.compiler import Placing, compile_exec, compile_plan
 from containerd_py.runtime.seccomp.compile import compile_profile

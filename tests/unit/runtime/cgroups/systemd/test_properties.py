@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import InvalidArgument, NotSupported
-from containerd_py.light_dataclasses import replace
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.resources import (
     BlockIo,
     Cpu,

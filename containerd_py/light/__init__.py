@@ -1,0 +1,4 @@
+"""What parts of the standard library do, without what they import at each start of a program (ADR 26).
+
+Each module is named as the one that it stands for, is imported in its place, and is that one to a type checker.
+"""
