@@ -10,7 +10,7 @@ from containerd_py.runtime.cgroups.manager import Cgroup
 
 
 async def test_processes_are_listed_whatever_the_threads_for_all_wait_for() -> None:
-    container: Any = SimpleNamespace(check=lambda *_: None, cgroup=Cgroup(None, ()))
+    container: Any = SimpleNamespace(id="web", check=lambda *_: None, cgroup=Cgroup(None, ()))
     parts: Any = None
     gate = threading.Event()
     hanging = [asyncio.create_task(asyncio.to_thread(gate.wait, 60)) for _ in range(64)]
