@@ -19,6 +19,7 @@ from containerd_py.engine.documents import document
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.scope import admitted
+from containerd_py.engine.tasks import made_whole
 from containerd_py.engine.views import Explanation, PlanStep
 from containerd_py.errors import Conflict, ContainerdError, Unavailable
 from containerd_py.runtime import host
@@ -155,11 +156,11 @@ class Attempt:
             preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
             try:
                 plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
-                placement = await asyncio.shield(preparing)
             except BaseException:  # what is being made is known to `undo` once it is made
                 with suppress(OSError, ContainerdError):
                     (await preparing).close()
                 raise
+            placement = await made_whole(preparing)
         container.plan = plan
         self._parts.registry.add(container)
         with placement, self._timing("fork"):

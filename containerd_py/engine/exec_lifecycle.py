@@ -28,6 +28,7 @@ from containerd_py.engine.exec_records import ExecRecords
 from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
+from containerd_py.engine.tasks import made_whole
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, OutOfSpace, Unavailable
 from containerd_py.runtime import host, process
@@ -142,7 +143,7 @@ class ExecLifecycle:
         with ExitStack() as passed:
             for fd in theirs.values():
                 passed.enter_context(fd)
-            placement = passed.enter_context(await asyncio.to_thread(Placement, container.cgroup))
+            placement = passed.enter_context(await made_whole(asyncio.to_thread(Placement, container.cgroup)))
             container.check("execute in", Status.RUNNING)
             if container.pidfd is None:
                 raise Conflict(f"cannot execute in {container.title}: it is ending", step="exec")

@@ -16,6 +16,7 @@ from containerd_py.engine.containers import CREATED
 from containerd_py.engine.creation import compiled, joined, refusal
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.runs import Run
+from containerd_py.engine.tasks import made_whole
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import host
 from containerd_py.runtime.cgroups.destroying import destroy
@@ -76,7 +77,7 @@ class Remaking:
         if where != container.cgroup:  # its limits were changed meanwhile, and need other hierarchies
             record = container.record.with_(cgroup_v2=where.v2, cgroups_v1=where.v1, scope=where.scope)
             await self._lifecycle.remember(container, record)
-        placement = await asyncio.to_thread(self._prepare, container, spec)
+        placement = await made_whole(asyncio.to_thread(self._prepare, container, spec))
         with placement:
             container.plan = plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
             prepared_ns = time.monotonic_ns()

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
+from containerd_py.errors import ContainerdError
+
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
 
 _log = structlog.get_logger()
 Result = TypeVar("Result")
+
+
+class _Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+Made = TypeVar("Made", bound=_Closeable)
 
 
 async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
@@ -23,6 +33,17 @@ async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
         await asyncio.wait((task,))
         if not task.cancelled():
             task.exception()  # looked at, so that it is not reported as forgotten
+        raise
+
+
+async def made_whole(making: Awaitable[Made]) -> Made:
+    """Await what a thread makes. A cancellation waits for it too and closes it: nobody else knows of it."""
+    task = asyncio.ensure_future(making)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(OSError, ContainerdError):
+            (await task).close()
         raise
 
 

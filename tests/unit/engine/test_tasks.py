@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import threading
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from containerd_py.engine.tasks import Tasks, to_its_end
+from containerd_py.engine.tasks import Tasks, made_whole, to_its_end
 
 
 async def fail() -> None:
@@ -113,3 +114,43 @@ async def test_what_is_cancelled_waits_for_the_thread_that_it_has_begun() -> Non
         await task
     assert told == ["written"]
     assert await to_its_end(asyncio.sleep(0, "result")) == "result"
+
+
+async def test_what_is_made_when_its_maker_is_cancelled_is_waited_for_and_closed() -> None:
+    begun, gate, closed = threading.Event(), threading.Event(), []
+
+    class Made:
+        def close(self) -> None:
+            closed.append(True)
+
+    def make() -> Made:
+        begun.set()
+        gate.wait(30)
+        return Made()
+
+    making = asyncio.create_task(made_whole(asyncio.to_thread(make)))
+    await asyncio.to_thread(begun.wait, 30)
+    making.cancel()
+    await asyncio.sleep(0.05)
+    assert not making.done()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert closed == [True]
+
+
+async def test_what_could_not_be_made_after_all_is_no_matter_to_who_was_cancelled() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def fail_to_make() -> Any:
+        begun.set()
+        gate.wait(30)
+        raise OSError("refused")
+
+    making = asyncio.create_task(made_whole(asyncio.to_thread(fail_to_make)))
+    await asyncio.to_thread(begun.wait, 30)
+    making.cancel()
+    await asyncio.sleep(0.05)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await making
