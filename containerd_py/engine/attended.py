@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from containerd_py.engine.changes import Changes
+from containerd_py.runtime.linux.pidfd import WaitStatus
 
 if TYPE_CHECKING:
     import socket
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from containerd_py.engine.output import OutputLog
     from containerd_py.engine.stdio import Stdio
     from containerd_py.runtime.linux.fd import Fd
-    from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.plan.plan import Plan
 
 
@@ -38,6 +38,11 @@ class Attended:
     def title(self) -> str:
         """What errors call it, after a verb: "container 'web'"."""
         raise NotImplementedError
+
+    def note_end(self, status: WaitStatus) -> None:
+        """It has ended so, as somebody tells who may have seen it; who has not does not undo what is known."""
+        if self.ended is None or status != WaitStatus(None, None):
+            self.ended = status
 
     def oom_kills(self) -> int:
         """Return how many of its processes the kernel has killed for want of memory; 0 where nobody counts."""

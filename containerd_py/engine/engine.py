@@ -345,8 +345,9 @@ class Engine:
         while not self._closing:
             try:
                 await self._use.handover.run()
-            except ContainerdError as problem:
-                _log.error("cannot replace spawner", error=problem.message)
+            except (ContainerdError, OSError) as problem:
+                _log.error("cannot replace spawner", error=str(problem))
+                self._parts.link.abandon()
                 await asyncio.sleep(_RESPAWN_PAUSE_S)
             else:
                 if self._parts.link.pid is not None:  # else it is lost already

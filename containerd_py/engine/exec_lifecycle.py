@@ -220,7 +220,7 @@ class ExecLifecycle:
         container = self._parts.registry.get(container_id)
         ended = None if container is None else container.execs.get(exec_id)
         if container is not None and ended is not None:
-            ended.ended = status
+            ended.note_end(status)
             ended.changes.announce()
             self._parts.tasks.start(self.note_exit(container, ended, status), name=f"exit {spawn_id}")
 

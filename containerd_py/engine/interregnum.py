@@ -32,10 +32,14 @@ class Interregnum:
         self._again: dict[str, asyncio.TimerHandle] = {}
 
     def begin(self, containers: Iterable[Container]) -> None:
-        for container in containers:
-            for spawn_id, pidfd in _living(container):
-                if spawn_id not in self._watched:
-                    self._watch(spawn_id, pidfd)
+        """Where there are not enough descriptors for all, watch none: the next spawner needs some to come about."""
+        try:
+            for container in containers:
+                for spawn_id, pidfd in _living(container):
+                    if spawn_id not in self._watched:
+                        self._watch(spawn_id, pidfd)
+        except OSError:
+            self.end()
 
     def end(self) -> None:
         for spawn_id in tuple(self._watched):
@@ -43,11 +47,7 @@ class Interregnum:
 
     def _watch(self, spawn_id: str, pidfd: Fd) -> None:
         """By a descriptor of our own: the other one is closed by whoever comes to know of the end first."""
-        try:
-            own = Fd(os.dup(pidfd.fileno()))
-        except OSError:
-            return  # at the limit of descriptors: the next spawner tells it
-        self._watched[spawn_id] = own
+        self._watched[spawn_id] = own = Fd(os.dup(pidfd.fileno()))
         asyncio.get_running_loop().add_reader(own.fileno(), self._ended, spawn_id)
 
     def _ended(self, spawn_id: str) -> None:

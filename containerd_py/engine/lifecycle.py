@@ -168,7 +168,7 @@ class Lifecycle:
         """Called for each end that the spawner tells."""
         container = self._parts.registry.get(container_id)
         if container is not None:
-            container.ended = status
+            container.note_end(status)
             container.changes.announce()
             ending = self.note_exit(container, status, of=container.pidfd)
             self._parts.tasks.start(ending, name=f"exit {container_id}")

@@ -80,9 +80,22 @@ class SpawnerLink:
         finally:
             if former is not None:
                 former.close()
+        try:
+            self._hold(met.pid)
+        except OSError as problem:
+            met.close()
+            raise Unavailable(
+                f"cannot hold spawner: {problem.strerror}",
+                step="spawner",
+                errno=problem.errno,
+                hint="it is tried again: the host or the daemon may be out of descriptors",
+            ) from problem
         self._client, self._pid = met.link, met.pid
-        self._hold(met.pid)
         return met.inventory
+
+    def abandon(self) -> None:
+        """Give up a connection on which not all could be said: `start` makes another one."""
+        self._hang_up()
 
     def listen(self) -> None:
         """Hear what the spawner tells from now on, and what it has told since `start`.

@@ -36,6 +36,10 @@ class Met:
     pid: int
     inventory: list[Inherited]
 
+    def close(self) -> None:
+        _close(self.inventory)
+        self.link.close()
+
 
 class Meeting:
     """One spawner at a time; those that this daemon has started are its children, and reaped by it."""

@@ -125,8 +125,10 @@ class Stdio:
         Others keep the little one: what is in a pipe is charged to the payload's memory.
         """
         self._narrow.discard(name)
+        pipe = self._fds[name].fileno()
         with suppress(OSError):  # there is a limit for a user's pipes (pipe(7)); it works as well without
-            fcntl.fcntl(self._fds[name].fileno(), fcntl.F_SETPIPE_SZ, _WIDE_BYTES)
+            if fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) < _WIDE_BYTES:  # the payload may have given it more
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDE_BYTES)
 
     def _take_terminal(self) -> bool:
         """Splice from the terminal to the relay to the log; False once no process has the terminal open (EIO)."""

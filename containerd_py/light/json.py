@@ -1,7 +1,8 @@
 """JSON without the price of `json` at each start of a program (ADR 26).
 
 It imports `re`, compiles four patterns, and reads a text by one of them. What is here asks the same C functions, and leaves
-what they refuse, and every option that is not here, to `json` itself: an error is the same error. To be imported as `json`.
+what they refuse, and every option that is not here, to `json` itself: an error of reading is the same error. Keys are
+texts where it writes in lines. To be imported as `json`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ else:
             text = (data if isinstance(data, str) else str(data, "utf-8")).strip(_WHITE)
             scan = make_scanner(_Reading(hooks)) if hooks else _scan
             value, end = scan(text, 0)
-        except (StopIteration, ValueError):
+        except (
+            StopIteration,
+            ValueError,
+            SystemError,
+        ):  # the last: for its error C looks for `json.decoder`, and finds none
             return _json().loads(data, **hooks)
         return value if end == len(text) else _json().loads(data, **hooks)
 

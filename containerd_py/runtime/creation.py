@@ -114,10 +114,15 @@ class Creation:
         self._undo.callback(self._directory.remove)
         try:
             with self._directory.locked():
-                return self._make(rootfs)
+                try:
+                    return self._make(rootfs)
+                except BaseException:  # within the lock: whoever comes next may make another one of that id
+                    with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                        self._undo.close()  # all of it, whatever of it fails
+                    raise
         except BaseException:
-            with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
-                self._undo.close()  # all of it, whatever of it fails
+            with contextlib.suppress(ContainerdError, OSError):
+                self._undo.close()  # what is left to undo where there was no lock
             if self._stopped is not None:  # its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")
                 hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise

@@ -117,6 +117,13 @@ def test_what_else_a_process_document_leaves_out_is_the_containers(oci: Containe
     assert box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split() == ["0027", "300"]
 
 
+@pytest.mark.lacks("crun", "has the limits of that document alone")
+def test_a_process_document_without_limits_has_those_of_the_container(oci: Containers, place: Path) -> None:
+    box = oci.start({"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 99}]})
+    (place / "process.json").write_text(json.dumps(process(args=["/bin/sh", "-c", "ulimit -Sn; ulimit -Hn"])))
+    assert box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split() == ["77", "99"]
+
+
 def test_detached_returns_while_it_runs(box: Container, place: Path) -> None:
     box.exec("--detach", "--pid-file", str(place / "pid"), "--", "/bin/sleep", "500").ok()
     pid = int((place / "pid").read_text())

@@ -64,11 +64,13 @@ def main_pid() -> int:
 
 
 def spawner_pid() -> int:
-    """Return the pid of the spawner, which is in the service's cgroup."""
-    with SyncClient() as client:
-        pid = client.info().spawner_pid
-    assert pid is not None
-    return pid
+    """Return the pid of the spawner, which is in the service's cgroup, once there is one."""
+
+    def asked() -> int | None:
+        with SyncClient() as client:
+            return client.info().spawner_pid
+
+    return int(eventually(asked, "there is a spawner"))
 
 
 def started(root: Path, script: str, **fields: Any) -> str:

@@ -9,6 +9,8 @@ import functools
 import json
 import math
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,23 @@ def test_what_is_no_json_is_the_same_error(text: str) -> None:
     with pytest.raises(light_json.JSONDecodeError) as found:
         light_json.loads(text)
     assert str(found.value) == str(expected.value)
+
+
+def test_it_is_the_same_error_where_nobody_has_imported_json_yet() -> None:
+    """C looks for it in `json.decoder`."""
+    program = """
+import sys
+from containerd_py.light import json
+assert "json" not in sys.modules
+for text in ("{", "[1", "", "nul", b"{", '{"a": 1'):
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        continue
+    sys.exit(f"{text!r} is no error")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_other_encodings_and_hooks_are_read_as_by_json() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if sys.flags.no_site:  # the usual form needs none of the packages that are foun
     import site
 
     site.main()
+    gc.enable()  # from here on a session may last for long, and asyncio makes garbage
 
 from containerd_py.cli.complaints import complain, start_code
 from containerd_py.errors import Internal, InvalidArgument, Unavailable

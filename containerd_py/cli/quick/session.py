@@ -142,7 +142,7 @@ class Session:
             self._forward(signals)
 
     def _copy(self, content: bytes, signals: Signals) -> None:
-        if content[0] not in (_STDOUT, _STDERR):
+        if not content or content[0] not in (_STDOUT, _STDERR):
             return
         self._offset += len(content) - 1
         rest = memoryview(content)[1:]

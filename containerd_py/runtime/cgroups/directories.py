@@ -71,16 +71,19 @@ def remove(cgroup: Cgroup) -> bool:
 def remove_wait(cgroup: Cgroup, *, timeout_s: float, meanwhile: Callable[[Cgroup], None] | None = None) -> None:
     """Remove, waiting for the kernel to let go of processes that just ended. Raises Unavailable after `timeout_s`.
 
+    On a busy machine one attempt may take that long: the last one begins after it.
     meanwhile: called before each further attempt.
     """
     deadline = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
+    late = False
     while not remove(cgroup):
-        if time.monotonic() > deadline:
+        if late:
             busy = next((path for path in cgroup.paths if os.path.isdir(path)), cgroup.paths[0])
             raise Unavailable(f"cannot remove cgroup {busy!r}: still busy", step="cgroup", errno=errno.EBUSY)
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        late = time.monotonic() > deadline
         if meanwhile is not None:
             meanwhile(cgroup)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -304,6 +305,31 @@ async def test_a_spawner_that_died_before_anybody_listened_is_told_as_lost(folde
     assert await later.link.start() == []
     later.link.listen()
     await later.link.close(end=True)
+
+
+async def test_one_that_cannot_be_held_is_asked_anew(
+    folder: Path, later: Daemon, rootfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit of descriptors: else the daemon would stay connected to a spawner that it does not hear."""
+    with contextlib.closing(Spawner(folder)) as spawner:
+        spawner.meet()
+        container = spawner.run("abc", plan_for(rootfs, *SLEEP))
+        spawner.hang_up()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "pidfd_open", _refuse)
+            with pytest.raises(Unavailable, match="cannot hold spawner"):
+                await later.link.start()
+        assert later.link.pid is None
+        (entry,) = await later.link.start()
+        later.link.listen()
+        close(entry)
+        container.kill()
+        await come_true(lambda: later.exits)
+        await later.link.close(end=False)
+
+
+def _refuse(_pid: int) -> int:
+    raise OSError(errno.EMFILE, "too many open files")
 
 
 async def test_leaving_it_alone_leaves_it_to_the_next_daemon(folder: Path, later: Daemon) -> None:

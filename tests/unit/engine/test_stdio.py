@@ -142,10 +142,20 @@ async def test_a_pipe_that_was_full_gets_more_room_and_others_do_not(payload: Pa
     await until(lambda: payload.log.size == 131_071 + 262_144)
 
 
+async def test_a_pipe_that_the_payload_has_given_more_room_keeps_it(payload: Payload) -> None:
+    fcntl.fcntl(payload.number("stdout"), fcntl.F_SETPIPE_SZ, 1 << 20)
+    payload.stdio.start()
+    os.write(payload.number("stdout"), b"o" * 70_000)
+    await until(lambda: payload.log.size == 70_000)
+    assert fcntl.fcntl(payload.number("stdout"), fcntl.F_GETPIPE_SZ) == 1 << 20
+
+
 async def test_a_user_whose_pipes_are_at_their_limit_loses_nothing(
     payload: Payload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_fd: int, _command: int, _size: int) -> int:
+    def refuse(_fd: int, command: int, _size: int = 0) -> int:
+        if command == fcntl.F_GETPIPE_SZ:
+            return 65_536
         raise PermissionError(errno.EPERM, "over fs.pipe-user-pages-soft")
 
     monkeypatch.setattr(fcntl, "fcntl", refuse)

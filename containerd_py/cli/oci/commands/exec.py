@@ -199,6 +199,8 @@ def completed(process: Process, own: Process | None) -> Process:
     if own is None:
         return process
     missing = {name: getattr(own, name) for name in _OF_THE_CONTAINER if getattr(process, name) in (None, "")}
+    if not process.rlimits and own.rlimits:
+        missing["rlimits"] = own.rlimits
     if process.user.umask is None and own.user.umask is not None:
         missing["user"] = process.user.replace(umask=own.user.umask)
     return process.replace(**missing)

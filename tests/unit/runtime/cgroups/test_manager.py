@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -277,6 +278,27 @@ def test_a_busy_cgroup_is_told_after_the_deadline(host: Host) -> None:
     with pytest.raises(Unavailable, match="still busy") as caught:
         manager.remove_wait(Cgroup(None, (str(host.top / "pids/c"),)), timeout_s=0.01)
     assert caught.value.errno == "EBUSY"
+
+
+def test_what_was_let_go_of_while_the_last_attempt_took_too_long_is_removed(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine one rmdir may wait for longer than all may take."""
+    host.layout("pids")
+    place, rmdir = host.top / "pids/c", os.rmdir
+    place.mkdir(parents=True)
+    attempts = iter([OSError(errno.EBUSY, "busy"), None])
+
+    def slow(path: str) -> None:
+        refused = next(attempts, None)
+        if refused is not None:
+            time.sleep(0.05)
+            raise refused
+        rmdir(path)
+
+    monkeypatch.setattr(os, "rmdir", slow)
+    manager.remove_wait(Cgroup(None, (str(place),)), timeout_s=0.01)
+    assert not place.exists()
 
 
 def test_processes_are_listed_with_those_below(host: Host) -> None:

@@ -145,7 +145,7 @@ TABLE: dict[str, Line] = {
     "linux.resources.memory.limit": (1 << 19, "resources.memory"),
     "linux.resources.memory.reservation": (1 << 19, "resources.memory"),
     "linux.resources.memory.swap": (1 << 22, "resources.memory"),
-    "linux.resources.memory.kernel": (1 << 22, "resources.memory"),
+    "linux.resources.memory.kernel": (1 << 18, "resources.memory"),
     "linux.resources.memory.kernelTCP": (1 << 22, "resources.memory"),
     "linux.resources.memory.swappiness": (7, "resources.memory"),
     "linux.resources.memory.disableOOMKiller": (True, "resources.memory"),
