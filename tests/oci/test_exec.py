@@ -117,7 +117,8 @@ def test_what_else_a_process_document_leaves_out_is_the_containers(oci: Containe
     assert box.runtime("exec", "--process", place / "process.json", box.id).ok().stdout.split() == ["0027", "300"]
 
 
-@pytest.mark.lacks("crun", "has the limits of that document alone")
+@pytest.mark.lacks("crun", "has the caller's limits")
+@pytest.mark.lacks("runc", "has the caller's limits")
 def test_a_process_document_without_limits_has_those_of_the_container(oci: Containers, place: Path) -> None:
     box = oci.start({"process.rlimits": [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 99}]})
     (place / "process.json").write_text(json.dumps(process(args=["/bin/sh", "-c", "ulimit -Sn; ulimit -Hn"])))

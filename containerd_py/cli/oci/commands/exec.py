@@ -194,7 +194,8 @@ _OF_THE_CONTAINER = (
 def completed(process: Process, own: Process | None) -> Process:
     """Return a process with what it says nothing of as the container's own has it: runc has them of the container.
 
-    Else who leaves out `capabilities` would get all that there are.
+    Else who leaves out `capabilities` would get all that there are. Resource limits too, which runc leaves to the caller:
+    what is executed in a container is to be bound by what bounds it.
     """
     if own is None:
         return process
