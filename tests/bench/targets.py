@@ -94,12 +94,10 @@ def outcomes(sections: Mapping[str, Section]) -> Iterator[Outcome]:
     yield from (target.outcome(figures) for target in _TARGETS)
     growths = [growth for section in sections.values() for growth in section.measured.growths]
     if growths:
-        worst = max(growths, key=lambda each: grown(each).value)
+        worst = max(growths, key=lambda each: grown(each).low)  # that of which most is certain
         found = grown(worst)
         met = found.low <= WORK
-        yield Outcome(
-            "ten times the work: ≤ 10 × the cost, of every figure", f"at most {told(found)} × ({worst.name})", met
-        )
+        yield Outcome("ten times the work: ≤ 10 × the cost, of every figure", f"{told(found)} × ({worst.name})", met)
 
 
 def grown(growth: Growth) -> Estimate:
