@@ -38,11 +38,8 @@ else:
             text = (data if isinstance(data, str) else str(data, "utf-8")).strip(_WHITE)
             scan = make_scanner(_Reading(hooks)) if hooks else _scan
             value, end = scan(text, 0)
-        except (
-            StopIteration,
-            ValueError,
-            SystemError,
-        ):  # the last: for its error C looks for `json.decoder`, and finds none
+        # SystemError: C looks for its error in `json.decoder`, and does not find that before anybody has imported it.
+        except (StopIteration, ValueError, SystemError):
             return _json().loads(data, **hooks)
         return value if end == len(text) else _json().loads(data, **hooks)
 
