@@ -251,7 +251,7 @@ def test_the_terminal_is_sent_to_the_console_socket(oci: Containers, console: Co
 def test_a_connection_is_kept(oci: Containers, piped: Piped, images: Path) -> None:
     script = (
         "mkfifo /tmp/in; (while :; do cat /tmp/in; done) | nc -l -p 4000 >/dev/null & "
-        "until sleep 1000 | nc 127.0.0.1 4000; do sleep 0.05; done"
+        "until netstat -ltn | grep -q :4000; do sleep 0.05; done; sleep 1000 | nc 127.0.0.1 4000"
     )
     box = begin(oci, piped, ALONE | {"process.args": ["/bin/sh", "-c", script]})
     eventually(lambda: "ESTABLISHED" in box.sh("netstat -tn"), what="the connection")
