@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
@@ -18,6 +19,11 @@ class Leaks:
     async def begin(self, api: Api) -> None:
         """From here on it is to hold no more than now."""
         self._before = await self.level(api)
+
+    async def begin_again(self, api: Api) -> None:
+        """From here on it is to have no more memory than now, and of all else no more than at the beginning."""
+        assert self._before is not None
+        self._before = replace(self._before, rss_kib=(await self.level(api)).rss_kib)
 
     async def check(self, api: Api, case: object = "") -> None:
         """Wait until it does not. case: what was done since, for the message."""

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.runtime.spec import defaults
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.spec.version import OCI_VERSION
 
 MakeDocument = Callable[[dict[str, Any]], dict[str, Any]]
+MakeSpec = Callable[[dict[str, Any]], Spec]
 
 
 def test_names_of_the_specification_are_read(make_document: MakeDocument) -> None:
@@ -45,6 +47,19 @@ def test_what_is_left_out_has_the_specification_s_defaults() -> None:
 def test_the_document_comes_back_as_it_was_given(make_document: MakeDocument) -> None:
     document = make_document({"hostname": "box", "linux.resources": {"pids": {"limit": 4}}, "annotations": {"a": "b"}})
     assert parse(document).document() == document
+
+
+def test_the_document_of_what_specs_share_is_shared(make_spec: MakeSpec) -> None:
+    mounts = defaults.mounts()
+    one, other = (make_spec({}).replace(mounts=mounts).document() for _ in range(2))
+    assert one["mounts"] is not other["mounts"]
+    assert all(of_one is of_other for of_one, of_other in zip(one["mounts"], other["mounts"], strict=True))
+
+
+def test_a_document_is_not_the_one_of_what_it_was_made_from() -> None:
+    mount = defaults.mounts()[0]
+    assert mount.document()["destination"] != "/elsewhere"
+    assert mount.replace(destination="/elsewhere").document() == mount.document() | {"destination": "/elsewhere"}
 
 
 @pytest.mark.parametrize(
