@@ -6,7 +6,7 @@ import asyncio
 import functools
 import secrets
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from containerd_py.engine import worker
 from containerd_py.engine.containers import CREATED, Container
 from containerd_py.engine.credentials import given, owner
 from containerd_py.engine.documents import document
+from containerd_py.engine.filters import filter_of
 from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.scope import admitted
@@ -32,8 +33,6 @@ from containerd_py.runtime.plan.compiler import Placing, compile_plan
 from containerd_py.runtime.plan.compiler.placing import CgroupTree
 from containerd_py.runtime.provision import take_back
 from containerd_py.runtime.requirements import selinux_enabled
-from containerd_py.runtime.seccomp.compile import compile_profile, default_filter
-from containerd_py.runtime.spec.seccomp_profile import default_profile
 from containerd_py.runtime.userns import may_drop_groups
 from containerd_py.store.records import ContainerRecord, StoredContainer, Timing
 
@@ -153,18 +152,12 @@ class Attempt:
 
     async def _make(self, container: Container, spec: Spec) -> None:
         with self._timing("prepare"):
-            preparing = asyncio.get_running_loop().run_in_executor(None, self._prepare, container, spec)
-            try:
-                plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
-            except BaseException:  # what is being made is known to `undo` once it is made
-                with suppress(OSError, ContainerdError):
-                    (await preparing).close()
-                raise
-            placement = await made_whole(preparing)
-        container.plan = plan
+            placement = await made_whole(asyncio.to_thread(self._prepare, container, spec))
         self._parts.registry.add(container)
+        compiling = functools.partial(compiled, spec, container.id, container.cgroup, self._parts.host.cgroups)
         with placement, self._timing("fork"):
-            pid = await self._forking.fork(container, plan, placement)
+            pid, plan = await self._forking.fork(container, spec, placement, compiling)
+        container.plan = plan
         self._attendant = self._parts.attendant(container, pid)
         self._attendant.joining = self._driver.join(container, spec, pid)
         ready, master = await worker.ready(container, plan, self._attendant)
@@ -277,14 +270,8 @@ def joined(attendant: Attendant) -> dict[str, Any]:
 
 
 async def compiled(spec: Spec, container_id: str, cgroup: Cgroup, layout: Layout) -> Plan:
-    """Compile the Plan; a seccomp filter of the caller's own in a thread, since it takes milliseconds."""
-    profile = spec.linux.seccomp
-    if profile is None:
-        seccomp = None
-    elif profile is default_profile():
-        seccomp = default_filter()
-    else:
-        seccomp = await asyncio.to_thread(compile_profile, profile)
+    """Compile the Plan."""
+    seccomp = await filter_of(spec.linux.seccomp)
     shown = await asyncio.to_thread(_shown, cgroup) if mounts_cgroups(spec) else CgroupTree()
     placing = Placing(
         spec.root.path,

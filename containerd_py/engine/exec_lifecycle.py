@@ -14,33 +14,24 @@ import asyncio
 import functools
 import secrets
 import signal
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
-from containerd_py.engine import stdio, worker
 from containerd_py.engine.clock import now
 from containerd_py.engine.exec import ENDED, EXECUTED, REVERTED, SEPARATOR, Exec
+from containerd_py.engine.exec_launching import ExecLaunching
 from containerd_py.engine.exec_lowering import lower
 from containerd_py.engine.exec_records import ExecRecords
 from containerd_py.engine.lifecycle import exit_record, witness
+from containerd_py.engine.parsed import ParsedDocuments
 from containerd_py.engine.processes import is_exiting
 from containerd_py.engine.stdio import Stdio
-from containerd_py.engine.tasks import made_whole
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, OutOfSpace, Unavailable
-from containerd_py.runtime import host, process
-from containerd_py.runtime.cgroups.manager import Placement
-from containerd_py.runtime.launcher import open_dialogue
-from containerd_py.runtime.linux.pidfd import identity, pidfd_send_signal, pidfd_send_signal_to_group
-from containerd_py.runtime.opened import Opened
-from containerd_py.runtime.plan.compiler import Placing, compile_exec
-from containerd_py.runtime.seccomp.compile import compile_profile
-from containerd_py.runtime.spec.models import parse
-from containerd_py.runtime.spec.process import Process
-from containerd_py.runtime.userns import setgroups_allowed
+from containerd_py.runtime.linux.pidfd import pidfd_send_signal, pidfd_send_signal_to_group
 from containerd_py.signal_names import signal_name
 from containerd_py.store.records import ExecRecord, ExitRecord
 
@@ -50,8 +41,6 @@ if TYPE_CHECKING:
     from containerd_py.engine.parts import Parts
     from containerd_py.runtime.linux.fd import Fd
     from containerd_py.runtime.linux.pidfd import WaitStatus
-    from containerd_py.runtime.plan.plan import Plan
-    from containerd_py.runtime.spec.models import Spec
     from containerd_py.store.records import IdempotencyKey
     from containerd_py.wire import ExecSpec
 
@@ -69,6 +58,8 @@ class ExecLifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.records = ExecRecords(parts)
+        self._launching = ExecLaunching(parts, self.records, self.streams_of)
+        self._documents = ParsedDocuments()
 
     async def create(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> Exec:
         """Put on record what is to be executed. Raises Conflict unless the container runs; InvalidArgument, OutOfSpace."""
@@ -92,7 +83,7 @@ class ExecLifecycle:
         container.check("execute in", Status.RUNNING)
         if not container.config:
             raise Conflict(f"cannot execute in {container.title}: its document was lost", step="exec")
-        document = await lower(request, parse(container.config))
+        document = await lower(request, self._documents.of(container))
         return ExecRecord(
             id=secrets.token_hex(16),
             container_id=container.id,
@@ -114,62 +105,14 @@ class ExecLifecycle:
             await self.records.remember(started, started.begun_record())
             started.ended, started.kill_asked = None, False
             try:
-                await self._launch(container, started)
+                await self._launching.run(container, started, self._documents.of(container))
+                await self.note_start(started)
             except BaseException as problem:
                 await asyncio.shield(self.undo(container, started, problem))
                 if isinstance(problem, OSError):
                     raise _refusal(started, problem) from problem
                 raise
         self.records.tell("exec.started", container, started)
-
-    async def _launch(self, container: Container, started: Exec) -> None:
-        spec = parse(container.config)
-        started.plan = plan = await compiled(container, started, spec)
-        pid = await self._fork(container, started, spec, plan)
-        attendant = self._parts.attendant(container, pid)
-        _ready, master = await worker.ready(started, plan, attendant)
-        self._join_streams(started, master)
-        known = identity(pid, started.pidfd.fileno()) if started.pidfd else ""
-        # From here on recovery takes it that the worker may have been told.
-        await self.records.remember(started, started.record.with_(pid=pid, identity=known, boot_id=host.boot_id()))
-        container.check("execute in", Status.RUNNING)
-        await worker.start(started, plan, attendant)
-        await self.note_start(started)
-
-    async def _fork(self, container: Container, started: Exec, spec: Spec, plan: Plan) -> int:
-        piped = not started.terminal and not started.record.detach
-        ours, theirs = stdio.open_pipes(stdin=started.record.stdin) if piped else ({}, {})
-        started.stdio = self.streams_of(started, ours) if ours else None
-        with ExitStack() as passed:
-            for fd in theirs.values():
-                passed.enter_context(fd)
-            placement = passed.enter_context(await made_whole(asyncio.to_thread(Placement, container.cgroup)))
-            container.check("execute in", Status.RUNNING)
-            if container.pidfd is None:
-                raise Conflict(f"cannot execute in {container.title}: it is ending", step="exec")
-            kinds = tuple(namespace.type for namespace in spec.linux.namespaces)
-            opened = passed.enter_context(Opened(plan, inside=(container.pidfd.fileno(), kinds)))
-            started.control, worker_end = open_dialogue()
-            started.control.settimeout(0)
-            passed.enter_context(worker_end)
-            handles = {name: fd.fileno() for name, fd in theirs.items()}
-            handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
-            process.send_plan(started.control, plan, handles | opened.handles)
-            directory = placement.directory.fileno() if placement.directory else None
-            request = opened.fork_request(worker_end.fileno(), directory)
-            spawned = await self._parts.link.spawn(started.spawn_id, request, started.fds())
-        started.pid, started.pidfd = spawned.pid, spawned.pidfd
-        container.check("execute in", Status.RUNNING)  # or nobody would end it, now that the container has
-        return spawned.pid
-
-    def _join_streams(self, started: Exec, master: Fd | None) -> None:
-        if master is not None:
-            started.stdio = self.streams_of(started, stdio.open_terminal(master))
-            self._parts.link.keep(started.spawn_id, started.stdio.numbers())
-            if started.size is not None:
-                started.stdio.resize(*started.size)
-        if started.stdio is not None:
-            started.stdio.start()
 
     async def note_start(self, started: Exec) -> None:
         """Record a start that has happened. The lock is held."""
@@ -356,19 +299,6 @@ class ExecLifecycle:
         container.execs.pop(removed.id, None)
         self._parts.link.forget(removed.spawn_id)
         removed.changes.announce()
-
-
-async def compiled(container: Container, one: Exec, spec: Spec) -> Plan:
-    """Compile the Plan of what is to be executed."""
-    placing = Placing(
-        spec.root.path,
-        container.id,
-        len(container.cgroup.v1),
-        may_drop_groups=setgroups_allowed(container.record.pid or 0),
-    )
-    profile = spec.linux.seccomp
-    seccomp = None if profile is None else await asyncio.to_thread(compile_profile, profile)
-    return compile_exec(spec, Process.parse(one.record.process, what="the process"), placing, seccomp)
 
 
 def _code(problem: BaseException) -> int:

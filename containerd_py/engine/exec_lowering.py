@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 async def lower(request: ExecSpec, spec: Spec) -> Process:
     """Return the document of a process in a container of `spec`. Raises InvalidArgument, NotSupported."""
     _check(request)
-    user, groups = await in_own_thread(_resolve, request, spec.root.path)
+    user: ResolvedUser | None = None
+    groups: tuple[int, ...] = ()
+    if request.user is not None or request.additional_groups:
+        user, groups = await in_own_thread(_resolve, request, spec.root.path)
     process = lowered(request, spec.process or Process(), user, groups)
     validate_process(process)
     check_process(process, may_drop_groups=may_drop_groups(spec))
@@ -65,8 +68,6 @@ def _check(request: ExecSpec) -> None:
 
 def _resolve(request: ExecSpec, rootfs: str) -> tuple[ResolvedUser | None, tuple[int, ...]]:
     """Blocking: reads files of the root, which may be anything."""
-    if request.user is None and not request.additional_groups:
-        return None, ()
     with open_root(rootfs) as root:
         user = None if request.user is None else resolve_user(root.fileno(), request.user)
         return user, resolve_groups(root.fileno(), request.additional_groups)

@@ -9,7 +9,7 @@ import structlog
 
 from containerd_py.engine import worker
 from containerd_py.engine.exec import REVERTED, SEPARATOR, Exec
-from containerd_py.engine.exec_lifecycle import compiled
+from containerd_py.engine.exec_launching import compiled
 from containerd_py.engine.views import ExecStatus
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity

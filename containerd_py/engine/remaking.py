@@ -7,6 +7,7 @@ way leaves behind, the next one finds a container that can be started.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -78,10 +79,11 @@ class Remaking:
             record = container.record.with_(cgroup_v2=where.v2, cgroups_v1=where.v1, scope=where.scope)
             await self._lifecycle.remember(container, record)
         placement = await made_whole(asyncio.to_thread(self._prepare, container, spec))
+        prepared_ns = time.monotonic_ns()
+        compiling = functools.partial(compiled, spec, container.id, container.cgroup, self._parts.host.cgroups)
         with placement:
-            container.plan = plan = await compiled(spec, container.id, container.cgroup, self._parts.host.cgroups)
-            prepared_ns = time.monotonic_ns()
-            pid = await self._forking.fork(container, plan, placement)
+            pid, plan = await self._forking.fork(container, spec, placement, compiling)
+        container.plan = plan
         forked_ns = time.monotonic_ns()
         attendant = self._parts.attendant(container, pid)
         attendant.joining = driver.join(container, spec, pid)

@@ -13,8 +13,7 @@ import structlog
 
 from containerd_py.engine.fd_store import PIDFD, SPAWNER
 from containerd_py.engine.latencies import Latencies
-from containerd_py.engine.readiness import readable
-from containerd_py.engine.spawner_meeting import Meeting
+from containerd_py.engine.spawner_meeting import Meeting, gone
 from containerd_py.errors import ContainerdError, Unavailable
 from containerd_py.runtime import launcher
 from containerd_py.runtime.linux.fd import Fd
@@ -152,24 +151,26 @@ class SpawnerLink:
         finally:
             pinged.pop(seq, None)
 
-    async def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> Spawned:
-        """Have a worker forked. Raises Unavailable: nothing made."""
+    def spawn(self, container_id: str, worker: ForkRequest, keep: dict[str, int]) -> asyncio.Future[Spawned]:
+        """Have a worker forked; it is asked for when this returns. Raises Unavailable, as awaiting does: nothing made."""
         link, asked_ns = self._link(), time.monotonic_ns()
         seq = link.spawn(container_id, worker, keep)
         self._send_rest(link)
         if keep:
             self.store.keep(container_id, keep)
-        future: asyncio.Future[Spawned] = asyncio.get_running_loop().create_future()
         asked = self._asked
-        asked[seq] = future
-        try:
-            spawned = await future
-            if keep:
-                self.store.keep(container_id, {PIDFD: spawned.pidfd.fileno()})
-            self.round_trips.note((time.monotonic_ns() - asked_ns) / 1e9)
-            return spawned
-        finally:
+        asked[seq] = answer = asyncio.get_running_loop().create_future()
+
+        def answered(answer: asyncio.Future[Spawned]) -> None:
             asked.pop(seq, None)
+            if answer.cancelled() or answer.exception() is not None:
+                return
+            if keep:
+                self.store.keep(container_id, {PIDFD: answer.result().pidfd.fileno()})
+            self.round_trips.note((time.monotonic_ns() - asked_ns) / 1e9)
+
+        answer.add_done_callback(answered)
+        return answer
 
     def keep(self, container_id: str, fds: dict[str, int]) -> None:
         self.store.keep(container_id, fds)
@@ -216,7 +217,7 @@ class SpawnerLink:
         if end:
             link.quit()
             self.store.forget(SPAWNER)
-            await _gone(link)
+            await gone(link)
             await self._meeting.reap_all()
             await asyncio.to_thread(client.remove_socket, self._state_dir)
         link.close()
@@ -308,15 +309,3 @@ class SpawnerLink:
 
 def _lost() -> ContainerdError:
     return Unavailable("cannot fork worker: the spawner has ended", step="spawner", hint="try again: it is being replaced")
-
-
-async def _gone(link: SpawnerClient) -> None:
-    """Wait, a short time, until the spawner has hung up."""
-    try:
-        async with asyncio.timeout(1):
-            while True:
-                await readable(link.fileno())
-                if link.receive() is None:
-                    return
-    except (TimeoutError, OSError, ValueError):
-        return

@@ -173,3 +173,15 @@ def _upgrade(link: SpawnerClient, hello: Hello, inventory: list[Inherited]) -> N
 def _start(directory: Fd) -> int:
     with directory:
         return client.start(directory.fileno())
+
+
+async def gone(link: SpawnerClient) -> None:
+    """Wait, a short time, until the spawner has hung up."""
+    try:
+        async with asyncio.timeout(1):
+            while True:
+                await readable(link.fileno())
+                if link.receive() is None:
+                    return
+    except (TimeoutError, OSError, ValueError):
+        return

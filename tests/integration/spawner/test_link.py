@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,23 @@ async def come_true(true: Callable[[], object]) -> None:
 async def test_a_spawner_is_started_where_there_is_none(daemon: Daemon) -> None:
     assert daemon.link.pid is not None
     assert Path(f"/proc/{daemon.link.pid}/comm").read_text().strip() == "pyc:[0:SPAWN]"
+
+
+async def test_a_worker_that_nobody_waits_for_any_more_ends(daemon: Daemon, rootfs: Path) -> None:
+    """As when the plan turns out to be no good while the spawner forks."""
+    before = set(os.listdir("/proc/self/fd"))
+    ours, theirs = open_dialogue()
+    with theirs:
+        spawning = daemon.link.spawn("abc", ForkRequest(theirs.fileno(), plan_for(rootfs, *SLEEP).clone_flags()), {})
+        spawning.cancel()
+    ours.close()
+    forgotten = weakref.ref(spawning)
+    del spawning
+    await come_true(lambda: daemon.exits)
+    assert [container for container, _status in daemon.exits] == ["abc"]
+    assert set(os.listdir("/proc/self/fd")) == before
+    assert forgotten() is None
+    daemon.link.forget("abc")
 
 
 async def test_what_is_asked_of_a_spawner_that_dies_while_it_tells_what_it_has_is_refused(

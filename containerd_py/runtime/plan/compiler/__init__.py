@@ -39,19 +39,20 @@ from containerd_py.runtime.plan.compiler.process import (
     search_path,
 )
 from containerd_py.runtime.plan.compiler.rootfs import root_file_system
-from containerd_py.runtime.plan.plan import Plan
+from containerd_py.runtime.plan.plan import Plan, flags_of
 from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from containerd_py.runtime.linux.process import Clone
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
 
-__all__ = ["Placing", "compile_exec", "compile_plan", "user_mapping"]
+__all__ = ["Placing", "clone_flags", "compile_exec", "compile_plan", "user_mapping"]
 
 
 def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
@@ -87,6 +88,13 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
         sources=root.sources,
         time_offsets=time_offsets(spec.linux),
     )
+
+
+def clone_flags(spec: Spec) -> Clone | None:
+    """Return what a worker of this spec is forked with; None where it takes the plan to fork it: to enter namespaces, to
+    map ids."""
+    new, joined = new_namespaces(spec), joined_namespaces(spec)
+    return None if joined or new & {"user", "time"} else flags_of(new)
 
 
 def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
