@@ -38,6 +38,7 @@ def spawner(arguments: list[str]) -> None:
     _become_private()
     # Before anything is frozen or entered. Not at the top: a launcher starts often, and seldom needs them.
     import_module("containerd_py.runtime.init.archive")
+    from containerd_py.runtime.spawner import rehearsal
     from containerd_py.runtime.spawner.keeper import Keeper
     from containerd_py.runtime.spawner.network import leave_network
 
@@ -45,6 +46,7 @@ def spawner(arguments: list[str]) -> None:
     process.unshare(Clone.NEWNS)
     with openat2(-100, "/", os.O_PATH, 0, NO_RESTRICTION) as root:
         mount_setattr(root.fileno(), propagation=Propagation.SLAVE, recursive=True)
+    rehearsal.rehearse()
     birthplace = leave_network()
     keeper = Keeper.resume(int(arguments[0]), birthplace) if arguments else Keeper(socket.socket(fileno=SOCKET), birthplace)
     GUARD.install()
