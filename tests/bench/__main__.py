@@ -21,6 +21,7 @@ from tests.bench.ground import Size, prepared
 from tests.bench.peers import debian
 from tests.bench.rootfs import make_rootfs
 from tests.bench.sections.every import SECTIONS
+from tests.bench.volatile import removed_with
 
 _NUMBER = re.compile(r"\b\d+\.\d+[\w.+~-]*")
 _VERSIONS = {
@@ -59,10 +60,11 @@ def measure(name: str, size: Size) -> Section:
     # below /tmp: the path of a socket has 107 bytes at most
     with tempfile.TemporaryDirectory(prefix="pycontainerd-bench.", dir="/tmp") as place:
         folder = Path(place)
-        here = _here(folder)
-        begin = time.perf_counter()
-        with prepared(folder, make_rootfs(folder), size) as ground:
-            measured = SECTIONS[name](ground)
+        with removed_with(folder):
+            here = _here(folder)
+            begin = time.perf_counter()
+            with prepared(folder, make_rootfs(folder), size) as ground:
+                measured = SECTIONS[name](ground)
         return Section(name, here, str(size), time.perf_counter() - begin, measured)
 
 

@@ -8,13 +8,17 @@ import time
 from pathlib import Path
 
 from tests.bench.connection import Connection, Failed
+from tests.bench.volatile import volatile
 
 _PATIENCE_S = 20.0
 _PAUSE_S = 0.001
 
 
 class Daemon:
-    """Everything of it is below `folder`, which must be there. options: of its command line, further ones."""
+    """Everything of it is below `folder`, which must be there, and its twin in memory.
+
+    options: of its command line, further ones.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._options = options
@@ -29,7 +33,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "containerd_py", "--socket", self.socket),
-                    *("--state-dir", str(self._folder / "state"), "--data-dir", str(self._folder / "data")),
+                    *("--state-dir", str(volatile(self._folder) / "state"), "--data-dir", str(self._folder / "data")),
                     *self._options,
                 ],
                 stderr=log,

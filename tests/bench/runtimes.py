@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.connection import Connection, Failed
+from tests.bench.volatile import volatile
 
 _CGROUPS = Path("/sys/fs/cgroup")
 # On hosts with cgroup v1 they join every hierarchy there is, pycontainerd three (pids, devices, cgroup2). These are
@@ -70,7 +71,7 @@ class Runtime:
         self.title = title
         self.name = title.split(",")[0]
         self._program = _OURS if self.name == "pyrunc" else found(self.name)
-        self._command = (self._program, "--root", str(bundle.parent / f"{self.name}-state"), *options)
+        self._command = (self._program, "--root", str(volatile(bundle.parent) / f"{self.name}-state"), *options)
         self._bundle = str(bundle)
         self._launcher = launcher
         self._sleeper = f"{_container_id()}-{self.name}"
@@ -182,5 +183,8 @@ def _container_id() -> str:
 
 
 def _remove_cgroups() -> None:
-    for path in _CGROUPS.glob(f"**/{_container_id()}*"):
-        path.rmdir()
+    """Others may make and remove theirs meanwhile."""
+    for folder, names, _files in os.walk(_CGROUPS, topdown=False):
+        for name in names:
+            if name.startswith(_container_id()):
+                Path(folder, name).rmdir()

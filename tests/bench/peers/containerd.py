@@ -12,12 +12,13 @@ from tests.bench import cgroups
 from tests.bench.connection import Failed
 from tests.bench.peers.debian import Absent, program
 from tests.bench.peers.service import Service
+from tests.bench.volatile import volatile
 
 _NAME = "pycontainerd-bench-ctr"
 _SETTINGS = """
 version = 2
 root = "{folder}/root"
-state = "{folder}/state"
+state = "{state}"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
 [grpc]
   address = "{folder}/sock"
@@ -99,7 +100,7 @@ def running(folder: Path, document: dict[str, Any]) -> Iterator[Containerd]:
     program("ctr")
     folder.mkdir()
     settings = folder / "config.toml"
-    settings.write_text(_SETTINGS.format(folder=folder))
+    settings.write_text(_SETTINGS.format(folder=folder, state=volatile(folder) / "state"))
     service = Service((daemon, "--config", str(settings), "--log-level", "error"), folder / "log")
     containerd = Containerd(folder, service, document)
     try:

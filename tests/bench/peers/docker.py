@@ -12,6 +12,7 @@ from tests.bench import cgroups
 from tests.bench.connection import Connection, Failed
 from tests.bench.peers.debian import Absent, program
 from tests.bench.peers.service import Service
+from tests.bench.volatile import volatile
 
 _IMAGE = "bench:1"
 _PARENT = "pycontainerd-bench-docker"
@@ -129,7 +130,7 @@ def running(folder: Path, rootfs: Path) -> Iterator[Docker]:
 def _places(folder: Path) -> dict[str, object]:
     return {
         "data-root": f"{folder}/data",
-        "exec-root": f"{folder}/exec",
+        "exec-root": str(volatile(folder) / "exec"),
         "pidfile": f"{folder}/pid",
         "hosts": [f"unix://{folder}/sock"],
         "deprecated-key-path": f"{folder}/key.json",

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench import cgroups, memory
 from tests.bench.connection import Failed
 from tests.bench.peers.debian import program
+from tests.bench.volatile import volatile
 
 _NAME = "pycontainerd-bench"
 _PATIENCE_S = 10.0
@@ -25,7 +26,8 @@ class Podman:
         self._folder = str(folder)
         self._rootfs = str(rootfs)
         self._command = (
-            *(program("podman"), "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--tmpdir", f"{folder}/tmp"),
+            *(program("podman"), "--root", f"{folder}/root"),
+            *("--runroot", str(volatile(folder) / "run"), "--tmpdir", str(volatile(folder) / "tmp")),
             *("--cgroup-manager=cgroupfs", "--storage-driver=vfs", "--events-backend=none"),
             *("--runtime", program("runc")),
         )
