@@ -162,7 +162,7 @@ class CgroupManager:
 
     def _check_thawed(self, path: str) -> None:
         """Also where the container would not join the freezer of v1: whoever froze that wants nothing to run at `path`."""
-        if freezer.is_frozen(self.everywhere(path)):
+        if freezer.is_frozen(self._places.of(path, ("freezer",))):
             raise Conflict(
                 f"cannot make cgroup {path!r}: container's cgroup unexpectedly frozen",
                 step="cgroup",
