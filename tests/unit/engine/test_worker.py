@@ -61,7 +61,7 @@ async def resume(play: Callable[[socket.socket], None]) -> None:
 
 def dialogue_pair() -> tuple[int, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    theirs.settimeout(10)
+    theirs.settimeout(30)
     return ours.detach(), theirs
 
 
