@@ -44,6 +44,7 @@ async def test_a_payload_in_the_kernel_is_told_and_keeps_nobody_waiting(
 
 
 @_WITH_FUSE
+@pytest.mark.xdist_group("command lines")  # every ps of the host waits for it
 async def test_a_command_line_that_cannot_be_read_keeps_nobody_waiting(
     daemon: Daemon, rootfs: Path, tmp_path: Path
 ) -> None:
