@@ -113,7 +113,7 @@ async def test_what_is_found_wrong_is_told(api: Api, rootfs: Path, asked: dict[s
 
 async def test_none_of_its_processes_outlives_a_check(api: Api, rootfs: Path) -> None:
     check = ["/bin/sh", "-c", "sleep 777 & echo x >>/checks; sleep 777"]
-    container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 0.1, "timeout_s": 0.2})
+    container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 1, "timeout_s": 0.2, "retries": 1})
     await until(api, container, health="unhealthy")
     async with asyncio.timeout(30):
         while True:  # between two checks

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.strace import strace
 from tests.integration.api.restarts import events, output, remove, started, until
 from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
 
 SAY_AND_SLEEP = "echo up; exec sleep 100"
 
@@ -295,6 +297,27 @@ async def until_asked(api: Api, container: str) -> None:
             if (one["container_id"], one["action"], one["status"]) == (container, "start", "running")
         ]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_start_that_was_being_put_on_record_is_given_up_too(
+    daemon: Daemon, api: Api, rootfs: Path, tmp_path: Path
+) -> None:
+    """It hangs later, and whoever asked for it is told: the stop had come before its hooks began."""
+    flag = tmp_path / "flag"
+    body = await hooked(api, rootfs, flag, "createRuntime", restart="on-failure")
+    body["oci"]["process"]["args"] = ["/bin/true"]
+    container = (await api.post("/v1/containers", json=body)).json["id"]
+    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    await until(api, container, status="stopped")
+    flag.touch()
+    threads = tuple(int(task) for task in os.listdir(f"/proc/{daemon.pid}/task"))
+    with strace("trace=rename", "inject=rename:delay_enter=500000:when=1", pids=threads):
+        starting = asyncio.create_task(api.post(f"/v1/containers/{container}/start"))
+        await until_asked(api, container)
+        assert (await api.post(f"/v1/containers/{container}/stop?timeout=0")).json["exit_code"] == 0
+        (await starting).error(409, "conflict", step="start")
+    flag.unlink()
+    await remove(api, container)
 
 
 async def test_hooks_that_hang_hold_up_nobody_else(api: Api, rootfs: Path, tmp_path: Path) -> None:

@@ -132,11 +132,12 @@ async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
     arguments = ("run", "-d", "--rootfs", str(rootfs), "--name")
     for name, seconds in (("ended", "0"), ("going", "100")):
         await pyctr(daemon, *arguments, name, "/bin/sh", "-c", script, "sh", seconds)
-    for shown, following in (("one\n", "oops"), ("one\noops\n", "tail"), ("one\noops\ntail", "end")):
-        for name in ("ended", "going"):
-            while (await pyctr(daemon, "logs", name)).out != shown:
-                await asyncio.sleep(0.05)
-        (rootfs / following).touch()
+    async with daemon.api() as api:
+        for shown, following in ((b"one\n", "oops"), (b"one\noops\n", "tail"), (b"one\noops\ntail", "end")):
+            for name in ("ended", "going"):
+                while (await api.get(f"/v1/containers/{name}/logs")).body != shown:
+                    await asyncio.sleep(0.01)
+            (rootfs / following).touch()
     await pyctr(daemon, "wait", "ended")
     one = {"stream": "stdout", "offset": 0, "text": "one\n"}
     oops = {"stream": "stderr", "offset": 4, "text": "oops\n"}
