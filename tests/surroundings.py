@@ -18,7 +18,7 @@ import pytest
 _CGROUPS = Path("/sys/fs/cgroup")
 _LINKS = Path("/sys/class/net")
 _UNITS = Path("/run/systemd/transient")
-_PATIENCE_S = 10.0  # the kernel lets go of processes and cgroups a moment after their end
+_PATIENCE_S = 30.0  # the kernel lets go of processes and cgroups a moment after their end
 
 _MAY_GROW_KIB = 16 * 1024
 """Caches, the allocator's slack, and the ring of events: bounded, and full long before the end of a soak."""

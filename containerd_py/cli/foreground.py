@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 
 _STDIN = 0
 _FDS = {Channel.STDOUT: 1, Channel.STDERR: 2}
-_RECONNECT_S = 10.0
+_RECONNECT_S = 30.0
 _RETRY_S = 0.1
 _FORWARD_S = 5.0
 

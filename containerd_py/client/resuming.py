@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from containerd_py import wire
     from containerd_py.client.connection import Connection
 
-_AWAY_S = 10.0
+_AWAY_S = 30.0
 _AGAIN_S = 0.1
 _OFFSET = "Output-Offset"
 

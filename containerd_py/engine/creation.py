@@ -117,6 +117,7 @@ class Attempt:
         self._forking = Forking(parts, lifecycle)
         self._timed: list[tuple[str, int, int]] = []
         self._made = ExitStack()
+        self._on_record = False
         self._attendant: Attendant | None = None
         self._credentials: Mapping[str, bytes] = {}
         self._driver = parts.drivers.current
@@ -220,10 +221,9 @@ class Attempt:
         try:
             self._parts.store.create(stored)
         except ContainerdError as problem:
-            if not isinstance(problem, Conflict):
-                self._to_undo(self._parts.store.remove, container.id)
+            self._on_record = not isinstance(problem, Conflict)
             raise
-        self._to_undo(self._parts.store.remove, container.id)
+        self._on_record = True
         if container.record.notify:
             self._parts.store.make_notify_directory(container.id)
         if self._credentials:
@@ -247,9 +247,11 @@ class Attempt:
             await self._attendant.tell("poststop", "stopped")
 
     def _unmake(self) -> None:
-        """Blocking. A failure here never hides the first one; the next start of the daemon removes what is left."""
+        """Blocking. A failure here never hides the first one; the record stays then, by which the next start goes on."""
         try:
-            self._made.close()
+            self._made.close()  # all of it, whatever of it fails
+            if self._on_record:
+                self._parts.reserve.retry(functools.partial(self._parts.store.remove, self._id))
         except (OSError, ContainerdError) as problem:
             _log.warning("cannot take back all of a creation", container=self._id, error=str(problem))
 

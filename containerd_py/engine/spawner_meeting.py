@@ -72,7 +72,8 @@ class Meeting:
         _log.error("spawner of an earlier daemon does not answer; it is ended")
         with suppress(ProcessLookupError):
             pidfd_send_signal(former.fileno(), signal.SIGKILL)
-        await readable(former.fileno())
+        async with asyncio.timeout(_START_S):
+            await readable(former.fileno())
         async with asyncio.timeout(_START_S):
             return await self._current()
 

@@ -183,6 +183,7 @@ class Supervision:
             remade = self._remade.get(container.id)
             if remade is None:
                 return  # `stop_asked` tells, as long as this daemon lives
+            container.stop_asked = True  # a start that had begun before has taken it back
             remade.cancel()  # its hooks, or its mounts, may hang for ever
             await container.lock.acquire()
         try:

@@ -47,18 +47,21 @@ class Sweeping:
                 _remove_output(self._parts.exec_log(name))
 
     def undo(self, record: ContainerRecord) -> None:
-        """Undo a creation that was cut off."""
+        """Undo a creation that was cut off; where its cgroup stays busy, so that the next start does."""
         _log.info("undoing a creation that was cut off", container=record.id)
-        self.remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1, scope=record.scope))
+        if not self.remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1, scope=record.scope)):
+            return
         self._parts.output_log(record.id, record).remove()
         self._parts.definitions.remove(record.id)
         self._parts.store.remove(record.id)
 
-    def remove_cgroup(self, cgroup: Cgroup) -> None:
+    def remove_cgroup(self, cgroup: Cgroup) -> bool:
         try:
             destroy(cgroup)
         except (OSError, ContainerdError) as problem:
             _log.warning("cannot remove cgroup", cgroup=cgroup.paths, error=str(problem))
+            return False
+        return True
 
 
 def found(parts: Parts, driver: CgroupDriver, name: str) -> Cgroup:

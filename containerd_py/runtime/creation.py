@@ -111,21 +111,36 @@ class Creation:
         rootfs = root_path(self._spec, self._bundle)
         self._membership.check()
         self._directory.make()
-        self._undo.callback(self._directory.remove)
+        undone: bool | None = None
         try:
             with self._directory.locked():
                 try:
                     return self._make(rootfs)
                 except BaseException:  # within the lock: whoever comes next may make another one of that id
-                    with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
-                        self._undo.close()  # all of it, whatever of it fails
+                    undone = False
+                    undone = self._take_back()
                     raise
         except BaseException:
-            with contextlib.suppress(ContainerdError, OSError):
-                self._undo.close()  # what is left to undo where there was no lock
-            if self._stopped is not None:  # its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle")
+            if undone is None:  # there was no lock, and nothing was made
+                with contextlib.suppress(ContainerdError, OSError):  # the first error is the one to tell
+                    self._directory.remove()
+            if undone and self._stopped is not None:
+                # Its life has begun with its hooks, and ends with them (runtime.md, "Lifecycle").
                 hooks.run_all("poststop", self._spec.hooks.poststop, self._stopped.document())
             raise
+
+    def _take_back(self) -> bool:
+        """Unmake what was made. False where something of it stays: so does its record then, by which it can be deleted."""
+        try:
+            self._undo.close()  # all of it, whatever of it fails
+            self._directory.remove()
+        except (ContainerdError, OSError) as problem:  # the first error is the one to raise
+            import logging  # seldom needed, and not cheap
+
+            told = "%s; delete container %r, of which that is left"
+            logging.getLogger(__name__).warning(told, problem, self._id)
+            return False
+        return True
 
     def _choose(self, *, systemd_cgroup: bool) -> Membership:
         limits = normalise(self._spec.linux.resources)
@@ -323,5 +338,5 @@ def _now() -> str:
 
 
 def _end(worker: Worker) -> None:
-    worker.end()
-    worker.close()
+    with contextlib.closing(worker):
+        worker.end()

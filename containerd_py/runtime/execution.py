@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 
-from containerd_py.errors import Conflict, Forbidden, Unavailable
+from containerd_py.errors import Conflict, DeadlineExceeded, Forbidden, Unavailable
 from containerd_py.light.dataclasses import replace
 from containerd_py.runtime import console, process
 from containerd_py.runtime.cgroups.layout import parse_membership
@@ -101,8 +101,8 @@ def _execute(
         beginning.watch(worker.control)
         return Execution(worker, _run(plan, worker, spec, state, attachments.console_socket, kills, beginning))
     except BaseException:
-        worker.end()
-        worker.close()
+        with closing(worker), suppress(DeadlineExceeded):  # the first error is the one to tell
+            worker.end()
         raise
 
 

@@ -9,7 +9,7 @@ import errno
 import select
 import time
 
-from containerd_py.errors import ContainerdError, Forbidden, Internal, InvalidArgument, Unavailable
+from containerd_py.errors import ContainerdError, DeadlineExceeded, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light import signal, socket
 from containerd_py.light.contextlib import closing, suppress
 from containerd_py.light.dataclasses import dataclass
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LAUNCH_S = 30
 _HELD_PAUSE_S = 0.01
+_KILL_S = 10.0
 
 DELEGATION_HINT = "an ordinary user does it from a process of the own service manager: systemd-run --user --scope COMMAND"
 """The kernel asks for the right to write to the first cgroup above both (cgroups(7), "Cgroup delegation")."""
@@ -53,8 +54,14 @@ class ProcessHandle:
         return status or witness_exit(self.pidfd.fileno()) or WaitStatus(None, None)
 
     def end(self) -> WaitStatus:
-        """Kill it and wait for its end."""
+        """Kill it and wait for its end. Raises DeadlineExceeded where it does not come to that."""
         self.signal(signal.SIGKILL)
+        if not self.has_ended(timeout_s=_KILL_S):
+            raise DeadlineExceeded(
+                f"cannot end process {self.pid}: it was killed {_KILL_S:g} s ago and stays",
+                step="kill",
+                hint="it may be stuck in the kernel (state D), or somebody else may have frozen it",
+            )
         return self.reap()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from containerd_py.errors import (
     Unavailable,
 )
 from containerd_py.light import signal
+from containerd_py.light.contextlib import closing, suppress
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Worker, fork, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
@@ -151,8 +152,8 @@ def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: O
             opened.meet(worker.pid, worker.pidfd.fileno())
             send_plan(ours, plan, handles | opened.handles)
         except BaseException:
-            worker.end()
-            worker.close()
+            with closing(worker), suppress(DeadlineExceeded):  # the first error is the one to tell
+                worker.end()
             raise
     return worker
 

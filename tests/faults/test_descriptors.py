@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import resource
+import signal
 from pathlib import Path
 
 from aiohttp import ClientError
@@ -55,6 +56,30 @@ async def test_what_is_there_is_ended_and_removed(daemon: Daemon, api: Api, root
         assert (await api.delete(f"/v1/containers/{container}?force=true")).status == 204
     limit(daemon.pid, full=False)
     assert (await api.run(rootfs, "/bin/echo", "again"))[1] == b"again\n"
+    daemon.expect_errors()
+
+
+async def test_a_spawner_that_died_is_replaced_once_there_are_some(daemon: Daemon, api: Api, rootfs: Path) -> None:
+    """Without one for the next spawner, nor to watch for ends: what ends meanwhile is told by that one."""
+    container, other = [await start(api, rootfs, "/bin/sleep", "100") for _ in range(2)]
+    spawner = (await api.get("/v1/info")).json["spawner_pid"]
+    _soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, hard))  # the numbers that the spawner's end frees are none
+    os.kill(spawner, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while daemon.log.count("cannot replace spawner") < 3:
+            await asyncio.sleep(0.01)
+    assert (await api.get("/v1/info")).json["spawner_pid"] is None
+    assert (await api.post(f"/v1/containers/{container}/kill")).status == 204
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 137
+    async with asyncio.timeout(30):
+        while (await api.get("/v1/info")).json["spawner_pid"] in (None, spawner):
+            await asyncio.sleep(0.01)
+    assert (await api.run(rootfs, "/bin/echo", "again"))[1] == b"again\n"
+    assert (await api.get(f"/v1/containers/{other}")).json["status"] == "running"
+    for one in (container, other):
+        assert (await api.delete(f"/v1/containers/{one}?force=true")).status == 204
     daemon.expect_errors()
 
 

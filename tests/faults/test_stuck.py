@@ -10,10 +10,12 @@ import pytest
 
 from tests.faults.silent_server import LOOKUP, WRITE, silent_server
 from tests.faults.strace import strace
+from tests.integration.api.test_restarting import hooked
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
 from tests.integration.recovery.test_daemon_loss import remove, start
 from tests.security.programs import build
+from tests.surroundings import cgroups
 
 _WITH_FUSE = pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this host has no FUSE")
 
@@ -42,6 +44,7 @@ async def test_a_payload_in_the_kernel_is_told_and_keeps_nobody_waiting(
 
 
 @_WITH_FUSE
+@pytest.mark.xdist_group("command lines")  # every ps of the host waits for it
 async def test_a_command_line_that_cannot_be_read_keeps_nobody_waiting(
     daemon: Daemon, rootfs: Path, tmp_path: Path
 ) -> None:
@@ -116,3 +119,39 @@ async def test_a_cgroup_that_is_busy_for_a_while_is_removed(daemon: Daemon, api:
     threads = tuple(int(task) for task in os.listdir(f"/proc/{daemon.pid}/task"))
     with strace("trace=rmdir", "inject=rmdir:error=EBUSY:when=1..6", pids=threads):
         await remove(api, container)
+
+
+_ASK = """
+sh -c 'for members in /sys/fs/cgroup/{name}/cgroup.procs /sys/fs/cgroup/*/{name}/cgroup.procs; do
+    [ ! -e $members ] || echo $$ >$members
+done
+exec cat {silent}/file' &
+until [ -e {flag} ]; do sleep 0.05; done
+exit 1
+"""
+
+
+@_WITH_FUSE
+async def test_what_of_a_creation_cannot_be_undone_goes_when_the_daemon_is_started_again(
+    daemon: Daemon, rootfs: Path, tmp_path: Path
+) -> None:
+    """Also where its cgroup is a place of the caller's, which is not looked through."""
+    name, flag = f"pycontainerd-test-{os.getpid()}-stuck", tmp_path / "flag"
+    with silent_server(tmp_path / "silent", LOOKUP) as asked:
+        async with daemon.api() as api:
+            body = await hooked(api, rootfs, flag, "createRuntime")
+            script = _ASK.format(name=name, silent=tmp_path / "silent", flag=flag)
+            body["oci"]["hooks"]["createRuntime"][0]["args"] = ["sh", "-c", script]
+            body["oci"]["linux"]["cgroupsPath"] = f"/{name}"
+            creating = asyncio.ensure_future(api.post("/v1/containers", json=body))
+            assert await asyncio.to_thread(asked.wait, 30)
+            flag.touch()
+            (await creating).error(400, "invalid_argument", step="hooks")
+            assert (await api.get("/v1/containers")).json["containers"] == []
+        assert "cannot take back all of a creation" in daemon.log
+    assert [path for path in cgroups(name) if os.path.isdir(path)]
+    daemon.stop()
+    daemon.start()
+    await daemon.answering()
+    assert list(cgroups(name)) == []
+    assert list((daemon.state_dir / "containers").iterdir()) == []

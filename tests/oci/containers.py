@@ -155,13 +155,13 @@ class Containers:
         assert not list(cgroups_of(container_id))
 
     def close(self) -> None:
-        for container in self.made:
-            self.runtime("delete", "--force", container.id)
+        deleted = [self.runtime("delete", "--force", container.id) for container in self.made]
         left = [path for container in self.made for path in cgroups_of(container.id)]
         self.made.clear()
         for path in left:
             end(path)
         assert not left, f"cgroups left: {list(map(str, left))}"
+        assert not (failed := [result for result in deleted if result.code]), f"cannot be deleted: {failed}"
 
 
 def end(cgroup: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.oci.containers import Container, Containers, eventually
 
 MIB = 2**20
+_COMMAND_LINES = pytest.mark.xdist_group("command lines")  # not beside those who keep them from being read
 COUNTING = {"process.args": ["/bin/sh", "-c", "while :; do echo x; sleep 0.01; done"]}
 
 
@@ -266,6 +267,7 @@ def test_an_empty_list_is_no_error(oci: Containers) -> None:
     assert oci.runtime("list", "-q").ok().stdout == ""
 
 
+@_COMMAND_LINES
 def test_processes_are_listed(oci: Containers) -> None:
     script = "sleep 1000 & sleep 1000 & echo ready; wait"
     box = oci.start({"process.args": ["/bin/sh", "-c", script]}).await_output("ready")
@@ -278,6 +280,19 @@ def test_processes_are_listed(oci: Containers) -> None:
 
 
 @pytest.mark.lacks("crun", "takes none")
+@pytest.mark.lacks("crun", "asks no ps")
+@pytest.mark.lacks("runc", "waits for it without end", run=False)
+def test_a_ps_that_does_not_end_is_not_waited_for(oci: Containers, place: Path) -> None:
+    """As the host's own, where a process keeps its command line from being read."""
+    box = oci.start()
+    (place / "ps").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (place / "ps").chmod(0o755)
+    result = oci.runtime("ps", box.id, env=os.environ | {"PATH": f"{place}:{os.environ['PATH']}"})
+    assert (result.code, "did not end" in result.stderr) == (1, True)
+    assert oci.runtime("ps", "--format", "json", box.id).ok().json() == [box.pid]
+
+
+@_COMMAND_LINES
 def test_ps_takes_options_of_ps(oci: Containers) -> None:
     box = oci.start()
     lines = oci.runtime("ps", box.id, "-o", "pid,args").ok().stdout.splitlines()

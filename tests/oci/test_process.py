@@ -288,7 +288,7 @@ def test_readiness_is_passed_on(oci: Containers, place: Path) -> None:
     script = {"process.args": ["/bin/sh", "-c", "echo $NOTIFY_SOCKET; sleep 1000"]}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(place / "notify"))
-        receiver.settimeout(10)
+        receiver.settimeout(30)
         environ = {**os.environ, "NOTIFY_SOCKET": str(place / "notify")}
         box = oci.begin("run", script, env=environ).await_output("/")
         inside = f"/proc/{box.pid}/root{box.output().strip()}"

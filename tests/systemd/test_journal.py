@@ -35,6 +35,8 @@ def test_an_error_has_its_priority(root: Path) -> None:
         return any("spawner ended" in entry["MESSAGE"] for entry in entries)
 
     eventually(told, "an entry that tells of the end")
+    with SyncClient() as client:
+        eventually(lambda: client.info().spawner_pid not in (None, spawner), "another one, which later tests need")
 
 
 def test_a_reload_of_the_settings_is_told() -> None:

@@ -156,7 +156,7 @@ def test_machined_that_hangs_costs_no_container(root: Path) -> None:
         begun = time.monotonic()
         with SyncClient() as client:
             assert client.stop(container).exit_code == 0
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 8  # two answers of the bus would be waited for 10 s
         removed(container)
     finally:
         systemctl("kill", "--signal=CONT", _MACHINED[0])

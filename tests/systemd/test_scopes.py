@@ -17,6 +17,7 @@ from tests.systemd.manager import SERVICE, eventually, output, removed, run, sho
 from tests.systemd.runtime import CGROUPS, UNIFIED, units
 
 _IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+_POLITE = "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"
 
 
 def scope(container: str) -> str:
@@ -78,7 +79,8 @@ def test_it_is_started_again_in_a_scope_of_the_same_name(root: Path) -> None:
 
 
 def test_a_stop_by_systemd_is_told_and_not_undone(root: Path) -> None:
-    container = started(root, _IDLE, restart="always")
+    container = started(root, _POLITE, restart="always")
+    eventually(lambda: output(container), "it has its trap")
     systemctl("stop", scope(container))
     with SyncClient() as client:
         ended = client.wait(container)

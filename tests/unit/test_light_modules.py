@@ -296,7 +296,7 @@ def test_a_thread_is_joined() -> None:
     seen: list[str] = []
 
     def see(what: str) -> None:
-        may_end.wait(10)
+        may_end.wait(30)
         seen.append(what)
 
     one = light_threading.Thread(target=see, args=("x",), daemon=True)

@@ -97,7 +97,7 @@ async def test_the_manager_hears_when_it_begins_and_when_it_is_done(file: Path, 
     ours = ServiceManager(str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, contextlib.closing(ours):
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(5)
+        manager.settimeout(30)
         again = reloading(file, ours)
         told: list[str] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containerd_py.runtime.cgroups.directories import await_removal, remove_parents, remove_wait
+from containerd_py.runtime.cgroups.directories import await_removal, hidden, remove_parents, remove_wait
 from containerd_py.runtime.cgroups.killing import kill
 
 TYPE_CHECKING = False
@@ -16,7 +16,8 @@ _SCOPE_S = 2.0
 def destroy(cgroup: Cgroup) -> None:
     """Kill what is in it, remove it, and the parents that were made for it as far as they are empty.
 
-    Without a pid namespace, processes may have outlived the payload. Raises Unavailable where it stays busy.
+    Without a pid namespace, processes may have outlived the payload. Raises Unavailable where it stays busy. What is not to
+    be seen from here is passed over, as by runc, but told.
     """
     kill(cgroup)
     if cgroup.scope:
@@ -24,3 +25,9 @@ def destroy(cgroup: Cgroup) -> None:
     # Again and again: a spawner that was killed may have left a stage, which clones a worker into it even now.
     remove_wait(cgroup, timeout_s=_REMOVAL_S, meanwhile=kill)
     remove_parents(cgroup)
+    if lost := hidden(cgroup):
+        import logging  # seldom needed, and not cheap
+
+        told = "cannot tell whether cgroup %r is gone: its hierarchy is not mounted here"
+        for path in lost:
+            logging.getLogger(__name__).warning(told, path)

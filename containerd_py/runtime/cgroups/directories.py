@@ -88,6 +88,17 @@ def remove_wait(cgroup: Cgroup, *, timeout_s: float, meanwhile: Callable[[Cgroup
             meanwhile(cgroup)
 
 
+def hidden(cgroup: Cgroup) -> tuple[str, ...]:
+    """Return those of its directories that this process could not see: no hierarchy is mounted where they lie."""
+    return tuple(path for path in cgroup.paths if not _is_shown(path))
+
+
+def _is_shown(path: str) -> bool:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return os.path.exists(f"{path}/cgroup.procs")
+
+
 def await_removal(cgroup: Cgroup, *, timeout_s: float) -> None:
     """Let systemd remove the cgroup of a scope, which has no processes any more; return at the latest after `timeout_s`.
 

@@ -185,13 +185,20 @@ class SpawnerClient:
 
 
 def connect(directory: int) -> socket.socket | None:
-    """Connect to the spawner that listens in the state directory; None where none does."""
+    """Connect to the spawner that listens in the state directory; None where none does.
+
+    Raises TimeoutError where its queue is full: it has not answered many others, and would be waited for (unix(7)).
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(0)
     try:
         connection.connect(_address(directory))
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         return None
+    except BlockingIOError as problem:
+        connection.close()
+        raise TimeoutError("it does not answer, and its queue is full") from problem
     except BaseException:
         connection.close()
         raise

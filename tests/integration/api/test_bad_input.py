@@ -342,7 +342,7 @@ async def test_what_http_itself_refuses_is_told_as_every_error(
 def exchange(daemon: Daemon, request: bytes) -> bytes:
     """Send bytes, and return all that comes back."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(30)
         client.connect(str(daemon.socket))
         client.sendall(request)
         return b"".join(iter(lambda: client.recv(65_536), b""))

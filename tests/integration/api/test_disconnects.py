@@ -51,7 +51,7 @@ _NAMES = tuple(requests_of("x", Path("/")))
 
 def leave(daemon: Daemon, sent: bytes, after_s: float = 0.0) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(30)
         client.connect(str(daemon.socket))
         client.sendall(sent)
         time.sleep(after_s)

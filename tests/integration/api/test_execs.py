@@ -147,7 +147,7 @@ async def test_detached(api: Api, container: str, rootfs: Path) -> None:
     for terminal in (False, True):
         script = "echo said; tty; mkfifo /said; echo done >/said; read a; exit 6"
         made = await begin(api, container, "/bin/sh", "-c", script, detach=True, terminal=terminal)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (rootfs / "said").exists():
                 await asyncio.sleep(0.01)
         assert await asyncio.to_thread((rootfs / "said").read_text) == "done\n"

@@ -102,9 +102,10 @@ async def test_what_is_found_wrong_is_told(api: Api, rootfs: Path, asked: dict[s
     (rootfs / "www").mkdir()
     script = "busybox nc -ll -p 8082 -e /bin/echo nonsense & busybox nc -ll -p 8083 -e /bin/sleep 100 &"
     container = await started(api, rootfs, f"{script} {SERVE}", health={**OFTEN, **asked})
-    found = await until(api, container, health="unhealthy")
-    last = found["health_state"]["results"][-1]
-    assert last["output"].startswith(output)
+    await until(api, container, health="unhealthy")
+    async with asyncio.timeout(30):  # nobody may have listened at first
+        while not (last := (await health(api, container))["results"][-1])["output"].startswith(output):
+            await asyncio.sleep(0.01)
     assert len(last["output"]) < 2100
     assert last["exit_code"] == (127 if "nothing" in output else 1)
     await remove(api, container)
@@ -112,7 +113,7 @@ async def test_what_is_found_wrong_is_told(api: Api, rootfs: Path, asked: dict[s
 
 async def test_none_of_its_processes_outlives_a_check(api: Api, rootfs: Path) -> None:
     check = ["/bin/sh", "-c", "sleep 777 & echo x >>/checks; sleep 777"]
-    container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 0.1, "timeout_s": 0.2})
+    container = await started(api, rootfs, SLEEP, health={"exec": check, "interval_s": 1, "timeout_s": 0.2, "retries": 1})
     await until(api, container, health="unhealthy")
     async with asyncio.timeout(30):
         while True:  # between two checks
@@ -152,8 +153,9 @@ async def test_nothing_is_done_about_one_that_is_being_stopped(api: Api, rootfs:
     check = {"exec": WELL, **OFTEN, "on_failure": "restart"}
     container = await started(api, rootfs, script, health=check)
     await until(api, container, health="healthy")
-    stopping = asyncio.create_task(api.post(f"/v1/containers/{container}/stop?timeout=4"))
+    stopping = asyncio.create_task(api.post(f"/v1/containers/{container}/stop?timeout=1000"))
     await until(api, container, health="unhealthy")
+    assert (await api.post(f"/v1/containers/{container}/kill?signal=KILL")).status == 204
     assert (await stopping).json["signal"] == "SIGKILL"
     assert [name for name, _ in await events(api) if name in ("started", "restarting")] == ["started"]
     found = (await api.get(f"/v1/containers/{container}")).json
@@ -209,10 +211,10 @@ async def test_a_paused_container_is_not_checked(api: Api, rootfs: Path) -> None
 
 
 async def test_a_check_that_a_pause_has_held_up_does_not_count(api: Api, rootfs: Path) -> None:
-    check = {"exec": ["/bin/sh", "-c", "echo x >>/checks; sleep 0.5"], "interval_s": 0.1, "timeout_s": 3, "retries": 1}
+    check = {"exec": ["/bin/sh", "-c", "echo x >>/checks; sleep 0.5"], "interval_s": 0.1, "timeout_s": 6, "retries": 1}
     container = await started(api, rootfs, SLEEP, health=check)
     await until(api, container, health="healthy")
-    other = await started(api, rootfs, SLEEP, health={"exec": ["/bin/sleep", "4"], "interval_s": 0.1})
+    other = await started(api, rootfs, SLEEP, health={"exec": ["/bin/sleep", "7"], "interval_s": 0.1})
     size = len((rootfs / "checks").read_text())
     async with asyncio.timeout(30):
         while len((rootfs / "checks").read_text()) == size:

@@ -139,8 +139,8 @@ async def test_its_own_word_changes_the_watchdog(api: Api, rootfs: Path) -> None
 
 async def test_one_that_is_paused_is_not_missed(api: Api, rootfs: Path) -> None:
     """Another one, with the same watchdog, tells how time passes."""
-    paused = await talker(api, rootfs, watchdog_s=2)
-    clock = await talker(api, rootfs, watchdog_s=4)
+    paused = await talker(api, rootfs, watchdog_s=5)
+    clock = await talker(api, rootfs, watchdog_s=6)
     await say(api, paused, "READY=1", ready=True)
     assert (await api.post(f"/v1/containers/{paused}/pause")).status == 204
     await say(api, clock, "READY=1", ready=True)
@@ -153,11 +153,11 @@ async def test_one_that_is_paused_is_not_missed(api: Api, rootfs: Path) -> None:
 
 
 async def test_one_that_goes_on_saying_so_lives(api: Api, rootfs: Path) -> None:
-    container = await talker(api, rootfs, watchdog_s=2)
-    clock = await talker(api, rootfs, watchdog_s=3)
+    container = await talker(api, rootfs, watchdog_s=4)
+    clock = await talker(api, rootfs, watchdog_s=5)
+    await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"beat:WATCHDOG=1\n")
     await say(api, container, "READY=1", ready=True)
     await say(api, clock, "READY=1", ready=True)
-    await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"beat:WATCHDOG=1\n")
     await until(api, clock, status="stopped")
     assert (await api.get(f"/v1/containers/{container}")).json["status"] == "running"
     for one in (container, clock):

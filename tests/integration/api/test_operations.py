@@ -37,11 +37,12 @@ async def ended(api: Api, operation: str) -> Any:
 
 async def test_a_stop_is_begun_seen_and_waited_for(api: Api, rootfs: Path) -> None:
     container = await started(api, rootfs, _STUBBORN, name="stubborn")
-    told = await begun(api, "POST", f"/v1/containers/{container}/stop?timeout=0.5")
+    told = await begun(api, "POST", f"/v1/containers/{container}/stop?timeout=1000")
     assert (told["action"], told["status"], told["container_name"]) == ("stop", "running", "stubborn")
     assert told["asked_by"]["uid"] == 0
     assert (await api.get(f"/v1/operations/{told['id']}")).json == told
     assert told in (await api.get("/v1/operations")).json["operations"]
+    assert (await api.post(f"/v1/containers/{container}/kill?signal=KILL")).status == 204
     after = await ended(api, told["id"])
     assert (after["status"], after["exit"]["signal"], after["error"]) == ("done", "SIGKILL", None)
     assert after["finished_at"] > after["started_at"]
@@ -51,11 +52,12 @@ async def test_a_stop_is_begun_seen_and_waited_for(api: Api, rootfs: Path) -> No
 
 async def test_others_see_what_is_waited_for(api: Api, rootfs: Path) -> None:
     container = await started(api, rootfs, _STUBBORN)
-    stopping = asyncio.ensure_future(api.post(f"/v1/containers/{container}/stop?timeout=1"))
-    async with asyncio.timeout(10):
+    stopping = asyncio.ensure_future(api.post(f"/v1/containers/{container}/stop?timeout=1000"))
+    async with asyncio.timeout(30):
         while not (found := _of(await _operations(api), container, "stop")):
             await asyncio.sleep(0.01)
     assert found[0]["status"] == "running"
+    assert (await api.post(f"/v1/containers/{container}/kill?signal=KILL")).status == 204
     assert (await ended(api, found[0]["id"]))["exit"] == (await stopping).json
     await remove(api, container)
     assert [one["status"] for one in _of(await _operations(api), container, "delete")] == ["done"]

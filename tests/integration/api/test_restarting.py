@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.strace import strace
 from tests.integration.api.restarts import events, output, remove, started, until
 from tests.integration.api_client import BASE, Api
+from tests.integration.daemon_process import Daemon
 
 SAY_AND_SLEEP = "echo up; exec sleep 100"
 
@@ -247,11 +249,11 @@ async def test_a_policy_that_is_given_anew_does_not_undo_a_stop(api: Api, rootfs
 
 
 async def hooked(api: Api, rootfs: Path, flag: Path, moment: str, **fields: Any) -> dict[str, Any]:
-    """Return a request with a hook that does not end as long as there is that file."""
+    """Return a request with a hook that does not end as long as there is that file. It makes a file `.began` beside it."""
     plain = await api.create(rootfs, "/bin/false")
     document = (await api.get(f"/v1/containers/{plain}")).json["oci"]
     await remove(api, plain)
-    script = f"cat >/dev/null; while [ -e {flag} ]; do sleep 0.05; done"
+    script = f"cat >/dev/null; : >{flag}.began; while [ -e {flag} ]; do sleep 0.05; done"
     document["hooks"] = {moment: [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
     document["linux"].pop("cgroupsPath", None)
     return {"oci": document} | fields
@@ -270,8 +272,8 @@ async def test_a_start_that_hangs_does_not_keep_it_from_being_stopped(
     try:
         await until(api, container, status="stopped")
         restarting = asyncio.create_task(api.post(f"/v1/containers/{container}/start"))
-        await asyncio.sleep(0.5)  # it hangs: nothing is to be seen of that
-        async with asyncio.timeout(20):
+        await until_asked(api, container)
+        async with asyncio.timeout(30):
             if action == "delete":
                 assert (await api.delete(f"/v1/containers/{container}?force=true")).status == 204
             else:
@@ -286,13 +288,45 @@ async def test_a_start_that_hangs_does_not_keep_it_from_being_stopped(
         await remove(api, container)
 
 
+async def until_asked(api: Api, container: str) -> None:
+    """Wait until the daemon has the request to start it."""
+    async with asyncio.timeout(30):
+        while not [
+            one
+            for one in (await api.get("/v1/operations")).json["operations"]
+            if (one["container_id"], one["action"], one["status"]) == (container, "start", "running")
+        ]:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_start_that_was_being_put_on_record_is_given_up_too(
+    daemon: Daemon, api: Api, rootfs: Path, tmp_path: Path
+) -> None:
+    """It hangs later, and whoever asked for it is told: the stop had come before its hooks began."""
+    flag = tmp_path / "flag"
+    body = await hooked(api, rootfs, flag, "createRuntime", restart="on-failure")
+    body["oci"]["process"]["args"] = ["/bin/true"]
+    container = (await api.post("/v1/containers", json=body)).json["id"]
+    assert (await api.post(f"/v1/containers/{container}/start")).status == 204
+    await until(api, container, status="stopped")
+    flag.touch()
+    threads = tuple(int(task) for task in os.listdir(f"/proc/{daemon.pid}/task"))
+    with strace("trace=rename", "inject=rename:delay_enter=500000:when=1", pids=threads):
+        starting = asyncio.create_task(api.post(f"/v1/containers/{container}/start"))
+        await until_asked(api, container)
+        assert (await api.post(f"/v1/containers/{container}/stop?timeout=0")).json["exit_code"] == 0
+        (await starting).error(409, "conflict", step="start")
+    flag.unlink()
+    await remove(api, container)
+
+
 async def test_hooks_that_hang_hold_up_nobody_else(api: Api, rootfs: Path, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     body = await hooked(api, rootfs, flag, "createRuntime")
     flag.touch()
     try:
         many = [asyncio.create_task(api.post("/v1/containers", json=body)) for _ in range(40)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(one["status"] == "creating" for one in (await api.get("/v1/containers")).json["containers"]) < 40:
                 await asyncio.sleep(0.05)
             assert (await api.run(rootfs, "/bin/echo", "on"))[1] == b"on\n"

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.integration.api.pipes import until_input_waits
+from tests.integration.api.restarts import output
 from tests.integration.api_client import BASE, Api
 from tests.integration.daemon_process import Daemon
 
@@ -345,8 +346,12 @@ async def test_output_does_not_pass_through_the_daemon(daemon: Daemon, api: Api,
 
 
 async def test_logs_by_stream_and_offset(api: Api, rootfs: Path) -> None:
-    container = await api.create(rootfs, "/bin/sh", "-c", "echo 1; sleep 0.05; echo 2 >&2; sleep 0.05; echo 3")
+    script = "echo 1; read a; echo 2 >&2; read a; echo 3"
+    container = await api.create(rootfs, "/bin/sh", "-c", script, stdin=True)
     await start(api, container)
+    for lines in (1, 2):  # what two streams have at once has no order
+        await output(api, container, lines)
+        assert (await api.request("PUT", f"/v1/containers/{container}/stdin", data=b"\n")).status == 204
     await api.post(f"/v1/containers/{container}/wait")
     for query, expected in (
         ("", b"1\n2\n3\n"),

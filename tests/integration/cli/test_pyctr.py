@@ -18,6 +18,9 @@ from containerd_py.engine.readiness import readable
 from tests.integration.api_client import Api
 from tests.integration.daemon_process import Daemon
 
+_RESIZED = b"until stty size | busybox grep '3[0] 99'; do busybox sleep 0.05; done"
+"""It waits for that: typed and shown are not the same."""
+
 PYCTR = (sys.executable, "-m", "containerd_py.cli.main")
 
 
@@ -124,13 +127,18 @@ async def test_a_life_by_commands(daemon: Daemon, rootfs: Path) -> None:
 
 
 async def test_logs_as_json(daemon: Daemon, rootfs: Path) -> None:
-    script = "echo one; busybox sleep 0.2; echo oops >&2; busybox sleep 0.2; printf tail; sleep $1"
+    until = "until [ -e /{} ]; do busybox sleep 0.05; done"  # what two streams have at once has no order
+    script = f"echo one; {until.format('oops')}; echo oops >&2; {until.format('tail')}; printf tail; sleep $1"
     arguments = ("run", "-d", "--rootfs", str(rootfs), "--name")
     for name, seconds in (("ended", "0"), ("going", "100")):
         await pyctr(daemon, *arguments, name, "/bin/sh", "-c", script, "sh", seconds)
+    async with daemon.api() as api:
+        for shown, following in ((b"one\n", "oops"), (b"one\noops\n", "tail"), (b"one\noops\ntail", "end")):
+            for name in ("ended", "going"):
+                while (await api.get(f"/v1/containers/{name}/logs")).body != shown:
+                    await asyncio.sleep(0.01)
+            (rootfs / following).touch()
     await pyctr(daemon, "wait", "ended")
-    while (await pyctr(daemon, "logs", "going")).out != "one\noops\ntail":
-        await asyncio.sleep(0.05)
     one = {"stream": "stdout", "offset": 0, "text": "one\n"}
     oops = {"stream": "stderr", "offset": 4, "text": "oops\n"}
     tail = {"stream": "stdout", "offset": 9, "text": "tail"}
@@ -261,7 +269,7 @@ async def test_a_shell_at_the_terminal(daemon: Daemon, rootfs: Path) -> None:
     await terminal.until(b"21 83\r\n/dev/pts/0\r\n")
     fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 99, 0, 0))
     terminal.seen = b""
-    terminal.type(b"sleep 0.2; stty size\r")
+    terminal.type(_RESIZED + b"\r")
     await terminal.until(b"30 99\r\n")
     terminal.type(b"sh -c 'echo started; exec sleep 100'\r")
     await terminal.until(b"started\r\n")
@@ -372,7 +380,7 @@ async def test_exec_at_the_terminal_through_a_restart_of_the_daemon(daemon: Daem
             with contextlib.suppress(TimeoutError):
                 await terminal.until(b"42\r\n", seconds=1)
     fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 99, 0, 0))
-    terminal.type(b"sleep 0.2; stty size; exit 4\r")
+    terminal.type(_RESIZED + b"; exit 4\r")
     await terminal.until(b"30 99\r\n")
     assert await terminal.process.wait() == 4
     assert settings(slave) == before

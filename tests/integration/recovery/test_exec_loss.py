@@ -156,7 +156,9 @@ async def test_the_spawner_is_killed_and_then_the_daemon(daemon: Daemon, rootfs:
 async def test_both_are_killed(daemon: Daemon, rootfs: Path) -> None:
     async with daemon.api() as api:
         container = await start(api, rootfs, "/bin/sleep", "100")
-        going = await begin(api, container, "/bin/sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done")
+        script = "trap 'exit 6' TERM; echo up; while :; do sleep 0.05; done"
+        going = await begin(api, container, "/bin/sh", "-c", script)
+        await seen(api, going, 3)
         gone = await begin(api, container, "/bin/sleep", "100")
         pid = (await api.get(f"/v1/exec/{gone}")).json["pid"]
         spawner = await spawner_of(api)

@@ -82,7 +82,7 @@ class Terminal:
         self.master.close()
         self.slave.close()
         try:
-            self.demo.wait(5)  # the hangup ends it
+            self.demo.wait(30)  # the hangup ends it
         except subprocess.TimeoutExpired:
             self.demo.kill()
             self.demo.wait()

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,9 +20,11 @@ from containerd_py.engine import spawner_meeting
 from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.service_manager import ServiceManager
 from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.spawner_meeting import Meeting
 from containerd_py.errors import Unavailable
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.pidfd import WaitStatus
 from containerd_py.runtime.plan import plan
 from containerd_py.runtime.plan.plan import Plan
@@ -29,6 +32,7 @@ from containerd_py.runtime.spawner import client, protocol, seal
 from containerd_py.runtime.spawner.client import Hello, Inherited, Spawned
 from containerd_py.runtime.spawner.request import ForkRequest
 from containerd_py.runtime.spawner.roles import SPAWNER_NAME
+from tests.faults.silent_server import LOOKUP, silent_server
 from tests.integration.runtime.test_worker import plan_for
 from tests.integration.spawner.spawner_process import Container, Spawner, close, until
 
@@ -365,6 +369,42 @@ async def test_what_answers_and_hangs_up_for_ever_is_no_spawner(folder: Path, la
         with pytest.raises(Unavailable, match="cannot start spawner"):
             await later.link.start()
         assert later.link.pid is None
+
+
+async def test_one_whose_queue_is_full_is_not_waited_for(folder: Path, later: Daemon) -> None:
+    """It has not answered several daemons before: whoever connects in a blocking way waits until it does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(str(folder / client.SOCKET_NAME))
+        listener.listen(0)
+        taken = 0
+        while not taken:
+            one = waiting.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            one.settimeout(0)
+            taken = one.connect_ex(str(folder / client.SOCKET_NAME))
+        assert taken == errno.EAGAIN
+        with pytest.raises(Unavailable, match="its queue is full"):
+            await later.link.start()
+
+
+def reader(path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["/bin/cat", str(path)], stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this host has no FUSE")
+async def test_a_former_one_that_does_not_even_end_is_not_waited_for(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawner_meeting, "_START_S", 0.5)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / client.SOCKET_NAME))
+        listener.listen()
+        with silent_server(tmp_path / "silent", LOOKUP) as asked:
+            stuck = reader(tmp_path / "silent/file")
+            assert await asyncio.to_thread(asked.wait, LONG_S)
+            with Fd(os.pidfd_open(stuck.pid)) as former, pytest.raises(Unavailable, match="cannot start spawner"):
+                await asyncio.wait_for(Meeting(str(folder)).run(former), LONG_S)
+            assert stuck.poll() is None
+        assert stuck.wait(LONG_S) == -signal.SIGKILL
 
 
 async def test_a_stale_socket_does_not_keep_a_spawner_from_starting(folder: Path) -> None:

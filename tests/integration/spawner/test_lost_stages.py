@@ -1,13 +1,15 @@
 """A stage or launcher that is killed once it has forked: the worker is its parent's child, and no zombie stays behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from containerd_py.runtime import launcher
+from containerd_py.errors import Internal
+from containerd_py.runtime import launcher, prepared
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.spawner import seal
@@ -96,6 +98,17 @@ _LAUNCHER = """
     fork._fork = fork_and_die
     roles.main()
 """
+
+
+def test_a_launcher_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frozen with the container that it has entered, say."""
+    monkeypatch.setattr(launcher, "_LAUNCH_S", 0.1)
+    stopped = prepared.Launcher.start()
+    os.kill(stopped.pid, signal.SIGSTOP)
+    monkeypatch.setattr(prepared, "_prepared", [stopped])
+    ours, theirs = launcher.open_dialogue()
+    with ours, theirs, pytest.raises(Internal, match="ended without a word"):
+        launcher.fork(ForkRequest(theirs.fileno(), Clone(0)), ours)
 
 
 def test_the_worker_of_a_launcher_that_was_killed_is_our_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,11 +57,11 @@ class FakeDaemon:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(30)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(10)
+        self._thread.join(30)
 
     def replies(self, route: str, body: Any = None, status: int = 200) -> None:
         """Answer "METHOD /path" so: a dict or a list as JSON, bytes as they are, None with no body."""

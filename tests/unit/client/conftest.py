@@ -65,5 +65,5 @@ async def settled() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
-        _, left = await asyncio.wait(left, timeout=2)
+        _, left = await asyncio.wait(left, timeout=30)
     assert not left

@@ -66,7 +66,7 @@ class SlowStore(ContainerStore):
 
     def remove(self, container_id: str) -> None:
         self.removing.set()
-        assert self.let.wait(10)
+        assert self.let.wait(30)
         super().remove(container_id)
 
 

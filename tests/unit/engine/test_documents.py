@@ -142,7 +142,6 @@ async def test_what_is_no_document_is_told(bundle: Path, text: str) -> None:
         await of_bundle(bundle)
 
 
-@pytest.mark.timeout(10)
 async def test_a_fifo_does_not_hang(bundle: Path) -> None:
     os.unlink(bundle / "config.json")
     os.mkfifo(bundle / "config.json")
@@ -150,7 +149,6 @@ async def test_a_fifo_does_not_hang(bundle: Path) -> None:
         await of_bundle(bundle)
 
 
-@pytest.mark.timeout(10)
 async def test_a_fifo_with_a_silent_writer_does_not_hang_either(bundle: Path) -> None:
     os.unlink(bundle / "config.json")
     os.mkfifo(bundle / "config.json")
@@ -178,7 +176,6 @@ async def test_the_largest_document_is_read_and_no_larger_one(bundle: Path) -> N
         await of_bundle(bundle)
 
 
-@pytest.mark.timeout(10)
 async def test_a_device_is_refused(bundle: Path) -> None:
     os.unlink(bundle / "config.json")
     os.symlink("/dev/zero", bundle / "config.json")

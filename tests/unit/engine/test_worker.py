@@ -11,7 +11,7 @@ import pytest
 from containerd_py.engine import worker
 from containerd_py.engine.attended import Attended
 from containerd_py.engine.output import OutputLog
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.plan import Plan
@@ -61,7 +61,7 @@ async def resume(play: Callable[[socket.socket], None]) -> None:
 
 def dialogue_pair() -> tuple[int, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    theirs.settimeout(10)
+    theirs.settimeout(30)
     return ours.detach(), theirs
 
 
@@ -84,4 +84,19 @@ async def test_it_has_become_the_program_long_ago() -> None:
     attended.control = dialogue.resumed(os.dup(ours))
     os.close(ours)
     await worker.resume(attended, PLAN, cast("Any", None))
+    attended.close()
+
+
+class _Silent(Attended):
+    title = "container 'web'"
+
+
+@pytest.mark.parametrize("hear", [worker.ready, worker.start])
+async def test_one_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, hear: Any) -> None:
+    monkeypatch.setattr(worker, "_DEADLINE_S", 0.05)
+    ours, theirs = dialogue_pair()
+    attended = _Silent(OutputLog("/nonexistent"))
+    attended.control = dialogue.resumed(ours)
+    with theirs, pytest.raises(DeadlineExceeded, match="did not answer"):
+        await hear(attended, PLAN, cast("Any", None))
     attended.close()

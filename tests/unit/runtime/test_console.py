@@ -76,7 +76,7 @@ class Desk:
         finally:
             self.output.second.close()
             for thread in threads:
-                thread.join(10)
+                thread.join(30)
 
     def _gather(self) -> None:
         while data := os.read(self.output.first.fileno(), 65_536):

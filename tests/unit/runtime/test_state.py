@@ -1,5 +1,6 @@
 """State directories: an id is taken once, and nothing is left."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace, Unavailable
 from containerd_py.light.dataclasses import replace
+from containerd_py.runtime import state as states
 from containerd_py.runtime.cgroups.manager import Cgroup
+from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.state import State, StateDirectory, list_ids
 from containerd_py.runtime.state_root import walk
 from tests.unit.store import small_disk
@@ -79,6 +82,18 @@ def test_an_id_is_taken_once(tmp_path: Path) -> None:
     ) as caught:
         StateDirectory(str(tmp_path / "root"), "web").make()
     assert caught.value.step == "state"
+
+
+def test_who_works_on_it_without_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "_LOCK_S", 0.05)
+    directory = StateDirectory(str(tmp_path / "root"), "web")
+    directory.make()
+    with Fd(os.open(directory.path, os.O_RDONLY)) as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(Conflict, match="another process does"), directory.locked():
+            pass
+    with directory.locked():
+        pass
 
 
 def test_the_root_stays_while_others_are_in_it(tmp_path: Path) -> None:

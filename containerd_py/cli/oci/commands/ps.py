@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from containerd_py.errors import InvalidArgument
+from containerd_py.errors import DeadlineExceeded, InvalidArgument
 from containerd_py.light import json
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from containerd_py.cli.oci.context import Context
 
 FAILURE = 1
+_PS_S = 10.0
 
 
 def declare(parser: Parser) -> None:
@@ -46,7 +47,14 @@ def _ps(options: Sequence[str]) -> str:
     import subprocess
 
     try:
-        ended = subprocess.run(["ps", *options], capture_output=True, check=False)  # noqa: S603, S607 - the host's, as runc
+        command = ["ps", *options]
+        ended = subprocess.run(command, capture_output=True, check=False, timeout=_PS_S)  # noqa: S603 - the host's, as runc
+    except subprocess.TimeoutExpired:  # a command line is read under the lock of its process's memory
+        raise DeadlineExceeded(
+            f"cannot list processes: ps did not end in {_PS_S:g} s, and was killed",
+            step="ps",
+            hint="a process keeps its command line from being read; use --format json",
+        ) from None
     except FileNotFoundError:
         raise InvalidArgument("cannot list processes: ps is not there", step="ps", hint="use --format json") from None
     if ended.returncode:
