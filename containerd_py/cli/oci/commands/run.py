@@ -57,7 +57,7 @@ def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> i
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
         container = creation.make_or_nothing(options, context, spec, preserved, streams, forwarding)
-        payload = container.pid
+        payload = container.first_pid
         with _undone_at_failure(container, options):
             relays.run()
             with _telling_readiness(options, context, container):
@@ -66,7 +66,7 @@ def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> i
                     container.start(beginning)
                 forwarding.attach(container.kill)
                 with adopting_orphans(payload):  # not before: hooks are children too, whose ends are waited for
-                    code = exit_code(container.wait())
+                    code = exit_code(container.wait(recorded=options.keep))
     if not options.keep:
         container.destroy(force=True)
     return code

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.attributes import (
     attribute_steps,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
 
-__all__ = ["Placing", "compile_exec", "compile_plan", "user_mapping"]
+__all__ = ["Placing", "birthplace", "compile_exec", "compile_plan", "user_mapping"]
 
 
 def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
@@ -79,14 +80,18 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
             init=spec.annotations.get(INIT_ANNOTATION) == "true",
         ),
     )
-    return Plan(
-        namespaces=tuple(sorted(new_namespaces(spec))),
+    return replace(
+        birthplace(spec),
         operations=tuple(as_member(steps, spec, placing)),
-        joined=joined_namespaces(spec),
         user=user_mapping(spec),
         sources=root.sources,
         time_offsets=time_offsets(spec.linux),
     )
+
+
+def birthplace(spec: Spec) -> Plan:
+    """Return a Plan that has no steps yet: it tells which namespaces its worker is born in."""
+    return Plan(namespaces=tuple(sorted(new_namespaces(spec))), operations=(), joined=joined_namespaces(spec))
 
 
 def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
