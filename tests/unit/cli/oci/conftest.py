@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from containerd_py.cli.oci.library import Container, Containers, Execution, OomNotification, Snapshot
+    from containerd_py.cli.oci.containers import Container, Containers, Execution, OomNotification, Snapshot
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.spec.models import Spec
