@@ -14,8 +14,8 @@ from containerd_py.light.contextlib import ExitStack
 from containerd_py.light.dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, process, timing
 from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
+from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.destroying import destroy
-from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import boot_id, makes_devices, probe
 from containerd_py.runtime.init import dialogue
@@ -37,7 +37,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from containerd_py.runtime.cgroups.manager import Cgroup
     from containerd_py.runtime.launcher import Forking, ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.kept import SeccompFilter
@@ -146,15 +145,17 @@ class Creation:
 
     def _make(self, rootfs: str) -> Made:
         place = self._membership.intended()
-        begun = self._begin(place)
-        plan = self._compile(rootfs, place)
+        entered = self._membership.entered(place)
+        begun = None if entered.v2 else self._begin(entered)
         state = self._intent(rootfs, place)
         self._record(state)
         cgroup = self._membership.make()
         self._undo.callback(destroy, cgroup)
         if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
-            plan = self._compile(rootfs, cgroup)
-            self._record(replace(state, cgroup=cgroup))
+            place = cgroup
+            self._record(replace(state, cgroup=place))
+        begun = begun or self._begin(self._membership.entered(cgroup))
+        plan = self._compile(rootfs, place)
         told_ns = time.monotonic_ns()
         worker = self._launch(plan, self._membership.entered(cgroup), begun)
         self._undo.callback(_end, worker)
@@ -170,15 +171,17 @@ class Creation:
         worker.control.close()
         return Made(state, worker, master)
 
-    def _begin(self, place: Cgroup) -> Forking | None:
-        """Have the worker forked while its plan is made, where it is to be born in no place that is not there yet.
+    def _begin(self, cgroup: Cgroup) -> Forking | None:
+        """Have the worker forked while its plan is made, born in the cgroup of v2; not where it enters namespaces first.
 
-        It has nothing and does nothing before it has its plan, and ends where this process does (ADR 25).
+        It has nothing and does nothing before it has its plan, and ends where this process does (ADR 26).
         """
         born = birthplace(self._spec)
-        if born.staged or self._membership.entered(place).v2:
+        if born.staged:
             return None
-        begun = process.begin(lambda control: ForkRequest(control, born.clone_flags()))
+        with Placement(Cgroup(cgroup.v2, ())) as place:
+            directory = place.directory.fileno() if place.directory else None
+            begun = process.begin(lambda control: ForkRequest(control, born.clone_flags(), directory))
         self._undo.callback(begun.give_up)
         return begun
 

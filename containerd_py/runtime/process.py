@@ -19,6 +19,7 @@ from containerd_py.errors import (
     Unavailable,
 )
 from containerd_py.light import signal
+from containerd_py.light.contextlib import suppress
 from containerd_py.runtime import prepared
 from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.launcher import Forking, open_dialogue
@@ -130,9 +131,10 @@ _NO_TERMINAL = (OpenConsole.__name__, errno.ENOSPC)
 def send_plan(control: socket.socket, plan: Plan, handles: dict[str, int]) -> None:
     """Give the worker its plan and the handles, which stay the caller's. It waits in the socket until there is a worker.
 
-    A worker in a new user namespace is to get it once its ids are mapped: with it, it begins.
+    A worker in a new user namespace is to get it once its ids are mapped: with it, it begins. One that is gone by now (the
+    kernel was short of memory in its cgroup, say) is found out by whoever listens to it.
     """
-    with sealed("plan", plan.encode()) as document:
+    with sealed("plan", plan.encode()) as document, suppress(BrokenPipeError):
         dialogue.send_plan(control, {"plan": document.fileno(), **handles})
 
 
