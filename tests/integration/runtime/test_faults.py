@@ -237,11 +237,14 @@ def test_a_creation_that_fails_while_its_worker_is_forked_leaves_none(
 
 @pytest.mark.usefixtures("layout")
 def test_a_worker_that_ended_before_its_plan_is_told(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = our_children()
+
     def slow(*given: Any) -> Any:
         wait_until(lambda: any(is_worker(pid) for pid in our_children()))
-        for pid in our_children():
-            if is_worker(pid):
-                os.kill(int(pid), signal.SIGKILL)
+        made = [pid for pid in our_children() if pid not in before]
+        for pid in filter(is_worker, made):
+            os.kill(int(pid), signal.SIGKILL)
+        wait_until(lambda: all(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z" for pid in made))
         return compile_plan(*given)
 
     monkeypatch.setattr(creation, "compile_plan", slow)
