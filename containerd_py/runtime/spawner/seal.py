@@ -30,8 +30,7 @@ main()
 """
 _SOCKET = 3
 _BUNDLE = 4
-_FIRST_FREE = 10
-"""What is handed on stands out of the way of where it goes, and of the interpreter's own descriptor."""
+_FIRST_FREE = 5
 _BUNDLED = f"""
 import gc, sys
 gc.disable()
@@ -60,8 +59,7 @@ def interpreter() -> Fd:
     """
     with Fd(os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)) as source:
         try:
-            with sealed_executable("pycontainerd", source.fileno()) as made:
-                return Fd(fcntl.fcntl(made.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE))
+            return _out_of_the_way(sealed_executable("pycontainerd", source.fileno()))
         except OSError as problem:
             refusal = problem
     try:
@@ -123,10 +121,18 @@ def start_role(role: str, socket: int, *, session: bool) -> int:
     bundle = bytecode_bundle.opened(place, role) if place else None
     if bundle is None:
         return _spawn(arguments(role), [(os.POSIX_SPAWN_DUP2, socket, _SOCKET)], session=session)
-    with Fd(bundle[0]) as file, Fd(fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)) as handed:
+    with _out_of_the_way(Fd(bundle[0])) as handed:
         words = [*_interpreter(), _BUNDLED, _PACKAGE, str(bundle[1]), role]
         descriptors = [(os.POSIX_SPAWN_DUP2, socket, _SOCKET), (os.POSIX_SPAWN_DUP2, handed.fileno(), _BUNDLE)]
         return _spawn(words, descriptors, session=session)
+
+
+def _out_of_the_way(fd: Fd) -> Fd:
+    """Return one that is none of those that a role has, to which others are moved before it is used."""
+    if fd.fileno() >= _FIRST_FREE:
+        return fd
+    with fd:
+        return Fd(fcntl.fcntl(fd.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE))
 
 
 def _spawn(words: list[str], descriptors: list[tuple[int, int, int]], *, session: bool) -> int:

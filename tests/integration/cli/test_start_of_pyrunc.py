@@ -173,3 +173,12 @@ def test_neither_does_its_launcher(bundle: Path, monkeypatch: pytest.MonkeyPatch
     assert "containerd_py.runtime.init.worker" in modules()
     run_from(bundle / "cache", bundle)
     assert not [name for name in modules() if not name.startswith("encodings")]
+
+
+def test_the_interpreter_is_not_where_a_role_gets_its_descriptors() -> None:
+    """Of a program that has few open."""
+    told = f"import sys; sys.path.append({str(_ROOT)!r}); from containerd_py.runtime.spawner import seal; " + (
+        "print(seal.interpreter().fileno())"
+    )
+    number = subprocess.run([sys.executable, "-IS", "-c", told], capture_output=True, text=True, check=True).stdout
+    assert int(number) >= 5
