@@ -20,7 +20,7 @@ from containerd_py import runtime_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import CodeType, ModuleType
     from typing import Any, Self
 
@@ -37,19 +37,19 @@ class BytecodeCache:
     """The content of the file, as a finder of modules (PEP 451); empty where there is none that is right.
 
     place: the directory that the file is in; without one, or where it cannot be used, nothing is found and kept.
+    program: each has a file of its own, since its index is read at each start.
     """
 
-    def __init__(self, place: str | None) -> None:
+    def __init__(self, place: str | None, program: str = "") -> None:
         self.place = place
-        package = os.path.dirname(os.path.abspath(__file__)).replace("/", "-")[-_MOST_LETTERS:]
-        self._name = f"modules-{package}.{sys.implementation.cache_tag}"
+        self._name = name_of("modules", program)
         self._index, self._code = _read(place, self._name)
 
     @classmethod
-    def own(cls) -> Self:
+    def own(cls, program: str = "") -> Self:
         """Return that of this user."""
         try:
-            return cls(runtime_cache.path())
+            return cls(runtime_cache.path(), program)
         except FileNotFoundError:
             return cls(None)
 
@@ -77,20 +77,24 @@ class BytecodeCache:
             spec.submodule_search_locations = [os.path.dirname(source)]
         return spec
 
-    def complete(self, *further: str) -> None:
-        """Write the file anew where modules were imported that are not in it. further: more of them, to be imported now."""
+    def complete(self, *further: str) -> bool:
+        """Write the file anew where modules were imported that are not in it; tell whether there were any.
+
+        further: more of them, to be imported now.
+        """
         if self.place is None or sys.dont_write_bytecode or not any(self._missed()):
-            return
+            return False
         for name in further:
             __import__(name)
         kept = {
             name: (*entry[:5], bytes(self._code[entry[5] : entry[5] + entry[6]])) for name, entry in self._index.items()
         }
-        kept.update(_compiled(self._missed()))
+        kept.update(compiled(self._missed()))
         try:
             runtime_cache.write(self.place, self._name, _file(kept))
         except OSError:
-            return
+            return False
+        return True
 
     def _missed(self) -> Iterator[ModuleType]:
         """Yield the modules that came from their sources, and would the next time."""
@@ -115,7 +119,14 @@ class _Loader(SourceFileLoader):
         return found
 
 
-def _compiled(modules: Iterator[ModuleType]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def name_of(kind: str, program: str) -> str:
+    """Return the name of a file, which no other package and no other version of Python has."""
+    package = os.path.dirname(os.path.abspath(__file__)).replace("/", "-")[-_MOST_LETTERS:]
+    return f"{kind}-{program}{package}.{sys.implementation.cache_tag}"
+
+
+def compiled(modules: Iterable[ModuleType]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the name of each, and what an `Entry` begins with, and its code."""
     for module in modules:
         spec: Any = module.__spec__
         try:
@@ -133,7 +144,7 @@ def _file(modules: dict[str, tuple[Any, ...]]) -> bytes:
     for name, (*facts, code) in modules.items():
         index[name] = (*facts, start, len(code))
         start += len(code)
-    head = marshal.dumps((_user(), index))
+    head = marshal.dumps((user(), index))
     return b"".join((len(head).to_bytes(_NUMBER, "big"), head, *(facts[-1] for facts in modules.values())))
 
 
@@ -149,13 +160,13 @@ def _read(place: str | None, name: str) -> tuple[dict[str, Entry], memoryview]:
         finally:
             os.close(fd)
         end = _NUMBER + int.from_bytes(data[:_NUMBER], "big")
-        user, index = marshal.loads(data[_NUMBER:end])  # noqa: S302 - of a file that is our own
+        whose, index = marshal.loads(data[_NUMBER:end])  # noqa: S302 - of a file that is our own
     except (OSError, ValueError, EOFError, TypeError):
         return nothing
-    return (index, data[end:]) if user == _user() else nothing
+    return (index, data[end:]) if whose == user() else nothing
 
 
-def _user() -> tuple[str, str, str, int]:
+def user() -> tuple[str, str, str, int]:
     """What bytecode must not be taken across: builds of one version differ in their modules, and in where these are.
 
     The package too: the file's name does not tell "/a/b" from "/a-b".

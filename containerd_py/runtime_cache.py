@@ -2,7 +2,8 @@
 
     /run/pycontainerd-cache/        root's, 0700; an ordinary user's is below XDG_RUNTIME_DIR
     ├── filter-*                    seccomp filters (`runtime.seccomp.kept`)
-    └── modules-*                   bytecode (`bytecode_cache`)
+    ├── modules-*                   bytecode (`bytecode_cache`)
+    └── bundle-*                    bytecode of a launcher, in one piece (`bytecode_bundle`)
 
 What is here decides what runs as root and how it is confined: nothing is taken that anybody else could have written.
 """

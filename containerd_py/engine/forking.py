@@ -11,9 +11,8 @@ from containerd_py.engine.own_thread import in_own_thread
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
-from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.opened import Opened
-from containerd_py.runtime.plan.compiler import clone_flags
+from containerd_py.runtime.plan.compiler import birthplace
 from containerd_py.runtime.spawner.request import ForkRequest
 
 if TYPE_CHECKING:
@@ -41,8 +40,9 @@ class Forking:
 
         Where a plan is not needed to know where the worker is to be born, it is compiled while the spawner forks.
         """
-        flags = clone_flags(spec)
-        plan = await compiling() if flags is None else None
+        born = birthplace(spec)
+        # What enters namespaces, or maps ids, is opened before the worker is there.
+        plan = await compiling() if born.staged or "user" in born.namespaces else None
         terminal = bool(container.config.get("process", {}).get("terminal"))
         ours, theirs = ({}, {}) if terminal else stdio.open_pipes(stdin=container.record.stdin)
         container.stdio = self._lifecycle.streams_of(container, ours) if ours else None
@@ -59,7 +59,7 @@ class Forking:
             handles |= {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
             directory = placement.directory.fileno() if placement.directory else None
             if opened is None:
-                request = ForkRequest(worker_end.fileno(), flags or Clone(0), directory)
+                request = ForkRequest(worker_end.fileno(), born.clone_flags(), directory)
             else:
                 request = opened.fork_request(worker_end.fileno(), directory)
             spawning = self._parts.link.spawn(container.id, request, container.fds())

@@ -183,16 +183,18 @@ class Container(Controlled, Starting):
 
     # ── life ──
 
-    def wait(self) -> WaitStatus:
+    def wait(self, *, recorded: bool = True) -> WaitStatus:
         """Return how the payload ended. With a terminal, the caller's standard input and output are joined with it.
 
+        recorded: False leaves the record as it is, for who destroys the container now; others see that it has ended.
         Neither code nor signal where this process is not its parent and the kernel keeps no record (before Linux 6.15).
         """
         if self._status is None:
             self._join_terminal()
             self._status = WaitStatus(None, None) if self._process is None else self._process.reap()
-            with contextlib.suppress(ContainerdError):  # deleted by another process meanwhile, or no room on the disk
-                self._remember("stopped")
+            if recorded:
+                with contextlib.suppress(ContainerdError):  # deleted by another process meanwhile, or no room on the disk
+                    self._remember("stopped")
         return self._status
 
     def _join_terminal(self) -> None:

@@ -14,8 +14,8 @@ from containerd_py.light.contextlib import ExitStack
 from containerd_py.light.dataclasses import dataclass, replace
 from containerd_py.runtime import hooks, process, timing
 from containerd_py.runtime.cgroup_view import cgroup_tree, shown_controllers
+from containerd_py.runtime.cgroups.cgroup import Cgroup, Placement
 from containerd_py.runtime.cgroups.destroying import destroy
-from containerd_py.runtime.cgroups.manager import Placement
 from containerd_py.runtime.cgroups.normalise import normalise
 from containerd_py.runtime.host import boot_id, makes_devices, probe
 from containerd_py.runtime.init import dialogue
@@ -25,8 +25,9 @@ from containerd_py.runtime.linux.pidfd import identity
 from containerd_py.runtime.membership import Membership, OwnCgroup
 from containerd_py.runtime.opened import Opened
 from containerd_py.runtime.parent import bring_up, hand_over_listener, take_back
-from containerd_py.runtime.plan.compiler import Placing, compile_plan
+from containerd_py.runtime.plan.compiler import Placing, birthplace, compile_plan
 from containerd_py.runtime.plan.outline import Outline
+from containerd_py.runtime.spawner.request import ForkRequest
 from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.state import State, StateDirectory
 from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
@@ -36,8 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from containerd_py.runtime.cgroups.manager import Cgroup
-    from containerd_py.runtime.launcher import ProcessHandle, Worker
+    from containerd_py.runtime.launcher import Forking, ProcessHandle, Worker
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
@@ -89,6 +89,7 @@ class Creation:
         self._attachments = attachments
         self._no_pivot = no_pivot
         self._new_keyring = new_keyring
+        self._layout = probe().cgroups
         self._membership = self._choose(systemd_cgroup=systemd_cgroup)
         self._undo = ExitStack()
         self._stopped: State | None = None
@@ -148,10 +149,10 @@ class Creation:
             from containerd_py.runtime.scopes import ScopeMembership
 
             path = self._spec.linux.cgroups_path or ""
-            return ScopeMembership(probe().cgroups, self._id, path, limits, self._spec.annotations)
+            return ScopeMembership(self._layout, self._id, path, limits, self._spec.annotations)
         path = self._spec.linux.cgroups_path or f"{self._directory.cgroup_parent()}/{self._id}"
-        shown = shown_controllers(self._spec, probe().cgroups) if os.geteuid() == 0 else ()
-        return OwnCgroup(probe().cgroups, path, limits, ours=not self._spec.linux.cgroups_path, joined=shown)
+        shown = shown_controllers(self._spec, self._layout) if os.geteuid() == 0 else ()
+        return OwnCgroup(self._layout, path, limits, ours=not self._spec.linux.cgroups_path, joined=shown)
 
     @property
     def _terminal(self) -> bool:
@@ -159,27 +160,45 @@ class Creation:
 
     def _make(self, rootfs: str) -> Made:
         place = self._membership.intended()
-        plan = self._compile(rootfs, place)
+        entered = self._membership.entered(place)
+        begun = None if entered.v2 else self._begin(entered)
         state = self._intent(rootfs, place)
-        self._record(state, plan)
+        self._record(state)
         cgroup = self._membership.make()
         self._undo.callback(destroy, cgroup)
         if not cgroup.paths:  # an ordinary user may make none where that was intended; only trying tells
-            plan = self._compile(rootfs, cgroup)
-            self._record(replace(state, cgroup=cgroup), plan)
-        forked_ns = time.monotonic_ns()
-        worker = self._launch(plan, self._membership.entered(cgroup))
+            place = cgroup
+            self._record(replace(state, cgroup=place))
+        begun = begun or self._begin(self._membership.entered(cgroup))
+        plan = self._compile(rootfs, place)
+        told_ns = time.monotonic_ns()
+        worker = self._launch(plan, self._membership.entered(cgroup), begun)
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._membership.begin(worker)
+        self._outline(plan, state)
         self._directory.write(state)
         told = self._told(state)  # while the worker works
         state, master = self._hear(plan, worker, state)
-        made = timing.made(forked_ns, self._ended_ns)
+        made = timing.made(told_ns, self._ended_ns)
         state = replace(state, status="created", kept=self._kept(state, told) | made)
         self._directory.write(state)
         worker.control.close()
         return Made(state, worker, master)
+
+    def _begin(self, cgroup: Cgroup) -> Forking | None:
+        """Have the worker forked while its plan is made, born in the cgroup of v2; not where it enters namespaces first.
+
+        It has nothing and does nothing before it has its plan, and ends where this process does (ADR 26).
+        """
+        born = birthplace(self._spec)
+        if born.staged:
+            return None
+        with Placement(Cgroup(cgroup.v2, ())) as place:
+            directory = place.directory.fileno() if place.directory else None
+            begun = process.begin(lambda control: ForkRequest(control, born.clone_flags(), directory))
+        self._undo.callback(begun.give_up)
+        return begun
 
     def _intent(self, rootfs: str, cgroup: Cgroup) -> State:
         return State(
@@ -204,7 +223,7 @@ class Creation:
             preserved=self._attachments.preserve_fds,
             may_drop_groups=may_drop_groups(self._spec),
             bundle=self._bundle,
-            cgroups=cgroup_tree(probe().cgroups, cgroup),
+            cgroups=cgroup_tree(self._layout, cgroup),
             privileged=os.geteuid() == 0,
             makes_devices=in_first_user_namespace(),
             makes_nodes=bool(self._spec.linux.devices) and makes_devices(),
@@ -227,38 +246,40 @@ class Creation:
             check_known(profile)
         return filter_of(profile)
 
-    def _record(self, state: State, plan: Plan) -> None:
-        """The intent, before the first process: whoever finds it can take everything back."""
+    def _record(self, state: State) -> None:
+        """The intent, before anything is made that stays: whoever finds it can take everything back."""
         self._directory.put("config.json", json.dumps(self._spec.document()).encode())
+        self._directory.write(state)  # last: who finds it finds the other
+
+    def _outline(self, plan: Plan, state: State) -> None:
         self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
-        self._directory.write(state)  # last: who finds it finds the others
 
     def _kept(self, state: State, told: dict[str, Any]) -> dict[str, Any]:
-        """Once the worker has its streams and namespaces, which the payload keeps. told: `_told` before that."""
+        """Once the worker has its streams, which the payload keeps. told: `_told` before that."""
         from containerd_py.runtime import kept
 
-        paths = kept.cgroup_paths(state.cgroup, probe().cgroups)  # it may be in more of them by now
-        return kept.of_process(state.pid) | told | {"cgroup_paths": paths}
+        paths = kept.cgroup_paths(state.cgroup, self._layout)  # it may be in more of them by now
+        return told | kept.descriptors(state.pid) | {"cgroup_paths": paths}
 
     def _told(self, state: State) -> dict[str, Any]:
-        """Return what is kept of the container."""
+        """Return what is kept of the container and its process."""
         from containerd_py.runtime import kept
 
-        return kept.of_container(
+        return kept.of_process(state.pid) | kept.of_container(
             self._spec,
             self._id,
             bundle=self._bundle,
             rootfs=state.rootfs,
             cgroup=state.cgroup,
-            layout=probe().cgroups,
+            layout=self._layout,
             new_keyring=self._new_keyring,
         )
 
-    def _launch(self, plan: Plan, cgroup: Cgroup) -> Worker:
+    def _launch(self, plan: Plan, cgroup: Cgroup, begun: Forking | None) -> Worker:
         handles = {} if self._terminal else self._attachments.streams.handles()
         handles |= preserved(self._attachments.preserve_fds)
         with self._directory.listen() as listener, Opened(plan) as opened:
-            return launch(plan, handles | {"start": listener.fileno()}, cgroup, opened)
+            return launch(plan, handles | {"start": listener.fileno()}, cgroup, opened, begun)
 
     def _hear(self, plan: Plan, worker: Worker, state: State) -> tuple[State, Fd | None]:
         """Wait until the worker is ready, doing what it asks for; return the terminal's master that nobody took.
@@ -294,12 +315,12 @@ class Creation:
                     raise process.vanished(plan, worker.reap(), oom_kills=oom_kills(state.cgroup))
 
 
-def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened) -> Worker:
-    """Launch a worker into the cgroup."""
+def launch(plan: Plan, handles: dict[str, int], cgroup: Cgroup, opened: Opened, begun: Forking | None = None) -> Worker:
+    """Launch a worker into the cgroup. begun: see `process.launch`."""
     with Placement(cgroup) as placement:
         handles = handles | {f"cgroup{index}": fd.fileno() for index, fd in enumerate(placement.tasks)}
         directory = placement.directory.fileno() if placement.directory else None
-        return process.launch(plan, handles, cgroup=directory, opened=opened)
+        return process.launch(plan, handles, cgroup=directory, opened=opened, begun=begun)
 
 
 def root_path(spec: Spec, bundle: str) -> str:

@@ -55,19 +55,23 @@ _FLAGS = {
 
 
 def of_process(pid: int) -> dict[str, Any]:
-    """Return what tells of the first process: pid, start time in clock ticks, namespaces, what its streams are.
-
-    The streams of a process in a user namespace, or another user's, may not be ours to see: then they are left out.
-    """
+    """Return what tells of the first process: pid, start time in clock ticks, namespaces."""
     places = {kind: f"/proc/{pid}/ns/{_FILES.get(kind, kind)}" for kind in _NAMESPACES}
-    found: dict[str, Any] = {
+    return {
         "init_process_pid": pid,
         "init_process_start": _start_ticks(pid),
         "namespace_paths": {_NAMESPACES[kind]: path for kind, path in places.items() if os.path.lexists(path)},
     }
+
+
+def descriptors(pid: int) -> dict[str, Any]:
+    """Return what its streams are.
+
+    Those of a process in a user namespace, or another user's, may not be ours to see: then they are left out.
+    """
     with contextlib.suppress(OSError):
-        found["external_descriptors"] = [os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)]
-    return found
+        return {"external_descriptors": [os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)]}
+    return {}
 
 
 def of_container(

@@ -48,6 +48,11 @@ class Known:
         return self.state().pid
 
     @property
+    def first_pid(self) -> int:
+        """The pid of its first process as it was found, or made; whether that still runs is not asked."""
+        return self._state.pid
+
+    @property
     def cgroups(self) -> tuple[str, ...]:
         """The directories of its cgroup, whether it is still there or not."""
         return self._state.cgroups
@@ -73,12 +78,18 @@ class Known:
 
     def state(self) -> State:
         """Return what is so now, whoever changed it. Raises NotFound where another process has deleted it."""
+        return self._now(met=False)
+
+    def _now(self, *, met: bool) -> State:
+        """met: who asks is about to connect to the worker, and learns by that whether it still waits."""
         if self._state.status == "destroyed":
             return self._state
         self._state = self._directory.read()
         if self._state.status in ("creating", *LIVE) and self._has_ended():
             return replace(self._state, status="stopped", pid=0)
-        if self._state.status == "created" and not self._directory.awaits_start():  # whoever started it was killed
+        if (
+            self._state.status == "created" and not met and not self._directory.awaits_start()
+        ):  # whoever started it was killed
             self._state = replace(self._state, status="running")
         if self._state.status in ("created", "running") and freezer.is_frozen(self._state.cgroup):
             return replace(self._state, status="paused")
@@ -89,8 +100,9 @@ class Known:
             return False
         return self._process is None or self._process.has_ended()
 
-    def _check(self, action: str, *allowed: str) -> None:
-        found = self.state().status
+    def _check(self, action: str, *allowed: str, met: bool = False) -> None:
+        """met: as of `_now`."""
+        found = self._now(met=met).status
         if found not in allowed:
             words = _RUNCS_WORDS.get(f"{action} {found}") or _RUNCS_WORDS.get(action)
             told = f"it is {found} ({words})" if words else f"it is {found}"

@@ -11,7 +11,7 @@ import time
 
 from containerd_py.errors import ContainerdError, DeadlineExceeded, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light import signal, socket
-from containerd_py.light.contextlib import closing, suppress
+from containerd_py.light.contextlib import suppress
 from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
@@ -84,43 +84,81 @@ def open_dialogue() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
+class Forking:
+    """A worker that a launcher was asked for, while the launcher forks it. To be ended by `worker`, or by `give_up`.
+
+    control: our end of its socket, into which a plan can be put by now.
+    """
+
+    def __init__(self, request: ForkRequest, control: socket.socket) -> None:
+        """Raises Unavailable; then the socket is still the caller's."""
+        self.control = control
+        self._ended = False
+        self._page: Fd | None = None
+        self._launcher = prepared.take()
+        try:
+            if request.entering:  # a launcher that is lost leaves nothing in somebody's container
+                from containerd_py.runtime.spawner.birth import open_page
+
+                self._page = open_page()
+            self._ask(request)
+        except BaseException:
+            self._launcher.kill()  # it would wait for its request
+            self._launcher.reap()
+            self._close()
+            raise
+
+    def _ask(self, request: ForkRequest) -> None:
+        message, fds = request.message()
+        pages = [] if self._page is None else [self._page.fileno()]
+        with suppress(BrokenPipeError):  # it was killed: told by `worker`
+            asked = {"op": "spawn", "birth": self._page is not None, **message}
+            protocol.send(self._launcher.connection, asked, [*fds, *pages])
+
+    def worker(self) -> Worker:
+        """Return the worker once it is there, with the socket. Raises Unavailable, Forbidden, InvalidArgument, Internal."""
+        self._ended = True
+        connection = self._launcher.connection
+        try:
+            try:
+                if not _readable(connection, within_s=_LAUNCH_S):
+                    self._launcher.kill()  # frozen with the container, say
+                answer, received = protocol.receive(connection)
+            finally:
+                self._launcher.reap()
+            if answer is None:
+                return _orphan(self._page, self.control)
+        finally:
+            self._close()
+        if answer["op"] == "unsafe":
+            raise seal.unsafe(answer["text"])
+        if answer["op"] == "refused":
+            raise refusal(answer["errno"], answer["text"])
+        return Worker(answer["pid"], Fd(received[0]), self.control)
+
+    def give_up(self) -> None:
+        """End the worker that nobody needs any more; do nothing where `worker` was asked for it."""
+        if self._ended:
+            return
+        try:
+            worker = self.worker()
+        except ContainerdError:  # there is none
+            self.control.close()
+        else:
+            worker.end()
+            worker.close()
+
+    def _close(self) -> None:
+        self._launcher.close()
+        if self._page is not None:
+            self._page.close()
+
+
 def fork(request: ForkRequest, control: socket.socket) -> Worker:
     """Fork a worker as our own child. control: our end of its socket. Raises Unavailable."""
-    if not request.entering:  # a launcher that is lost leaves nothing in somebody's container
-        return _fork(request, control, None)
-    from containerd_py.runtime.spawner.birth import open_page
-
-    with open_page() as page:
-        return _fork(request, control, page)
-
-
-def _fork(request: ForkRequest, control: socket.socket, page: Fd | None) -> Worker:
-    launcher = prepared.take()
-    connection = launcher.connection
-    with closing(launcher):
-        try:
-            message, fds = request.message()
-            pages = [] if page is None else [page.fileno()]
-            with suppress(BrokenPipeError):  # it was killed: told below
-                protocol.send(connection, {"op": "spawn", "birth": page is not None, **message}, [*fds, *pages])
-        except BaseException:
-            launcher.kill()  # it would wait for its request
-            launcher.reap()
-            raise
-        try:
-            prepared.use_wait()
-            if not _readable(connection, within_s=_LAUNCH_S):
-                launcher.kill()  # frozen with the container, say
-            answer, received = protocol.receive(connection)
-        finally:
-            launcher.reap()
-    if answer is None:
-        return _orphan(page, control)
-    if answer["op"] == "unsafe":
-        raise seal.unsafe(answer["text"])
-    if answer["op"] == "refused":
-        raise refusal(answer["errno"], answer["text"])
-    return Worker(answer["pid"], Fd(received[0]), control)
+    forking = Forking(request, control)
+    prepared.use_wait()
+    return forking.worker()
 
 
 def _readable(file: Fd | socket.socket, *, within_s: float | None) -> bool:

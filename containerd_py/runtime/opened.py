@@ -11,7 +11,6 @@ from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FLAGS, kind_of
 from containerd_py.runtime.linux.process import Clone
 from containerd_py.runtime.oom import oom_score_adj, set_oom_score_adj
-from containerd_py.runtime.sources import open_places, open_sources
 from containerd_py.runtime.spawner.request import Entering, ForkRequest
 
 TYPE_CHECKING = False
@@ -36,7 +35,10 @@ class Opened:
         self.handles: dict[str, int] = {}
         try:
             self._joins = tuple(self._open_joins()) if inside is None else _all_of(*inside)
-            self._take(open_sources(plan))
+            if plan.sources:
+                from containerd_py.runtime.sources import open_sources
+
+                self._take(open_sources(plan))
         except BaseException:
             self._open.close()
             raise
@@ -49,7 +51,10 @@ class Opened:
         if self._plan.user is not None and self._plan.maps_ids:
             userns.write_maps(pid, pidfd, self._plan.user)
             set_oom_score_adj(self._plan, pid, pidfd)
-        self._take(open_places(self._plan, pid, pidfd))
+        if self._plan.sources:
+            from containerd_py.runtime.sources import open_places
+
+            self._take(open_places(self._plan, pid, pidfd))
 
     def _take(self, opened: dict[str, Fd]) -> None:
         for name, fd in opened.items():

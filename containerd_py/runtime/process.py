@@ -20,8 +20,9 @@ from containerd_py.errors import (
 )
 from containerd_py.light import signal
 from containerd_py.light.contextlib import closing, suppress
+from containerd_py.runtime import prepared
 from containerd_py.runtime.init import dialogue
-from containerd_py.runtime.launcher import Worker, fork, open_dialogue
+from containerd_py.runtime.launcher import Forking, open_dialogue
 from containerd_py.runtime.linux.memfd import sealed
 from containerd_py.runtime.plan.operations import (
     AttachRoot,
@@ -44,12 +45,16 @@ from containerd_py.runtime.plan.operations import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from containerd_py.light import socket
     from containerd_py.runtime.init.dialogue import Failed
+    from containerd_py.runtime.launcher import Worker
     from containerd_py.runtime.linux.pidfd import WaitStatus
     from containerd_py.runtime.opened import Opened
     from containerd_py.runtime.plan.outline import Entry, Told
     from containerd_py.runtime.plan.plan import Plan
+    from containerd_py.runtime.spawner.request import ForkRequest
 
 _RETRY = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY)
 _CALLERS_FAULT = (
@@ -126,31 +131,52 @@ _NO_TERMINAL = (OpenConsole.__name__, errno.ENOSPC)
 def send_plan(control: socket.socket, plan: Plan, handles: dict[str, int]) -> None:
     """Give the worker its plan and the handles, which stay the caller's. It waits in the socket until there is a worker.
 
-    A worker in a new user namespace is to get it once its ids are mapped: with it, it begins.
+    A worker in a new user namespace is to get it once its ids are mapped: with it, it begins. One that is gone by now (the
+    kernel was short of memory in its cgroup, say) is found out by whoever listens to it.
     """
-    with sealed("plan", plan.encode()) as document:
+    with sealed("plan", plan.encode()) as document, suppress(BrokenPipeError):
         dialogue.send_plan(control, {"plan": document.fileno(), **handles})
 
 
-def launch(plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: Opened) -> Worker:
-    """Fork a worker as our own child and give it the plan; return at once. The handles stay the caller's.
+def begin(request: Callable[[int], ForkRequest]) -> Forking:
+    """Have a worker forked as our own child; it waits for its plan. request: given the worker's end of its socket.
 
-    cgroup: descriptor of a cgroup v2 directory to be born in.
-    Raises Unavailable where no process can be made, InvalidArgument where ids cannot be mapped.
+    Raises Unavailable.
     """
     ours, theirs = open_dialogue()
     with theirs:
         try:
-            if not plan.waits:
-                send_plan(ours, plan, handles | opened.handles)
-            worker = fork(opened.fork_request(theirs.fileno(), cgroup), ours)
+            return Forking(request(theirs.fileno()), ours)
         except BaseException:
             ours.close()
             raise
+
+
+def launch(
+    plan: Plan, handles: dict[str, int], *, cgroup: int | None, opened: Opened, begun: Forking | None = None
+) -> Worker:
+    """Fork a worker as our own child and give it the plan; return at once. The handles stay the caller's.
+
+    cgroup: descriptor of a cgroup v2 directory to be born in. begun: the worker is being forked already.
+    Raises Unavailable where no process can be made, InvalidArgument where ids cannot be mapped.
+    """
+    forking = begun or begin(lambda control: opened.fork_request(control, cgroup))
+    try:
+        if not plan.waits:
+            send_plan(forking.control, plan, handles | opened.handles)
+        prepared.use_wait()
+    except BaseException:
+        forking.give_up()
+        raise
+    try:
+        worker = forking.worker()
+    except BaseException:
+        forking.control.close()
+        raise
     if plan.waits:
         try:
             opened.meet(worker.pid, worker.pidfd.fileno())
-            send_plan(ours, plan, handles | opened.handles)
+            send_plan(worker.control, plan, handles | opened.handles)
         except BaseException:
             with closing(worker), suppress(DeadlineExceeded):  # the first error is the one to tell
                 worker.end()

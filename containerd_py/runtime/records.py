@@ -20,13 +20,12 @@ def read(path: str) -> bytes:
     """Return what is in a file. Raises OSError; ValueError for what is no file, or is larger than any record."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO would wait for its writer
     with Fd(os.open(path, flags)) as record:
-        if not stat.S_ISREG(os.fstat(record.fileno()).st_mode):
+        found = os.fstat(record.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise ValueError("it is no file")
-        with open(record.fileno(), "rb", closefd=False) as file:
-            data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"it has more than {_LARGEST} bytes")
-    return data
+        if found.st_size > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST} bytes")
+        return os.read(record.fileno(), found.st_size)  # whole: it is never written to, but replaced
 
 
 def remove(path: str) -> None:

@@ -31,21 +31,29 @@ class Starting(Ending):
         """
         beginning = beginning or Beginning()
         with self._directory.locked():
-            self._check("start", "created")
+            self._check("start", "created", met=True)
             asked_ns = time.monotonic_ns()
-            try:
-                with self._directory.connect() as connection:
-                    beginning.watch(connection)
+            with self._connection() as connection:
+                beginning.watch(connection)
+                try:
                     dialogue.send_start(connection)
                     self._hear_start(connection, beginning)
-            except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError, FileNotFoundError):
-                raise self._vanished() from None
+                except (BrokenPipeError, ConnectionResetError):
+                    raise self._vanished() from None
             self._directory.stop_listening()  # from here on `state` says running, whatever the file says
             with contextlib.suppress(ContainerdError):  # no room on the disk: the payload runs all the same
                 kept = timing.started(self._state.kept, asked_ns, beginning.ended_ns)
-                self._state = replace(self._directory.read(), status="running", kept=kept)
+                self._state = replace(self._state, status="running", kept=kept)  # whose turn it is: ours
                 self._directory.write(self._state)
         self._tell_of_start(replace(self._state, status="running"))  # as it was then: it may have ended already
+
+    def _connection(self) -> socket.socket:
+        """Return one to the worker that waits."""
+        try:
+            return self._directory.connect()
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._check("start", "created")  # it was started already, by somebody who could not write it down
+            raise self._vanished() from None
 
     def _tell_of_start(self, started: State) -> None:
         try:

@@ -99,7 +99,8 @@ class State:
             **({"scope": self.cgroup.scope} if self.cgroup.scope else {}),
             **{name: self.kept[name] for name in _KEPT if name in self.kept},
         }
-        return json.dumps(kept, indent=2).encode() + b"\n"
+        lines = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in kept.items())  # for people, and quickly
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
     @classmethod
     def decode(cls, data: bytes) -> State:

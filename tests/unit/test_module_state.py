@@ -98,6 +98,7 @@ def cached(source: str) -> Iterator[str]:
 _INTERPRETERS_OWN = {
     ("__main__.py", "os"): "while the program is imported",
     ("__main__.py", "sys"): "while the program is imported",
+    ("bytecode_bundle.py", "sys"): "the modules of another program, while they are imported once more",
     ("bytecode_cache.py", "sys"): "the finder of modules",
     ("engine/service_manager.py", "os"): "what the service manager has said to this process is not handed on",
     ("runtime/init/freeze.py", "sys"): "that nothing is imported in a container (SECURITY R4)",

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from containerd_py.cli.oci.library import Container, Containers
+    from containerd_py.cli.oci.containers import Container, Containers
     from containerd_py.cli.oci.log import Log
     from containerd_py.cli.oci.settings import Settings
 

@@ -8,7 +8,6 @@ from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import count, given
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import children
-from containerd_py.cli.oci.notify import NotifySocket
 from containerd_py.cli.oci.pid_file import remove_pid, write_pid
 from containerd_py.cli.oci.pidfd_socket import told_of
 from containerd_py.cli.oci.signals import Interrupted
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container
     from containerd_py.cli.oci.log import Log
     from containerd_py.cli.oci.signals import Forwarding
     from containerd_py.runtime.spec.models import Spec
@@ -90,23 +89,31 @@ def tell_seccomp(spec: Spec, log: Log) -> None:
 
 
 def _create(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+    if "NOTIFY_SOCKET" not in context.environ:
+        return _made(options, context, spec, preserved, streams)
+    from containerd_py.cli.oci.notify import NotifySocket
+
     notify = NotifySocket(context.settings.state_root, options.id)
     try:
-        return context.containers().create(
-            options.id,
-            notify.told(spec) if "NOTIFY_SOCKET" in context.environ else spec,
-            state_root=context.settings.state_root,
-            bundle=options.bundle,
-            streams=streams,
-            console_socket=options.console_socket,
-            preserve_fds=preserved,
-            systemd_cgroup=context.settings.by_systemd,
-            no_pivot=options.no_pivot,
-            new_keyring=not options.no_new_keyring,
-        )
+        return _made(options, context, notify.told(spec), preserved, streams)
     except BaseException:
         notify.undo()
         raise
+
+
+def _made(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+    return context.containers().create(
+        options.id,
+        spec,
+        state_root=context.settings.state_root,
+        bundle=options.bundle,
+        streams=streams,
+        console_socket=options.console_socket,
+        preserve_fds=preserved,
+        systemd_cgroup=context.settings.by_systemd,
+        no_pivot=options.no_pivot,
+        new_keyring=not options.no_new_keyring,
+    )
 
 
 def tell_pid(options: Options, container: Container) -> None:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from containerd_py.cli.oci.library import Snapshot
+    from containerd_py.cli.oci.containers import Snapshot
 
 _HEADERS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")
 _NARROWEST = 12

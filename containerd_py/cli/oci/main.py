@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from containerd_py.cli.oci.arguments import Options
-    from containerd_py.cli.oci.library import Containers
+    from containerd_py.cli.oci.containers import Containers
 
 FAILED = 1
 UNKNOWN_COMMAND = 3

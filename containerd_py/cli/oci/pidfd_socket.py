@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from containerd_py.cli.oci.library import Container, Execution
+    from containerd_py.cli.oci.containers import Container, Execution
 
 _DEADLINE_S = 10.0
 

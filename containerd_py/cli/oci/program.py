@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 
+from containerd_py import bytecode_bundle
 from containerd_py.cli.oci import standard_streams
 from containerd_py.errors import ContainerdError
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 _LAUNCHING = {"create", "exec", "run"}
 """The commands that start a process in a container."""
 
-_OF_LAUNCHERS = ("containerd_py.runtime.spawner.roles", "containerd_py.runtime.spawner.birth")
-"""What they import, from the same file, and never write to it."""
+_OF_LAUNCHERS = ("containerd_py.runtime.spawner.roles",)
+"""What they import, from a file that they never write."""
 
 _LATER = ("containerd_py.runtime.container", "containerd_py.runtime.kept")
 """What is needed once a worker was forked: imported while the launcher forks it."""
@@ -49,8 +50,15 @@ def run(cache: BytecodeCache | None = None) -> NoReturn:
         except OSError:
             continue
     if cache is not None:
-        cache.complete(*_OF_LAUNCHERS)
+        _keep(cache, for_launchers=with_launcher)
     os._exit(code)
+
+
+def _keep(cache: BytecodeCache, *, for_launchers: bool) -> None:
+    """Write what of the bytecode is not kept yet, or has changed since."""
+    changed = cache.complete()
+    if cache.place is not None and for_launchers:
+        bytecode_bundle.complete(cache.place, "launcher", *_OF_LAUNCHERS, anew=changed)
 
 
 def _prepare() -> None:

@@ -25,7 +25,6 @@ from containerd_py.runtime.checkpoint.ground import BOOTSTRAP, GO, GO_UNSHARED, 
 from containerd_py.runtime.checkpoint.messages import CgroupMode, CgroupRoot, Features, InheritedFd, Kind, Options, Request
 from containerd_py.runtime.checkpoint.moments import Moments
 from containerd_py.runtime.creation import Attachments, Creation, Made
-from containerd_py.runtime.host import probe
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.passing import receive_fds
@@ -81,7 +80,8 @@ class Restoration(Creation):
             place = self._membership.intended()
             plan = self._compile(rootfs, place)
             state = self._intent(rootfs, place)
-            self._record(state, plan)
+            self._record(state)
+            self._outline(plan, state)
             cgroup = self._membership.make()
             self._undo.callback(destroy, cgroup)
             namespaces = {kind: opened.enter_context(_namespace(path)) for kind, path in outside.left_alone(self._spec)}
@@ -89,7 +89,7 @@ class Restoration(Creation):
             state = replace(state, cgroup=self._enter(criu, cgroup))
             self._directory.write(state)
             member = outside.membership(criu.pid)
-            mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member, probe().cgroups)
+            mode = outside.cgroup_mode(self._options.cgroups, state.cgroup, member, self._layout)
             unshared = mode is CgroupMode.IGNORE and "cgroup" in plan.namespaces
             own = self._become_criu(criu, rootfs, GO_UNSHARED if unshared else GO)
             options = Options(

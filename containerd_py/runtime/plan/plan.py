@@ -11,7 +11,6 @@ from containerd_py.runtime.plan.outline import Entry, UnreadablePlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
 FORMAT = 7
@@ -141,7 +140,11 @@ class Plan:
         return self.maps_ids or any(not source.detached for source in self.sources)
 
     def clone_flags(self) -> Clone:
-        return flags_of(self.namespaces, *(("user",) if self.staged else ()))
+        later = (*_LATER, "user") if self.staged else _LATER
+        flags = Clone(0)
+        for name in self.namespaces:
+            flags |= Clone(0) if name in later else FLAGS[name]
+        return flags
 
     def start_index(self) -> int:
         """Return the index of AwaitStart: operations from there on belong to start."""
@@ -159,14 +162,6 @@ class Plan:
         steps = [[type(operation).__name__, *_values(operation)] for operation in self.operations]
         document = {"format": FORMAT, "namespaces": self.namespaces, "operations": steps}
         return json.dumps(document, default=_bytes_as_text, ensure_ascii=True).encode()
-
-
-def flags_of(namespaces: Iterable[str], *later: str) -> Clone:
-    """Return what makes new namespaces by their OCI names, but for those that are made later."""
-    flags = Clone(0)
-    for name in namespaces:
-        flags |= Clone(0) if name in (*_LATER, *later) else FLAGS[name]
-    return flags
 
 
 def decode(data: bytes) -> Plan:

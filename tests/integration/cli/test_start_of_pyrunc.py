@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -132,7 +133,7 @@ _KEPT = """
 import os, sys
 sys.path.append(sys.argv.pop(1))
 from containerd_py.bytecode_cache import BytecodeCache
-cache = BytecodeCache(sys.argv.pop(1)).install()
+cache = BytecodeCache(sys.argv.pop(1), "run").install()
 before = sources()
 from containerd_py.cli.oci import program
 end = os._exit
@@ -157,13 +158,27 @@ def test_from_the_second_time_on_nothing_is_imported_from_sources(bundle: Path) 
 
 
 def test_neither_does_its_launcher(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told where bytecode is, and never writes any."""
-    monkeypatch.setattr(sys, "meta_path", [BytecodeCache(str(bundle / "cache")), *sys.meta_path])
-    monkeypatch.setattr(seal, "_BOOTSTRAP", _SOURCES + seal._BOOTSTRAP.replace("main()", "print(*sources())"))
+    """It is handed what it imports, and never writes any."""
+    monkeypatch.setattr(sys, "meta_path", [BytecodeCache(str(bundle / "cache"), "run"), *sys.meta_path])
+    told = bundle / "modules"
+    for name in ("_BOOTSTRAP", "_BUNDLED"):
+        tell = getattr(seal, name).replace("main()", f"open({str(told)!r}, 'w').write(' '.join(sources()))")
+        monkeypatch.setattr(seal, name, _SOURCES + tell)
 
     def modules() -> set[str]:
-        return set(subprocess.run(seal.arguments("launcher"), capture_output=True, text=True, check=True).stdout.split())
+        with (bundle / "config.json").open() as unused:
+            os.waitpid(seal.start_role("launcher", unused.fileno(), session=False), 0)
+        return set(told.read_text().split())
 
     assert "containerd_py.runtime.init.worker" in modules()
     run_from(bundle / "cache", bundle)
-    assert not [name for name in modules() if name.startswith("containerd_py.runtime.")]
+    assert not [name for name in modules() if not name.startswith("encodings")]
+
+
+def test_the_interpreter_is_not_where_a_role_gets_its_descriptors() -> None:
+    """Of a program that has few open."""
+    told = f"import sys; sys.path.append({str(_ROOT)!r}); from containerd_py.runtime.spawner import seal; " + (
+        "print(seal.interpreter().fileno())"
+    )
+    number = subprocess.run([sys.executable, "-IS", "-c", told], capture_output=True, text=True, check=True).stdout
+    assert int(number) >= 5

@@ -5,13 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, OutOfSpace
-from containerd_py.runtime import Container, WaitStatus, intel_rdt, parse
+from containerd_py.errors import Conflict, Internal, InvalidArgument, NotFound, NotSupported, OutOfSpace
+from containerd_py.light.dataclasses import replace
+from containerd_py.runtime import Container, WaitStatus, creation, host, intel_rdt, parse
+from containerd_py.runtime.init.worker import NAME
+from containerd_py.runtime.plan.compiler import compile_plan
 from tests.integration.runtime.workshop import PLACE, Workshop, document
 from tests.unit.store.small_disk import fill, small_disk
 
@@ -198,6 +203,101 @@ def test_what_a_killed_creation_left_goes_with_its_parents(shop: Workshop, place
     if place:
         assert not [path for path in parents if os.path.exists(os.path.dirname(path))]
 
+
+@pytest.fixture(params=["with cgroup v2", "without"])
+def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With it the worker is forked once it has its cgroup, without it before."""
+    found = host.probe()
+    if request.param == "without":
+        if not found.cgroups.v1:
+            pytest.skip("this host has cgroup v2 alone")
+        without = replace(found, cgroups=replace(found.cgroups, v2=None, v2_controllers=()))
+        monkeypatch.setattr(creation, "probe", lambda: without)
+    return str(request.param)
+
+
+def our_children() -> list[str]:
+    return Path("/proc/thread-self/children").read_text().split()
+
+
+@pytest.mark.usefixtures("layout")
+def test_a_creation_that_fails_while_its_worker_is_forked_leaves_none(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_given: object) -> None:
+        raise NotSupported("cannot compile")
+
+    before = our_children()
+    monkeypatch.setattr(creation, "compile_plan", failing)
+    with pytest.raises(NotSupported, match="cannot compile"):
+        shop.create(SLEEPING)
+    assert our_children() == before
+    assert not (shop.bundle / "state").exists()
+
+
+@pytest.mark.usefixtures("layout")
+def test_a_worker_that_ended_before_its_plan_is_told(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = our_children()
+
+    def slow(*given: Any) -> Any:
+        wait_until(lambda: any(is_worker(pid) for pid in our_children()))
+        made = [pid for pid in our_children() if pid not in before]
+        for pid in filter(is_worker, made):
+            os.kill(int(pid), signal.SIGKILL)
+        wait_until(lambda: all(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z" for pid in made))
+        return compile_plan(*given)
+
+    monkeypatch.setattr(creation, "compile_plan", slow)
+    with pytest.raises(Conflict, match="its init worker was ended by SIGKILL"):
+        shop.create(SLEEPING)
+    assert not (shop.bundle / "state").exists()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_worker_ends_with_a_creation_that_is_killed_before_it_has_its_plan(shop: Workshop, *, hidden: bool) -> None:
+    words = [sys.executable, "-c", _CREATE_AND_DIE, repr(document(SLEEPING)), str(shop.bundle), str(hidden)]
+    ended = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    worker = ended.stdout.strip()
+    assert worker
+    wait_until(lambda: not is_worker(worker))
+    shop.load().destroy(force=True)
+
+
+def is_worker(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == NAME
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(told: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not told():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+_CREATE_AND_DIE = """
+import ast, os, signal, sys, time
+from containerd_py.runtime import Container, creation, parse
+found = creation.probe()
+if sys.argv[3] == "True":
+    from containerd_py.light.dataclasses import replace
+    found = replace(found, cgroups=replace(found.cgroups, v2=None, v2_controllers=()))
+creation.probe = lambda: found
+
+def die(*given):
+    while True:
+        for pid in open("/proc/thread-self/children").read().split():
+            if open(f"/proc/{pid}/comm").read().strip() == "pyc:[1:INIT]":
+                os.write(1, pid.encode())
+                os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)
+
+creation.compile_plan = die
+Container.create("box", parse(ast.literal_eval(sys.argv[1])), state_root=sys.argv[2] + "/state", bundle=sys.argv[2])
+"""
 
 _CREATE = """
 import ast, sys

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container, OomNotification
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container, OomNotification
 
 FAILURE = 1
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container, Execution
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container, Execution
     from containerd_py.cli.oci.log import Log
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.streams import Streams

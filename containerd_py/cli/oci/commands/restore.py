@@ -13,8 +13,8 @@ from containerd_py.runtime.linux.process import set_child_subreaper
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.streams import Streams
 

@@ -7,7 +7,6 @@ import os
 from containerd_py.cli.oci import creation
 from containerd_py.cli.oci.commands.start import start
 from containerd_py.cli.oci.foreground import Relays, adopting_orphans, exit_code
-from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.cli.oci.pid_file import remove_pid
 from containerd_py.cli.oci.signals import Forwarding
 from containerd_py.light import contextlib, threading
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container
     from containerd_py.runtime.spec.models import Spec
 
 FAILURE = 1
@@ -57,7 +56,7 @@ def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> i
     relays = Relays()
     with Forwarding() as forwarding, contextlib.nullcontext() if terminal else relays as streams:
         container = creation.make_or_nothing(options, context, spec, preserved, streams, forwarding)
-        payload = container.pid
+        payload = container.first_pid
         with _undone_at_failure(container, options):
             relays.run()
             with _telling_readiness(options, context, container):
@@ -66,7 +65,7 @@ def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> i
                     container.start(beginning)
                 forwarding.attach(container.kill)
                 with adopting_orphans(payload):  # not before: hooks are children too, whose ends are waited for
-                    code = exit_code(container.wait())
+                    code = exit_code(container.wait(recorded=options.keep))
     if not options.keep:
         container.destroy(force=True)
     return code
@@ -94,6 +93,8 @@ def _telling_readiness(options: Options, context: Context, container: Container)
     if not to:
         yield
         return
+    from containerd_py.cli.oci.notify import NotifySocket, relay
+
     with (
         NotifySocket(context.settings.state_root, options.id).listening() as receiver,
         Fd(os.pidfd_open(container.pid)) as ended,

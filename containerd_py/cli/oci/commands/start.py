@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.cli.oci.notify import NotifySocket, relay
 from containerd_py.runtime.linux.fd import Fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.cli.oci.arguments import Options, Parser
+    from containerd_py.cli.oci.containers import Container
     from containerd_py.cli.oci.context import Context
-    from containerd_py.cli.oci.library import Container
 
 FAILURE = 1
 
@@ -31,6 +30,8 @@ def start(container: Container, container_id: str, context: Context) -> None:
     if not to:
         container.start()
         return
+    from containerd_py.cli.oci.notify import NotifySocket, relay
+
     with NotifySocket(context.settings.state_root, container_id).listening() as receiver:
         pid = container.pid
         with Fd(os.pidfd_open(pid)) as ended:  # before start: it is there, waiting

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 
+from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.plan import operations as op
 from containerd_py.runtime.plan.compiler.attributes import (
     attribute_steps,
@@ -39,20 +40,19 @@ from containerd_py.runtime.plan.compiler.process import (
     search_path,
 )
 from containerd_py.runtime.plan.compiler.rootfs import root_file_system
-from containerd_py.runtime.plan.plan import Plan, flags_of
+from containerd_py.runtime.plan.plan import Plan
 from containerd_py.runtime.spec.defaults import INIT_ANNOTATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from containerd_py.runtime.linux.process import Clone
     from containerd_py.runtime.plan.operations import Operation
     from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
 
-__all__ = ["Placing", "clone_flags", "compile_exec", "compile_plan", "user_mapping"]
+__all__ = ["Placing", "birthplace", "compile_exec", "compile_plan", "user_mapping"]
 
 
 def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) -> Plan:
@@ -80,21 +80,18 @@ def compile_plan(spec: Spec, placing: Placing, seccomp: SeccompFilter | None) ->
             init=spec.annotations.get(INIT_ANNOTATION) == "true",
         ),
     )
-    return Plan(
-        namespaces=tuple(sorted(new_namespaces(spec))),
+    return replace(
+        birthplace(spec),
         operations=tuple(as_member(steps, spec, placing)),
-        joined=joined_namespaces(spec),
         user=user_mapping(spec),
         sources=root.sources,
         time_offsets=time_offsets(spec.linux),
     )
 
 
-def clone_flags(spec: Spec) -> Clone | None:
-    """Return what a worker of this spec is forked with; None where it takes the plan to fork it: to enter namespaces, to
-    map ids."""
-    new, joined = new_namespaces(spec), joined_namespaces(spec)
-    return None if joined or new & {"user", "time"} else flags_of(new)
+def birthplace(spec: Spec) -> Plan:
+    """Return a Plan that has no steps yet: it tells which namespaces its worker is born in."""
+    return Plan(namespaces=tuple(sorted(new_namespaces(spec))), operations=(), joined=joined_namespaces(spec))
 
 
 def compile_exec(spec: Spec, process: Process, placing: Placing, seccomp: SeccompFilter | None) -> Plan:

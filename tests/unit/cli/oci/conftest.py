@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from containerd_py.cli.oci.library import Container, Containers, Execution, OomNotification, Snapshot
+    from containerd_py.cli.oci.containers import Container, Containers, Execution, OomNotification, Snapshot
     from containerd_py.runtime.beginning import Beginning
     from containerd_py.runtime.checkpoint.options import CheckpointOptions, RestoreOptions
     from containerd_py.runtime.spec.models import Spec
@@ -97,6 +97,10 @@ class FakeContainer:
     def pid(self) -> int:
         return self.known.pid
 
+    @property
+    def first_pid(self) -> int:
+        return self.known.pid
+
     def _hear(self, what: str, *arguments: Any) -> None:
         self.heard.append((what, *arguments))
         if what in self.fails:
@@ -108,8 +112,8 @@ class FakeContainer:
     def start(self, _beginning: Beginning | None = None) -> None:
         self._hear("start")
 
-    def wait(self) -> WaitStatus:
-        self._hear("wait")
+    def wait(self, *, recorded: bool = True) -> WaitStatus:
+        self._hear("wait", *([] if recorded else ["unrecorded"]))
         return self.status
 
     def kill(self, number: int, *, everything: bool = False) -> None:

@@ -1,0 +1,95 @@
+"""The bytecode of a program that always imports the same, in one piece (ADR 26): for a launcher, which others wait for.
+
+Whoever starts it opens the file, whose place and owner it has looked at, and hands on the descriptor. The program reads it
+at once, and imports from there; what it needs for that is in the file as well (`bundle_finder`).
+
+    size of what follows    whose it is, and how long the rest is    the finder's code, and the modules
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from _frozen_importlib_external import SourceFileLoader
+
+from containerd_py import runtime_cache
+from containerd_py.bytecode_cache import compiled, name_of, user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_NUMBER = 4
+"""Bytes of the size that the file begins with."""
+_LARGEST_HEAD = 65_536
+
+
+def opened(place: str, program: str) -> tuple[int, int] | None:
+    """Return a descriptor, which is the caller's, and how many bytes are to be read from it; None where there are none."""
+    try:
+        fd = runtime_cache.open_file(place, name_of("bundle", program))
+    except OSError:
+        return None
+    size = _size(fd)
+    if size is None:
+        os.close(fd)
+        return None
+    return fd, size
+
+
+def _size(fd: int) -> int | None:
+    try:
+        head = os.read(fd, int.from_bytes(os.read(fd, _NUMBER), "big") % _LARGEST_HEAD)
+        whose, size = marshal.loads(head)  # noqa: S302 - of a file that is our own
+        whole = os.fstat(fd).st_size == _NUMBER + len(head) + size
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return size if whole and whose == user() else None
+
+
+def complete(place: str, program: str, *roots: str, anew: bool) -> None:
+    """Write the file where it is missing, or `anew`: what importing `roots` imports.
+
+    At the end of a program, which imports all that once more for it.
+    """
+    if sys.dont_write_bytecode:
+        return
+    found = opened(place, program)
+    if found is not None:
+        os.close(found[0])
+    if found is None or anew:
+        try:
+            _write(place, program, roots)
+        except OSError:
+            return
+
+
+def _write(place: str, program: str, roots: tuple[str, ...]) -> None:
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bundle_finder.py")
+    finder = SourceFileLoader("bundle", source).get_code("bundle")
+    content = marshal.dumps((finder, dict(_entries(roots))))
+    head = marshal.dumps((user(), len(content)))
+    runtime_cache.write(place, name_of("bundle", program), b"".join((len(head).to_bytes(_NUMBER, "big"), head, content)))
+
+
+def _entries(roots: tuple[str, ...]) -> list[tuple[str, tuple[object, ...]]]:
+    """What has come from sources, be it by a cache."""
+    before = sys.modules.copy()
+    try:
+        for name, module in before.items():
+            if _of_source(module) and not name.startswith("encodings"):
+                del sys.modules[name]
+        kept = set(sys.modules)
+        for name in roots:
+            __import__(name)
+        found = [module for name, module in sys.modules.items() if name not in kept and _of_source(module)]
+    finally:
+        sys.modules.clear()
+        sys.modules.update(before)
+    return [(name, (*facts, marshal.loads(code))) for name, (*facts, code) in compiled(found)]  # noqa: S302 - ours
+
+
+def _of_source(module: ModuleType) -> bool:
+    spec = getattr(module, "__spec__", None)  # `__main__` has none
+    return spec is not None and isinstance(spec.loader, SourceFileLoader)
