@@ -98,4 +98,6 @@ def test_a_process_is_told_from_others_by_its_start() -> None:
     assert found["init_process_pid"] == os.getpid()
     assert found["namespace_paths"]["NEWNS"] == f"/proc/{os.getpid()}/ns/mnt"
     assert all(map(os.path.exists, found["namespace_paths"].values()))
-    assert found["external_descriptors"] == [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
+    assert kept.descriptors(os.getpid())["external_descriptors"] == [
+        os.readlink(f"/proc/self/fd/{number}") for number in range(3)
+    ]
