@@ -15,13 +15,13 @@ from containerd_py.runtime.streams import OWN_STREAMS
 class _Failing(Creation):
     """Fails, and so does a part of what would undo it. A restore is another such class."""
 
-    undone: ClassVar[list[bool]] = []
+    undone: ClassVar[list[str]] = []
 
     def _make(self, rootfs: str) -> Made:
         def busy() -> None:
             raise Unavailable("cannot remove the cgroup")
 
-        self._undo.callback(self.undone.append, True)
+        self._undo.callback(self.undone.append, "what came before")
         self._undo.callback(busy)
         raise InvalidArgument(f"cannot use {rootfs}")
 
@@ -35,6 +35,6 @@ def test_the_first_error_is_raised_the_rest_is_undone_and_what_is_left_is_told(
     directory = StateDirectory(str(tmp_path / "root"), "box")
     with pytest.raises(InvalidArgument, match="cannot use"):
         _Failing(directory, "box", spec, str(tmp_path), Attachments(OWN_STREAMS, None, 0)).run()
-    assert _Failing.undone == [True]
+    assert _Failing.undone == ["what came before"]
     assert "cannot remove the cgroup; delete container 'box'" in caplog.text
     assert (tmp_path / "root/box").exists()
