@@ -122,7 +122,8 @@ def restore(box: Container, images: Path, *options: str | Path, **process: Any) 
 
 
 def restored(box: Container, images: Path, piped: Piped, *options: str | Path) -> Container:
-    restore(box, images, "--detach", *options, stdout=piped.write, stderr=piped.write).wait().ok()
+    result = restore(box, images, "--detach", *options, stdout=piped.write, stderr=piped.write).wait()
+    assert result.code == 0, piped.rest()
     return box
 
 
