@@ -241,10 +241,13 @@ class Registry:
             holder = self._names.get(key)
             if holder is not None:
                 what = "id" if key == container_id else "name"
+                there = holder in self._by_id
                 raise Conflict(
                     f"cannot create container {key!r}: the {what} is taken{self._by(holder)}",
                     step="create",
-                    hint="choose another, or delete that container first",
+                    hint="choose another, or delete that container first"
+                    if there
+                    else "choose another: that container is being made, or unmade (the log tells what is in the way)",
                 )
         self._names[container_id] = self._names[name] = container_id
 

@@ -21,6 +21,7 @@ from containerd_py.engine.forking import Forking, identity_of
 from containerd_py.engine.health.verdict import definition
 from containerd_py.engine.scope import admitted
 from containerd_py.engine.tasks import made_whole
+from containerd_py.engine.undoing import Undoing
 from containerd_py.engine.views import Explanation, PlanStep
 from containerd_py.errors import Conflict, ContainerdError, Unavailable
 from containerd_py.runtime import host
@@ -60,6 +61,7 @@ class Creation:
     def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
+        self._undoing = Undoing(parts)
 
     async def create(self, request: CreateRequest, *, arrived_ns: int, key: IdempotencyKey | None = None) -> Container:
         """Make a container whose worker waits for start. arrived_ns: of the request, on the monotonic clock."""
@@ -83,11 +85,14 @@ class Creation:
         container_id = request.id or secrets.token_hex(16)
         name = request.name or request.id or container_id[:_SHORT_ID]
         self._parts.registry.reserve(container_id, name)
+        attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
         try:
-            attempt = Attempt(self._parts, self._lifecycle, container_id, name, arrived_ns)
             return await attempt.run(request, key, declared, credentials or {})
         except BaseException:
-            self._parts.registry.release(container_id, name)
+            if attempt.left is None:
+                self._parts.registry.release(container_id, name)
+            else:
+                self._undoing.go_on(attempt.left, name)
             raise
 
     async def explain(self, request: CreateRequest) -> Explanation:
@@ -106,7 +111,10 @@ class Creation:
 
 
 class Attempt:
-    """One creation. `run` is the list of its steps; what each has made, `undo` unmakes."""
+    """One creation. `run` is the list of its steps; what each has made, `undo` unmakes.
+
+    left: the record of what could not be unmade.
+    """
 
     def __init__(self, parts: Parts, lifecycle: Lifecycle, container_id: str, name: str, arrived_ns: int) -> None:
         self._parts = parts
@@ -118,6 +126,7 @@ class Attempt:
         self._timed: list[tuple[str, int, int]] = []
         self._made = ExitStack()
         self._on_record = False
+        self.left: ContainerRecord | None = None
         self._attendant: Attendant | None = None
         self._credentials: Mapping[str, bytes] = {}
         self._driver = parts.drivers.current
@@ -242,18 +251,20 @@ class Attempt:
         self._parts.link.forget(container.id)
         container.deleted = True
         container.close()
-        await asyncio.to_thread(self._unmake)
+        await asyncio.to_thread(self._unmake, container)
         if self._attendant is not None and self._attendant.hooked:
             await self._attendant.tell("poststop", "stopped")
 
-    def _unmake(self) -> None:
-        """Blocking. A failure here never hides the first one; the record stays then, by which the next start goes on."""
+    def _unmake(self, container: Container) -> None:
+        """Blocking. A failure here never hides the first one; the record stays then, and it is tried again."""
         try:
             self._made.close()  # all of it, whatever of it fails
             if self._on_record:
                 self._parts.reserve.retry(functools.partial(self._parts.store.remove, self._id))
         except (OSError, ContainerdError) as problem:
             _log.warning("cannot take back all of a creation", container=self._id, error=str(problem))
+            if self._on_record:
+                self.left = Undoing(self._parts).leave(container.record)
 
     @contextmanager
     def _timing(self, step: str) -> Iterator[None]:

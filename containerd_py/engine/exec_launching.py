@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from containerd_py.engine import stdio, worker
 from containerd_py.engine.filters import filter_of
+from containerd_py.engine.spawner import give_up
 from containerd_py.engine.views import Status
 from containerd_py.errors import Conflict
 from containerd_py.runtime import host
@@ -84,10 +85,10 @@ class ExecLaunching:
                 started.plan = plan = early or await compiled(container, started, spec)
                 with suppress(BrokenPipeError, ConnectionResetError):  # who hears it next is told how it has ended
                     send_plan(started.control, plan, handles)
+                spawned = await spawning
             except BaseException:
-                spawning.cancel()
+                give_up(spawning)
                 raise
-            spawned = await spawning
         started.pid, started.pidfd = spawned.pid, spawned.pidfd
         container.check("execute in", Status.RUNNING)  # or nobody would end it, now that the container has
         return spawned.pid, plan

@@ -28,6 +28,7 @@ from containerd_py.engine.exec_records import ExecRecords
 from containerd_py.engine.lifecycle import exit_record, witness
 from containerd_py.engine.parsed import ParsedDocuments
 from containerd_py.engine.processes import is_exiting
+from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.stdio import Stdio
 from containerd_py.engine.views import ExecStatus, Exit, Status
 from containerd_py.errors import Conflict, ContainerdError, DeadlineExceeded, OutOfSpace, Unavailable
@@ -176,6 +177,8 @@ class ExecLifecycle:
         async with ended.lock:
             if ended.deleted or ended.status is not ExecStatus.RUNNING:
                 return
+            if ended.pidfd is not None and not is_readable(ended.pidfd.fileno()):
+                return  # that was told of an earlier start, which was taken back
             if ended.stdio is not None:
                 ended.stdio.drain()
             status = await witness(ended, status)

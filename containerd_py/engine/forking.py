@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from containerd_py.engine import stdio
 from containerd_py.engine.notify.listening import open_socket
 from containerd_py.engine.own_thread import in_own_thread
+from containerd_py.engine.spawner import give_up
 from containerd_py.runtime import process
 from containerd_py.runtime.launcher import open_dialogue
 from containerd_py.runtime.linux.pidfd import identity
@@ -68,10 +69,10 @@ class Forking:
                 opened = opened or passed.enter_context(await _opened(plan))
                 if not plan.waits:
                     _send(container, plan, handles | opened.handles)
+                spawned = await spawning
             except BaseException:
-                spawning.cancel()
+                give_up(spawning)
                 raise
-            spawned = await spawning
             container.pidfd = spawned.pidfd
             if plan.waits:
                 await in_own_thread(opened.meet, spawned.pid, spawned.pidfd.fileno())

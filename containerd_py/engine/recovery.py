@@ -21,6 +21,7 @@ from containerd_py.engine.notify import listening
 from containerd_py.engine.readiness import is_readable
 from containerd_py.engine.rebuilding import Rebuilding
 from containerd_py.engine.sweeping import Sweeping
+from containerd_py.engine.undoing import Undoing
 from containerd_py.engine.views import Status
 from containerd_py.errors import ContainerdError
 from containerd_py.runtime import identity
@@ -49,6 +50,7 @@ class Recovery:
         self._lifecycle = lifecycle
         self._execs = execs
         self._sweeping = Sweeping(parts)
+        self._undoing = Undoing(parts)
         self._rebuilding = Rebuilding(parts, self._sweeping)
 
     async def run(self) -> None:
@@ -78,8 +80,7 @@ class Recovery:
         if Status(record.status) is Status.CREATING:
             if inherited is not None:
                 dismiss(inherited, self._parts.link)
-            await asyncio.to_thread(self._sweeping.undo, record)
-            self._parts.registry.release(record.id, record.id)
+            await self._undoing.finish(record, record.id)
             return
         if not self._parts.registry.take_name(record.id, record.name):
             _log.error("name is another container's: its id is its name now", container=record.id, name=record.name)

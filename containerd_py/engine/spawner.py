@@ -307,5 +307,16 @@ class SpawnerLink:
             link.close()
 
 
+def give_up(spawning: asyncio.Future[Spawned]) -> None:
+    """Nobody wants that worker any more: it ends when its control socket does, and its pidfd is closed."""
+    if not spawning.cancel() and not spawning.cancelled():  # it is there; what is noted of it then comes first
+        spawning.add_done_callback(_close)
+
+
+def _close(spawning: asyncio.Future[Spawned]) -> None:
+    if spawning.exception() is None:
+        spawning.result().pidfd.close()
+
+
 def _lost() -> ContainerdError:
     return Unavailable("cannot fork worker: the spawner has ended", step="spawner", hint="try again: it is being replaced")

@@ -1,4 +1,4 @@
-"""What an earlier daemon has left of containers that nobody knows any more: cgroups, output, what a creation had made."""
+"""What an earlier daemon has left of containers that nobody knows any more: cgroups and output."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from containerd_py.engine.output import OutputLog
 from containerd_py.errors import ContainerdError
 from containerd_py.light.dataclasses import replace
 from containerd_py.runtime.cgroups.destroying import destroy
-from containerd_py.runtime.cgroups.manager import Cgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from containerd_py.engine.cgroup_drivers import CgroupDriver
     from containerd_py.engine.parts import Parts
-    from containerd_py.store.records import ContainerRecord
+    from containerd_py.runtime.cgroups.manager import Cgroup
 
 _log = structlog.get_logger()
 
@@ -30,38 +29,27 @@ class Sweeping:
         self._parts = parts
 
     def sweep(self) -> None:
-        """Remove cgroups and output of containers that no record knows."""
+        """Remove cgroups and output of containers that no record knows, not even that of one which is being undone."""
         for driver in self._parts.drivers.all:
             for name in self._parts.cgroups.children(driver.parent):
                 container_id = driver.container_of(name)
-                if container_id is not None and self._parts.registry.get(container_id) is None:
+                if container_id is not None and self._parts.registry.holder(container_id) is None:
                     _log.info("removing a cgroup without a container", name=name)
                     self.remove_cgroup(found(self._parts, driver, name))
         for place in self._parts.output_places():
             for name in _folders(place):
-                if self._parts.registry.get(name) is None and not self._parts.definitions.has(name):
+                if self._parts.registry.holder(name) is None and not self._parts.definitions.has(name):
                     _remove_output(OutputLog(os.path.join(place, name)))
         known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
             if name not in known:
                 _remove_output(self._parts.exec_log(name))
 
-    def undo(self, record: ContainerRecord) -> None:
-        """Undo a creation that was cut off; where its cgroup stays busy, so that the next start does."""
-        _log.info("undoing a creation that was cut off", container=record.id)
-        if not self.remove_cgroup(Cgroup(record.cgroup_v2, record.cgroups_v1, scope=record.scope)):
-            return
-        self._parts.output_log(record.id, record).remove()
-        self._parts.definitions.remove(record.id)
-        self._parts.store.remove(record.id)
-
-    def remove_cgroup(self, cgroup: Cgroup) -> bool:
+    def remove_cgroup(self, cgroup: Cgroup) -> None:
         try:
             destroy(cgroup)
         except (OSError, ContainerdError) as problem:
             _log.warning("cannot remove cgroup", cgroup=cgroup.paths, error=str(problem))
-            return False
-        return True
 
 
 def found(parts: Parts, driver: CgroupDriver, name: str) -> Cgroup:

@@ -117,7 +117,8 @@ class ContainerRecord(Stored):
     exit: of the run that has ended, None while there is another; previous_exit: of the run before.
     next_start: it is to be started, by this daemon or the next. restart_count: starts by its policy, since somebody did.
     failures: ends in a row that came soon after the start. stopped_on_request: its policy does not count any more.
-    updating: its limits are being changed.
+    updating: its limits are being changed. left: its creation has failed, all that lived in its cgroup was killed, and the
+    cgroup stays all the same.
     durable: it outlives a boot, by its `Definition`. auto_remove: it goes with its end. ever_started: its payload has run.
     started_boottime_ns: when its run began, by CLOCK_BOOTTIME in the boot `boot_id`.
     health_state, notify_state: of the run that there is, or was last; None where it is not checked, or does not notify, or
@@ -145,6 +146,7 @@ class ContainerRecord(Stored):
     stop_signal: str | None = None
     stop_timeout_s: float | None = None
     updating: bool = False
+    left: bool = False
     health: HealthCheck | None = None
     health_state: HealthState | None = None
     notify: bool = False

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,14 +134,15 @@ exit 1
 
 
 @_WITH_FUSE
-async def test_what_of_a_creation_cannot_be_undone_goes_when_the_daemon_is_started_again(
-    daemon: Daemon, rootfs: Path, tmp_path: Path
+@pytest.mark.parametrize("again", [False, True], ids=["by this daemon", "by the next"])
+async def test_what_of_a_creation_cannot_be_undone_goes_once_it_can(
+    daemon: Daemon, rootfs: Path, tmp_path: Path, *, again: bool
 ) -> None:
-    """Also where its cgroup is a place of the caller's, which is not looked through."""
+    """Also where its cgroup is a place of the caller's, which is not looked through; whoever has moved in is not killed."""
     name, flag = f"pycontainerd-test-{os.getpid()}-stuck", tmp_path / "flag"
     with silent_server(tmp_path / "silent", LOOKUP) as asked:
         async with daemon.api() as api:
-            body = await hooked(api, rootfs, flag, "createRuntime")
+            body = await hooked(api, rootfs, flag, "createRuntime", id="stuck")
             script = _ASK.format(name=name, silent=tmp_path / "silent", flag=flag)
             body["oci"]["hooks"]["createRuntime"][0]["args"] = ["sh", "-c", script]
             body["oci"]["linux"]["cgroupsPath"] = f"/{name}"
@@ -148,10 +151,29 @@ async def test_what_of_a_creation_cannot_be_undone_goes_when_the_daemon_is_start
             flag.touch()
             (await creating).error(400, "invalid_argument", step="hooks")
             assert (await api.get("/v1/containers")).json["containers"] == []
+            (await api.post("/v1/containers", json=body)).error(409, "conflict")
         assert "cannot take back all of a creation" in daemon.log
-    assert [path for path in cgroups(name) if os.path.isdir(path)]
-    daemon.stop()
-    daemon.start()
-    await daemon.answering()
-    assert list(cgroups(name)) == []
-    assert list((daemon.state_dir / "containers").iterdir()) == []
+        with moved_into(name) as stranger:
+            if again:
+                daemon.stop()
+                daemon.start()
+                await daemon.answering()
+            await asyncio.sleep(2)  # in vain: longer than from one attempt to the next
+            assert stranger.poll() is None
+    async with asyncio.timeout(30):
+        while [*cgroups(name), *os.listdir(daemon.state_dir / "containers")]:
+            await asyncio.sleep(0.05)
+    async with daemon.api() as api:
+        await remove(api, await api.create(rootfs, "/bin/true", id="stuck"))
+
+
+@contextmanager
+def moved_into(name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Have somebody else's process live in cgroups of that name."""
+    with subprocess.Popen(["/bin/sleep", "1000"]) as process:
+        try:
+            for path in cgroups(name):
+                Path(path, "cgroup.procs").write_text(str(process.pid))
+            yield process
+        finally:
+            process.kill()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from containerd_py.runtime.cgroups.directories import await_removal, hidden, remove_parents, remove_wait
+from containerd_py.runtime.cgroups.directories import await_removal, hidden, remove, remove_parents, remove_wait
 from containerd_py.runtime.cgroups.killing import kill
+from containerd_py.runtime.cgroups.members import populated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
 
 _REMOVAL_S = 5.0
 _SCOPE_S = 2.0
+
+
+def remove_left(cgroup: Cgroup) -> bool:
+    """Remove what stayed of one that was destroyed, once nobody lives in it; return whether that is so.
+
+    Nothing is killed: what lived in it was, and whoever has moved in since is somebody else's.
+    """
+    if any(populated(path) for path in cgroup.paths) or not remove(cgroup):
+        return False
+    remove_parents(cgroup)
+    return True
 
 
 def destroy(cgroup: Cgroup) -> None:

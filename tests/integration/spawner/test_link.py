@@ -19,7 +19,7 @@ from containerd_py import __version__
 from containerd_py.engine import spawner_meeting
 from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.service_manager import ServiceManager
-from containerd_py.engine.spawner import SpawnerLink
+from containerd_py.engine.spawner import SpawnerLink, give_up
 from containerd_py.engine.spawner_meeting import Meeting
 from containerd_py.errors import Unavailable
 from containerd_py.runtime import process
@@ -129,6 +129,18 @@ async def test_a_worker_that_nobody_waits_for_any_more_ends(daemon: Daemon, root
     assert [container for container, _status in daemon.exits] == ["abc"]
     assert set(os.listdir("/proc/self/fd")) == before
     assert forgotten() is None
+    daemon.link.forget("abc")
+
+
+async def test_a_worker_that_is_there_when_it_is_given_up_leaves_no_descriptor(daemon: Daemon, rootfs: Path) -> None:
+    ours, theirs = open_dialogue()
+    with theirs:
+        spawning = daemon.link.spawn("abc", ForkRequest(theirs.fileno(), plan_for(rootfs, *SLEEP).clone_flags()), {})
+        pidfd = (await spawning).pidfd
+    ours.close()
+    give_up(spawning)
+    await come_true(lambda: repr(pidfd) == "Fd(closed)")
+    await come_true(lambda: daemon.exits)
     daemon.link.forget("abc")
 
 
