@@ -19,6 +19,7 @@ from containerd_py.bytecode_cache import compiled, name_of, user
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
     Source = tuple[str, int, int]
     """Its path; its ctime in ns, and size in bytes."""
@@ -98,7 +99,7 @@ def _write(place: str, program: str, roots: tuple[str, ...]) -> None:
     runtime_cache.write(place, name_of("bundle", program), b"".join((len(head).to_bytes(_NUMBER, "big"), head, content)))
 
 
-def _entries(roots: tuple[str, ...]) -> list[tuple[str, tuple[object, ...]]]:
+def _entries(roots: tuple[str, ...]) -> list[tuple[str, tuple[Any, ...]]]:
     """What has come from sources, be it by a cache."""
     before = sys.modules.copy()
     try:
