@@ -12,7 +12,6 @@ from containerd_py.runtime.creation import Attachments, Creation, Made
 from containerd_py.runtime.launcher import Worker
 from containerd_py.runtime.membership import Membership
 from containerd_py.runtime.plan.operations import AwaitMembership
-from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.spec.models import Spec, parse
 from containerd_py.runtime.state import StateDirectory
 from containerd_py.runtime.streams import OWN_STREAMS
@@ -75,11 +74,11 @@ class _InPlace:
 
 
 class _Launching(Creation):
-    """Comes as far as its launch, and notes what is recorded by then."""
+    """Comes as far as its launch, and notes the parents of the outline that is there by then, and whether it is of a scope."""
 
     def __init__(self, cgroup: Cgroup, root: Path, spec: Spec) -> None:
         self._cgroup = cgroup
-        self.recorded: list[Outline] = []
+        self.recorded: list[tuple[tuple[str, ...], bool]] = []
         directory = StateDirectory(str(root / "root"), "box")
         super().__init__(directory, "box", spec, str(root), Attachments(OWN_STREAMS, None, 0))
 
@@ -92,7 +91,8 @@ class _Launching(Creation):
 
     def _launch(self, *_given: object) -> Worker:
         with contextlib.suppress(NotFound):
-            self.recorded.append(self._directory.plan())
+            outline = self._directory.plan()
+            self.recorded.append((outline.parents, AwaitMembership.__name__ in outline.kinds))
         raise InvalidArgument("cannot launch")
 
 
@@ -114,5 +114,4 @@ def test_the_outline_is_there_before_what_is_found_by_it_alone(
     launching = _Launching(cgroup, tmp_path, parse(document))
     with pytest.raises(InvalidArgument, match="cannot launch"):
         launching.run()
-    found = [(outline.parents, AwaitMembership.__name__ in outline.kinds) for outline in launching.recorded]
-    assert found == ([(cgroup.parents, bool(cgroup.scope))] if early else [])
+    assert launching.recorded == ([(cgroup.parents, bool(cgroup.scope))] if early else [])
