@@ -74,7 +74,7 @@ class _InPlace:
 
 
 class _Launching(Creation):
-    """Comes as far as its launch, and notes the parents of the outline that is there by then, and whether it is of a scope."""
+    """Comes as far as its launch, and notes the outline that is there by then: its parents, and whether it is a scope's."""
 
     def __init__(self, cgroup: Cgroup, root: Path, spec: Spec) -> None:
         self._cgroup = cgroup
