@@ -77,13 +77,13 @@ class BytecodeCache:
             spec.submodule_search_locations = [os.path.dirname(source)]
         return spec
 
-    def complete(self, *further: str) -> bool:
-        """Write the file anew where modules were imported that are not in it; tell whether there were any.
+    def complete(self, *further: str) -> None:
+        """Write the file anew where modules were imported that are not in it.
 
         further: more of them, to be imported now.
         """
         if self.place is None or sys.dont_write_bytecode or not any(self._missed()):
-            return False
+            return
         for name in further:
             __import__(name)
         kept = {
@@ -93,8 +93,7 @@ class BytecodeCache:
         try:
             runtime_cache.write(self.place, self._name, _file(kept))
         except OSError:
-            return False
-        return True
+            return
 
     def _missed(self) -> Iterator[ModuleType]:
         """Yield the modules that came from their sources, and would the next time."""
@@ -132,8 +131,8 @@ def compiled(modules: Iterable[ModuleType]) -> Iterator[tuple[str, tuple[Any, ..
         try:
             found = os.stat(spec.origin)
             code = marshal.dumps(spec.loader.get_code(spec.name))
-        except (OSError, ImportError):
-            continue  # it has gone meanwhile
+        except (OSError, ImportError, SyntaxError, ValueError):
+            continue  # it has gone meanwhile, or is half written
         package = spec.submodule_search_locations is not None
         yield spec.name, (spec.origin, spec.cached, package, found.st_ctime_ns, found.st_size, code)
 

@@ -171,12 +171,16 @@ class Creation:
             self._record(replace(state, cgroup=place))
         begun = begun or self._begin(self._membership.entered(cgroup))
         plan = self._compile(rootfs, place)
+        told_early = cgroup.scope or (self._spec.linux.cgroups_path and cgroup.parents)
+        if told_early:  # where the state is damaged, only the outline leads to them (`salvage`)
+            self._outline(plan, cgroup)
         told_ns = time.monotonic_ns()
         worker = self._launch(plan, self._membership.entered(cgroup), begun)
         self._undo.callback(_end, worker)
         state = replace(state, cgroup=cgroup, pid=worker.pid, identity=identity(worker.pid, worker.pidfd.fileno()))
         self._membership.begin(worker)
-        self._outline(plan, state)
+        if not told_early:
+            self._outline(plan, cgroup)
         self._directory.write(state)
         told = self._told(state)  # while the worker works
         state, master = self._hear(plan, worker, state)
@@ -251,8 +255,8 @@ class Creation:
         self._directory.put("config.json", json.dumps(self._spec.document()).encode())
         self._directory.write(state)  # last: who finds it finds the other
 
-    def _outline(self, plan: Plan, state: State) -> None:
-        self._directory.put("plan.json", Outline.of(plan.operations, state.cgroup.parents).encode())
+    def _outline(self, plan: Plan, cgroup: Cgroup) -> None:
+        self._directory.put("plan.json", Outline.of(plan.operations, cgroup.parents).encode())
 
     def _kept(self, state: State, told: dict[str, Any]) -> dict[str, Any]:
         """Once the worker has its streams, which the payload keeps. told: `_told` before that."""

@@ -87,9 +87,8 @@ class Known:
         self._state = self._directory.read()
         if self._state.status in ("creating", *LIVE) and self._has_ended():
             return replace(self._state, status="stopped", pid=0)
-        if (
-            self._state.status == "created" and not met and not self._directory.awaits_start()
-        ):  # whoever started it was killed
+        # Where no worker waits for start, whoever started it was killed.
+        if self._state.status == "created" and not met and not self._directory.awaits_start():
             self._state = replace(self._state, status="running")
         if self._state.status in ("created", "running") and freezer.is_frozen(self._state.cgroup):
             return replace(self._state, status="paused")

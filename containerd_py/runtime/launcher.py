@@ -11,7 +11,7 @@ import time
 
 from containerd_py.errors import ContainerdError, DeadlineExceeded, Forbidden, Internal, InvalidArgument, Unavailable
 from containerd_py.light import signal, socket
-from containerd_py.light.contextlib import suppress
+from containerd_py.light.contextlib import closing, suppress
 from containerd_py.light.dataclasses import dataclass
 from containerd_py.runtime import prepared
 from containerd_py.runtime.linux.fd import Fd
@@ -137,16 +137,19 @@ class Forking:
         return Worker(answer["pid"], Fd(received[0]), self.control)
 
     def give_up(self) -> None:
-        """End the worker that nobody needs any more; do nothing where `worker` was asked for it."""
+        """End the worker that nobody needs any more; do nothing where `worker` was asked for it.
+
+        Raises DeadlineExceeded where it does not come to that.
+        """
         if self._ended:
             return
-        try:
-            worker = self.worker()
-        except ContainerdError:  # there is none
-            self.control.close()
-        else:
-            worker.end()
-            worker.close()
+        with closing(self.control):  # a worker of which nothing could be heard ends by that
+            try:
+                worker = self.worker()
+            except (ContainerdError, OSError, ValueError):
+                return
+            with closing(worker):
+                worker.end()
 
     def _close(self) -> None:
         self._launcher.close()

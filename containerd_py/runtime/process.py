@@ -157,7 +157,8 @@ def launch(
 ) -> Worker:
     """Fork a worker as our own child and give it the plan; return at once. The handles stay the caller's.
 
-    cgroup: descriptor of a cgroup v2 directory to be born in. begun: the worker is being forked already.
+    cgroup: descriptor of a cgroup v2 directory to be born in. begun: the worker is being forked already,
+    and is given up, where this raises before it is there, by whoever has begun it: one that stays must be known there.
     Raises Unavailable where no process can be made, InvalidArgument where ids cannot be mapped.
     """
     forking = begun or begin(lambda control: opened.fork_request(control, cgroup))
@@ -166,7 +167,9 @@ def launch(
             send_plan(forking.control, plan, handles | opened.handles)
         prepared.use_wait()
     except BaseException:
-        forking.give_up()
+        if begun is None:
+            with suppress(DeadlineExceeded):  # the first error is the one to tell
+                forking.give_up()
         raise
     try:
         worker = forking.worker()

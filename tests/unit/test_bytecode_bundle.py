@@ -1,6 +1,7 @@
 """The bytecode of one program in one piece: what it imports is what the sources say, whatever is kept."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,16 +9,17 @@ from pathlib import Path
 import pytest
 
 import containerd_py
-from containerd_py import bytecode_bundle
+from containerd_py import bundle_finder, bytecode_bundle
 
 _ROOT = str(Path(containerd_py.__path__[0]).parent)
 _WRITER = """
 import sys
 sys.path += [sys.argv[1], sys.argv[2]]
 from containerd_py import bytecode_bundle
-import colours.warm
+import colours.cold
 before = sys.modules.copy()
-bytecode_bundle.complete(sys.argv[3], "painter", "colours.warm", anew="anew" in sys.argv)
+bytecode_bundle._FINDER = sys.argv[4]
+bytecode_bundle.complete(sys.argv[3], "painter", "colours.warm")
 assert sys.modules == before
 """
 _READER = """
@@ -28,7 +30,8 @@ from posix import read
 finder, modules = loads(read(int(sys.argv[3]), int(sys.argv[4])))
 exec(finder, {"__name__": "bundle", "modules": modules})
 import colours.warm
-print(colours.warm.RED, type(colours.warm.__loader__).__name__, colours.warm.__file__, colours.__path__, *sorted(modules))
+loaders = [type(one.__loader__).__name__ for one in (colours.warm, colours.base)]
+print(colours.warm.RED, *loaders, colours.warm.__file__, colours.__path__, *sorted(modules))
 """
 _FROM_BUNDLE, _FROM_SOURCE = "Loader", "SourceFileLoader"
 
@@ -41,20 +44,26 @@ def modules(tmp_path: Path) -> Path:
     (package / "warm.py").write_text("import colours.base\nRED = 1\n")
     (package / "base.py").write_text("BASE = 0\n")
     (package / "cold.py").write_text("BLUE = 2\n")
+    shutil.copy(bundle_finder.__file__, finder(package))
     return package
+
+
+def finder(modules: Path) -> Path:
+    return modules.parent.parent / "finder.py"
 
 
 def place(modules: Path) -> str:
     return str(modules.parent.parent / "cache")
 
 
-def write(modules: Path, *options: str, anew: bool = False) -> None:
+def write(modules: Path, *options: str) -> None:
+    """Be a program that imports nothing itself of what it writes."""
     words = [sys.executable, "-IS", *options, "-c", _WRITER, _ROOT, str(modules.parent), place(modules)]
-    subprocess.run([*words, *(["anew"] if anew else [])], check=True)
+    subprocess.run([*words, str(finder(modules))], check=True)
 
 
-def run(modules: Path) -> tuple[str, str, list[str]]:
-    """Return the value, the loader, and what is in the bundle; of a program that is given it."""
+def run(modules: Path) -> tuple[str, tuple[str, str], list[str]]:
+    """Return the value, the loaders of `warm` and `base`, and what is in the bundle; of a program that is given it."""
     found = bytecode_bundle.opened(place(modules), "painter")
     assert found is not None
     fd, size = found
@@ -63,9 +72,9 @@ def run(modules: Path) -> tuple[str, str, list[str]]:
         told = subprocess.run(words, capture_output=True, text=True, check=True, pass_fds=(fd,)).stdout.split()
     finally:
         os.close(fd)
-    value, loader, file, paths, *names = told
+    value, warm, base, file, paths, *names = told
     assert (file, paths) == (str(modules / "warm.py"), f"['{modules}']")
-    return value, loader, names
+    return value, (warm, base), names
 
 
 def kept(modules: Path) -> Path:
@@ -76,7 +85,7 @@ def kept(modules: Path) -> Path:
 def test_what_is_imported_is_in_it_and_nothing_else(modules: Path) -> None:
     assert bytecode_bundle.opened(place(modules), "painter") is None
     write(modules)
-    assert run(modules) == ("1", _FROM_BUNDLE, ["colours", "colours.base", "colours.warm"])
+    assert run(modules) == ("1", (_FROM_BUNDLE, _FROM_BUNDLE), ["colours", "colours.base", "colours.warm"])
     assert bytecode_bundle.opened(place(modules), "sculptor") is None
 
 
@@ -86,11 +95,33 @@ def test_a_source_that_has_changed_is_what_counts(modules: Path) -> None:
     before = source.stat()
     source.write_text("import colours.base\nRED = 3\n")  # as long as before
     os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 2_000_000_000))  # __pycache__ knows whole seconds only
-    assert run(modules)[:2] == ("3", _FROM_SOURCE)
+    assert run(modules)[:2] == ("3", (_FROM_SOURCE, _FROM_BUNDLE))
     write(modules)
-    assert run(modules)[:2] == ("3", _FROM_SOURCE)  # whoever knows of the change says so
-    write(modules, anew=True)
-    assert run(modules)[:2] == ("3", _FROM_BUNDLE)
+    assert run(modules)[:2] == ("3", (_FROM_BUNDLE, _FROM_BUNDLE))
+
+
+def test_a_finder_that_has_changed_is_what_counts(modules: Path) -> None:
+    write(modules)
+    source = finder(modules)
+    source.write_text(source.read_text().replace(" Loader(", " Renewed("))
+    write(modules)
+    assert run(modules)[1] == ("Renewed", "Renewed")
+
+
+def test_what_has_not_changed_is_not_written_again(modules: Path) -> None:
+    write(modules)
+    before = kept(modules).stat()
+    write(modules)
+    assert kept(modules).stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("content", ["raise ImportError", "one two", "raise ValueError", "raise TypeError"])
+def test_a_package_that_is_half_upgraded_fails_nobody(modules: Path, content: str) -> None:
+    write(modules)
+    whole = kept(modules).read_bytes()
+    (modules / "base.py").write_text(content)
+    write(modules)
+    assert kept(modules).read_bytes() == whole
 
 
 def test_a_module_that_has_gone_is_gone(modules: Path) -> None:

@@ -116,6 +116,14 @@ def test_a_module_that_has_gone_is_gone(modules: Path) -> None:
     assert "ModuleNotFoundError: No module named 'colours.warm'" in failed.value.stderr
 
 
+@pytest.mark.parametrize("content", ["one two", "RED = '\0'"])
+def test_a_module_that_is_half_written_at_the_end_fails_nobody(modules: Path, content: str) -> None:
+    meanwhile = f"open(colours.warm.__file__, 'w').write({content!r})\ncache.complete"
+    assert run(modules, program=_PROGRAM.replace("cache.complete", meanwhile)) == ("1", _FROM_SOURCE)
+    (modules / "warm.py").write_text("RED = 1 + 1\n")  # of another size: __pycache__ knows whole seconds only
+    assert run(modules) == ("2", _FROM_SOURCE)
+
+
 def test_a_module_that_was_made_and_not_imported_is_left_out(modules: Path) -> None:
     made = """
 import types

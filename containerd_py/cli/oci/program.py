@@ -56,9 +56,9 @@ def run(cache: BytecodeCache | None = None) -> NoReturn:
 
 def _keep(cache: BytecodeCache, *, for_launchers: bool) -> None:
     """Write what of the bytecode is not kept yet, or has changed since."""
-    changed = cache.complete()
+    cache.complete()
     if cache.place is not None and for_launchers:
-        bytecode_bundle.complete(cache.place, "launcher", *_OF_LAUNCHERS, anew=changed)
+        bytecode_bundle.complete(cache.place, "launcher", *_OF_LAUNCHERS)
 
 
 def _prepare() -> None:

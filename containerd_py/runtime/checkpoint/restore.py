@@ -81,7 +81,7 @@ class Restoration(Creation):
             plan = self._compile(rootfs, place)
             state = self._intent(rootfs, place)
             self._record(state)
-            self._outline(plan, state)
+            self._outline(plan, place)
             cgroup = self._membership.make()
             self._undo.callback(destroy, cgroup)
             namespaces = {kind: opened.enter_context(_namespace(path)) for kind, path in outside.left_alone(self._spec)}

@@ -23,13 +23,17 @@ _TIMES, _FEWER = 20, 10
 
 
 def rehearse() -> None:
-    """Nothing of it outlasts the call but what the interpreter has learned."""
+    """Nothing of it outlasts the call but what the interpreter has learned.
+
+    What cannot be rehearsed a worker does for the first time: rights may be missing, or the host out of descriptors.
+    """
     text = _of_all_operations()
     for _ in range(_TIMES):
         plan.decode(text)
-    for _ in range(_FEWER):
-        _converse(text)
-    with suppress(OSError, steps.StepFailed):  # rights may be missing; then containers are made otherwise
+    with suppress(OSError, ValueError):  # what there is no descriptor for is not received, and missed
+        for _ in range(_FEWER):
+            _converse(text)
+    with suppress(OSError, steps.StepFailed):
         _furnish()
 
 

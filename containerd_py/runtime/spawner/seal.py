@@ -63,7 +63,7 @@ def interpreter() -> Fd:
         except OSError as problem:
             refusal = problem
     try:
-        return _through_overlay(os.path.realpath("/proc/self/exe"))
+        return _out_of_the_way(_through_overlay(os.path.realpath("/proc/self/exe")))
     except OSError as problem:
         raise Unavailable(
             f"cannot seal the interpreter: {refusal}; nor through an overlay: {problem}",

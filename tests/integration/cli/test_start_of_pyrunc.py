@@ -175,10 +175,20 @@ def test_neither_does_its_launcher(bundle: Path, monkeypatch: pytest.MonkeyPatch
     assert not [name for name in modules() if not name.startswith("encodings")]
 
 
-def test_the_interpreter_is_not_where_a_role_gets_its_descriptors() -> None:
+_WITHOUT_MEMFD = """
+import os
+def refused(*_given):
+    raise PermissionError(13, "sysctl vm.memfd_noexec")
+seal.sealed_executable = refused
+seal._through_overlay = lambda path: seal.Fd(os.open(path, os.O_PATH))
+"""
+"""In place of an overlay, which not each host has below its interpreter."""
+
+
+@pytest.mark.parametrize("refused", ["", _WITHOUT_MEMFD], ids=["memfd", "overlay"])
+def test_the_interpreter_is_not_where_a_role_gets_its_descriptors(refused: str) -> None:
     """Of a program that has few open."""
-    told = f"import sys; sys.path.append({str(_ROOT)!r}); from containerd_py.runtime.spawner import seal; " + (
-        "print(seal.interpreter().fileno())"
-    )
-    number = subprocess.run([sys.executable, "-IS", "-c", told], capture_output=True, text=True, check=True).stdout
+    told = f"import sys; sys.path.append({str(_ROOT)!r})\nfrom containerd_py.runtime.spawner import seal\n{refused}"
+    words = [sys.executable, "-IS", "-c", f"{told}print(seal.interpreter().fileno())"]
+    number = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert int(number) >= 5

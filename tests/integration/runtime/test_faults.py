@@ -204,6 +204,21 @@ def test_what_a_killed_creation_left_goes_with_its_parents(shop: Workshop, place
         assert not [path for path in parents if os.path.exists(os.path.dirname(path))]
 
 
+@pytest.mark.parametrize("place", [None, f"{PLACE}/above/box"], ids=["ours", "asked for"])
+def test_what_was_killed_before_it_had_a_worker_is_discarded_with_its_parents(shop: Workshop, place: str | None) -> None:
+    """Those that were made for a cgroup of the caller's are known by the outline alone, where the state is damaged."""
+    asked = {"linux.cgroupsPath": place} if place else {}
+    words = [sys.executable, "-c", _DIE_LAUNCHING + _CREATE, repr(document({**SLEEPING, **asked})), str(shop.bundle)]
+    assert subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
+    parents = {os.path.dirname(path) for path in shop.load().cgroups}
+    assert all(map(os.path.isdir, parents))
+    (shop.bundle / "state/box/state.json").write_text("garbage")
+    Container.discard("box", state_root=str(shop.bundle / "state"))
+    assert not [path for path in parents if os.path.exists(path)]
+    if place:
+        assert not [path for path in parents if os.path.exists(os.path.dirname(path))]
+
+
 @pytest.fixture(params=["with cgroup v2", "without"])
 def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With it the worker is forked once it has its cgroup, without it before."""
@@ -297,6 +312,12 @@ def die(*given):
 
 creation.compile_plan = die
 Container.create("box", parse(ast.literal_eval(sys.argv[1])), state_root=sys.argv[2] + "/state", bundle=sys.argv[2])
+"""
+
+_DIE_LAUNCHING = """
+import os, signal
+from containerd_py.runtime import creation
+creation.launch = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 _CREATE = """
