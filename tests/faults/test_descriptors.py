@@ -110,6 +110,9 @@ async def test_who_comes_when_the_systems_table_is_full_is_hung_up_on_and_the_ne
         reader, writer = await asyncio.open_unix_connection(daemon.socket)
         assert await reader.read() == b""
         writer.close()
+        async with asyncio.timeout(30):
+            while await refused(daemon):  # so is who comes before the loop has heard that nobody waits any more
+                await asyncio.sleep(0.05)
         async with daemon.api() as later:
             assert (await later.get("/v1/_ping")).status == 200
     await leaks.begin(api)  # libuv's own reserve is open on another file from the first time on
