@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from containerd_py.runtime.init import dialogue
 from containerd_py.runtime.linux.fd import Fd
 from containerd_py.runtime.linux.namespaces import FILES
 from tests.integration.runtime.test_namespaces import USER
-from tests.integration.runtime.workshop import DEV, DEVPTS, OWN, PROC, Workshop, process
+from tests.integration.runtime.workshop import DEV, DEVPTS, OWN, PROC, Workshop, document, process
 
 
 def run(container: Container, *arguments: str, **fields: Any) -> WaitStatus:
@@ -159,24 +161,22 @@ def test_a_terminal_for_whoever_listens(shop: Workshop, tmp_path: Path) -> None:
 
 
 def test_descriptors_are_preserved(shop: Workshop) -> None:
-    read, write = map(Fd, os.pipe())
-    before = {number: os.dup(number) for number in (3, 4) if os.path.exists(f"/proc/self/fd/{number}")}
-    try:
-        os.dup2(write.fileno(), 3)
-        os.dup2(write.fileno(), 4)
-        container = shop.create({"process.args": ["sh", "-c", "echo three >&3; echo four >&4"]}, preserve_fds=2)
-        execution = None
-        container.start()
-        assert container.wait().code == 0
-    finally:
-        for number in (3, 4):
-            os.dup2(before[number], number) if number in before else os.close(number)
-        for number in before.values():
-            os.close(number)
-    assert execution is None
-    assert os.read(read.fileno(), 100) == b"three\nfour\n"
-    read.close()
-    write.close()
+    """In a process of its own: 3 and 4 are what this one speaks through with whoever has started it."""
+    wanted = document({"process.args": ["sh", "-c", "echo three >&3; echo four >&4"]})
+    words = [sys.executable, "-c", _PRESERVING, repr(wanted), str(shop.bundle)]
+    assert subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout == b"three\nfour\n"
+
+
+_PRESERVING = """
+import ast, os, sys
+from containerd_py.runtime import Container, parse
+os.dup2(1, 3)
+os.dup2(1, 4)
+spec, bundle = parse(ast.literal_eval(sys.argv[1])), sys.argv[2]
+with Container.create("box", spec, state_root=bundle + "/state", bundle=bundle, preserve_fds=2) as container:
+    container.start()
+    assert container.wait().code == 0
+"""
 
 
 # ── another process ──────────────────────────────────────────────────────────────────────────────────────────────────
