@@ -1,5 +1,7 @@
 # The first run installs what is needed: Debian packages, and Python's into .venv. From then on no network is used.
-PYTHON ?= python3
+# The distribution's Python where it is new enough: what the service runs on, and built for speed, which another may not be.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 
 PACKAGES := busybox-static crun curl dbus fish gcc groff-base libseccomp2 libsystemd-dev mandoc pkg-config procps python3-dev \
