@@ -13,6 +13,7 @@ from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
 from containerd_py.engine.exec_recovery import ExecRecovery
+from containerd_py.engine.exec_registry import ExecRegistry
 from containerd_py.engine.fd_store import FdStore
 from containerd_py.engine.handover import Handover
 from containerd_py.engine.health.watching import Health
@@ -75,6 +76,7 @@ def make_parts(
     store = fd_store or FdStore(ServiceManager())
     return Parts(
         registry=registry,
+        execs=ExecRegistry(),
         store=ContainerStore(settings.state_dir),
         definitions=Definitions(DefinitionStore(settings.data_dir)),
         link=SpawnerLink(settings.state_dir, store, on_exit=on_exit, on_lost=on_lost),
@@ -83,7 +85,7 @@ def make_parts(
         events=EventLog(store=EventStore(settings.state_dir), labels_of=registry.labels),
         tasks=tasks,
         journal=Journaling(Journal(settings.output.journal_socket), tasks),
-        removed=Removed(RemovedStore(settings.data_dir), settings.output.keep, tasks),
+        removed=Removed(RemovedStore(settings.state_dir, settings.data_dir), settings.output.keep, tasks),
         host=features,
         state_dir=settings.state_dir,
         data_dir=settings.data_dir,

@@ -69,7 +69,7 @@ class ExecLifecycle:
         async with container.lock:
             container.check("execute in", Status.RUNNING)
             await self.records.save(record)
-            container.execs[made.id] = made
+            self._parts.execs.add(container, made)
         self.records.tell("exec.created", container, made)
         return made
 
@@ -77,7 +77,7 @@ class ExecLifecycle:
         """As `create`, for the daemon's own use: nobody else sees it, and a daemon that comes back ends it."""
         made = Exec(await self._recorded(container, request), log, container.oom_kills, internal=True)
         container.check("execute in", Status.RUNNING)
-        container.execs[made.id] = made
+        self._parts.execs.add(container, made)
         return made
 
     async def _recorded(self, container: Container, request: ExecSpec, key: IdempotencyKey | None = None) -> ExecRecord:
@@ -299,7 +299,7 @@ class ExecLifecycle:
         if not removed.internal:
             await asyncio.to_thread(self._parts.store.execs(container.id).remove, removed.id)
         removed.deleted = True
-        container.execs.pop(removed.id, None)
+        self._parts.execs.remove(container, removed)
         self._parts.link.forget(removed.spawn_id)
         removed.changes.announce()
 

@@ -54,7 +54,7 @@ class ExecRecovery:
             log = self._lifecycle.records.log_of(record)
             log.resume()
             one = Exec(record, log, container.oom_kills)
-            container.execs[one.id] = one
+            self._parts.execs.add(container, one)
             inherited = None if one.status is ExecStatus.CREATED else inventory.take(one.spawn_id)
             await self._restore(container, one, inherited)
         if not container.alive:

@@ -197,25 +197,21 @@ class Execs:
 
     def alive(self) -> bool:
         """True where the spawner must stay for one of them."""
-        return any(
-            one.status in (ExecStatus.STARTING, ExecStatus.RUNNING) or not one.exit_recorded for one in self._every()
-        )
+        alive = (ExecStatus.STARTING, ExecStatus.RUNNING)
+        return any(one.status in alive or not one.exit_recorded for _container, one in self._parts.execs)
 
     def waits_for(self, pid: int) -> bool:
-        return any(one.pid == pid and one.status is not ExecStatus.STOPPED for one in self._every())
+        return any(one.pid == pid and one.status is not ExecStatus.STOPPED for _container, one in self._parts.execs)
 
     def stop_streams(self) -> None:
-        for one in self._every():
+        for _container, one in self._parts.execs:
             one.changes.announce()
             one.log.changes.announce()
 
     def close(self) -> None:
         """Close every descriptor; the processes are not touched."""
-        for one in self._every():
+        for _container, one in self._parts.execs:
             one.close()
-
-    def _every(self) -> list[Exec]:
-        return [one for container in self._parts.registry for one in container.execs.values()]
 
     def _find(self, reference: str, action: str) -> tuple[Container, Exec]:
         if self._closing():
@@ -224,15 +220,8 @@ class Execs:
 
     def _look_up(self, reference: str, action: str) -> tuple[Container, Exec]:
         """By its id, or the beginning of one that no other begins with."""
-        seen = scope()
-        shown = [container for container in self._parts.registry if seen.shows(container.record.labels)]
-        found = [(container, container.execs[reference]) for container in shown if reference in container.execs] or [
-            (container, one)
-            for container in shown
-            for key, one in container.execs.items()
-            if reference and key.startswith(reference)
-        ]
-        found = [pair for pair in found if not pair[1].internal]
+        named = self._parts.execs.get(reference)
+        found = [named] if named is not None and _shown(*named) else self._beginning(reference)
         if len(found) > 1:
             raise InvalidArgument(
                 f"cannot {action} exec {reference!r}: {len(found)} ids begin so", step="find", hint="give more of the id"
@@ -241,9 +230,17 @@ class Execs:
             raise NotFound(f"cannot {action} exec {reference!r}: no such exec", step="find")
         return found[0]
 
+    def _beginning(self, reference: str) -> list[tuple[Container, Exec]]:
+        return [pair for pair in self._parts.execs if reference and pair[1].id.startswith(reference) and _shown(*pair)]
+
     async def _finish(self, work: Coroutine[Any, Any, Result], name: str) -> Result:
         """Do it to its end, whether the one who asked is still there or not."""
         return await asyncio.shield(self._begin(work, name))
 
     def _begin(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         return self._parts.tasks.start(self._counted(work, name), name=name, quiet=True)
+
+
+def _shown(container: Container, one: Exec) -> bool:
+    """Tell whether it is there for the one who asks (`engine.scope`)."""
+    return not one.internal and scope().shows(container.record.labels)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from containerd_py.engine.containers import Container, Registry
     from containerd_py.engine.definitions import Definitions
     from containerd_py.engine.events import EventLog
+    from containerd_py.engine.exec_registry import ExecRegistry
     from containerd_py.engine.journaling import Journaling
     from containerd_py.engine.removed import Removed
     from containerd_py.engine.spawner import SpawnerLink
@@ -54,6 +55,7 @@ class Parts:
     """
 
     registry: Registry
+    execs: ExecRegistry
     store: ContainerStore
     definitions: Definitions
     link: SpawnerLink

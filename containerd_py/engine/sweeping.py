@@ -40,9 +40,8 @@ class Sweeping:
             for name in _folders(place):
                 if self._parts.registry.holder(name) is None and not self._parts.definitions.has(name):
                     _remove_output(OutputLog(os.path.join(place, name)))
-        known = {exec_id for container in self._parts.registry for exec_id in container.execs}
         for name in _folders(os.path.join(self._parts.data_dir, "execs")):
-            if name not in known:
+            if name not in self._parts.execs:
                 _remove_output(self._parts.exec_log(name))
 
     def remove_cgroup(self, cgroup: Cgroup) -> None:

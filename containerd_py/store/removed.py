@@ -1,4 +1,7 @@
-"""What is kept of containers that were removed: `<data>/removed/<id>.<ns>/exit.json`, beside the output.
+"""What is kept of containers that were removed: how they ended, beside the output where there is any.
+
+With output: `<data>/removed/<id>.<ns>/exit.json`. Without: `<state>/removed/<id>.<ns>.json`, which no disk is asked for
+where that is in memory, as /run is: to make a directory on a disk and a file in it took half of a deletion.
 
 An id may be used again and removed again: the time of the removal tells them apart.
 """
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILE = "exit.json"
+_ALONE = ".json"
+_NEW = ".new"
 
 
 class RemovedRecord(Stored):
@@ -37,40 +42,49 @@ class RemovedRecord(Stored):
 class RemovedStore:
     """Blocking calls. name: of the directory of one of them."""
 
-    def __init__(self, data_dir: str) -> None:
-        self._folder = os.path.join(data_dir, "removed")
+    def __init__(self, state_dir: str, data_dir: str) -> None:
+        self._exits = os.path.join(state_dir, "removed")
+        self._outputs = os.path.join(data_dir, "removed")
 
     def prepare(self) -> None:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        for folder in (self._exits, self._outputs):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
 
     def name_for(self, container_id: str) -> str:
         return f"{container_id}.{time.time_ns()}"
 
     def directory(self, name: str) -> str:
-        return os.path.join(self._folder, name)
+        """Return where the output is, if there is any."""
+        return os.path.join(self._outputs, name)
 
     def save(self, name: str, record: RemovedRecord) -> None:
         """Write it where the output is, if there is any. Raises OSError."""
-        os.makedirs(self.directory(name), mode=0o700, exist_ok=True)
-        atomic.write(os.path.join(self.directory(name), _FILE), record.model_dump_json(by_alias=True).encode())
+        beside, alone = self._places(name)
+        place = beside if os.path.isdir(self.directory(name)) else alone
+        atomic.write(place, record.model_dump_json(by_alias=True).encode())
 
     def forget(self, name: str) -> None:
         """Remove the record; the output, and the directory with it, is its owner's to remove."""
-        for file in (_FILE, f"{_FILE}.new"):
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.directory(name), file))
+        for place in self._places(name):
+            for path in (place, f"{place}{_NEW}"):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
 
     def load(self) -> Iterator[tuple[str, RemovedRecord | None]]:
         """Yield (name, record), the oldest first; None where the record is missing or cannot be read."""
-        with os.scandir(self._folder) as entries:  # what is no directory is not ours
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        with os.scandir(self._outputs) as entries:  # what is no directory is not ours
+            names = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        names |= {name.removesuffix(_NEW).removesuffix(_ALONE) for name in os.listdir(self._exits)}  # attempts too
         for name in sorted(names, key=lambda name: name.rpartition(".")[2]):
             yield name, self._read(name)
 
     def _read(self, name: str) -> RemovedRecord | None:
-        try:
-            with open(os.path.join(self.directory(name), _FILE), "rb") as file:
+        for place in self._places(name):
+            with suppress(OSError, ValidationError), open(place, "rb") as file:
                 record = RemovedRecord.model_validate_json(file.read())
-        except (OSError, ValidationError):
-            return None
-        return record if record.id == name.rpartition(".")[0] else None
+                return record if record.id == name.rpartition(".")[0] else None
+        return None
+
+    def _places(self, name: str) -> tuple[str, str]:
+        """Return where the record is: beside output, or alone."""
+        return os.path.join(self._outputs, name, _FILE), os.path.join(self._exits, f"{name}{_ALONE}")

@@ -20,7 +20,13 @@ async def removed(api: Api, rootfs: Path, script: str, **fields: object) -> str:
 
 
 def kept(daemon: Daemon) -> list[Path]:
+    """Return where there is output, each with its record."""
     return list((daemon.data_dir / "removed").iterdir())
+
+
+def exits(daemon: Daemon) -> list[Path]:
+    """Return the records of those without output."""
+    return list((daemon.state_dir / "removed").iterdir())
 
 
 async def until_nothing_is_kept(daemon: Daemon) -> None:
@@ -80,9 +86,12 @@ async def test_a_restart_of_the_daemon_keeps_it(daemon: Daemon, rootfs: Path) ->
     daemon.stop()
     for path in kept(daemon):
         (path / "exit.json").write_text("{")
+    (path,) = exits(daemon)
+    path.with_name("cut.1.json.new").write_text("an attempt")
+    path.write_text("{")
     daemon.start()
     await daemon.answering()
-    assert kept(daemon) == []
+    assert kept(daemon) == exits(daemon) == []
 
 
 async def test_an_id_that_is_used_again_means_the_newer_one(daemon: Daemon, api: Api, rootfs: Path) -> None:
@@ -151,4 +160,15 @@ async def test_without_a_log_the_exit_alone_is_kept(daemon: Daemon, api: Api, ro
     container = await removed(api, rootfs, "echo unseen; exit 6", log={"driver": "none"})
     (await api.get(f"/v1/containers/{container}/logs")).error(404, "not_found", step="logs")
     assert (await api.post(f"/v1/containers/{container}/wait")).json["exit_code"] == 6
-    assert [path.name for folder in kept(daemon) for path in folder.iterdir()] == ["exit.json"]
+    assert kept(daemon) == [], "a record without output needs no disk"
+    assert [path.name.split(".")[0] for path in exits(daemon)] == [container]
+
+
+@pytest.mark.usefixtures("brief")
+async def test_an_exit_alone_is_gone_after_its_time(daemon: Daemon, api: Api, rootfs: Path) -> None:
+    container = await removed(api, rootfs, "exit 7")
+    assert len(exits(daemon)) == 1
+    async with asyncio.timeout(30):
+        while exits(daemon):
+            await asyncio.sleep(0.01)
+    (await api.post(f"/v1/containers/{container}/wait")).error(404, "not_found", hint=None)

@@ -12,6 +12,7 @@ from containerd_py.engine.creation import Creation
 from containerd_py.engine.definitions import Definitions
 from containerd_py.engine.events import EventLog
 from containerd_py.engine.exec_lifecycle import ExecLifecycle
+from containerd_py.engine.exec_registry import ExecRegistry
 from containerd_py.engine.journal import Journal
 from containerd_py.engine.journaling import Journaling
 from containerd_py.engine.lifecycle import Lifecycle
@@ -74,6 +75,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
     tasks = Tasks()
     return Parts(
         registry=Registry(),
+        execs=ExecRegistry(),
         store=store,
         definitions=Definitions(DefinitionStore(str(folder))),
         link=cast("Any", Link()),
@@ -82,7 +84,7 @@ def parts(folder: Path, store: ContainerStore) -> Parts:
         events=EventLog(),
         tasks=tasks,
         journal=Journaling(Journal(), tasks),
-        removed=Removed(RemovedStore(str(folder)), Keep(), tasks),
+        removed=Removed(RemovedStore(str(folder), str(folder)), Keep(), tasks),
         host=probe(),
         state_dir=str(folder),
         data_dir=str(folder),
