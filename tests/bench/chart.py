@@ -32,7 +32,7 @@ def figure(shown: Figure) -> str:
 
 def growths(shown: Sequence[Growth], costs: Sequence[float], work: float) -> str:
     """Return the SVG of how many times each cost has grown; a line stands where the work has."""
-    bars = [_Bar(Series(each.name, (cost,)), ours=True) for each, cost in zip(shown, costs, strict=True)]
+    bars = [_Bar(Series(each.name, (cost,)), ours=each.ours) for each, cost in zip(shown, costs, strict=True)]
     return _picture("What ten times the work costs", "times the cost; dashed: times the work", bars, limit=work)
 
 

@@ -50,7 +50,7 @@ class Figure:
 class Growth:
     """What a tenfold of work costs. few, many: what was done; small, large: the cost of each piece of it.
 
-    factor: how many times the pieces of `many` are those of `few`.
+    factor: how many times the pieces of `many` are those of `few`. ours: False for what is measured to compare with.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Growth:
     factor: float
     small: tuple[float, ...]
     large: tuple[float, ...]
+    ours: bool = True
 
 
 @dataclass(frozen=True)

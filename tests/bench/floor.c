@@ -33,6 +33,7 @@
 
 static const char *const CGROUPS[] = {
     "/sys/fs/cgroup/pids/pycontainerd-bench-floor",
+    "/sys/fs/cgroup/memory/pycontainerd-bench-floor",
     "/sys/fs/cgroup/devices/pycontainerd-bench-floor",
     "/sys/fs/cgroup/unified/pycontainerd-bench-floor",
     "/sys/fs/cgroup/pycontainerd-bench-floor", /* cgroup v2 alone */

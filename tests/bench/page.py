@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.bench import chart, estimates, report
+from tests.bench.bare import BARE
 from tests.bench.figures import WORK, Figure, Section
 from tests.bench.sections import profile
 from tests.bench.targets import grown, outcomes, told
@@ -92,7 +93,7 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _floor(figure: Figure) -> Iterator[str]:
-    bare = figure.find(profile.BARE)
+    bare = figure.find(BARE)
     if bare is None:
         return
     found = estimates.ratio(figure.series[0].values, bare.values, paired=True)

@@ -92,7 +92,7 @@ _TARGETS: tuple[_Ratio | _Value, ...] = (
 def outcomes(sections: Mapping[str, Section]) -> Iterator[Outcome]:
     figures = {figure.key: figure for section in sections.values() for figure in section.measured.figures}
     yield from (target.outcome(figures) for target in _TARGETS)
-    growths = [growth for section in sections.values() for growth in section.measured.growths]
+    growths = [growth for section in sections.values() for growth in section.measured.growths if growth.ours]
     if growths:
         worst = max(growths, key=lambda each: grown(each).low)  # that of which most is certain
         found = grown(worst)

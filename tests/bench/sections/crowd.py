@@ -8,12 +8,14 @@ from pathlib import Path
 
 from containerd_py.client import Client
 from tests.bench import memory, talk
+from tests.bench.bare import BARE, Bare
 from tests.bench.connection import Connection, Failed
 from tests.bench.containers import lap
 from tests.bench.daemon import Daemon
 from tests.bench.figures import OURS, WORK, Figure, Growth, Measured, Series, milliseconds
 from tests.bench.ground import Ground
 from tests.bench.machine import cpu_s
+from tests.bench.peers.debian import Absent
 from tests.bench.sections import ending, execs
 from tests.bench.sections.throughput import Starter, of_docker, ours
 
@@ -45,6 +47,7 @@ class Seen:
     lists: tuple[float, ...]
     inspects: tuple[float, ...]
     lives: tuple[float, ...]
+    bare: tuple[float, ...]
     execs: tuple[float, ...]
     kills: tuple[float, ...]
     events: tuple[float, ...]
@@ -58,7 +61,7 @@ def measure(ground: Ground) -> Measured:
     with Connection(daemon.socket) as connection:
         empty = memory.held(connection).all.pss_kib
     names: list[str] = []
-    scene = Scene(ground, daemon, starter, names, empty)
+    scene = Scene(ground, daemon, starter, names, empty, _bare(ground))
     many = ground.size.containers
     small = scene.look(max(many // 10, 2), 1)
     large = scene.look(many, 10)
@@ -70,11 +73,22 @@ def measure(ground: Ground) -> Measured:
     return Measured(figures + _beside_docker(ground, daemon), _growths(small, large), ground.absent)
 
 
-class Scene:
-    """empty: KiB that our processes hold without a container."""
+def _bare(ground: Ground) -> Bare | None:
+    try:
+        return Bare(ground.folder, ground.rootfs)
+    except Absent as reason:
+        ground.absent["floor"] = str(reason)
+        return None
 
-    def __init__(self, ground: Ground, daemon: Daemon, starter: Starter, names: list[str], empty: int) -> None:
+
+class Scene:
+    """empty: KiB that our processes hold without a container. bare: None where that cannot be measured."""
+
+    def __init__(
+        self, ground: Ground, daemon: Daemon, starter: Starter, names: list[str], empty: int, bare: Bare | None
+    ) -> None:
         self._ground = ground
+        self._bare = bare
         self._daemon = daemon
         self._starter = starter
         self._names = names
@@ -100,6 +114,7 @@ class Scene:
                 lists=_timed(lambda: connection.request("GET", f"/v1/containers?limit={containers}"), _LISTS),
                 inspects=_timed(lambda: connection.request("GET", f"/v1/containers/{names[0]}"), _INSPECTS),
                 lives=tuple(lap(connection, request).total_s for _ in range(min(_LIVES, rounds) * factor)),
+                bare=tuple(self._bare.live() for _ in range(min(_LIVES, rounds) * factor)) if self._bare else (),
                 execs=tuple(execs.execute(connection, names[0]) for _ in range(min(_LIVES, rounds) * factor)),
                 kills=tuple(ending.end(connection, self._ground, "kill") for _ in range(min(_KILLS, rounds) * factor)),
                 events=tuple(asyncio.run(_fan_out(self._daemon.socket, self._ground.rootfs, subscribers))),
@@ -171,7 +186,10 @@ def _figures(small: Seen, large: Seen, idle_percent: float) -> tuple[Figure, ...
 def _growths(small: Seen, large: Seen) -> tuple[Growth, ...]:
     def done(name: str, pick: Callable[[Seen], Sequence[float]]) -> Growth:
         few, many = f"one, beside {small.containers}", f"ten, beside {large.containers}"
-        return Growth(name, few, many, WORK, milliseconds(pick(small)), milliseconds(pick(large)))
+        return Growth(name, few, many, WORK, milliseconds(pick(small)), milliseconds(pick(large)), ours=pick is not bare)
+
+    def bare(seen: Seen) -> Sequence[float]:
+        return seen.bare
 
     def whole(name: str, pick: Callable[[Seen], Sequence[float]], size: Callable[[Seen], str]) -> Growth:
         return Growth(name, size(small), size(large), 1, tuple(pick(small)), tuple(pick(large)))
@@ -182,6 +200,7 @@ def _growths(small: Seen, large: Seen) -> tuple[Growth, ...]:
     return (
         done("starts, 32 in flight", lambda seen: (seen.start_s,)),
         done("lives of `/bin/true`", lambda seen: seen.lives),
+        *((done(BARE, bare),) if small.bare else ()),
         done("execs", lambda seen: seen.execs),
         done("kills", lambda seen: seen.kills),
         whole("memory", lambda seen: (seen.kib,), containers),

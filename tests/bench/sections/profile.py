@@ -1,12 +1,10 @@
 """Where the time of a container's life goes, and how much of it is the kernel's own."""
 
-import subprocess
 from contextlib import closing
-from pathlib import Path
 
-from containerd_py.runtime.seccomp.compile import default_filter
 from tests.bench import machine
-from tests.bench.connection import Connection, Failed
+from tests.bench.bare import BARE, Bare
+from tests.bench.connection import Connection
 from tests.bench.containers import lap, step_costs
 from tests.bench.figures import OURS, Figure, Measured, Series
 from tests.bench.ground import Ground
@@ -17,11 +15,9 @@ from tests.bench.turns import Contestants, take_turns
 STEPS = "profile.steps"
 FLOOR = "profile.floor"
 CPU = "profile.cpu"
-BARE = "the same by the kernel alone"
 _MOST_STEPS = 15
 _LAPS = 100
 _NAMESPACES = ("--fork", "--pid", "--mount", "--net", "--ipc", "--uts", "--cgroup", "--mount-proc")
-_SOURCE = Path(__file__).parents[1] / "floor.c"
 
 
 def measure(ground: Ground) -> Measured:
@@ -79,22 +75,3 @@ def _floor(connection: Connection, request: bytes, ground: Ground) -> Figure:
         }
         taken = take_turns(ways, ground.size.rounds)
     return Figure(FLOOR, "The remaining floor", "ms", tuple(taken.values()), paired=True)
-
-
-class Bare:
-    """The loop of floor.c, compiled; a life a time."""
-
-    def __init__(self, folder: Path, rootfs: Path) -> None:
-        self._program = folder / "floor"
-        self._filter = folder / "filter"
-        self._rootfs = rootfs
-        self._filter.write_bytes(default_filter().program)
-        subprocess.run([program("gcc"), "-O2", "-o", str(self._program), str(_SOURCE)], check=True)
-
-    def live(self) -> float:
-        """Return the seconds from clone to the end of `/bin/true`; the start of the program is not counted."""
-        command = (str(self._program), "1", str(self._rootfs), str(self._filter), "/bin/true")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Failed(f"cannot measure the kernel's own cost: {done.stderr.strip()}")
-        return int(done.stdout) / 1e9
