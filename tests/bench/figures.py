@@ -59,7 +59,7 @@ class Growth:
     factor: float
     small: tuple[float, ...]
     large: tuple[float, ...]
-    ours: bool = True
+    ours: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)

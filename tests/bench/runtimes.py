@@ -15,9 +15,9 @@ from tests.bench.connection import Connection, Failed
 from tests.bench.volatile import volatile
 
 _CGROUPS = Path("/sys/fs/cgroup")
-# On hosts with cgroup v1 they join every hierarchy there is, pycontainerd three (pids, devices, cgroup2). These are
+# On hosts with cgroup v1 they join every hierarchy there is, pycontainerd four (ADR 9, devices, cgroup2). These are
 # as many, for a comparison like with like; crun cannot do without cpuset.
-_THREE = ("cpuset", "devices", "pids")
+_FEW = ("cpuset", "devices", "memory", "pids")
 _CGROUPFS = ("--cgroup-manager=cgroupfs",)
 _OURS = str(Path(sys.executable).parent / "pyrunc")
 SLEEPING = ("/bin/sleep", "3600")
@@ -164,10 +164,10 @@ def runtimes(bundle: Path) -> Iterator[tuple[Launcher, list[Runtime]]]:
             *(Runtime(f"{name}{PLAIN}", (), _plain(bundle), launcher) for name in ("runc", "pyrunc")),
         ]
         if mounts:
-            few = _launcher(stack, [path for path in mounts if path.name not in _THREE])
+            few = _launcher(stack, [path for path in mounts if path.name not in _FEW])
             ways[2:2] = [
-                Runtime("crun, 3 cgroup hierarchies", _CGROUPFS, bundle, few),
-                Runtime("runc, 3 cgroup hierarchies", (), bundle, few),
+                Runtime("crun, 4 cgroup hierarchies", _CGROUPFS, bundle, few),
+                Runtime("runc, 4 cgroup hierarchies", (), bundle, few),
             ]
         yield launcher, ways
 

@@ -93,14 +93,14 @@ def _name(title: str) -> str:
 
 
 def _figures(taken: dict[str, Series]) -> tuple[Figure, ...]:
-    three = [f"{name} run, 3 cgroup hierarchies" for name in ("crun", "runc")]
+    few = [f"{name} run, 4 cgroup hierarchies" for name in ("crun", "runc")]
     engine = ("docker, HTTP", "docker run --rm", "ctr run --rm", "podman run --rm")
     return (
         _figure(
             HTTP,
             "A container's life, over HTTP, beside OCI runtimes",
             taken,
-            (OURS, "crun run", "runc run", *three, "crun run, no cgroup", "launching `true`"),
+            (OURS, "crun run", "runc run", *few, "crun run, no cgroup", "launching `true`"),
         ),
         _figure(ENGINES, "A container's life, over HTTP, beside engines", taken, (OURS, *engine)),
         _figure(CLIENTS, "A container's life, by a client that is started for it", taken, (PYCTR, *engine[1:])),
