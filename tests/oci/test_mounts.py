@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.oci.bundle import MOUNTS, namespaces
+from tests.oci.bundle import MOUNTS, make_rootfs, namespaces
 from tests.oci.containers import Containers
 
 _KERNEL = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
@@ -42,6 +42,14 @@ def source(place: Path) -> Path:
 def test_a_directory_is_bound(oci: Containers, source: Path) -> None:
     assert oci.sh("cat /mnt/file; echo new > /mnt/new", mounts(bind(source, "rbind", "rw"))) == "content"
     assert (source / "new").read_text() == "new\n"
+
+
+@pytest.mark.lacks("crun<1.9", "opens the root before it binds there")
+def test_a_first_bind_on_the_root_is_the_root(oci: Containers, place: Path) -> None:
+    make_rootfs(place / "other")
+    (place / "other/mark").write_text("other\n")
+    first = bind(place / "other", "rbind", "ro", destination="/")
+    assert oci.sh("cat /mark; touch /new || ls -d /proc/1", {"mounts": [first, *MOUNTS]}) == "other\n/proc/1"
 
 
 def test_a_file_is_bound(oci: Containers, source: Path) -> None:

@@ -41,6 +41,16 @@ def test_the_maps_are_those_asked_for(oci: Containers) -> None:
     assert table(told) == [list(RANGE), list(RANGE)]
 
 
+@pytest.mark.lacks("runc", "wants ids for each new one")
+def test_without_ids_the_caller_is_its_root(oci: Containers) -> None:
+    told = oci.sh("cat /proc/self/uid_map /proc/self/gid_map", {"linux.namespaces": namespaces(user="")})
+    assert table(told) == [[0, os.geteuid(), 1], [0, os.getegid(), 1]]
+
+
+def test_ids_of_one_kind_alone_are_refused(oci: Containers) -> None:
+    oci.refused({"linux.namespaces": namespaces(user=""), "linux.uidMappings": mapped(RANGE)["linux.uidMappings"]})
+
+
 def test_there_may_be_several_ranges(oci: Containers) -> None:
     ranges = ((0, 100_000, 1000), (1000, 300_000, 1), (1001, 200_000, 5000))
     assert table(oci.sh("cat /proc/self/uid_map", mapped(*ranges))) == [list(each) for each in ranges]
@@ -113,11 +123,6 @@ def test_it_is_joined_by_path(oci: Containers) -> None:
 def test_mappings_without_a_user_namespace_are_refused(oci: Containers) -> None:
     changes = mapped(RANGE) | {"linux.namespaces": namespaces()}
     oci.refused(changes)
-
-
-@pytest.mark.lacks("crun", "makes mappings of its own")
-def test_a_user_namespace_without_mappings_is_refused(oci: Containers) -> None:
-    oci.refused({"linux.namespaces": namespaces(user="")})
 
 
 def test_overlapping_mappings_are_refused(oci: Containers) -> None:

@@ -5,6 +5,8 @@ bind, which has its source's file system, and so runc and crun take them. They a
 without a value are not, since a wrong one may stand for what protects (`readonly`).
 
 Destinations as the host knows them, below the root file system: for runc these are meant inside of it.
+
+A first mount that is a bind on `/`: for runc it covers the root file system, and is where all others are mounted.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from containerd_py.runtime.spec.mount_options import is_data
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_BINDS = {"bind", "rbind"}
+_SIMPLE = {"destination", "options", "source", "type"}
+"""What a bind may have that is taken for the root."""
 
 
 def leave_out_data(document: Any) -> list[str]:
@@ -34,11 +40,15 @@ def leave_out_data(document: Any) -> list[str]:
 def leave_out_root(document: Any, bundle: str) -> None:
     """Have destinations begin at the root. Before the document is checked: what may be mounted where is told by them."""
     root, mounts = (document.get(name) if isinstance(document, dict) else None for name in ("root", "mounts"))
-    path = root.get("path") if isinstance(root, dict) else None
-    if not isinstance(path, str) or not isinstance(mounts, list):
+    if not isinstance(root, dict) or not isinstance(mounts, list) or not mounts or not isinstance(mounts[0], dict):
         return
-    beginning = os.path.abspath(os.path.join(bundle, path)) + "/"
-    for mount in mounts:
-        destination = mount.get("destination") if isinstance(mount, dict) else None
-        if isinstance(destination, str) and os.path.normpath(destination).startswith(beginning):
-            mount["destination"] = "/" + os.path.normpath(destination).removeprefix(beginning)
+    first = mounts[0]
+    options = first.get("options")
+    words = set(options) if isinstance(options, list) and all(isinstance(option, str) for option in options) else set()
+    if first.get("destination") != "/" or not isinstance(first.get("source"), str) or not first.keys() <= _SIMPLE:
+        return
+    if words & _BINDS and words <= _BINDS | {"ro", "rw"}:
+        root["path"] = first["source"]
+        if "ro" in words:
+            root["readonly"] = True
+        del mounts[0]

@@ -30,15 +30,17 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
     Raises InvalidArgument naming the file, or the JSON path of each problem. What the specification does not have is no
     error there (its "Extensibility"): `warn` is told of it.
     """
-    from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
+    from containerd_py.cli.oci.binds import leave_out_data, leave_out_root, take_bound_root
     from containerd_py.runtime.spec.models import parse
 
     document = read_document(os.path.join(bundle, config))
     if _is_before_1_3(document):
         _say_that_none_is_none(document)
+    _map_root_to_caller(document, warn)
     with ignoring(config, warn) as ignored:
         ignored += leave_out_data(document)
         leave_out_root(document, bundle)
+        take_bound_root(document)
         spec = parse(document, ignored=ignored)
     warn_of_ambient(spec.process, warn)
     return spec
@@ -66,6 +68,23 @@ def _say_that_none_is_none(document: dict[str, Any]) -> None:
         found = found.get(name) if isinstance(found, dict) else None
     if isinstance(found, dict) and found.get("limit") == 0:
         found["limit"] = -1
+
+
+def _map_root_to_caller(document: Any, warn: Callable[[str], None]) -> None:
+    """Give a new user namespace without ids its root, as crun does: without any, nothing could be run in it.
+
+    It is the caller, who has fewer rights in it than without a namespace; no other id is mapped.
+    """
+    linux = document.get("linux") if isinstance(document, dict) else None
+    if not isinstance(linux, dict) or linux.get("uidMappings") or linux.get("gidMappings"):
+        return
+    namespaces = linux.get("namespaces")
+    for one in namespaces if isinstance(namespaces, list) else ():
+        if isinstance(one, dict) and one.get("type") == "user" and not one.get("path"):
+            linux["uidMappings"] = [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
+            linux["gidMappings"] = [{"containerID": 0, "hostID": os.getegid(), "size": 1}]
+            warn("linux.uidMappings and gidMappings are missing: the root of the user namespace is the caller")
+            return
 
 
 def read_document(path: str) -> Any:

@@ -1,5 +1,6 @@
 """The parts that need no command: sizes, durations, held signals, listening descriptors, readiness, pipes for terminals."""
 
+import copy
 import ctypes
 import json
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from containerd_py.cli.oci import activation
 from containerd_py.cli.oci.arguments import seconds, size_bytes
-from containerd_py.cli.oci.binds import leave_out_data, leave_out_root
+from containerd_py.cli.oci.binds import leave_out_data, leave_out_root, take_bound_root
 from containerd_py.cli.oci.bundle import read_spec
 from containerd_py.cli.oci.foreground import Relays
 from containerd_py.cli.oci.notify import NotifySocket, relay
@@ -251,6 +252,35 @@ def test_destinations_begin_at_the_root(root: object, destination: object, expec
     document = {"root": {"path": root}, "mounts": [{"destination": destination}, 7]}
     leave_out_root(document, "/b")
     assert document["mounts"] == [{"destination": expected}, 7]
+
+
+@pytest.mark.parametrize(("options", "root"), [(["bind"], {}), (["rw", "rbind"], {}), (["bind", "ro"], {"readonly": True})])
+def test_a_first_bind_on_the_root_is_the_root(options: list[str], root: dict[str, object]) -> None:
+    first = {"destination": "/", "source": "other", "type": "none", "options": options}
+    document = {"root": {"path": "rootfs"}, "mounts": [first, 7]}
+    take_bound_root(document)
+    assert document == {"root": {"path": "other", **root}, "mounts": [7]}
+
+
+@pytest.mark.parametrize(
+    "mounts",
+    [
+        [7, {"destination": "/", "source": "other", "options": ["bind"]}],
+        [{"destination": "/", "source": "other", "options": ["bind", "noexec"]}],
+        [{"destination": "/", "source": "other", "options": ["bind"], "uidMappings": []}],
+        [{"destination": "/", "source": "tmpfs", "type": "tmpfs", "options": ["ro"]}],
+        [{"destination": "/", "source": "other", "options": [7, "bind"]}],
+        [{"destination": "/", "options": ["bind"]}],
+        [{"destination": "/mnt", "source": "other", "options": ["bind"]}],
+        [],
+        7,
+    ],
+)
+def test_any_other_mount_stays(mounts: object) -> None:
+    document = {"root": {"path": "rootfs"}, "mounts": mounts}
+    before = copy.deepcopy(document)
+    take_bound_root(document)
+    assert document == before
 
 
 @pytest.mark.parametrize("document", [[], {}, {"root": {"path": "x"}, "mounts": {}}, {"root": [], "mounts": []}])
