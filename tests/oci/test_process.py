@@ -254,6 +254,20 @@ def test_descriptors_are_not_preserved_unless_asked_for(oci: Containers, passed:
     assert oci.sh("ls /proc/1/fd; true", None, before=passed).split() == ["0", "1", "2"]
 
 
+@pytest.mark.lacks("runc", "wants each to be open, or has it open itself", some=True)
+def test_of_many_descriptors_those_are_preserved_that_are_open(oci: Containers, passed: str) -> None:
+    assert oci.sh("ls /proc/1/fd; cat <&3", None, "--preserve-fds", "9", before=passed).split("\n", 4)[3:] == [
+        "3",
+        "through a descriptor",
+    ]
+
+
+@pytest.mark.lacks("crun", "passes those that are open")
+@pytest.mark.lacks("runc", "passes what it has open itself", some=True)
+def test_no_preserved_descriptor_gets_another_number(oci: Containers, passed: str) -> None:
+    oci.refused({}, "--preserve-fds", "3", before=f"{passed} 5<&3")
+
+
 @pytest.mark.lacks("crun", "passes those that are open")
 def test_a_preserved_descriptor_must_be_open(oci: Containers) -> None:
     oci.refused({}, "--preserve-fds", "7")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import InvalidArgument
+from containerd_py.light import contextlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from containerd_py.runtime.spec.models import Spec
 
@@ -33,22 +34,37 @@ def told(spec: Spec, listening: int, environ: Mapping[str, str]) -> Spec:
     return spec.replace(process=process)
 
 
-def check_open(preserved: int) -> None:
-    """Raise InvalidArgument where one of the descriptors is not the caller's.
+def passed_on(asked: int, warn: Callable[[str], None], *, least: int = 0) -> int:
+    """Return how many of the descriptors from 3 on that are asked for are the caller's; `warn` is told of the others.
+
+    Who asks for many gets those that are there, as with crun. Raises InvalidArgument where none is, one of the first
+    `least` is not, or one in between: the others would not be what their numbers say.
 
     What this process has opened itself, its launcher's socket say, takes the numbers that the caller left free: it is
     closed on exec, and what came through an exec is not.
     """
-    for fd in range(_FIRST, _FIRST + preserved):
-        problem = None
-        try:
-            if os.get_inheritable(fd):
-                continue
-        except OSError as found:
-            problem = found
+    if not asked:
+        return 0
+    there = _inheritable()
+    found = next(index for index in range(len(there) + 1) if _FIRST + index not in there)
+    if found >= asked:
+        return asked
+    missing = _FIRST + found
+    if found < max(least, 1) or any(missing < fd < _FIRST + asked for fd in there):
         raise InvalidArgument(
-            f"cannot pass descriptor {fd} to the container: it is not open",
+            f"cannot pass descriptor {missing} to the container: it is not open",
             step="stdio",
             errno="EBADF",
             hint="--preserve-fds N passes the descriptors from 3 to N + 2",
-        ) from problem
+        )
+    warn(f"descriptors {missing} to {_FIRST + asked - 1} are not open, and not passed to the container")
+    return found
+
+
+def _inheritable() -> set[int]:
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing's own is closed by now
+            if os.get_inheritable(int(name)):
+                found.add(int(name))
+    return found

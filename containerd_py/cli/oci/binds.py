@@ -40,6 +40,22 @@ def leave_out_data(document: Any) -> list[str]:
 def leave_out_root(document: Any, bundle: str) -> None:
     """Have destinations begin at the root. Before the document is checked: what may be mounted where is told by them."""
     root, mounts = (document.get(name) if isinstance(document, dict) else None for name in ("root", "mounts"))
+    path = root.get("path") if isinstance(root, dict) else None
+    if not isinstance(path, str) or not isinstance(mounts, list):
+        return
+    beginning = os.path.abspath(os.path.join(bundle, path)) + "/"
+    for mount in mounts:
+        destination = mount.get("destination") if isinstance(mount, dict) else None
+        if isinstance(destination, str) and os.path.normpath(destination).startswith(beginning):
+            mount["destination"] = "/" + os.path.normpath(destination).removeprefix(beginning)
+
+
+def take_bound_root(document: Any) -> None:
+    """Have a first mount that binds a directory on `/` be the root file system: what it covers, nothing could reach.
+
+    With other options than the root can have it stays, and is refused as any mount on `/` is.
+    """
+    root, mounts = (document.get(name) if isinstance(document, dict) else None for name in ("root", "mounts"))
     if not isinstance(root, dict) or not isinstance(mounts, list) or not mounts or not isinstance(mounts[0], dict):
         return
     first = mounts[0]

@@ -57,8 +57,7 @@ def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, i
         terminal=bool(spec.process and spec.process.terminal), detached=detached, console_socket=options.console_socket
     )
     listening = activation.listening(context.environ, os.getpid())
-    preserved = options.preserve_fds + listening
-    activation.check_open(preserved)
+    preserved = activation.passed_on(options.preserve_fds + listening, context.log.warning, least=listening)
     return activation.told(spec, listening, context.environ), preserved
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from containerd_py.cli.oci.activation import check_open
+from containerd_py.cli.oci.activation import passed_on
 from containerd_py.cli.oci.arguments import count, gids, given, integer
 from containerd_py.cli.oci.bundle import ignoring, read_document, warn_of_ambient
 from containerd_py.cli.oci.creation import check_terminal
@@ -64,7 +64,7 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: Options, context: Context) -> int:
-    check_open(options.preserve_fds)
+    options.preserve_fds = passed_on(options.preserve_fds, context.log.warning)
     container = context.load(options.id)
     _check_status(container.state().status, options)
     process = _process(options, container, context)
