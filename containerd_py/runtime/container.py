@@ -70,7 +70,7 @@ class Container(Controlled, Starting):
 
         state_root: where `<id>/` is kept; made where it is missing, and removed with the last container in it.
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
-        preserve_fds: how many descriptors from 3 on are handed on.
+        preserve_fds: how many descriptors from 3 on are handed on, but those that are closed on exec.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
         no_pivot: the root is moved over the host's, which a payload with CAP_SYS_CHROOT can reach; for an initial ramdisk.
         new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).

@@ -43,16 +43,26 @@ OWN_STREAMS = Streams()
 
 
 def preserved(count: int) -> dict[str, int]:
-    """Return the caller's descriptors from 3 on that the payload is to get as well. Raises InvalidArgument."""
-    handles = {f"fd{index}": 3 + index for index in range(count)}
-    for fd in handles.values():
-        try:
-            os.fstat(fd)
-        except OSError as problem:
-            raise InvalidArgument(
-                f"cannot preserve {count} descriptors: {fd} is not open", step="stdio", errno=problem.errno
-            ) from problem
+    """Return the caller's descriptors from 3 on that the payload is to get as well, under the same numbers.
+
+    As through exec(2): those that are closed on it are left out. Raises InvalidArgument where the last one is.
+    """
+    handles = {f"fd{index}": 3 + index for index in range(count) if inheritable(3 + index)}
+    if count and f"fd{count - 1}" not in handles:
+        raise InvalidArgument(
+            f"cannot preserve {count} descriptors: {2 + count} is not open, or is closed on exec",
+            step="stdio",
+            errno="EBADF",
+        )
     return handles
+
+
+def inheritable(fd: int) -> bool:
+    """False for a descriptor that is not open, too."""
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False
 
 
 def check_console_socket(path: str | None, *, terminal: bool) -> None:

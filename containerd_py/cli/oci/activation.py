@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.light import contextlib
+from containerd_py.runtime.streams import inheritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,36 +35,24 @@ def told(spec: Spec, listening: int, environ: Mapping[str, str]) -> Spec:
 
 
 def passed_on(asked: int, warn: Callable[[str], None], *, least: int = 0) -> int:
-    """Return how many of the descriptors from 3 on that are asked for are the caller's; `warn` is told of the others.
+    """Return up to which of the descriptors from 3 on the caller has those that are asked for.
 
-    Who asks for many gets those that are there, as with crun. Raises InvalidArgument where none is, one of the first
-    `least` is not, or one in between: the others would not be what their numbers say.
-
+    Who asks for many gets those that are there, under the same numbers, as with crun; `warn` is told of the others.
     What this process has opened itself, its launcher's socket say, takes the numbers that the caller left free: it is
     closed on exec, and what came through an exec is not.
+    Raises InvalidArgument where none is there, or one of the first `least` is not.
     """
-    if not asked:
-        return 0
-    there = _inheritable()
-    found = next(index for index in range(len(there) + 1) if _FIRST + index not in there)
-    if found >= asked:
+    wanted = range(_FIRST, _FIRST + asked)
+    there = [fd for fd in sorted(map(int, os.listdir("/proc/self/fd"))) if fd in wanted and inheritable(fd)]
+    missing = next((fd for fd in wanted if fd not in there), None)
+    if missing is None:
         return asked
-    missing = _FIRST + found
-    if found < max(least, 1) or any(missing < fd < _FIRST + asked for fd in there):
+    if not there or missing < _FIRST + least:
         raise InvalidArgument(
             f"cannot pass descriptor {missing} to the container: it is not open",
             step="stdio",
             errno="EBADF",
             hint="--preserve-fds N passes the descriptors from 3 to N + 2",
         )
-    warn(f"descriptors {missing} to {_FIRST + asked - 1} are not open, and not passed to the container")
-    return found
-
-
-def _inheritable() -> set[int]:
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # the listing's own is closed by now
-            if os.get_inheritable(int(name)):
-                found.add(int(name))
-    return found
+    warn(f"of {asked} descriptors from {_FIRST} on {len(there)} are open, and passed to the container: {missing} is not")
+    return there[-1] - _FIRST + 1

@@ -92,6 +92,7 @@ def _hand_on(context: Context, count: int) -> None:
     first_free = _FIRST + count
     control = fcntl.fcntl(context.control.detach(), fcntl.F_DUPFD_CLOEXEC, first_free)
     context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
-    preserved = [fcntl.fcntl(context.handles[f"fd{i}"], fcntl.F_DUPFD_CLOEXEC, first_free) for i in range(count)]
-    for number, fd in enumerate(preserved, _FIRST):
+    given = {_FIRST + i: context.handles[f"fd{i}"] for i in range(count) if f"fd{i}" in context.handles}
+    preserved = [(number, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, first_free)) for number, fd in given.items()]
+    for number, fd in preserved:
         os.dup2(fd, number, inheritable=True)

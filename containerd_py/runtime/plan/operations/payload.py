@@ -154,7 +154,7 @@ class ForkPayload(Operation):
 
 @dataclass(frozen=True)
 class Exec(Operation):
-    """preserved: how many handles "fd0" ... the payload gets as its descriptors from 3 on.
+    """preserved: up to how many handles "fd0" ... the payload gets as its descriptors from 3 on; some may be left out.
 
     descriptors: soft and hard RLIMIT_NOFILE, where they are too low for the worker itself.
     """
