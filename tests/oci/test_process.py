@@ -250,6 +250,12 @@ def test_descriptors_are_preserved(oci: Containers, passed: str) -> None:
     assert oci.sh("cat <&3", None, "--preserve-fds", "1", before=passed) == "through a descriptor"
 
 
+@pytest.mark.lacks("runc", "gives them the user alone")
+def test_pipes_are_the_payloads(oci: Containers) -> None:
+    """So that its user can open /dev/stdin again."""
+    assert oci.sh("stat -L -c %u:%g /proc/self/fd/0", {"process.user": {"uid": 1000, "gid": 1001}}) == "1000:1001"
+
+
 def test_descriptors_are_not_preserved_unless_asked_for(oci: Containers, passed: str) -> None:
     assert oci.sh("ls /proc/1/fd; true", None, before=passed).split() == ["0", "1", "2"]
 

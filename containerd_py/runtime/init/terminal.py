@@ -81,13 +81,13 @@ def attach_stdio(context: Context, step: op.AttachStdio) -> None:
         else:
             os.dup2(source, number, inheritable=True)
             if stat.S_ISFIFO(os.fstat(number).st_mode):
-                _give(number, step.uid)
+                _give(number, step.uid, step.gid)
 
 
-def _give(pipe: int, uid: int) -> None:
+def _give(pipe: int, uid: int, gid: int) -> None:
     """Let the payload's user open /dev/stdout again. A pipe of somebody whom the user namespace does not know stays his."""
     try:
-        os.fchown(pipe, uid, -1)
+        os.fchown(pipe, uid, gid)
     except OSError as problem:
         if problem.errno not in (errno.EPERM, errno.EINVAL):
             raise

@@ -35,7 +35,7 @@ def plan_for(rootfs: Path, *arguments: str, extra: tuple[op.Operation, ...] = ()
         op.SetHostname("inside"),
         op.PivotRoot(),
         *extra,
-        op.AttachStdio(terminal=False, uid=0),
+        op.AttachStdio(terminal=False, uid=0, gid=0),
         op.CloseOnExec(),
         op.LimitBounding(0),
         op.SetIdentity(0, 0, (), 0o22),

@@ -124,7 +124,8 @@ def _payload_steps(
     at_start: its hooks; init: the first process is the worker still, and the payload its child.
     """
     early_filter = seccomp is not None and not process.no_new_privileges
-    yield op.AttachStdio(process.terminal, process.user.uid, origin="process.terminal" if process.terminal else "")
+    origin = "process.terminal" if process.terminal else ""
+    yield op.AttachStdio(process.terminal, process.user.uid, process.user.gid, origin=origin)
     yield from attribute_steps(process, spec.linux)
     yield op.CloseOnExec()
     yield from directory_steps(process)

@@ -40,6 +40,7 @@ class AttachStdio(Operation):
     step: ClassVar[str] = "stdio"
     terminal: bool
     uid: int
+    gid: int
 
     def describe(self) -> str:
         return f"attach the {'terminal' if self.terminal else 'pipes'} to stdin, stdout and stderr"

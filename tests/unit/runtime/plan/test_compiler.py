@@ -61,7 +61,7 @@ def test_a_small_spec(make_spec: MakeSpec) -> None:
         *DEVICES,
         *LINKS,
         op.PivotRoot(),
-        op.AttachStdio(terminal=False, uid=0),
+        op.AttachStdio(terminal=False, uid=0, gid=0),
         op.CloseOnExec(),
         op.ChangeDirectory("/"),
         op.SetIdentity(0, 0, (), 0o022),
@@ -114,7 +114,7 @@ def test_a_spec_of_defaults(make_spec: MakeSpec) -> None:
         op.PivotRoot(),
         op.ReadonlyPath("/proc/sys"),
         op.MaskPath("/proc/kcore"),
-        op.AttachStdio(terminal=False, uid=0),
+        op.AttachStdio(terminal=False, uid=0, gid=0),
         op.CloseOnExec(),
         op.ChangeDirectory("/"),
         op.LimitBounding(kept),
@@ -142,7 +142,7 @@ def test_a_terminal_is_opened_on_the_containers_devpts(make_spec: MakeSpec) -> N
     found = steps(spec)
     assert of_kind(found, op.OpenConsole, op.AttachStdio) == [
         op.OpenConsole(24, 80, 7),
-        op.AttachStdio(terminal=True, uid=7),
+        op.AttachStdio(terminal=True, uid=7, gid=0),
     ]
     assert between(found, op.MakeSymlink, op.PivotRoot)[-2:] == (
         op.MakeSymlink("/dev/ptmx", "pts/ptmx"),

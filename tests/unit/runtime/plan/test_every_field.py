@@ -76,7 +76,7 @@ TABLE: dict[str, Line] = {
     "process.env": (["PATH=/sbin", "A=b"], "Exec FindProgram"),
     "process.args": (["/bin/other"], "FindProgram Exec"),
     "process.user.uid": (7, "SetIdentity AttachStdio OpenConsole FindHome"),
-    "process.user.gid": (7, "SetIdentity"),
+    "process.user.gid": (7, "SetIdentity AttachStdio"),
     "process.user.umask": (7, "SetIdentity"),
     "process.user.additionalGids": ([7], "SetIdentity"),
     "process.rlimits[].type": ("RLIMIT_DATA", "SetRlimit", CORE),
