@@ -61,10 +61,24 @@ def check(container_id: str, spec: Spec) -> None:
 
 def check_id(container_id: str) -> None:
     """SECURITY R20: an id becomes the name of a directory and of a cgroup. Raises InvalidArgument."""
-    fit = 1 <= len(container_id) <= _LONGEST_ID and container_id[0] in _FIRST and _OF_ID.issuperset(container_id)
-    if not fit or ".." in container_id:
+    cause = _unfit(container_id)
+    if cause is not None:
         raise InvalidArgument(
-            f"cannot use container id {container_id!r}: not an id",
+            f"cannot use container id {container_id!r}: {cause}",
             step="validate",
             hint="letters, digits and _ . + - (not first), at most 128",
         )
+
+
+def _unfit(container_id: str) -> str | None:
+    """Return what is wrong with an id, in runc's words and crun's; None for a right one."""
+    if not container_id:
+        return "container id cannot be empty"
+    stranger = next((character for character in container_id if character not in _OF_ID), None)
+    if stranger is not None:
+        return f"invalid container ID format: invalid character {stranger!r} in the container ID"
+    if container_id[0] not in _FIRST:
+        return f"invalid container ID format: it begins with {container_id[0]!r}"
+    if ".." in container_id:
+        return "invalid container ID format: '..' is in it"
+    return "invalid container ID format: it is too long" if len(container_id) > _LONGEST_ID else None

@@ -1,5 +1,6 @@
 """What the library door decides before anything is made."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,21 @@ def test_ids(container_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "container_id", ["", ".", "..", "a..b", "-a", "_a", "+a", "a/b", "/a", "a\n", "a b", "a\0", "é", "A" * 129]
+    ("container_id", "cause"),
+    [
+        ("", "container id cannot be empty"),
+        *((each, f"it begins with '{each[0]}'") for each in (".", "..", ".a", "-a", "_a", "+a")),
+        ("a..b", "'..' is in it"),
+        *((each, "invalid character '/' in the container ID") for each in ("a/b", "/a", "a/ b")),
+        *((each, "invalid character ") for each in ("a\n", "a b", "a\0", "é", "a" * 129 + "/")),
+        ("A" * 129, "it is too long"),
+    ],
 )
-def test_what_is_no_id(container_id: str) -> None:
+def test_what_is_no_id(container_id: str, cause: str) -> None:
     """SECURITY R20: it becomes the name of a directory and of a cgroup."""
-    with pytest.raises(InvalidArgument, match="not an id"):
+    with pytest.raises(InvalidArgument, match=re.escape(cause)) as caught:
         check_id(container_id)
+    assert ("invalid container ID format" in caught.value.message) == bool(container_id)
 
 
 def test_a_relative_root_is_the_bundles(make_spec: MakeSpec, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -235,6 +236,13 @@ class Pyrunc:
         return Called(code, *self._capfd.readouterr())
 
 
+def _keep_descriptors() -> None:
+    """Who started the tests may have left descriptors open for them: for `--preserve-fds` they would be the caller's."""
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):  # the listing's own is closed by now
+            os.set_inheritable(fd, fd < 3)
+
+
 @pytest.fixture
 def library() -> Library:
     return Library()
@@ -242,6 +250,7 @@ def library() -> Library:
 
 @pytest.fixture
 def pyrunc(library: Library, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Pyrunc:
+    _keep_descriptors()
     (tmp_path / "state").mkdir()
     return Pyrunc(library, capfd, tmp_path / "state")
 
