@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-FORMAT = 7
+FORMAT = 8
 """Raised with each change of an operation: its name, its fields, their order, or what they mean.
 
 A worker reads plans of its own format only. The daemon's come from the spawner, whose code may be older than the daemon's:
