@@ -79,7 +79,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"linux.namespaces": [*namespaces(), {"type": "pid"}]}, "linux.namespaces"),
     ({"linux.namespaces": namespaces(network="relative")}, "linux.namespaces"),
     ({"linux.uidMappings": _MAPS, "linux.gidMappings": _MAPS}, "linux.uidMappings"),
-    ({"linux.namespaces": namespaces(user="")}, "linux.uidMappings"),
+    ({"linux.namespaces": namespaces(user=""), "linux.gidMappings": _MAPS}, "linux.uidMappings"),
     (
         {"linux.namespaces": namespaces(user=""), "linux.uidMappings": _MAPS * 2, "linux.gidMappings": _MAPS},
         "linux.uidMappings",
