@@ -97,6 +97,8 @@ class Attendance:
     """Typed at a terminal of ours they leave it."""
     sig_proxy: bool = True
     """Signals to this process are passed on; else they end this process alone."""
+    typed: bytes = b""
+    """What was read from stdin before, and is to be sent first."""
 
     @property
     def sized(self) -> bool:
@@ -199,6 +201,8 @@ class Foreground:
     # ── input, size, signals ──────────────────────────────────────────────────────────────────────────────────
 
     async def _copy_input(self) -> None:
+        if typed := self._attendance.typed:
+            await self._send(partial(_send_stdin, typed))
         keys = DetachKeys(self._attendance.detach_keys if self._attendance.raw else b"")
         async for typed in read_chunks(_STDIN):
             data, detached = keys.feed(typed)
@@ -208,7 +212,10 @@ class Foreground:
                 raise Detached(self._attended.name)
         if held := keys.end():
             await self._send(partial(_send_stdin, held))
-        await self._send(Attachment.close_stdin)
+        while True:  # on each further attachment too: nobody may have heard it on the one before
+            told = self._attachment
+            await self._send(Attachment.close_stdin)
+            await self._renewed_after(told)
 
     async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:
         """Send on the current attachment, or on the next one where it is gone (`_copy_output` sees to that)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from containerd_py.light import socket
+from containerd_py.light.contextlib import suppress
 
 _PIECE = 65_536
 _LARGEST_HEAD = 65_536
@@ -29,7 +30,7 @@ class Connection:
         except BaseException:
             self._socket.close()
             raise
-        self._unread = b""
+        self._unread = self._unsent = b""
 
     def close(self) -> None:
         self._socket.close()
@@ -102,10 +103,21 @@ class Connection:
         return bool(self._unread)
 
     def send(self, kind: int, content: bytes) -> None:
-        """Send a short frame: of 125 bytes at most."""
-        mask = os.urandom(4)
-        masked = bytes(byte ^ mask[index & 3] for index, byte in enumerate(content))
-        self._socket.sendall(bytes((_FINAL | kind, 0x80 | len(content))) + mask + masked)
+        """Send a frame of less than 64 KiB, as far as the daemon takes it; the rest is for `flush`."""
+        length, mask = len(content), os.urandom(4)
+        size = bytes((0x80 | length,)) if length <= 125 else b"\xfe" + length.to_bytes(2, "big")
+        self._unsent += bytes((_FINAL | kind,)) + size + mask + _masked(content, mask)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is left of frames, as far as the daemon takes it."""
+        with suppress(BlockingIOError):
+            self._unsent = self._unsent[self._socket.send(self._unsent, socket.MSG_DONTWAIT) :]
+
+    @property
+    def holds_unsent(self) -> bool:
+        """The daemon did not take all frames yet."""
+        return bool(self._unsent)
 
     # ── bytes ──
 
@@ -124,3 +136,9 @@ class Connection:
         if not piece:
             raise Strange("the daemon has closed the connection")
         return piece
+
+
+def _masked(content: bytes, mask: bytes) -> bytes:
+    length = len(content)
+    key = (mask * (length // 4 + 1))[:length]
+    return (int.from_bytes(content, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big")

@@ -17,10 +17,11 @@ from containerd_py.cli.complaints import complain, start_code
 from containerd_py.errors import Internal, InvalidArgument, Unavailable
 
 if TYPE_CHECKING:
-    from typing import Any
+    from pydantic import BaseModel
 
-    from containerd_py.cli.foreground import Attendance
-    from containerd_py.cli.quick.session import Lost
+    from containerd_py.cli.foreground import Attendance, Attended
+    from containerd_py.cli.quick.session import Lost, Session
+    from containerd_py.cli.quick.usual import Usual
     from containerd_py.client import Client
 
 _TRY_AGAIN_LATER = 1013
@@ -53,50 +54,64 @@ def not_written(problem: OSError) -> int:
     return start_code(error)
 
 
-def wrong(request: dict[str, Any]) -> int | None:
+def wrong(asked: Usual) -> int | None:
     """Tell what is wrong with a request by itself, by the option; return the exit code, None where nothing is."""
     from containerd_py.cli.requests import reading
-    from containerd_py.wire import ContainerSpec
+    from containerd_py.wire import ContainerSpec, ExecSpec
 
+    model: type[BaseModel] = ExecSpec if asked.container else ContainerSpec
     try:
         with reading():
-            ContainerSpec(**request)
+            model(**asked.request)
     except InvalidArgument as error:
         complain(error)
         return start_code(error)
     return None
 
 
-def ended(socket_path: str, container: str, told: bytes) -> int:
+def ended(session: Session, told: bytes) -> int:
     """Return the exit code of a payload whose status tells none; told: the status."""
     from containerd_py.cli.settings import outcome
 
     async def action(client: Client) -> int:
-        from containerd_py.cli.foreground import AttendedContainer, exit_code_of
+        from containerd_py.cli.foreground import exit_code_of
         from containerd_py.client.status import parse_status
 
         status = parse_status(told)
         if status.failure is not None:
-            raise Internal(f"cannot follow {container!r}: {status.failure}", step="attach")
-        return await exit_code_of(AttendedContainer(client, container))
+            raise Internal(f"cannot follow {session.name!r}: {status.failure}", step="attach")
+        return await exit_code_of(_attended(client, session))
 
-    return outcome(socket_path, action, start_code)
+    return outcome(session.socket, action, start_code)
 
 
-def go_on(socket_path: str, container: str, lost: Lost) -> int:
-    """Attend a container from where the usual form was left; return the exit code."""
+def go_on(session: Session, lost: Lost) -> int:
+    """Attend it from where the usual form was left; return the exit code."""
     from containerd_py.cli.settings import outcome
 
     async def action(client: Client) -> int:
-        from containerd_py.cli.foreground import Attendance, AttendedContainer, attend
+        from containerd_py.cli.foreground import Attendance, attend
 
         offset = _offset(lost)
-        attendance = Attendance(AttendedContainer(client, container), interactive=False, terminal=False, offset=offset)
+        attendance = Attendance(
+            _attended(client, session),
+            session.asked.interactive,  # where its end was told already, it is told again: nobody may have heard it
+            terminal=False,
+            offset=offset,
+            typed=b"" if session.input is None else session.input.unsent,
+        )
         if lost.started:
             return await _attend_again(attendance)
-        return await attend(attendance, partial(client.start, container))
+        start = client.exec_start if session.asked.container else client.start
+        return await attend(attendance, partial(start, session.name))
 
-    return outcome(socket_path, action, start_code)
+    return outcome(session.socket, action, start_code)
+
+
+def _attended(client: Client, session: Session) -> Attended:
+    from containerd_py.cli.foreground import AttendedContainer, AttendedExec
+
+    return (AttendedExec if session.asked.container else AttendedContainer)(client, session.name)
 
 
 async def _attend_again(attendance: Attendance) -> int:

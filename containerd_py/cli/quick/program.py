@@ -1,6 +1,6 @@
-"""`pyctr` as a program that runs a container in the usual form: create, attach, start, copy its output, tell its end.
+"""`pyctr` as a program that runs a container in the usual form, or executes in one.
 
-    create ──► attach ──► start ──► output; signals there ──► the status ──► remove
+    create ──► attach ──► start ──► output; input, signals there ──► the status ──► remove
 
 Errors are told by who tells them for all commands; so is a connection that is lost: the session is handed over (`others`).
 """
@@ -28,10 +28,12 @@ _CREATED = 201
 _FAILED_FROM = 400
 _NOT_FOUND = 404
 _INTERRUPTED = 130
+_NOBODY_READS = 141
+_STDOUT = 1
 
 
 def run(cache: BytecodeCache) -> None:
-    """Run the container of this process's command line, and end as it did; return where it is not in the usual form."""
+    """Do what this process's command line says, and end as that did; return where it is not in the usual form."""
     gc.disable()  # what is made here is little, and needed to the end
     code = attempt(sys.argv[1:], os.environ)
     if code is None:
@@ -61,7 +63,7 @@ def _run(asked: Usual) -> int | None:
 
 def _run_over(connection: Connection, asked: Usual) -> int | None:
     try:
-        status, answer = connection.exchange("POST", "/v1/containers", json.dumps(asked.request).encode())
+        status, answer = connection.exchange("POST", asked.maker, json.dumps(asked.request).encode())
     except (OSError, Strange) as problem:
         from containerd_py.cli.quick import others
 
@@ -69,8 +71,10 @@ def _run_over(connection: Connection, asked: Usual) -> int | None:
     if status != _CREATED:
         from containerd_py.cli.quick import others
 
-        return others.wrong(asked.request) or others.refused(status, answer, "POST", "/v1/containers")
-    session = Session(asked.socket, json.loads(answer)["id"], connection)
+        return others.wrong(asked) or others.refused(status, answer, "POST", asked.maker)
+    session = Session(asked, json.loads(answer)["id"], connection)
+    if asked.detached:
+        return _begin(session)
     try:
         return _attend(session)
     finally:
@@ -84,7 +88,30 @@ def _attend(session: Session) -> int:
     except Lost as lost:
         from containerd_py.cli.quick import others
 
-        return others.go_on(session.socket, session.container, lost)
+        return others.go_on(session, lost)
+
+
+def _begin(session: Session) -> int:
+    """Start it, print its id, and leave it."""
+    try:
+        status, answer = session.start()
+    except (OSError, Strange) as problem:
+        from containerd_py.cli.quick import others
+
+        return others.lost(session.socket, problem)
+    if status >= _FAILED_FROM:
+        from containerd_py.cli.quick import others
+
+        return others.refused(status, answer, "POST", f"{session.asked.place}/{session.name}/start")
+    try:
+        os.write(_STDOUT, f"{session.name}\n".encode())
+    except BrokenPipeError:
+        return _NOBODY_READS
+    except OSError as problem:
+        from containerd_py.cli.quick import others
+
+        return others.not_written(problem)
+    return 0
 
 
 def _remove(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""One container that was created: attached, started, followed to its end. Output is copied byte for byte."""
+"""One container, or an exec, that was created: attached, started, followed to its end. Bytes are copied as they are."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 import select
 
 from containerd_py.cli.quick.connection import BINARY, CLOSE, PING, PONG, Connection, Strange
+from containerd_py.cli.quick.typed import Input
 from containerd_py.light import json, signal
 from containerd_py.light.contextlib import closing, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn, Self
+
+    from containerd_py.cli.quick.usual import Usual
 
 _PROTOCOL = "v5.channel.k8s.io"
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
@@ -32,6 +35,7 @@ _NORMAL = (1000).to_bytes(2, "big")
 _PIPES = 64
 _FAILED_FROM = 400
 _UNAVAILABLE = 503
+_BROKEN = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class Lost(Exception):
@@ -57,14 +61,19 @@ class Left(Exception):
 
 
 class Session:
-    """connection: over which it was created, the caller's."""
+    """asked: what was created; name: its id; connection: over which that was done, the caller's."""
 
-    def __init__(self, socket: str, container: str, connection: Connection) -> None:
-        self.socket = socket
-        self.container = container
-        self._path = f"/v1/containers/{container}"
+    def __init__(self, asked: Usual, name: str, connection: Connection) -> None:
+        self.asked = asked
+        self.socket = asked.socket
+        self.name = name
+        self.input: Input | None = None
+        """Since it was started, where this process's stdin is its own."""
+        self._path = f"{asked.place}/{name}"
         self._connection = connection
         self._offset = 0
+        self._happened: dict[int, int] = {}
+        """Events, by descriptor, that input was not passed on for yet."""
 
     def attend(self) -> int:
         """Return the payload's exit code, or a shell's for how this process was made to leave it. Raises Lost."""
@@ -74,7 +83,7 @@ class Session:
     def _run(self, stream: Connection) -> int:
         with Signals() as signals:
             try:
-                status, answer = self._start(signals)
+                status, answer = self.start(signals)
             except Left as left:
                 return 128 + left.number
             except (OSError, Strange) as problem:
@@ -85,6 +94,7 @@ class Session:
                 from containerd_py.cli.quick import others
 
                 return others.refused(status, answer, "POST", f"{self._path}/start")
+            self.input = Input(stream) if self.asked.interactive else None
             try:
                 return self._follow(stream, signals)
             except Left as left:
@@ -111,9 +121,10 @@ class Session:
         stream.close()
         raise Lost(started=False, offset=0)
 
-    def _start(self, signals: Signals) -> tuple[int, bytes]:
+    def start(self, signals: Signals | None = None) -> tuple[int, bytes]:
+        """Return what the daemon answers; signals: to be passed on meanwhile. Raises OSError, Strange, Left."""
         self._connection.ask("POST", f"{self._path}/start")
-        while not _ready(self._connection, signals):
+        while signals is not None and not self._ready(self._connection, signals):
             self._forward(signals)
         return self._connection.answer()
 
@@ -126,7 +137,7 @@ class Session:
 
     def _follow(self, stream: Connection, signals: Signals) -> int:
         while True:
-            if stream.holds_more or _ready(stream, signals):
+            if stream.holds_more or self._ready(stream, signals):
                 try:
                     kind, content = stream.frame()
                     if kind == PING:
@@ -139,6 +150,7 @@ class Session:
                 if kind != BINARY:
                     self._lose(kind, content)
                 self._copy(content, signals)
+                self._pass_on()
             self._forward(signals)
 
     def _copy(self, content: bytes, signals: Signals) -> None:
@@ -147,7 +159,7 @@ class Session:
         self._offset += len(content) - 1
         rest = memoryview(content)[1:]
         while rest:
-            if _ready(content[0], signals, select.POLLOUT):
+            if self._ready(content[0], signals, select.POLLOUT):
                 rest = _write(content[0], rest)
             self._forward(signals)
 
@@ -158,12 +170,36 @@ class Session:
         if code is None:  # nobody saw it, or following has failed
             from containerd_py.cli.quick import others
 
-            return others.ended(self.socket, self.container, status)
+            return others.ended(self, status)
         return code
 
     def _lose(self, kind: int, content: bytes) -> NoReturn:
         code = int.from_bytes(content[:2], "big") if kind == CLOSE and len(content) >= 2 else None
         raise Lost(started=True, offset=self._offset, code=code, reason=content[2:].decode(errors="replace"))
+
+    # ── waiting ──
+
+    def _ready(self, one: Connection | int, signals: Signals, event: int = select.POLLIN) -> bool:
+        """Wait until something can be done with it, a signal or input has come; tell whether it can.
+
+        Input is passed on; but what the daemon says comes first, as it may be that it hears no more: `_pass_on` is next.
+        """
+        fd = one if isinstance(one, int) else one.fileno()
+        awaited = self.input.awaited() if self.input is not None else {}
+        awaited |= {fd: awaited.get(fd, 0) | event, signals.fileno(): select.POLLIN}
+        poll = select.poll()
+        for each, events in awaited.items():
+            poll.register(each, events)
+        self._happened = happened = dict(poll.poll())
+        ready = bool(happened.get(fd, 0) & (event | _BROKEN))
+        if not (ready and event == select.POLLIN):
+            self._pass_on()
+        return ready
+
+    def _pass_on(self) -> None:
+        happened, self._happened = self._happened, {}
+        if self.input is not None:
+            self.input.move(happened)
 
     # ── signals ──
 
@@ -224,14 +260,6 @@ def _write(fd: int, rest: memoryview) -> memoryview:
         return rest[os.write(fd, rest[:_PIECE]) :]
     except BlockingIOError:  # another process made it non-blocking, and wrote first
         return rest
-
-
-def _ready(one: Connection | int, signals: Signals, event: int = select.POLLIN) -> bool:
-    """Wait until something can be done with it, or a signal has come; tell whether it can."""
-    poll = select.poll()
-    poll.register(one, event)
-    poll.register(signals, select.POLLIN)
-    return any(fd != signals.fileno() for fd, _event in poll.poll())
 
 
 def _wake(_number: int, _frame: object) -> None:

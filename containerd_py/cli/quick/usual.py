@@ -1,8 +1,10 @@
-"""The usual form of `pyctr run`: which command lines it is, and the request that is made of them.
+"""The usual form of `pyctr run` and of `exec`: which command lines it is, and the request that is made of them.
 
     pyctr [--socket PATH] run [OPTIONS below] --rootfs DIR PROGRAM [ARGS...]
+    pyctr [--socket PATH] exec [OPTIONS below] CONTAINER PROGRAM [ARGS...]
 
-What is here reads them as typer does, and asks what `requests.build_request` would; a wrong value is the daemon's to find.
+What is here reads them as typer does, and asks what `requests.build_request` and `commands.execute` would; a wrong value is
+the daemon's to find. A terminal of ours is left to the rest: who types there does not notice what its start takes.
 """
 
 from __future__ import annotations
@@ -19,26 +21,68 @@ DEFAULT_SOCKET = "/run/pycontainerd/pycontainerd.sock"
 
 _SOCKET_VARIABLE = "PYCONTAINERD_SOCKET"
 
-_FLAGS = {"--rm": "auto_remove", "--init": "init", "--read-only": "read_only"}
-_VALUES = {
-    "--rootfs": "rootfs",
-    "--name": "name",
-    "--hostname": "hostname",
-    "-h": "hostname",
-    "--user": "user",
-    "-u": "user",
-    "--workdir": "cwd",
-    "-w": "cwd",
-}
-_LISTS = {"--env": "env", "-e": "env", "--label": "labels", "-l": "labels"}
+_CONTAINERS = "/v1/containers"
+_EXECS = "/v1/exec"
+_PLAIN = frozenset("_.+-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_LONGEST_NAME = 128
+
+
+class _Form:
+    """The options of a command, each with the field of the request that it gives. lists: of repeatable ones."""
+
+    def __init__(self, flags: dict[str, str], values: dict[str, str], lists: dict[str, str]) -> None:
+        self.flags = flags
+        self.values = values
+        self.lists = lists
+
+
+_BOTH = {"--user": "user", "-u": "user", "--workdir": "cwd", "-w": "cwd"}
+_VARIABLES = {"--env": "env", "-e": "env"}
+_RUN = _Form(
+    flags={"--rm": "auto_remove", "--init": "init", "--read-only": "read_only"},
+    values=_BOTH | {"--rootfs": "rootfs", "--name": "name", "--hostname": "hostname", "-h": "hostname"},
+    lists=_VARIABLES | {"--label": "labels", "-l": "labels"},
+)
+_EXEC = _Form(
+    flags={
+        "--interactive": "stdin",
+        "-i": "stdin",
+        "--tty": "terminal",
+        "-t": "terminal",
+        "--detach": "detach",
+        "-d": "detach",
+        "--privileged": "privileged",
+    },
+    values=_BOTH,
+    lists=_VARIABLES | {"--group-add": "additional_groups", "--cap": "capabilities"},
+)
 
 
 class Usual:
-    """socket: the daemon's; request: the body of the creation."""
+    """socket: the daemon's; request: the body of the creation; container: where it is executed, "" for one of its own."""
 
-    def __init__(self, socket: str, request: dict[str, Any]) -> None:
+    def __init__(self, socket: str, request: dict[str, Any], container: str = "") -> None:
         self.socket = socket
         self.request = request
+        self.container = container
+
+    @property
+    def maker(self) -> str:
+        """The path that makes it."""
+        return f"{_CONTAINERS}/{self.container}/exec" if self.container else _CONTAINERS
+
+    @property
+    def place(self) -> str:
+        """The path below which it is found."""
+        return _EXECS if self.container else _CONTAINERS
+
+    @property
+    def interactive(self) -> bool:
+        return bool(self.request.get("stdin"))
+
+    @property
+    def detached(self) -> bool:
+        return bool(self.request.get("detach"))
 
     @property
     def removes(self) -> bool:
@@ -52,10 +96,16 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Usual | No
     socket = environment.get(_SOCKET_VARIABLE) or DEFAULT_SOCKET
     if rest[:1] == ["--socket"]:
         socket, rest = rest[1] if len(rest) > 1 else "", rest[2:]
-    if rest[:1] != ["run"] or not socket or socket.startswith("-"):
+    if not rest or not socket or socket.startswith("-") or not _are_texts(arguments):
         return None
-    given = _options(rest[1:])
-    if given is None or not given["args"] or "rootfs" not in given or not _are_texts(arguments):
+    if rest[0] == "run":
+        return _run(socket, rest[1:], environment)
+    return _exec(socket, rest[1:], environment) if rest[0] == "exec" else None
+
+
+def _run(socket: str, rest: list[str], environment: Mapping[str, str]) -> Usual | None:
+    given = _options(rest, _RUN)
+    if given is None or not given["args"] or "rootfs" not in given:
         return None
     request = given | {"rootfs": os.path.abspath(given["rootfs"])}
     for name, parsed in (("env", _environment(given["env"], environment)), ("labels", _labels(given["labels"]))):
@@ -65,23 +115,42 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Usual | No
     return Usual(socket, {name: value for name, value in request.items() if value != {}})
 
 
-def _options(rest: list[str]) -> dict[str, Any] | None:
+def _exec(socket: str, rest: list[str], environment: Mapping[str, str]) -> Usual | None:
+    given = _options(rest, _EXEC)
+    if given is None or len(given["args"]) < 2 or ("detach" in given and "stdin" in given):
+        return None
+    container, *args = given["args"]
+    variables = _environment(given["env"], environment)
+    at_a_terminal = "terminal" in given and "detach" not in given
+    if "" in variables or at_a_terminal or not _is_name(container):
+        return None
+    request = given | {"args": args, "env": variables}
+    return Usual(socket, {name: value for name, value in request.items() if value}, container)
+
+
+def _is_name(text: str) -> bool:
+    """It can stand in a path; what else may not be one is the daemon's to find."""
+    return _PLAIN.issuperset(text) and text[:1] not in ("", "_", ".", "+", "-") and len(text) <= _LONGEST_NAME
+
+
+def _options(rest: list[str], form: _Form) -> dict[str, Any] | None:
     """Return what is given, by its name in the request; None where there is anything else. The program ends the options."""
-    found: dict[str, Any] = {"env": [], "labels": []}
+    found: dict[str, Any] = {name: [] for name in form.lists.values()}
     while rest and rest[0].startswith("-"):
         word = rest.pop(0)
-        if word in _FLAGS:
-            found[_FLAGS[word]] = True
+        flags = [word] if word.startswith("--") else [f"-{letter}" for letter in word[1:]]
+        if flags and form.flags.keys() >= set(flags):
+            found |= {form.flags[flag]: True for flag in flags}
             continue
         option, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
         if not equals:
             if not rest or rest[0].startswith("-"):
                 return None
             value = rest.pop(0)
-        if option in _LISTS:
-            found[_LISTS[option]].append(value)
-        elif option in _VALUES and _VALUES[option] not in found:
-            found[_VALUES[option]] = value
+        if option in form.lists:
+            found[form.lists[option]].append(value)
+        elif option in form.values and form.values[option] not in found:
+            found[form.values[option]] = value
         else:
             return None
     return found | {"args": rest}
