@@ -70,6 +70,8 @@ class Container(Attended):
         self.kills_elsewhere = 0
         """Kills for want of memory in this run of which its own cgroup, a scope's, tells no more."""
         self.oom_events: OomEvents | None = None
+        self.kept_as = ""
+        """What it is called among the removed, once its removal was begun."""
         self._summary: tuple[ContainerRecord, dict[str, Any], ContainerSummary] | None = None
 
     @property

@@ -101,7 +101,8 @@ class Removed:
             container.log.remove()
             return None
         record = _record(container, has_log=container.log.kept_bytes <= self._keep.bytes)
-        name = self._store.name_for(container.id)
+        # One that is tried again has its name: what was written before is written over.
+        name = container.kept_as = container.kept_as or self._store.name_for(container.id)
         try:
             if record.has_log:
                 container.log.move(self._store.directory(name))

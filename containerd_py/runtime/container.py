@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
-    from containerd_py.runtime.streams import Streams
+    from containerd_py.runtime.streams import Preserved, Streams
 
 
 class Container(Controlled, Starting):
@@ -61,7 +61,7 @@ class Container(Controlled, Starting):
         bundle: str = ".",
         streams: Streams | None = None,
         console_socket: str | None = None,
-        preserve_fds: int = 0,
+        preserve_fds: Preserved = 0,
         systemd_cgroup: bool = False,
         no_pivot: bool = False,
         new_keyring: bool = True,
@@ -70,7 +70,7 @@ class Container(Controlled, Starting):
 
         state_root: where `<id>/` is kept; made where it is missing, and removed with the last container in it.
         bundle: what a relative root.path is relative to. console_socket: where the terminal's master is sent;
-        preserve_fds: how many descriptors from 3 on are handed on, but those that are closed on exec.
+        preserve_fds: how many descriptors from 3 on are handed on, or which; under the same numbers.
         systemd_cgroup: systemd makes its cgroup, as a scope; linux.cgroupsPath is "slice:prefix:name" then, as with runc.
         no_pivot: the root is moved over the host's, which a payload with CAP_SYS_CHROOT can reach; for an initial ramdisk.
         new_keyring: False leaves the payload the session keyring of the caller, with all keys in it (keyrings(7)).
@@ -225,7 +225,7 @@ class Container(Controlled, Starting):
         *,
         streams: Streams | None = None,
         console_socket: str | None = None,
-        preserve_fds: int = 0,
+        preserve_fds: Preserved = 0,
         cgroup: Mapping[str, str] | None = None,
         paused: bool = False,
         beginning: Beginning | None = None,

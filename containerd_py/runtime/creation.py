@@ -30,7 +30,7 @@ from containerd_py.runtime.plan.outline import Outline
 from containerd_py.runtime.spawner.request import ForkRequest
 from containerd_py.runtime.spec.defaults import UNKNOWN_CALLS_ANNOTATION
 from containerd_py.runtime.state import State, StateDirectory
-from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved
+from containerd_py.runtime.streams import Streams, check_console_socket, hand_over_if_asked, preserved, preserved_up_to
 from containerd_py.runtime.userns import may_drop_groups
 
 TYPE_CHECKING = False
@@ -41,18 +41,20 @@ if TYPE_CHECKING:
     from containerd_py.runtime.plan.plan import Plan
     from containerd_py.runtime.seccomp.kept import SeccompFilter
     from containerd_py.runtime.spec.models import Spec
+    from containerd_py.runtime.streams import Preserved
 
 
 @dataclass(frozen=True)
 class Attachments:
     """What the container is joined with outside.
 
-    console_socket: where the terminal's master is sent; preserve_fds: how many descriptors from 3 on are handed on.
+    console_socket: where the terminal's master is sent; preserve_fds: how many descriptors from
+    3 on are handed on, or which.
     """
 
     streams: Streams
     console_socket: str | None
-    preserve_fds: int
+    preserve_fds: Preserved
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ class Creation:
             self._id,
             len(self._membership.entered(cgroup).v1),
             rendezvous=True,
-            preserved=self._attachments.preserve_fds,
+            preserved=preserved_up_to(self._attachments.preserve_fds),
             may_drop_groups=may_drop_groups(self._spec),
             bundle=self._bundle,
             cgroups=cgroup_tree(self._layout, cgroup),

@@ -21,7 +21,7 @@ from containerd_py.runtime.plan.compiler import Placing, compile_exec
 from containerd_py.runtime.requirements import check_process
 from containerd_py.runtime.seccomp.kept import filter_of
 from containerd_py.runtime.spec.validate import validate_process
-from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved
+from containerd_py.runtime.streams import check_console_socket, hand_over_if_asked, preserved, preserved_up_to
 from containerd_py.runtime.userns import setgroups_allowed
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def _compile(state: State, spec: Spec, document: Process, attachments: Attachmen
         state.rootfs,
         state.id,
         len(state.cgroup.v1),
-        preserved=attachments.preserve_fds,
+        preserved=preserved_up_to(attachments.preserve_fds),
         may_drop_groups=drop_groups,
         new_keyring=not state.kept.get("config", {}).get("no_new_keyring", False),
     )

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.creation import Made
     from containerd_py.runtime.spec.models import Spec
-    from containerd_py.runtime.streams import Streams
+    from containerd_py.runtime.streams import Preserved, Streams
 
 _FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _OF_ID = frozenset(f"{_FIRST}_.+-")
@@ -28,7 +28,7 @@ def make(
     bundle: str = ".",
     streams: Streams | None = None,
     console_socket: str | None = None,
-    preserve_fds: int = 0,
+    preserve_fds: Preserved = 0,
     systemd_cgroup: bool = False,
     no_pivot: bool = False,
     new_keyring: bool = True,
@@ -64,7 +64,7 @@ def check_id(container_id: str) -> None:
     cause = _unfit(container_id)
     if cause is not None:
         raise InvalidArgument(
-            f"cannot use container id {container_id!r}: {cause}",
+            f"cannot use container id {container_id[: _LONGEST_ID + 1]!r}: {cause}",
             step="validate",
             hint="letters, digits and _ . + - (not first), at most 128",
         )

@@ -14,6 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from containerd_py.runtime.linux.fd import Fd
 
+    Preserved = int | tuple[int, ...]
+    """Descriptors for a payload: how many from 3 on, or which."""
+
+_FIRST = 3
 _DEADLINE_S = 10.0  # the container is locked meanwhile
 
 
@@ -42,27 +46,25 @@ OWN_STREAMS = Streams()
 """The caller's own."""
 
 
-def preserved(count: int) -> dict[str, int]:
-    """Return the caller's descriptors from 3 on that the payload is to get as well, under the same numbers.
+def preserved(asked: Preserved) -> dict[str, int]:
+    """Return the caller's descriptors that the payload is to get as well, under the same numbers, as handles.
 
-    As through exec(2): those that are closed on it are left out. Raises InvalidArgument where the last one is.
+    asked: how many from 3 on, or which. Raises InvalidArgument for one that is not open.
     """
-    handles = {f"fd{index}": 3 + index for index in range(count) if inheritable(3 + index)}
-    if count and f"fd{count - 1}" not in handles:
-        raise InvalidArgument(
-            f"cannot preserve {count} descriptors: {2 + count} is not open, or is closed on exec",
-            step="stdio",
-            errno="EBADF",
-        )
-    return handles
+    wanted = range(_FIRST, _FIRST + asked) if isinstance(asked, int) else asked
+    for fd in wanted:
+        try:
+            os.fstat(fd)
+        except OSError as problem:
+            raise InvalidArgument(
+                f"cannot preserve descriptor {fd}: it is not open", step="stdio", errno=problem.errno
+            ) from problem
+    return {f"fd{fd - _FIRST}": fd for fd in wanted}
 
 
-def inheritable(fd: int) -> bool:
-    """False for a descriptor that is not open, too."""
-    try:
-        return os.get_inheritable(fd)
-    except OSError:
-        return False
+def preserved_up_to(asked: Preserved) -> int:
+    """Return how many numbers from 3 on there are up to the last of them."""
+    return asked if isinstance(asked, int) else max(asked, default=_FIRST - 1) - _FIRST + 1
 
 
 def check_console_socket(path: str | None, *, terminal: bool) -> None:

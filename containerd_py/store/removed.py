@@ -40,7 +40,7 @@ class RemovedRecord(Stored):
 
 
 class RemovedStore:
-    """Blocking calls. name: of the directory of one of them."""
+    """Blocking calls. name: of one of them, `<id>.<ns>`."""
 
     def __init__(self, state_dir: str, data_dir: str) -> None:
         self._exits = os.path.join(state_dir, "removed")

@@ -266,6 +266,19 @@ def test_of_many_descriptors_those_are_preserved_that_are_open(oci: Containers, 
     assert told.splitlines() == ["0", "1", "2", "3", "5", "through a descriptor"]
 
 
+@pytest.mark.lacks("runc", "wants each to be open, or has it open itself")
+def test_a_descriptor_above_the_payloads_limit_is_preserved(oci: Containers, place: Path, passed: str) -> None:
+    before = f"ulimit -n 4096; {passed} 1500<{place}/passed"
+    assert oci.sh("cat /proc/self/fd/1500", None, "--preserve-fds", "1600", before=before) == "through a descriptor"
+
+
+@pytest.mark.lacks("crun", "passes as many")
+@pytest.mark.lacks("runc", "passes as many")
+def test_no_more_descriptors_are_preserved_than_one_message_holds(oci: Containers) -> None:
+    many = 'for number in $(seq 3 302); do eval "exec $number</dev/null"; done'
+    assert "200 can be passed at most" in oci.refused({}, "--preserve-fds", "300", before=many)
+
+
 @pytest.mark.lacks("crun", "passes those that are open")
 def test_a_preserved_descriptor_must_be_open(oci: Containers) -> None:
     oci.refused({}, "--preserve-fds", "7")

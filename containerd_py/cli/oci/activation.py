@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from containerd_py.errors import InvalidArgument
-from containerd_py.runtime.streams import inheritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
 
 _FIRST = 3
+_MOST = 200
+"""One message holds 253 (SCM_MAX_FD); some are needed for the container's own."""
 
 
 def listening(environ: Mapping[str, str], pid: int) -> int:
@@ -34,25 +35,39 @@ def told(spec: Spec, listening: int, environ: Mapping[str, str]) -> Spec:
     return spec.replace(process=process)
 
 
-def passed_on(asked: int, warn: Callable[[str], None], *, least: int = 0) -> int:
-    """Return up to which of the descriptors from 3 on the caller has those that are asked for.
+def passed_on(asked: int, warn: Callable[[str], None], *, least: int = 0) -> tuple[int, ...]:
+    """Return which of so many descriptors from 3 on the caller has.
 
     Who asks for many gets those that are there, under the same numbers, as with crun; `warn` is told of the others.
     What this process has opened itself, its launcher's socket say, takes the numbers that the caller left free: it is
     closed on exec, and what came through an exec is not.
-    Raises InvalidArgument where none is there, or one of the first `least` is not.
+    Raises InvalidArgument where none is there, or one of the first `least` is not, or more are than can be passed.
     """
     wanted = range(_FIRST, _FIRST + asked)
-    there = [fd for fd in sorted(map(int, os.listdir("/proc/self/fd"))) if fd in wanted and inheritable(fd)]
+    there = tuple(fd for fd in sorted(map(int, os.listdir("/proc/self/fd"))) if fd in wanted and _inheritable(fd))
     missing = next((fd for fd in wanted if fd not in there), None)
-    if missing is None:
-        return asked
-    if not there or missing < _FIRST + least:
+    if missing is not None and (not there or missing < _FIRST + least):
         raise InvalidArgument(
             f"cannot pass descriptor {missing} to the container: it is not open",
             step="stdio",
             errno="EBADF",
             hint="--preserve-fds N passes the descriptors from 3 to N + 2",
         )
-    warn(f"of {asked} descriptors from {_FIRST} on {len(there)} are open, and passed to the container: {missing} is not")
-    return there[-1] - _FIRST + 1
+    if len(there) > _MOST:
+        raise InvalidArgument(
+            f"cannot pass {len(there)} descriptors to the container: {_MOST} can be passed at most",
+            step="stdio",
+            hint="close those that the container does not need before",
+        )
+    if missing is not None:
+        passed = ", ".join(map(str, there))
+        warn(f"passed to the container: descriptor {passed}; of those from {_FIRST} to {wanted[-1]} no other is open")
+    return there
+
+
+def _inheritable(fd: int) -> bool:
+    """False for one that is not open, too."""
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from containerd_py.runtime.linux.proc_text import lines, plain, read_text
 from containerd_py.runtime.spec.mount_options import is_data
 
 TYPE_CHECKING = False
@@ -50,21 +51,38 @@ def leave_out_root(document: Any, bundle: str) -> None:
             mount["destination"] = "/" + os.path.normpath(destination).removeprefix(beginning)
 
 
-def take_bound_root(document: Any) -> None:
-    """Have a first mount that binds a directory on `/` be the root file system: what it covers, nothing could reach.
+def take_bound_root(document: Any, bundle: str) -> None:
+    """Have a first mount that binds a directory on `/` be the root file system: it covers the one of `root.path`.
 
-    With other options than the root can have it stays, and is refused as any mount on `/` is.
+    Where that would be another root than runc's, the mount stays, and is refused as any mount on `/` is: with other
+    options than the root can have, with mounts below that a plain bind leaves out, where a source lies in what is covered.
     """
     root, mounts = (document.get(name) if isinstance(document, dict) else None for name in ("root", "mounts"))
     if not isinstance(root, dict) or not isinstance(mounts, list) or not mounts or not isinstance(mounts[0], dict):
         return
-    first = mounts[0]
-    options = first.get("options")
+    first, *others = mounts
+    source, options = first.get("source"), first.get("options")
     words = set(options) if isinstance(options, list) and all(isinstance(option, str) for option in options) else set()
-    if first.get("destination") != "/" or not isinstance(first.get("source"), str) or not first.keys() <= _SIMPLE:
+    if first.get("destination") != "/" or not (isinstance(source, str) and source) or not first.keys() <= _SIMPLE:
         return
-    if words & _BINDS and words <= _BINDS | {"ro", "rw"}:
-        root["path"] = first["source"]
-        if "ro" in words:
-            root["readonly"] = True
-        del mounts[0]
+    if not words & _BINDS or not words <= _BINDS | {"ro", "rw"} or ("rbind" not in words and _has_mounts(source, bundle)):
+        return
+    if any(_is_covered(one.get("source"), root.get("path"), bundle) for one in others if isinstance(one, dict)):
+        return
+    root["path"] = source
+    if "ro" in words:
+        root["readonly"] = True
+    del mounts[0]
+
+
+def _has_mounts(directory: str, bundle: str) -> bool:
+    """Tell whether anything is mounted below it (proc_pid_mountinfo(5))."""
+    beginning = os.path.join(os.path.realpath(os.path.join(bundle, directory)), "")
+    return any(plain(line.split(" ")[4]).startswith(beginning) for line in lines(read_text("/proc/self/mountinfo")))
+
+
+def _is_covered(source: Any, root: Any, bundle: str) -> bool:
+    if not isinstance(source, str) or not isinstance(root, str):
+        return False
+    place, covered = (os.path.realpath(os.path.join(bundle, path)) for path in (source, root))
+    return os.path.join(place, "").startswith(os.path.join(covered, ""))

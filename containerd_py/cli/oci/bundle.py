@@ -40,7 +40,7 @@ def read_spec(bundle: str, config: str = "config.json", *, warn: Callable[[str],
     with ignoring(config, warn) as ignored:
         ignored += leave_out_data(document)
         leave_out_root(document, bundle)
-        take_bound_root(document)
+        take_bound_root(document, bundle)
         spec = parse(document, ignored=ignored)
     warn_of_ambient(spec.process, warn)
     return spec
@@ -76,7 +76,7 @@ def _map_root_to_caller(document: Any, warn: Callable[[str], None]) -> None:
     It is the caller, who has fewer rights in it than without a namespace; no other id is mapped.
     """
     linux = document.get("linux") if isinstance(document, dict) else None
-    if not isinstance(linux, dict) or linux.get("uidMappings") or linux.get("gidMappings"):
+    if not isinstance(linux, dict) or any(linux.get(name) not in (None, []) for name in ("uidMappings", "gidMappings")):
         return
     namespaces = linux.get("namespaces")
     for one in namespaces if isinstance(namespaces, list) else ():

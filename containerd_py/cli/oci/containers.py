@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.spec.models import Spec
     from containerd_py.runtime.spec.process import Process
     from containerd_py.runtime.spec.resources import Resources
-    from containerd_py.runtime.streams import Streams
+    from containerd_py.runtime.streams import Preserved, Streams
     from containerd_py.runtime.timing import TimedStep
 
 
@@ -80,7 +80,7 @@ class Container(Protocol):
         *,
         streams: Streams | None = None,
         console_socket: str | None = None,
-        preserve_fds: int = 0,
+        preserve_fds: Preserved = 0,
         cgroup: Mapping[str, str] = ...,
         paused: bool = False,
         beginning: Beginning | None = None,
@@ -106,7 +106,7 @@ class Containers(Protocol):
         bundle: str = ".",
         streams: Streams | None = None,
         console_socket: str | None = None,
-        preserve_fds: int = 0,
+        preserve_fds: Preserved = 0,
         systemd_cgroup: bool = False,
         no_pivot: bool = False,
         new_keyring: bool = True,

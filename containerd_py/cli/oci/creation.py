@@ -49,8 +49,8 @@ def declare_place(parser: Parser) -> None:
     parser.switch("--no-pivot", help="move the root over the host's: for an initial ramdisk; CAP_SYS_CHROOT leads out")
 
 
-def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, int]:
-    """Return the specification and the number of descriptors to pass on, all that can be checked being checked."""
+def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, tuple[int, ...]]:
+    """Return the specification and the descriptors to pass on, all that can be checked being checked."""
     context.settings.check_creation()
     spec = read_spec(options.bundle, options.config, warn=context.log.warning)
     check_terminal(
@@ -61,7 +61,7 @@ def read(options: Options, context: Context, *, detached: bool) -> tuple[Spec, i
     return activation.told(spec, listening, context.environ), preserved
 
 
-def make(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def make(options: Options, context: Context, spec: Spec, preserved: tuple[int, ...], streams: Streams | None) -> Container:
     """Create the container and tell of its process; where one fails, nothing is left of either."""
     with told_of(options.pidfd_socket) as tell:
         context.log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
@@ -87,7 +87,9 @@ def tell_seccomp(spec: Spec, log: Log) -> None:
         log.debug(f"seccomp filter flags: {filter_flags(profile, given='flags' in profile.given)}")
 
 
-def _create(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def _create(
+    options: Options, context: Context, spec: Spec, preserved: tuple[int, ...], streams: Streams | None
+) -> Container:
     if "NOTIFY_SOCKET" not in context.environ:
         return _made(options, context, spec, preserved, streams)
     from containerd_py.cli.oci.notify import NotifySocket
@@ -100,7 +102,7 @@ def _create(options: Options, context: Context, spec: Spec, preserved: int, stre
         raise
 
 
-def _made(options: Options, context: Context, spec: Spec, preserved: int, streams: Streams | None) -> Container:
+def _made(options: Options, context: Context, spec: Spec, preserved: tuple[int, ...], streams: Streams | None) -> Container:
     return context.containers().create(
         options.id,
         spec,
@@ -129,7 +131,7 @@ def make_or_nothing(
     options: Options,
     context: Context,
     spec: Spec,
-    preserved: int,
+    preserved: tuple[int, ...],
     streams: Streams | None,
     forwarding: Forwarding,
 ) -> Container:

@@ -90,9 +90,15 @@ def _hand_on(context: Context, count: int) -> None:
         return
     # What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they.
     first_free = _FIRST + count
-    control = fcntl.fcntl(context.control.detach(), fcntl.F_DUPFD_CLOEXEC, first_free)
-    context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
-    given = {_FIRST + i: context.handles[f"fd{i}"] for i in range(count) if f"fd{i}" in context.handles}
-    preserved = [(number, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, first_free)) for number, fd in given.items()]
-    for number, fd in preserved:
-        os.dup2(fd, number, inheritable=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the caller may have had a higher one
+    try:
+        control = fcntl.fcntl(context.control.fileno(), fcntl.F_DUPFD_CLOEXEC, first_free)
+        context.control.close()
+        context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
+        given = {_FIRST + i: context.handles[f"fd{i}"] for i in range(count) if f"fd{i}" in context.handles}
+        preserved = [(number, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, first_free)) for number, fd in given.items()]
+        for number, fd in preserved:
+            os.dup2(fd, number, inheritable=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -85,11 +85,13 @@ def attach_stdio(context: Context, step: op.AttachStdio) -> None:
 
 
 def _give(pipe: int, uid: int, gid: int) -> None:
-    """Let the payload's user open /dev/stdout again. A pipe of somebody whom the user namespace does not know stays his."""
+    """Let the payload's user open /dev/stdout again. A pipe of somebody whom the user namespace does not know stays his,
+    and so does a named one on a file system that is read-only.
+    """
     try:
         os.fchown(pipe, uid, gid)
     except OSError as problem:
-        if problem.errno not in (errno.EPERM, errno.EINVAL):
+        if problem.errno not in (errno.EPERM, errno.EINVAL, errno.EROFS):
             raise
 
 

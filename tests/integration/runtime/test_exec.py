@@ -171,7 +171,7 @@ _PRESERVING = """
 import ast, os, sys
 from containerd_py.runtime import Container, parse
 os.dup2(1, 3)
-os.dup2(1, 4)
+os.dup2(1, 4, inheritable=False)
 spec, bundle = parse(ast.literal_eval(sys.argv[1])), sys.argv[2]
 with Container.create("box", spec, state_root=bundle + "/state", bundle=bundle, preserve_fds=2) as container:
     container.start()

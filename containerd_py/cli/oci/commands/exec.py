@@ -64,7 +64,6 @@ def declare(parser: Parser) -> None:
 
 
 def perform(options: Options, context: Context) -> int:
-    options.preserve_fds = passed_on(options.preserve_fds, context.log.warning)
     container = context.load(options.id)
     _check_status(container.state().status, options)
     process = _process(options, container, context)
@@ -119,7 +118,7 @@ def _execute(
     with told_of(options.pidfd_socket) as tell:
         log.debug("nsexec container setup")  # stages by runc's names, which are looked for in its logs
         _tell_affinity(process, log)
-        execution = _begin(options, container, process, streams, beginning)
+        execution = _begin(options, container, process, streams, beginning, log)
         log.debug(f"child process in init(): {execution.pid}")
         log.debug("setns_init: about to exec")
         try:
@@ -148,12 +147,13 @@ def _begin(
     process: Process,
     streams: Streams | None,
     beginning: Beginning | None,
+    log: Log,
 ) -> Execution:
     return container.exec(
         process,
         streams=streams,
         console_socket=options.console_socket,
-        preserve_fds=options.preserve_fds,
+        preserve_fds=passed_on(options.preserve_fds, log.warning),
         cgroup=sub_cgroups(options.cgroup),
         paused=options.ignore_paused,
         beginning=beginning,

@@ -42,7 +42,7 @@ def perform(options: Options, context: Context) -> int:
     return _attend(options, context, spec, preserved)
 
 
-def _leave_running(options: Options, context: Context, spec: Spec, preserved: int) -> int:
+def _leave_running(options: Options, context: Context, spec: Spec, preserved: tuple[int, ...]) -> int:
     with Forwarding() as forwarding:
         container = creation.make_or_nothing(options, context, spec, preserved, None, forwarding)
         with _undone_at_failure(container, options), forwarding.interruptible():
@@ -50,7 +50,7 @@ def _leave_running(options: Options, context: Context, spec: Spec, preserved: in
     return 0
 
 
-def _attend(options: Options, context: Context, spec: Spec, preserved: int) -> int:
+def _attend(options: Options, context: Context, spec: Spec, preserved: tuple[int, ...]) -> int:
     """Run it in the foreground and return the exit code of the payload."""
     terminal = spec.process is not None and spec.process.terminal
     relays = Relays()

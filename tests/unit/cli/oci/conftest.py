@@ -236,8 +236,8 @@ class Pyrunc:
         return Called(code, *self._capfd.readouterr())
 
 
-def _keep_descriptors() -> None:
-    """Who started the tests may have left descriptors open for them: for `--preserve-fds` they would be the caller's."""
+def _close_on_exec() -> None:
+    """Who started the tests may have left them descriptors: for `--preserve-fds` they would be the caller's."""
     for fd in map(int, os.listdir("/proc/self/fd")):
         with suppress(OSError):  # the listing's own is closed by now
             os.set_inheritable(fd, fd < 3)
@@ -250,7 +250,7 @@ def library() -> Library:
 
 @pytest.fixture
 def pyrunc(library: Library, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Pyrunc:
-    _keep_descriptors()
+    _close_on_exec()
     (tmp_path / "state").mkdir()
     return Pyrunc(library, capfd, tmp_path / "state")
 

@@ -32,7 +32,7 @@ def test_create_makes_what_the_bundle_says(pyrunc: Pyrunc, library: Library, bun
     assert made["id"] == "box"
     assert made["bundle"] == str(bundle)
     assert made["state_root"] == str(pyrunc.root)
-    assert (made["console_socket"], made["preserve_fds"]) == (None, 0)
+    assert (made["console_socket"], made["preserve_fds"]) == (None, ())
     assert made["spec"].process.args == ("/bin/true",)
     assert library.containers["box"].heard == []
     assert (tmp_path / "pid").read_text() == str(os.getpid())
@@ -377,7 +377,7 @@ def test_exec_changes_the_containers_own_process(pyrunc: Pyrunc, library: Librar
     assert asked == {
         "streams": None,
         "console_socket": None,
-        "preserve_fds": 0,
+        "preserve_fds": (),
         "cgroup": {},
         "paused": False,
         "beginning": None,

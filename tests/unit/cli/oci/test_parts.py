@@ -258,7 +258,7 @@ def test_destinations_begin_at_the_root(root: object, destination: object, expec
 def test_a_first_bind_on_the_root_is_the_root(options: list[str], root: dict[str, object]) -> None:
     first = {"destination": "/", "source": "other", "type": "none", "options": options}
     document = {"root": {"path": "rootfs"}, "mounts": [first, 7]}
-    take_bound_root(document)
+    take_bound_root(document, "/b")
     assert document == {"root": {"path": "other", **root}, "mounts": [7]}
 
 
@@ -271,6 +271,8 @@ def test_a_first_bind_on_the_root_is_the_root(options: list[str], root: dict[str
         [{"destination": "/", "source": "tmpfs", "type": "tmpfs", "options": ["ro"]}],
         [{"destination": "/", "source": "other", "options": [7, "bind"]}],
         [{"destination": "/", "options": ["bind"]}],
+        [{"destination": "/", "source": "", "options": ["bind"]}],
+        [{"destination": "/", "source": "x", "options": ["bind"]}, {"destination": "/m", "source": "/b/rootfs/y"}],
         [{"destination": "/mnt", "source": "other", "options": ["bind"]}],
         [],
         7,
@@ -279,8 +281,16 @@ def test_a_first_bind_on_the_root_is_the_root(options: list[str], root: dict[str
 def test_any_other_mount_stays(mounts: object) -> None:
     document = {"root": {"path": "rootfs"}, "mounts": mounts}
     before = copy.deepcopy(document)
-    take_bound_root(document)
+    take_bound_root(document, "/b")
     assert document == before
+
+
+@pytest.mark.parametrize(("option", "left"), [("bind", 1), ("rbind", 0)])
+def test_a_plain_bind_with_mounts_below_is_not_the_root(option: str, left: int) -> None:
+    """It leaves them out, and a root has them."""
+    document = {"root": {"path": "rootfs"}, "mounts": [{"destination": "/", "source": "/sys", "options": [option]}]}
+    take_bound_root(document, "/b")
+    assert len(document["mounts"]) == left
 
 
 @pytest.mark.parametrize("document", [[], {}, {"root": {"path": "x"}, "mounts": {}}, {"root": [], "mounts": []}])
