@@ -30,7 +30,7 @@ sys.exit(main())
 _PYCTR = """#!/{home}/bin/python3 -IS
 import sys
 
-if "run" in sys.argv or "exec" in sys.argv:
+if not {{"run", "exec", "start", "kill", "rm"}}.isdisjoint(sys.argv):
     sys.path.append("/{packages}")
 
     from containerd_py.bytecode_cache import BytecodeCache

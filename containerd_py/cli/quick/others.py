@@ -13,21 +13,44 @@ if sys.flags.no_site:  # the usual form needs none of the packages that are foun
     site.main()
     gc.enable()  # from here on a session may last for long, and asyncio makes garbage
 
-from containerd_py.cli.complaints import complain, start_code
+from containerd_py.cli.complaints import complain, plain_code, start_code
 from containerd_py.errors import Internal, InvalidArgument, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import BaseModel
 
     from containerd_py.cli.foreground import Attendance, Attended
+    from containerd_py.cli.quick.plain import Plain
     from containerd_py.cli.quick.session import Lost, Session
     from containerd_py.cli.quick.usual import Usual
     from containerd_py.client import Client
+    from containerd_py.errors import ContainerdError
+
+    CodeOf = Callable[[ContainerdError], int]
 
 _TRY_AGAIN_LATER = 1013
+_PLAIN = frozenset(("kill", "rm"))
+"""Commands that start nothing: a failure of theirs has one exit code."""
 
 
-def lost(socket_path: str, problem: Exception) -> int:
+def code_of(command: str) -> CodeOf:
+    """Return what gives the exit code for an error of a command."""
+    return plain_code if command in _PLAIN else start_code
+
+
+def broken_off(asked: Plain, left: list[str], problem: Exception) -> int:
+    """Tell that the daemon has gone in the middle of a request, go on with those that are left; return the exit code."""
+    code = lost(asked.socket, problem, code_of(asked.command[0]))
+    if not left:
+        return code
+    from containerd_py.cli.main import main
+
+    return main(["--socket", asked.socket, *asked.command, *left]) or code
+
+
+def lost(socket_path: str, problem: Exception, code_of: CodeOf = start_code) -> int:
     """Tell that the daemon has gone in the middle of a request; return the exit code."""
     error = Unavailable(
         f"cannot talk to the daemon at {socket_path!r}: {problem}",
@@ -35,23 +58,23 @@ def lost(socket_path: str, problem: Exception) -> int:
         hint="look at the daemon's log, and try again",
     )
     complain(error)
-    return start_code(error)
+    return code_of(error)
 
 
-def refused(status: int, body: bytes, method: str, path: str) -> int:
+def refused(status: int, body: bytes, method: str, path: str, code_of: CodeOf = start_code) -> int:
     """Tell what the daemon has answered; return the exit code."""
     from containerd_py.client.failures import answered_error
 
     error = answered_error(status, body, method, path)
     complain(error)
-    return start_code(error)
+    return code_of(error)
 
 
-def not_written(problem: OSError) -> int:
+def not_written(problem: OSError, code_of: CodeOf = start_code) -> int:
     """Tell that output could not be written: a full disk, a terminal that hung up; return the exit code."""
     error = Internal(f"cannot copy the streams: {(problem.strerror or str(problem)).lower()}", errno=problem.errno)
     complain(error)
-    return start_code(error)
+    return code_of(error)
 
 
 def wrong(asked: Usual) -> int | None:

@@ -1,4 +1,4 @@
-"""`pyctr` as a program that runs a container in the usual form, or executes in one.
+"""`pyctr` as a program that runs a container in the usual form, or executes in one; `plain` does the rest.
 
     create ──► attach ──► start ──► output; input, signals there ──► the status ──► remove
 
@@ -28,8 +28,6 @@ _CREATED = 201
 _FAILED_FROM = 400
 _NOT_FOUND = 404
 _INTERRUPTED = 130
-_NOBODY_READS = 141
-_STDOUT = 1
 
 
 def run(cache: BytecodeCache) -> None:
@@ -47,9 +45,16 @@ def attempt(arguments: Sequence[str], environment: Mapping[str, str]) -> int | N
     """Return the exit code; None where nothing was made, and who knows all forms is to be asked."""
     try:
         asked = read(arguments, environment)
-        return None if asked is None else _run(asked)
+        return _plainly(arguments, environment) if asked is None else _run(asked)
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _plainly(arguments: Sequence[str], environment: Mapping[str, str]) -> int | None:
+    from containerd_py.cli.quick import plain
+
+    asked = plain.read(arguments, environment)
+    return None if asked is None else plain.perform(asked)
 
 
 def _run(asked: Usual) -> int | None:
@@ -103,15 +108,9 @@ def _begin(session: Session) -> int:
         from containerd_py.cli.quick import others
 
         return others.refused(status, answer, "POST", f"{session.asked.place}/{session.name}/start")
-    try:
-        os.write(_STDOUT, f"{session.name}\n".encode())
-    except BrokenPipeError:
-        return _NOBODY_READS
-    except OSError as problem:
-        from containerd_py.cli.quick import others
+    from containerd_py.cli.quick.plain import tell
 
-        return others.not_written(problem)
-    return 0
+    return tell(session.name, "exec") or 0
 
 
 def _remove(session: Session) -> None:

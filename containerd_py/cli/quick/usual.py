@@ -92,15 +92,21 @@ class Usual:
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Usual | None:
     """Return what is asked for; None where it is another form, or another command."""
+    socket, rest = command_of(arguments, environment)
+    if rest[:1] == ["run"]:
+        return _run(socket, rest[1:], environment)
+    return _exec(socket, rest[1:], environment) if rest[:1] == ["exec"] else None
+
+
+def command_of(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return the daemon's socket, and the command with what follows it: nothing where it is another form."""
     rest = list(arguments)
     socket = environment.get(_SOCKET_VARIABLE) or DEFAULT_SOCKET
     if rest[:1] == ["--socket"]:
         socket, rest = rest[1] if len(rest) > 1 else "", rest[2:]
-    if not rest or not socket or socket.startswith("-") or not _are_texts(arguments):
-        return None
-    if rest[0] == "run":
-        return _run(socket, rest[1:], environment)
-    return _exec(socket, rest[1:], environment) if rest[0] == "exec" else None
+    if not socket or socket.startswith("-") or not _are_texts(arguments):
+        return "", []
+    return socket, rest
 
 
 def _run(socket: str, rest: list[str], environment: Mapping[str, str]) -> Usual | None:
@@ -122,13 +128,13 @@ def _exec(socket: str, rest: list[str], environment: Mapping[str, str]) -> Usual
     container, *args = given["args"]
     variables = _environment(given["env"], environment)
     at_a_terminal = "terminal" in given and "detach" not in given
-    if "" in variables or at_a_terminal or not _is_name(container):
+    if "" in variables or at_a_terminal or not is_name(container):
         return None
     request = given | {"args": args, "env": variables}
     return Usual(socket, {name: value for name, value in request.items() if value}, container)
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """It can stand in a path; what else may not be one is the daemon's to find."""
     return _PLAIN.issuperset(text) and text[:1] not in ("", "_", ".", "+", "-") and len(text) <= _LONGEST_NAME
 

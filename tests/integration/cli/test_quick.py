@@ -147,5 +147,43 @@ async def test_a_signal_is_for_what_is_executed(program: Path, daemon: Daemon) -
         assert ((await child.communicate())[0], child.returncode) == (b"got\n", 7)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start", "made"),
+        ("start", "web"),
+        ("start", "none", "made"),
+        ("start", "made", "none"),
+        ("start", "faulty"),
+        ("kill", "web"),
+        ("kill", "-s", "TERM", "web"),
+        ("kill", "--signal", "NONE", "web"),
+        ("kill", "made", "web", "none"),
+        ("rm", "made"),
+        ("rm", "web"),
+        ("rm", "-f", "web", "none", "made"),
+    ],
+)
+async def test_both_ways_to_change_containers_say_the_same(
+    program: Path, daemon: Daemon, api: Api, rootfs: Path, words: tuple[str, ...]
+) -> None:
+    said = []
+    for command in ((sys.executable, "-m", "containerd_py.cli.main"), (str(program),)):
+        await _make(api, rootfs, web="/bin/sleep", made="/bin/sleep", faulty="/bin/none")
+        await api.post("/v1/containers/web/start")
+        done = await asyncio.to_thread(_called, (*command, *words), daemon, "")
+        listed = (await api.get("/v1/containers")).json["containers"]
+        said.append((done.returncode, done.stdout, _without_ids(done.stderr), sorted(one["name"] for one in listed)))
+        for one in listed:
+            await api.delete(f"/v1/containers/{one['id']}?force=true")
+    assert said[0] == said[1]
+    assert (program.parent.parent / "started").read_text() == "-IS\n"
+
+
+async def _make(api: Api, rootfs: Path, **programs: str) -> None:
+    for name, path in programs.items():
+        await api.post("/v1/containers", json={"rootfs": str(rootfs), "name": name, "args": [path, "1000"]})
+
+
 def _without_ids(text: str) -> str:
     return re.sub(r"[0-9a-f]{24,}", "ID", text)

@@ -51,6 +51,7 @@ class FakeDaemon:
         self.exit: dict[str, Any] = {"exit_code": 0, "reason": "exited", "signal": None, "finished_at": TIME}
         self.hanging = threading.Event()
         self._hangs: set[str] = set()
+        self._breaks: set[str] = set()
         self._replies: dict[str, tuple[int, Any]] = {}
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -70,6 +71,10 @@ class FakeDaemon:
     def hangs(self, route: str) -> None:
         """Never answer; `hanging` is set when it was asked."""
         self._hangs.add(route)
+
+    def breaks(self, route: str) -> None:
+        """Hang up instead of an answer."""
+        self._breaks.add(route)
 
     def refuses(self, route: str, status: int, kind: str, message: str, **more: str) -> None:
         self.replies(route, {"kind": kind, "message": message, **more}, status)
@@ -97,6 +102,8 @@ class FakeDaemon:
         if f"{request.method} {request.path}" in self._hangs:
             self.hanging.set()
             await self._stopped.wait()
+        if f"{request.method} {request.path}" in self._breaks and request.transport is not None:
+            request.transport.abort()
         if request.path.endswith("/kill"):
             self.signalled.set()
         status, answer = self._replies.get(f"{request.method} {request.path}") or self._usual(request)
