@@ -212,19 +212,21 @@ class Foreground:
                 raise Detached(self._attended.name)
         if held := keys.end():
             await self._send(partial(_send_stdin, held))
-        while True:  # on each further attachment too: nobody may have heard it on the one before
-            told = self._attachment
-            await self._send(Attachment.close_stdin)
+        told = await self._send(Attachment.close_stdin)
+        while not self._attendance.terminal:  # nobody may have heard it; but a terminal would see one more Ctrl-D
             await self._renewed_after(told)
+            told = await self._send(Attachment.close_stdin)
 
-    async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> None:
-        """Send on the current attachment, or on the next one where it is gone (`_copy_output` sees to that)."""
+    async def _send(self, message: Callable[[Attachment], Awaitable[None]]) -> Attachment:
+        """Send on the current attachment, or on the next one where it is gone (`_copy_output` sees to that); return it."""
         while True:
             attachment = self._attachment
             try:
-                return await message(attachment)
+                await message(attachment)
             except Unavailable:
                 await self._renewed_after(attachment)
+            else:
+                return attachment
 
     async def _renewed_after(self, gone: Attachment) -> None:
         async with self._renewed:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import containerd_py
+from containerd_py.cli import missing_streams
 from containerd_py.cli.absent import hint_for
 from containerd_py.cli.commands import (
     control,
@@ -90,6 +91,7 @@ def options(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Perform one command and return its exit code; argv: without the program's name (default: this process's)."""
+    missing_streams.complete()
     given = sys.argv[1:] if argv is None else list(argv)
     if given and given[0] in ASKED:
         return _complete(*given)

@@ -99,7 +99,7 @@ class Engine:
         self._parts.store.prepare()
         self._parts.reserve.fill()
         await asyncio.to_thread(self._parts.events.restore)
-        await self._parts.removed.restore()
+        await self._parts.removed.restore(self._parts.undeleted)
         await self._parts.drivers.choose()
         warming = asyncio.get_running_loop().run_in_executor(None, default_filter)
         await self._use.recovery.run()

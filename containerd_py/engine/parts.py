@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from containerd_py.runtime.host import HostFeatures
     from containerd_py.store.containers import ContainerStore
     from containerd_py.store.records import ContainerRecord
+    from containerd_py.store.removed import RemovedRecord
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class Parts:
         kept, transient = self.output_places()
         directory = os.path.join(transient if record.log_driver == "none" else kept, container_id)
         return OutputLog(directory, lost=record.lost_output_bytes, limits=self._limits(record))
+
+    def undeleted(self, removed: RemovedRecord) -> str | None:
+        """Return where the output of a container belongs that is there yet, though a deletion of it was begun."""
+        created_at = self.store.created_at(removed.id)
+        if created_at is None or created_at > removed.removed_at:  # another one has its id
+            return None
+        return os.path.join(self.output_places()[0], removed.id)
 
     def output_places(self) -> tuple[str, str]:
         """Return the directories below which output is: what is kept, and what is for attached clients alone."""

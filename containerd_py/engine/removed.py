@@ -18,6 +18,8 @@ from containerd_py.light.dataclasses import dataclass
 from containerd_py.store.removed import RemovedRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from containerd_py.engine.containers import Container
     from containerd_py.engine.tasks import Tasks
     from containerd_py.store.removed import RemovedStore
@@ -72,14 +74,21 @@ class Removed:
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def restore(self) -> None:
-        """Bring back what an earlier daemon has kept. A record that cannot be read costs its output."""
+    async def restore(self, undeleted: Callable[[RemovedRecord], str | None]) -> None:
+        """Bring back what an earlier daemon has kept. A record that cannot be read costs its output.
+
+        undeleted: tells where the output of a container belongs whose deletion did not come to its end; None for others.
+        """
         now, loop_now = datetime.now(UTC), asyncio.get_running_loop().time()
         self._store.prepare()
         for name, record in await asyncio.to_thread(lambda: list(self._store.load())):
             log = OutputLog(self._store.directory(name), lost=record.lost_output_bytes if record else 0)
             log.resume()
             log.close()
+            place = None if record is None else undeleted(record)
+            if place is not None:
+                await asyncio.to_thread(self._give_back, name, log, place)
+                continue
             if record is None:
                 await asyncio.to_thread(self._erase, name, log)
                 continue
@@ -162,6 +171,12 @@ class Removed:
         self._bytes -= one.size
         erasing = asyncio.to_thread(self._erase, one.directory_name, one.log)
         self._tasks.start(erasing, name=f"erase {one.directory_name}")
+
+    def _give_back(self, name: str, log: OutputLog, place: str) -> None:
+        """Blocking. It will be taken again when that container is deleted again."""
+        with suppress(OSError):
+            self._store.forget(name)
+            log.move(place)
 
     def _erase(self, name: str, log: OutputLog) -> None:
         """Blocking. Readers that have files open can finish."""

@@ -85,8 +85,10 @@ class Streams:
         await container.stdio.write_stdin(data)
 
     async def close_stdin(self, reference: str) -> None:
-        """Let the payload see the end of its input. Nothing where it has none any more."""
-        container = self._find(reference, "close input of")
+        """Let the payload see the end of its input. Nothing where it has none any more, or was removed. Raises NotFound."""
+        container = self._look_up(reference, "close input of")
+        if isinstance(container, RemovedContainer):
+            return
         if container.stdio is not None and await container.stdio.close_stdin():
             self._parts.link.drop(container.id, "stdin")
 

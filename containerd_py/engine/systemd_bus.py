@@ -34,6 +34,8 @@ Outcome = TypeVar("Outcome")
 _CHUNK_BYTES = 65536
 _PAUSE_S = 0.02
 _AGAIN_S = 1.0
+_ANEW = 6
+"""So many times longer than an answer takes systemd to be executed anew, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ class SystemdBus:
     async def repeat(self, wanted: Callable[[], Steps[Outcome]], task: str) -> Outcome:
         """Do what can be done twice: where systemd goes meanwhile, as when it is executed anew, it is asked again.
 
-        Raises what the steps raise, Unavailable, DeadlineExceeded.
+        Raises what the steps raise, Unavailable where it does not come back in time, DeadlineExceeded.
         """
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + _ANEW * self._timeout_s
         while True:
             try:
                 return await self.perform(wanted(), task)

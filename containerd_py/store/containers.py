@@ -22,6 +22,7 @@ from containerd_py.store.records import SCHEMA, ContainerRecord, StoredContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
 _STATE, _CONFIG, _REQUEST = "state.json", "config.json", "request.json"
 _NOTIFY, _CREDENTIALS = "notify", "credentials"
@@ -172,6 +173,13 @@ class ContainerStore:
         with contextlib.suppress(OSError):  # a disk so broken is told by every other step
             os.rename(self.directory(container_id), path)
         return Quarantined(container_id, path, told(problem), config)
+
+    def created_at(self, container_id: str) -> datetime | None:
+        """Return when a container was created; None where no record of it can be read."""
+        try:
+            return ContainerRecord.model_validate(_read_json(f"{self.directory(container_id)}/{_STATE}")).created_at
+        except (OSError, ValueError, RecursionError):
+            return None
 
     def execs(self, container_id: str) -> ExecStore:
         """Return the records of what was executed in a container."""

@@ -7,7 +7,7 @@ import os
 import sys
 
 from containerd_py import bytecode_bundle
-from containerd_py.cli.oci import standard_streams
+from containerd_py.cli import missing_streams
 from containerd_py.errors import ContainerdError
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ def run(cache: BytecodeCache | None = None) -> NoReturn:
     At once: what the interpreter takes apart at its end is the kernel's to take away. cache: completed before.
     """
     gc.set_threshold(_GARBAGE)
-    standard_streams.complete()
+    missing_streams.complete()
     with_launcher = not _LAUNCHING.isdisjoint(sys.argv)  # where the word is no command, a launcher was started for nothing
     if with_launcher:
         _prepare()

@@ -43,7 +43,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Plain | No
         request = ("POST", "/start", "")
     elif name == ["kill"]:
         signal = "SIGKILL"
-        if given[:1] and given[0] in _SIGNAL and is_name("".join(given[1:2])):
+        if given[:1] and given[0] in _SIGNAL and is_name(given[1] if given[1:] else "") and "+" not in given[1]:
             options, given, signal = given[:2], given[2:], given[1]
         request = ("POST", "/kill", f"?signal={signal}")
     elif name == ["rm"]:

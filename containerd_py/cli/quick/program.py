@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 
+from containerd_py.cli import missing_streams
 from containerd_py.cli.quick.connection import Connection, Strange
 from containerd_py.cli.quick.session import Lost, Session
 from containerd_py.cli.quick.usual import read
@@ -43,6 +44,7 @@ def run(cache: BytecodeCache) -> None:
 
 def attempt(arguments: Sequence[str], environment: Mapping[str, str]) -> int | None:
     """Return the exit code; None where nothing was made, and who knows all forms is to be asked."""
+    missing_streams.complete()  # or a payload's output went to the daemon, by the connection that took the number
     try:
         asked = read(arguments, environment)
         return _plainly(arguments, environment) if asked is None else _run(asked)

@@ -43,7 +43,7 @@ class Input:
         return {} if self._ended else {_STDIN: select.POLLIN}
 
     def move(self, happened: Mapping[int, int]) -> None:
-        """Send or read, as far as that waits for nobody. Raises OSError where the input cannot be read."""
+        """Send or read, as far as that waits for nobody."""
         if self._lost or not happened.keys() & self.awaited().keys():
             return
         data = None if self._stream.holds_unsent else _read()
@@ -66,7 +66,5 @@ def _read() -> bytes | None:
         return os.read(_STDIN, _PIECE)
     except BlockingIOError:
         return None
-    except IsADirectoryError:
-        raise
     except OSError:
         return b""

@@ -88,17 +88,25 @@ def _hand_on(context: Context, count: int) -> None:
     """Put the preserved descriptors on 3 and following; everything else ends with exec."""
     if not count:
         return
-    # What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they.
-    first_free = _FIRST + count
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the caller may have had a higher one
     try:
-        control = fcntl.fcntl(context.control.fileno(), fcntl.F_DUPFD_CLOEXEC, first_free)
-        context.control.close()
-        context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
-        given = {_FIRST + i: context.handles[f"fd{i}"] for i in range(count) if f"fd{i}" in context.handles}
-        preserved = [(number, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, first_free)) for number, fd in given.items()]
-        for number, fd in preserved:
-            os.dup2(fd, number, inheritable=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        _put(context, count)
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.EMFILE):
+            raise
+        # The caller may have had a higher limit. Not asked before: the payload's filter need not let it be asked.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limit(resource.RLIMIT_NOFILE, hard, hard)
+        _put(context, count)
+        limit(resource.RLIMIT_NOFILE, soft, hard)
+
+
+def _put(context: Context, count: int) -> None:
+    """What stands where they go is moved away first: the control socket, whose end tells that exec succeeded, and they."""
+    first_free = _FIRST + count
+    control = fcntl.fcntl(context.control.fileno(), fcntl.F_DUPFD_CLOEXEC, first_free)
+    context.control.close()
+    context.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=control)
+    given = {_FIRST + i: context.handles[f"fd{i}"] for i in range(count) if f"fd{i}" in context.handles}
+    preserved = [(number, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, first_free)) for number, fd in given.items()]
+    for number, fd in preserved:
+        os.dup2(fd, number, inheritable=True)

@@ -192,8 +192,10 @@ class Pyctr:
         return main(args)
 
     def spawn(self, *args: str, **streams: Any) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "error", *self._program, "--socket", self._socket_path, *args]
-        return subprocess.Popen(command, **streams)
+        return subprocess.Popen(self.command(*args), **streams)
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-W", "error", *self._program, "--socket", self._socket_path, *args]
 
 
 class QuickPyctr(Pyctr):

@@ -124,6 +124,21 @@ def test_a_lost_session_goes_on_with_what_is_typed(daemon: Any, pyctr: Any) -> N
     assert daemon.heard[-1] == ATTACH.replace("=0", "=3")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_become_nothing_else(daemon: Any, pyctr: Any, closed: str) -> None:
+    """Else the connection to the daemon took their numbers, and a payload's output were requests."""
+
+    async def talk(websocket: web.WebSocketResponse) -> None:
+        await daemon.started.wait()
+        await websocket.send_bytes(b"\x01DELETE /v1/containers/other HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await _echo(daemon)(websocket)
+
+    daemon.talks.append(talk)
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *pyctr.command("exec", "-i", "web", "cat")]
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
+    assert daemon.heard == [CREATE, ATTACH, START]
+
+
 def test_an_end_of_input_that_nobody_heard_is_told_again(daemon: Any, pyctr: Any) -> None:
     async def deaf(websocket: web.WebSocketResponse) -> None:
         await daemon.started.wait()

@@ -28,6 +28,28 @@ def test_a_removal_that_is_tried_again_leaves_one_record(tmp_path: Path, output:
     assert sorted(path.read_bytes() for path in kept if path.suffix != ".json") == ([output] if output else [])
 
 
+async def test_what_a_deletion_that_was_cut_off_has_taken_is_given_back(tmp_path: Path) -> None:
+    store = RemovedStore(str(tmp_path / "state"), str(tmp_path / "data"))
+    store.prepare()
+    assert Removed(store, Keep(), Tasks()).take(_ended(tmp_path / "log", b"said")) is not None
+    later = Removed(store, Keep(), Tasks())
+    await later.restore(lambda record: str(tmp_path / "log") if record.id == "box" else None)
+    assert later.find("box") is None
+    assert list(store.load()) == []
+    assert (tmp_path / "log/output").read_bytes() == b"said"
+
+
+async def test_what_is_kept_of_others_stays_so(tmp_path: Path) -> None:
+    store = RemovedStore(str(tmp_path / "state"), str(tmp_path / "data"))
+    store.prepare()
+    assert Removed(store, Keep(), Tasks()).take(_ended(tmp_path / "log", b"said")) is not None
+    later = Removed(store, Keep(), Tasks())
+    await later.restore(lambda _record: None)
+    later.close()
+    assert later.find("box") is not None
+    assert not (tmp_path / "log").exists()
+
+
 def _ended(place: Path, output: bytes) -> Any:
     if output:
         place.mkdir()
